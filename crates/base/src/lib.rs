@@ -1,0 +1,29 @@
+//! The words every other crate shares: units, images, what was read, what was found, notes, errors
+//! and every text a user sees, in English and Chinese.
+//!
+//! Nothing here touches a file or a serialisation format; wire formats live in `report`.
+
+mod case;
+mod consultation;
+mod error;
+mod image;
+mod note;
+mod reading;
+mod text;
+mod units;
+pub mod words;
+
+pub use case::{
+    BodyPart, CaseFacts, FileFacts, Laterality, Modality, PatientFacts, PixelSpacing, Sex,
+    SpacingSource, View,
+};
+pub use consultation::{Agreement, Consultation, Manifest, ModelRun, Opinion};
+pub use error::{Error, Kind, Result};
+pub use image::{Image, Mask, Picture, Rect};
+pub use note::{Note, Noted, Severity};
+pub use reading::{
+    Code, Coding, ExplanationMap, ExplanationMethod, Finding, FindingBox, Measurement, ModelRef,
+    OutOfDomain, Reading, Refusal, Segment, Side, Trust,
+};
+pub use text::{Lang, Text};
+pub use units::{Hu, Mm, Months};

@@ -1,0 +1,6 @@
+//! Every text a user sees, English beside Chinese, one file per room.
+//!
+//! Chinese follows the usage of radiology reports in mainland China. A text with values in it is a
+//! function; a text without is a constant.
+
+pub mod findings;

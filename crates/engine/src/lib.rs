@@ -1,0 +1,8 @@
+//! Tensors, graphs, checkpoints and the CPU executor. Nothing medical lives here.
+
+mod error;
+mod tensor;
+pub mod weights;
+
+pub use error::{Error, ErrorKind, Result};
+pub use tensor::Tensor;

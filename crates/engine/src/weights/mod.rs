@@ -1,0 +1,1 @@
+//! Checkpoints in the containers they are published in.
