@@ -1,0 +1,155 @@
+//! `skimage.transform.resize(image, shape, mode='constant', preserve_range=True)` of scikit-image
+//! 0.26 on SciPy 1.17, order 1: the resize of TorchXRayVision's `XRayResizer`.
+//!
+//! Facts, from those sources: the image is first smoothed along each axis that shrinks by a
+//! Gaussian of sigma = (factor − 1) / 2, cut off at `int(4 sigma + 0.5)` samples, outside reads 0;
+//! then sampled linearly at `(o + 0.5) · factor − 0.5` (`zoom` with `grid_mode`), outside again
+//! reads 0; then clipped to the range of the input, which is widened to 0 where 0 lies within the
+//! output's range. Smoothing and sampling are one linear map per axis, so they share one table.
+
+use super::taps::{Taps, separable};
+
+/// Resizes a plane `[height][width]` to `[to.0][to.1]` (rows, columns).
+///
+/// An axis may shrink or grow. The result is empty when an extent is zero or `plane` has another
+/// size. Values agree with the reference to 1e-6 of the range.
+pub fn resize(plane: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+    if [from.0, from.1, to.0, to.1].contains(&0) || plane.len() != from.0 * from.1 {
+        return Vec::new();
+    }
+    if from == to {
+        return plane.to_vec();
+    }
+    let mut out = separable(plane, &axis(from.0, to.0), &axis(from.1, to.1));
+    clip(plane, &mut out);
+    out
+}
+
+fn axis(source: usize, target: usize) -> Taps {
+    let factor = source as f64 / target as f64;
+    let gauss = gaussian(((factor - 1.0) / 2.0).max(0.0));
+    let radius = (gauss.len() / 2) as isize;
+    Taps::new(
+        source,
+        (0..target).map(|output| {
+            let centre = (output as f64 + 0.5) * factor - 0.5;
+            let left = centre.floor();
+            let share = centre - left;
+            // The two smoothed samples at `left` and `left + 1`; one outside the image is not a
+            // smoothed sample but the constant 0.
+            let inside = |index: f64| index >= 0.0 && index < source as f64;
+            let mut weights = vec![0.0; gauss.len() + 1];
+            for (shift, weight) in [(0, 1.0 - share), (1, share)] {
+                if inside(left + shift as f64) {
+                    for (sum, value) in weights[shift..].iter_mut().zip(&gauss) {
+                        *sum += weight * value;
+                    }
+                }
+            }
+            (left as isize - radius, weights)
+        }),
+    )
+}
+
+/// `scipy.ndimage.gaussian_filter1d`'s kernel with `truncate = 4`.
+fn gaussian(sigma: f64) -> Vec<f64> {
+    if sigma <= 1e-15 {
+        return vec![1.0];
+    }
+    let radius = (4.0 * sigma + 0.5) as i64;
+    let kernel: Vec<f64> =
+        (-radius..=radius).map(|x| (-0.5 / (sigma * sigma) * (x * x) as f64).exp()).collect();
+    let sum: f64 = kernel.iter().sum();
+    kernel.into_iter().map(|value| value / sum).collect()
+}
+
+fn clip(input: &[f32], out: &mut [f32]) {
+    let range = |values: &[f32]| {
+        values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        })
+    };
+    let (mut low, mut high) = range(input);
+    let reached = range(out);
+    let zero_is_new = !(low <= 0.0 && 0.0 <= high);
+    if zero_is_new && reached.0 <= 0.0 && 0.0 <= reached.1 {
+        (low, high) = (low.min(0.0), high.max(0.0));
+    }
+    if low <= high {
+        out.iter_mut().for_each(|value| *value = value.clamp(low, high));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(height: usize, width: usize) -> Vec<f32> {
+        (0..height * width).map(|i| ((i * 37 + i / width * 11) % 101) as f32 - 50.0).collect()
+    }
+
+    /// `tools/reference/preprocessing.py --print-small` printed these.
+    #[test]
+    fn small_planes_agree_with_the_reference() {
+        for (from, to, expected) in SMALL {
+            let got = resize(&ramp(from.0, from.1), *from, *to);
+            assert_eq!(got.len(), to.0 * to.1);
+            for (index, (a, b)) in got.iter().zip(expected.iter()).enumerate() {
+                assert!((a - b).abs() < 1e-4, "{from:?} to {to:?} at {index}: {a} against {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_size_changes_nothing() {
+        assert_eq!(resize(&ramp(5, 4), (5, 4), (5, 4)), ramp(5, 4));
+    }
+
+    #[test]
+    fn impossible_sizes_give_nothing() {
+        assert!(resize(&[], (0, 3), (2, 2)).is_empty());
+        assert!(resize(&[1.0], (1, 1), (0, 2)).is_empty());
+        assert!(resize(&[1.0; 5], (2, 3), (2, 2)).is_empty());
+    }
+
+    #[test]
+    fn the_result_stays_within_the_range_of_the_input() {
+        let plane = ramp(40, 30);
+        let out = resize(&plane, (40, 30), (7, 11));
+        assert!(out.iter().all(|value| (-50.0..=50.0).contains(value)));
+    }
+
+    type Case = ((usize, usize), (usize, usize), &'static [f32]);
+    const SMALL: &[Case] = &[
+        ((13, 9), (3, 2), &[0.78551, -0.26981, 2.03551, -2.52848, 0.67959, 0.14693]),
+        (
+            (4, 3),
+            (6, 5),
+            &[
+                -33.33333, -29.33333, -10.83333, 7.66667, 16.00000, -31.60000, -24.70000, -2.50000,
+                19.70000, 27.60000, -20.40000, -10.70000, 11.50000, 23.60000, 25.33333, -9.20000,
+                3.30000, 25.50000, -2.80000, -17.33333, 2.00000, 17.30000, 39.50000, 1.10000,
+                -19.60000, 8.66667, 23.16667, 41.66667, 9.66667, -9.33333,
+            ],
+        ),
+        (
+            (9, 2),
+            (2, 4),
+            &[1.37817, -0.60430, -5.48804, -5.94743, -3.31225, -5.11636, -6.51641, -5.41233],
+        ),
+        (
+            (17, 16),
+            (4, 16),
+            &[
+                25.53040, -16.97112, 16.24938, -27.98946, -7.99260, 25.22789, -32.06882, 0.98591,
+                34.20640, -23.25607, 9.96442, 6.10143, -14.27756, 18.94293, -34.25407, -5.29905,
+                33.32092, -30.62242, 6.37346, 35.96666, -20.62501, 16.37290, -12.08623, -10.62557,
+                26.37233, -37.40377, -0.62614, 35.98014, -27.62461, 9.37329, 26.22855, -17.62518,
+                20.62501, -35.96666, -6.37346, 30.62242, -33.32092, 3.62597, 39.32764, -23.37250,
+                13.62540, -9.17514, -13.37307, 23.62484, -38.36732, -3.37363, 33.59819, -30.37211,
+                7.99260, 27.98946, -16.24938, 16.97112, -25.53040, -7.27087, 25.94963, -31.51285,
+                1.70764, 33.93153, -22.53434, 10.68616, 13.49903, -13.55583, 19.66467, -37.79781,
+            ],
+        ),
+    ];
+}
