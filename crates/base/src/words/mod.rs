@@ -4,3 +4,4 @@
 //! function; a text without is a constant.
 
 pub mod findings;
+pub mod zoo;
