@@ -4,4 +4,6 @@
 //! function; a text without is a constant.
 
 pub mod findings;
+pub mod panel;
 pub mod zoo;
+pub mod report;
