@@ -22,6 +22,11 @@ impl Tensor {
         Ok(Tensor { shape: shape.to_vec(), data })
     }
 
+    /// All zeros. `shape` must be one that memory can hold.
+    pub fn zeros(shape: &[usize]) -> Tensor {
+        Tensor { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
+    }
+
     /// Extents, outermost first.
     pub fn shape(&self) -> &[usize] {
         &self.shape
