@@ -1,1 +1,53 @@
-//! See ARCHITECTURE.md.
+//! Slices in, slices out: the arithmetic of neural networks on one processor.
+//!
+//! One sample per call, no batch. Everything is `f32`, dense and row-major, `[channel][depth][height][width]`; a picture has
+//! depth 1, a signal depth and height 1. A routine knows shapes and slices, never a graph.
+//!
+//! Layout of the crate:
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`pool`](Pool) | the persistent threads and how work is dealt out |
+//! | `isa` | which instruction set runs, chosen once at run time |
+//! | `simd` | a vector register as a type, one implementation per instruction set |
+//! | `gemm/` | the register tile (the innermost loop), packed panels, the matrix product |
+//! | `conv/` | convolution as an implicit matrix product, depthwise, transposed |
+//! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
+//! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
+//! | [`cases`] | the one table of shapes behind the tests and the benchmark |
+//!
+//! **Promises.** Results are bit-identical for any number of threads: every output element is summed in one fixed order. They
+//! may differ between instruction sets by rounding (relative rms under 5e-6 against the twin, held by the tests). The only
+//! panics are the documented ones: a slice whose length does not fit its shape, a shape no output exists for, a panic inside
+//! a caller's own task.
+//!
+//! **NaN.** Convolution, products and norms carry a NaN on; max pooling returns NaN when its window holds one; the relu family
+//! returns NaN for NaN.
+
+mod activation;
+pub mod cases;
+mod conv;
+mod elementwise;
+mod gemm;
+mod isa;
+pub mod naive;
+mod norm;
+mod pool;
+mod pooling;
+mod resize;
+mod shared;
+mod softmax;
+
+pub use activation::{Activation, activation};
+pub use conv::{
+    ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackedConv, PackedConvTranspose, Prologue,
+    conv, conv_transpose, conv_transpose_workspace, conv_workspace, pack_conv, pack_conv_transpose,
+};
+pub use elementwise::{BinaryOp, affine, binary};
+pub use gemm::{PackedMatrix, gemm, pack_b};
+pub use isa::{Isa, cpu_name, set_isa};
+pub use norm::{Norm, group_norm, instance_norm, layer_norm};
+pub use pool::Pool;
+pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};
+pub use resize::{resize_linear, resize_nearest};
+pub use softmax::softmax;

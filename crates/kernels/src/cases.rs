@@ -1,0 +1,219 @@
+//! The one table of shapes: the tests run all of it on every instruction set, the benchmark times its second half.
+
+use crate::{ConvShape, ConvTransposeShape};
+
+/// Awkward convolutions: ones, primes, tails, strides, dilation, uneven padding, groups, one to three dimensions.
+pub fn conv_cases() -> Vec<ConvShape> {
+    let flat = |i, o, [h, w]: [usize; 2], [kh, kw]: [usize; 2]| {
+        ConvShape::new(i, o, [1, h, w], [1, kh, kw])
+    };
+    let pad = |p: usize| [[0, 0], [p, p], [p, p]];
+    let mut cases = vec![
+        flat(1, 1, [1, 1], [1, 1]),
+        flat(0, 3, [4, 5], [1, 1]),
+        flat(3, 0, [4, 5], [1, 1]),
+        flat(5, 7, [11, 13], [1, 1]),
+        flat(17, 33, [7, 7], [1, 1]),
+        flat(300, 19, [5, 10], [1, 1]),
+        ConvShape { stride: [1, 2, 2], ..flat(9, 10, [13, 14], [1, 1]) },
+        ConvShape { pad: pad(1), ..flat(3, 8, [6, 6], [1, 1]) },
+        ConvShape { pad: pad(1), ..flat(4, 6, [7, 9], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(31, 37, [14, 14], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(70, 9, [3, 50], [3, 3]) },
+        ConvShape { pad: pad(1), stride: [1, 2, 2], ..flat(6, 16, [15, 17], [3, 3]) },
+        ConvShape { pad: pad(1), stride: [1, 3, 2], ..flat(2, 5, [10, 50], [3, 3]) },
+        ConvShape { pad: pad(3), stride: [1, 2, 2], ..flat(1, 64, [30, 31], [7, 7]) },
+        ConvShape { pad: pad(3), stride: [1, 2, 2], ..flat(3, 12, [32, 32], [7, 7]) },
+        ConvShape { pad: pad(2), dilation: [1, 2, 2], ..flat(8, 8, [9, 9], [3, 3]) },
+        ConvShape { pad: pad(12), dilation: [1, 12, 12], ..flat(5, 9, [8, 20], [3, 3]) },
+        ConvShape { pad: [[0, 0], [0, 3], [2, 1]], ..flat(3, 4, [5, 6], [2, 4]) },
+        ConvShape { pad: [[0, 0], [9, 0], [0, 9]], ..flat(2, 3, [4, 4], [3, 3]) },
+        ConvShape { pad: pad(2), ..flat(2, 2, [1, 1], [5, 5]) },
+        ConvShape { pad: pad(1), ..flat(2, 2, [0, 3], [2, 2]) },
+        ConvShape { groups: 4, pad: pad(1), ..flat(8, 12, [9, 8], [3, 3]) },
+        ConvShape { groups: 2, ..flat(10, 26, [6, 6], [1, 1]) },
+        ConvShape { groups: 7, pad: pad(1), ..flat(7, 7, [12, 19], [3, 3]) },
+        ConvShape { groups: 5, pad: pad(2), stride: [1, 2, 2], ..flat(5, 10, [12, 19], [5, 5]) },
+        ConvShape { groups: 3, pad: pad(2), dilation: [1, 2, 1], ..flat(3, 3, [8, 7], [3, 3]) },
+        ConvShape { pad: [[0, 0], [0, 0], [2, 2]], ..flat(6, 11, [1, 101], [1, 5]) },
+        ConvShape { stride: [1, 1, 4], ..flat(1, 3, [1, 97], [1, 10]) },
+        ConvShape { pad: [[1, 1]; 3], ..ConvShape::new(3, 5, [4, 5, 6], [3, 3, 3]) },
+        ConvShape {
+            pad: [[1, 1]; 3],
+            stride: [2; 3],
+            ..ConvShape::new(4, 9, [7, 8, 9], [3, 3, 3])
+        },
+        ConvShape {
+            pad: [[1, 0], [0, 2], [1, 1]],
+            dilation: [2, 1, 3],
+            ..ConvShape::new(2, 3, [7, 5, 9], [2, 3, 3])
+        },
+        ConvShape { stride: [2; 3], ..ConvShape::new(5, 8, [4, 6, 8], [2, 2, 2]) },
+        ConvShape { groups: 4, pad: [[1, 1]; 3], ..ConvShape::new(4, 4, [4, 5, 6], [3, 3, 3]) },
+        ConvShape::new(3, 4, [5, 1, 1], [3, 1, 1]),
+    ];
+    // Output widths around every vector and tile edge.
+    cases.extend(
+        [15, 16, 17, 23, 24, 25, 31, 33, 47, 48, 49, 95, 97].map(|w| flat(3, 9, [1, w], [1, 1])),
+    );
+    // Channel counts around every tile height, several depth blocks.
+    cases.extend(
+        [1, 2, 3, 5, 8, 13].map(|o| ConvShape { pad: pad(1), ..flat(130, o, [5, 5], [3, 3]) }),
+    );
+    cases
+}
+
+/// Awkward transposed convolutions.
+pub fn conv_transpose_cases() -> Vec<ConvTransposeShape> {
+    let plain = |i, o, input, kernel, stride| ConvTransposeShape {
+        in_channels: i,
+        out_channels: o,
+        groups: 1,
+        input,
+        kernel,
+        stride,
+        dilation: [1; 3],
+        pad: [[0; 2]; 3],
+        output_padding: [0; 3],
+    };
+    let pad = [[0, 0], [1, 1], [1, 1]];
+    vec![
+        plain(1, 1, [1, 1, 1], [1, 1, 1], [1, 1, 1]),
+        plain(5, 7, [1, 6, 5], [1, 2, 2], [1, 2, 2]),
+        plain(3, 4, [3, 4, 5], [2, 2, 2], [2, 2, 2]),
+        plain(9, 17, [2, 7, 7], [1, 2, 2], [1, 2, 2]),
+        ConvTransposeShape {
+            pad,
+            output_padding: [0, 1, 1],
+            ..plain(6, 5, [1, 7, 8], [1, 3, 3], [1, 2, 2])
+        },
+        ConvTransposeShape { pad, ..plain(2, 3, [1, 5, 5], [1, 4, 4], [1, 2, 2]) },
+        ConvTransposeShape { pad, ..plain(4, 4, [1, 6, 7], [1, 3, 3], [1, 1, 1]) },
+        ConvTransposeShape { groups: 2, ..plain(4, 6, [1, 4, 5], [1, 3, 3], [1, 2, 2]) },
+        ConvTransposeShape { dilation: [1, 2, 3], ..plain(3, 2, [1, 4, 5], [1, 3, 2], [1, 2, 3]) },
+        ConvTransposeShape {
+            pad: [[0, 1], [2, 0], [0, 3]],
+            ..plain(3, 2, [3, 4, 5], [3, 3, 3], [2, 2, 2])
+        },
+        // A stride beyond the kernel leaves gaps that only the bias fills.
+        plain(2, 3, [1, 3, 4], [1, 1, 1], [1, 2, 3]),
+        plain(3, 2, [1, 1, 9], [1, 1, 4], [1, 1, 2]),
+    ]
+}
+
+/// A layer of a published network, by name, and how often the network has it.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Network and place in it.
+    pub name: String,
+    /// The convolution.
+    pub shape: ConvShape,
+    /// Occurrences in the network.
+    pub times: usize,
+}
+
+/// All convolutions of the networks the benchmark times.
+pub fn layers() -> Vec<Layer> {
+    let mut all = densenet121(224);
+    all.extend(resnet50(512));
+    let dilated = |name: &str, c, o, d| Layer {
+        name: format!("pspnet 64x64 {name}"),
+        shape: ConvShape { dilation: [1, d, d], ..square(c, o, 64, 3, 1, d) },
+        times: 1,
+    };
+    all.push(dilated("512→512 dilation 2", 512, 512, 2));
+    all.push(dilated("512→512 dilation 4", 512, 512, 4));
+    let cube = |name: &str, c, o, n: usize, s| Layer {
+        name: format!("unet3d {name}"),
+        shape: ConvShape {
+            pad: [[1; 2]; 3],
+            stride: [s; 3],
+            ..ConvShape::new(c, o, [n; 3], [3; 3])
+        },
+        times: 1,
+    };
+    all.extend([
+        cube("32→32 at 48³", 32, 32, 48, 1),
+        cube("64→128 at 24³ stride 2", 64, 128, 24, 2),
+    ]);
+    all.push(Layer {
+        name: "depthwise 3x3 96 at 112²".into(),
+        shape: ConvShape { groups: 96, ..square(96, 96, 112, 3, 1, 1) },
+        times: 1,
+    });
+    all
+}
+
+fn square(i: usize, o: usize, n: usize, k: usize, s: usize, p: usize) -> ConvShape {
+    let pad = [[0, 0], [p, p], [p, p]];
+    ConvShape { stride: [1, s, s], pad, ..ConvShape::new(i, o, [1, n, n], [1, k, k]) }
+}
+
+/// DenseNet-121 (Huang et al. 2017, table 1) on one channel of `n`² pixels.
+fn densenet121(n: usize) -> Vec<Layer> {
+    let layer =
+        |what: String, shape, times| Layer { name: format!("densenet121 {what}"), shape, times };
+    let mut all = vec![layer("stem 7x7/2 1→64".into(), square(1, 64, n, 7, 2, 3), 1)];
+    let (mut size, mut channels) = (n / 4, 64);
+    for (block, layers) in [6, 12, 24, 16].into_iter().enumerate() {
+        for _ in 0..layers {
+            all.push(layer(
+                format!("1x1 {channels}→128 at {size}²"),
+                square(channels, 128, size, 1, 1, 0),
+                1,
+            ));
+            channels += 32;
+        }
+        all.push(layer(format!("3x3 128→32 at {size}²"), square(128, 32, size, 3, 1, 1), layers));
+        if block < 3 {
+            all.push(layer(
+                format!("transition {channels}→{} at {size}²", channels / 2),
+                square(channels, channels / 2, size, 1, 1, 0),
+                1,
+            ));
+            (size, channels) = (size / 2, channels / 2);
+        }
+    }
+    all
+}
+
+/// ResNet-50 (He et al. 2016, table 1; stride in the 3×3 as torchvision has it) on one channel of `n`² pixels.
+fn resnet50(n: usize) -> Vec<Layer> {
+    let layer =
+        |what: String, shape, times| Layer { name: format!("resnet50 {what}"), shape, times };
+    let mut all = vec![layer("stem 7x7/2 1→64".into(), square(1, 64, n, 7, 2, 3), 1)];
+    let (mut size, mut channels) = (n / 4, 64);
+    for (stage, blocks) in [3, 4, 6, 3].into_iter().enumerate() {
+        let (width, stride) = (64 << stage, if stage == 0 { 1 } else { 2 });
+        let (out, next) = (width * 4, size / stride);
+        let names = |what: &str, i: usize, o: usize, n: usize| format!("{what} {i}→{o} at {n}²");
+        all.push(layer(
+            names("1x1", channels, width, size),
+            square(channels, width, size, 1, 1, 0),
+            1,
+        ));
+        all.push(layer(
+            names("3x3", width, width, size),
+            square(width, width, size, 3, stride, 1),
+            1,
+        ));
+        all.push(layer(
+            names("short cut 1x1", channels, out, size),
+            square(channels, out, size, 1, stride, 0),
+            1,
+        ));
+        all.push(layer(names("1x1", width, out, next), square(width, out, next, 1, 1, 0), blocks));
+        all.push(layer(
+            names("1x1", out, width, next),
+            square(out, width, next, 1, 1, 0),
+            blocks - 1,
+        ));
+        all.push(layer(
+            names("3x3", width, width, next),
+            square(width, width, next, 3, 1, 1),
+            blocks - 1,
+        ));
+        (size, channels) = (next, out);
+    }
+    all
+}

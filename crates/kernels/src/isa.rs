@@ -1,0 +1,116 @@
+//! The instruction set: found once at run time, overridable, and the way plain loops are compiled for each of them.
+//!
+//! A value of [`Isa`] other than `Portable` is only ever obtained from [`Isa::available`] or accepted by [`set_isa`] after the
+//! processor was asked, so holding one proves the feature and makes the calls behind it sound.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// An instruction set the kernels are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isa {
+    /// What every processor of the target can do (SSE2 on x86-64).
+    Portable,
+    /// AVX2 and FMA: 256-bit vectors.
+    Avx2,
+    /// AVX-512 F, VL, BW, DQ: 512-bit vectors.
+    Avx512,
+}
+
+impl Isa {
+    /// Whether this processor has it.
+    pub fn supported(self) -> bool {
+        match self {
+            Isa::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => {
+                Isa::Avx2.supported()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// All that this processor has, the fastest last. Never empty.
+    pub fn available() -> Vec<Isa> {
+        [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|i| i.supported()).collect()
+    }
+
+    /// `"avx512"`, `"avx2+fma"` or `"portable"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2+fma",
+            Isa::Avx512 => "avx512",
+        }
+    }
+}
+
+const UNKNOWN: u8 = u8::MAX;
+static CHOSEN: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// The instruction set in use: the fastest available, unless [`set_isa`] said otherwise.
+pub(crate) fn isa() -> Isa {
+    match CHOSEN.load(Ordering::Relaxed) {
+        0 => Isa::Portable,
+        1 => Isa::Avx2,
+        2 => Isa::Avx512,
+        _ => {
+            let best = *Isa::available().last().unwrap_or(&Isa::Portable);
+            CHOSEN.store(best as u8, Ordering::Relaxed);
+            best
+        }
+    }
+}
+
+/// Use this instruction set from now on; returns whether the processor has it (if not, nothing changes). Meant to be called
+/// once at start. Weights packed before stay bound to the set they were packed for and go on working.
+pub fn set_isa(isa: Isa) -> bool {
+    let ok = isa.supported();
+    if ok {
+        CHOSEN.store(isa as u8, Ordering::Relaxed);
+    }
+    ok
+}
+
+/// Name of the instruction set in use, for reports: see [`Isa::name`].
+pub fn cpu_name() -> &'static str {
+    isa().name()
+}
+
+/// Compiles a plain safe function once per instruction set (the compiler vectorises its loops) and picks one at run time.
+/// Nothing in the body depends on the set, and neither do its results: no fused multiply-add is contracted by the compiler.
+macro_rules! multiversion {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments)]
+            fn body($($arg: $ty),*) $(-> $ret)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                #[allow(clippy::too_many_arguments)]
+                fn avx512($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+                #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments)]
+                fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
+                match $crate::isa::isa() {
+                    // SAFETY: `isa()` returns a set only when the processor has it.
+                    $crate::isa::Isa::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::isa::Isa::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::isa::Isa::Portable => {}
+                }
+            }
+            body($($arg),*)
+        }
+    };
+}
+pub(crate) use multiversion;

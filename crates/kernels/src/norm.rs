@@ -1,0 +1,140 @@
+//! Normalisation at inference by statistics of the input itself: instance, group, layer.
+//!
+//! All three are one loop: mean and variance of a run of numbers in two passes, summed in `f64` in sixteen fixed lanes (so the
+//! result does not depend on instruction set or threads), then y = act((x − mean)/√(var + ε)·weight + bias). The variance is the
+//! biased one (÷ n), as in PyTorch.
+
+use crate::{
+    Activation, Pool,
+    activation::activate,
+    elementwise::scale_shift,
+    isa::multiversion,
+    shared::{Shared, check, pieces},
+};
+
+/// The learnt part of a norm.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Norm<'a> {
+    /// One factor a channel (a column for [`layer_norm`]); `None` is 1.
+    pub weight: Option<&'a [f32]>,
+    /// One offset a channel (a column for [`layer_norm`]); `None` is 0.
+    pub bias: Option<&'a [f32]>,
+    /// Added to the variance.
+    pub eps: f32,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+impl Norm<'_> {
+    #[track_caller]
+    fn check(&self, n: usize) {
+        self.weight.inspect(|w| check("weight of a norm", w.len(), n));
+        self.bias.inspect(|b| check("bias of a norm", b.len(), n));
+    }
+}
+
+/// Each channel of `spatial` elements by its own mean and variance. Panics unless the lengths agree.
+pub fn instance_norm(
+    pool: &Pool,
+    channels: usize,
+    spatial: usize,
+    norm: &Norm,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    group_norm(pool, channels, channels, spatial, norm, x, y);
+}
+
+/// Each of `groups` runs of channels by its own mean and variance. Panics unless the lengths agree and groups divide channels.
+pub fn group_norm(
+    pool: &Pool,
+    groups: usize,
+    channels: usize,
+    spatial: usize,
+    norm: &Norm,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    check("x of a norm", x.len(), channels * spatial);
+    check("y of a norm", y.len(), x.len());
+    norm.check(channels);
+    if x.is_empty() {
+        return;
+    }
+    assert!(groups > 0 && channels % groups == 0, "{channels} channels in {groups} groups");
+    let (per, run) = (channels / groups, channels / groups * spatial);
+    let out = Shared::new(y);
+    pool.run(groups, |group| {
+        // SAFETY: each group belongs to one task.
+        let y = unsafe { out.part(group * run, run) };
+        let x = &x[group * run..][..run];
+        let (mean, inverse) = moments(x, norm.eps);
+        for (i, (x, y)) in x.chunks_exact(spatial).zip(y.chunks_exact_mut(spatial)).enumerate() {
+            let channel = group * per + i;
+            let scale = inverse * norm.weight.map_or(1.0, |w| w[channel] as f64);
+            let shift = norm.bias.map_or(0.0, |b| b[channel] as f64) - mean * scale;
+            scale_shift(x, scale as f32, shift as f32, y);
+        }
+        activate(y, norm.activation);
+    });
+}
+
+/// Each row of `cols` elements by its own mean and variance, weight and bias per column. Panics unless the lengths agree.
+pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
+    check("x of a norm", x.len(), rows * cols);
+    check("y of a norm", y.len(), x.len());
+    norm.check(cols);
+    if x.is_empty() {
+        return;
+    }
+    let (tasks, step) = pieces(rows, (1usize << 13).div_ceil(cols));
+    let out = Shared::new(y);
+    pool.run(tasks, |task| {
+        for row in task * step..((task + 1) * step).min(rows) {
+            // SAFETY: each row belongs to one task.
+            let y = unsafe { out.part(row * cols, cols) };
+            let x = &x[row * cols..][..cols];
+            let (mean, inverse) = moments(x, norm.eps);
+            scale_shift(x, inverse as f32, (-mean * inverse) as f32, y);
+            weigh(y, norm.weight.unwrap_or(&[]), norm.bias.unwrap_or(&[]));
+            activate(y, norm.activation);
+        }
+    });
+}
+
+multiversion! {
+    /// `y = y·weight + bias`, either of them absent when empty.
+    fn weigh(y: &mut [f32], weight: &[f32], bias: &[f32]) {
+        for (y, w) in y.iter_mut().zip(weight) {
+            *y *= *w;
+        }
+        for (y, b) in y.iter_mut().zip(bias) {
+            *y += *b;
+        }
+    }
+}
+
+multiversion! {
+    /// Mean and 1/√(variance + ε).
+    fn moments(x: &[f32], eps: f32) -> (f64, f64) {
+        let mean = lanes(x, |v| v) / x.len() as f64;
+        let variance = lanes(x, |v| (v - mean) * (v - mean)) / x.len() as f64;
+        (mean, 1.0 / (variance + eps as f64).sqrt())
+    }
+}
+
+/// Σ f(x) in sixteen interleaved partial sums.
+#[inline(always)]
+pub(crate) fn lanes(x: &[f32], f: impl Fn(f64) -> f64) -> f64 {
+    let mut sums = [0.0f64; 16];
+    let (whole, rest) = x.as_chunks::<16>();
+    for chunk in whole {
+        for i in 0..16 {
+            sums[i] += f(chunk[i] as f64);
+        }
+    }
+    for (i, v) in rest.iter().enumerate() {
+        sums[i] += f(*v as f64);
+    }
+    sums.iter().sum()
+}

@@ -1,0 +1,47 @@
+//! One output slice, many tasks: the only way tasks of a [`Pool`](crate::Pool) write, and the length checks.
+
+use std::marker::PhantomData;
+
+/// A mutable slice handed to all tasks of one parallel loop; each takes the part that is its own.
+pub(crate) struct Shared<'a> {
+    start: *mut f32,
+    len: usize,
+    life: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: a `Shared` only gives out ranges through `part` and `pointer`, whose callers promise disjointness.
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    pub fn new(slice: &'a mut [f32]) -> Shared<'a> {
+        Shared { start: slice.as_mut_ptr(), len: slice.len(), life: PhantomData }
+    }
+
+    /// Elements `from..from + len`. Panics outside the slice.
+    ///
+    /// # Safety
+    /// No two tasks that may run at the same time ask for overlapping ranges.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part(&self, from: usize, len: usize) -> &mut [f32] {
+        assert!(from <= self.len && len <= self.len - from, "part {from}+{len} of {}", self.len);
+        // SAFETY: in bounds by the assertion; disjoint by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }
+    }
+
+    /// The start of the slice, for kernels that write tiles of a matrix whose rows interleave with another task's.
+    pub fn pointer(&self) -> *mut f32 {
+        self.start
+    }
+}
+
+/// Panics unless a slice has the length its shape asks for, naming both.
+#[track_caller]
+pub(crate) fn check(what: &str, actual: usize, expected: usize) {
+    assert!(actual == expected, "{what} has {actual} elements, its shape asks for {expected}");
+}
+
+/// Splits `0..n` in contiguous pieces of about `grain` elements, few enough to be worth a task each.
+pub(crate) fn pieces(n: usize, grain: usize) -> (usize, usize) {
+    let tasks = n.div_ceil(grain.max(1)).clamp(usize::from(n > 0), 64);
+    (tasks, n.div_ceil(tasks.max(1)))
+}

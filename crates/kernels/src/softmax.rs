@@ -1,0 +1,45 @@
+//! Softmax of each row: eˣ⁻ᵐᵃˣ / Σ eˣ⁻ᵐᵃˣ. A row that holds NaN, or nothing above −∞, becomes NaN, as in PyTorch.
+
+use crate::{
+    Pool,
+    activation::exp,
+    isa::multiversion,
+    shared::{Shared, check, pieces},
+};
+
+/// Softmax over the last axis of `[rows][cols]`. Panics unless the lengths agree.
+pub fn softmax(pool: &Pool, rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
+    check("x of softmax", x.len(), rows * cols);
+    check("y of softmax", y.len(), x.len());
+    if x.is_empty() {
+        return;
+    }
+    let (tasks, step) = pieces(rows, (1usize << 13).div_ceil(cols));
+    let out = Shared::new(y);
+    pool.run(tasks, |task| {
+        for row in task * step..((task + 1) * step).min(rows) {
+            // SAFETY: each row belongs to one task.
+            row_softmax(&x[row * cols..][..cols], unsafe { out.part(row * cols, cols) });
+        }
+    });
+}
+
+multiversion! {
+    fn row_softmax(x: &[f32], y: &mut [f32]) {
+        let mut tops = [f32::NEG_INFINITY; 16];
+        let (whole, rest) = x.as_chunks::<16>();
+        for chunk in whole {
+            for i in 0..16 {
+                tops[i] = if chunk[i] > tops[i] { chunk[i] } else { tops[i] };
+            }
+        }
+        let top = tops.iter().chain(rest).fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m });
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = exp(*x - top);
+        }
+        let inverse = (1.0 / crate::norm::lanes(y, |v| v)) as f32;
+        for y in y.iter_mut() {
+            *y *= inverse;
+        }
+    }
+}
