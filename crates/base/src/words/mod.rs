@@ -5,5 +5,5 @@
 
 pub mod findings;
 pub mod panel;
-pub mod zoo;
 pub mod report;
+pub mod zoo;
