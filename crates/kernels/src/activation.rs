@@ -247,6 +247,7 @@ mod tests {
                 let (y, t) = (act.apply(x) as f64, naive::activation(act, x as f64));
                 let bound = match act {
                     Activation::Gelu | Activation::GeluTanh => 2e-7 * (1.0 + (x as f64).abs()),
+                    Activation::HardSigmoid | Activation::HardSwish => 2e-7 * (1.0 + (x as f64).abs()),
                     _ => 5e-7 * t.abs().max(1e-30),
                 };
                 assert!((y - t).abs() <= bound, "{act:?}({x}) = {y}, not {t}");

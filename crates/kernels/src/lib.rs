@@ -36,6 +36,7 @@ mod pool;
 mod pooling;
 mod resize;
 mod shared;
+mod simd;
 mod softmax;
 
 pub use activation::{Activation, activation};

@@ -1,84 +1,112 @@
-//! Convolution: weights packed once, then run many times.
+//! Convolution: weights packed once for a shape, then run many times. The algorithm is chosen when packing.
 
+mod depthwise;
+mod gemm;
+mod pack;
 mod shape;
+mod transpose;
 
 pub use shape::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Prologue};
 pub(crate) use shape::{steps, volume};
+pub use transpose::{
+    PackedConvTranspose, conv_transpose, conv_transpose_workspace, pack_conv_transpose,
+};
 
-use crate::{Pool, naive};
+use crate::Pool;
+use crate::isa::isa;
+use crate::shared::check;
 
-/// Weights of a convolution in the order the kernels read them.
+/// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
+#[derive(Clone, Debug)]
 pub struct PackedConv {
-    weight: Vec<f32>,
+    shape: ConvShape,
+    output: [usize; 3],
+    algorithm: Algorithm,
+}
+
+#[derive(Clone, Debug)]
+enum Algorithm {
+    /// Implicit matrix product.
+    Product(gemm::Product),
+    /// One input channel a group; weights as they came.
+    Depthwise(Vec<f32>),
 }
 
 impl PackedConv {
     /// Memory it holds, in bytes.
     pub fn bytes(&self) -> usize {
-        self.weight.len() * 4
+        match &self.algorithm {
+            Algorithm::Product(p) => p.weight.len() * 4,
+            Algorithm::Depthwise(w) => w.len() * 4,
+        }
+    }
+
+    /// The algorithm chosen, for reports: `"product"` or `"depthwise"`.
+    pub fn algorithm(&self) -> &'static str {
+        match self.algorithm {
+            Algorithm::Product(_) => "product",
+            Algorithm::Depthwise(_) => "depthwise",
+        }
     }
 }
 
-/// Packs `[out][in/groups][kd][kh][kw]` weights. Panics unless the length fits the shape.
+/// Packs `[out][in/groups][kd][kh][kw]` weights. Panics unless the length fits the shape and the shape has an output.
 pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
-    crate::shared::check("weight of a convolution", weight.len(), shape.weight_len());
-    PackedConv { weight: weight.to_vec() }
+    let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
+    check("weight of a convolution", weight.len(), shape.weight_len());
+    let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+    let algorithm = if shape.groups > 1 && ins == 1 {
+        Algorithm::Depthwise(weight.to_vec())
+    } else {
+        let offset = [0, 1, 2].map(|a| {
+            let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
+            (0..shape.kernel[a]).map(at).collect()
+        });
+        let geometry = pack::Geometry { output, input: shape.input, stride: shape.stride, offset };
+        let taps = geometry.taps();
+        Algorithm::Product(gemm::Product::new(
+            isa(),
+            shape.groups,
+            [ins, outs],
+            geometry,
+            |o, c, tap| weight[(o * ins + c) * taps + tap],
+        ))
+    };
+    PackedConv { shape: shape.clone(), output, algorithm }
 }
 
-/// Elements of scratch memory [`conv`] needs.
-pub fn conv_workspace(_shape: &ConvShape, _w: &PackedConv, _threads: usize) -> usize {
-    0
+/// Elements of scratch memory [`conv`] needs in a pool of `threads`.
+pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usize {
+    match &w.algorithm {
+        Algorithm::Product(p) => p.workspace(threads),
+        Algorithm::Depthwise(_) => 0,
+    }
 }
 
-/// Convolution.
+/// `y = act(conv(prologue(x), w) + bias + residual)`, `x` `[in][d][h][w]`, `y` `[out][d][h][w]`. Panics unless the lengths agree, `work`
+/// has at least [`conv_workspace`] elements for this pool, and `w` was packed for this shape.
 pub fn conv(
-    _pool: &Pool,
+    pool: &Pool,
     shape: &ConvShape,
     x: &[f32],
     w: &PackedConv,
     args: &ConvArgs,
-    _work: &mut [f32],
+    work: &mut [f32],
     y: &mut [f32],
 ) {
-    naive::conv(shape, x, &w.weight, args, y);
-}
-
-/// Weights of a transposed convolution in the order the kernels read them.
-pub struct PackedConvTranspose {
-    weight: Vec<f32>,
-}
-
-impl PackedConvTranspose {
-    /// Memory it holds, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.weight.len() * 4
+    assert!(*shape == w.shape, "weights packed for {:?}, used for {shape:?}", w.shape);
+    check("x of a convolution", x.len(), shape.input_len());
+    check("y of a convolution", y.len(), shape.out_channels * w.output.iter().product::<usize>());
+    args.epilogue.bias.inspect(|b| check("bias of a convolution", b.len(), shape.out_channels));
+    args.epilogue.residual.inspect(|r| check("residual of a convolution", r.len(), y.len()));
+    args.prologue.inspect(|p| {
+        check("scale of a prologue", p.scale.len(), shape.in_channels);
+        check("shift of a prologue", p.shift.len(), shape.in_channels);
+    });
+    let need = conv_workspace(shape, w, pool.threads());
+    assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
+    match &w.algorithm {
+        Algorithm::Product(product) => product.run(pool, x, args, work, y),
+        Algorithm::Depthwise(weight) => depthwise::run(pool, shape, w.output, x, weight, args, y),
     }
-}
-
-/// Packs `[in][out/groups][kd][kh][kw]` weights. Panics unless the length fits the shape.
-pub fn pack_conv_transpose(shape: &ConvTransposeShape, weight: &[f32]) -> PackedConvTranspose {
-    crate::shared::check("weight of a transposed convolution", weight.len(), shape.weight_len());
-    PackedConvTranspose { weight: weight.to_vec() }
-}
-
-/// Elements of scratch memory [`conv_transpose`] needs.
-pub fn conv_transpose_workspace(
-    _shape: &ConvTransposeShape,
-    _w: &PackedConvTranspose,
-    _threads: usize,
-) -> usize {
-    0
-}
-
-/// Transposed convolution.
-pub fn conv_transpose(
-    _pool: &Pool,
-    shape: &ConvTransposeShape,
-    x: &[f32],
-    w: &PackedConvTranspose,
-    e: &Epilogue,
-    _work: &mut [f32],
-    y: &mut [f32],
-) {
-    naive::conv_transpose(shape, x, &w.weight, e, y);
 }

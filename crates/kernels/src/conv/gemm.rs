@@ -1,0 +1,208 @@
+//! Convolution as an implicit matrix product: output `[out][positions]` = weights `[out][in·taps]` × input panels (`pack.rs`).
+//!
+//! ```text
+//! weights  packed once   [group][block of depth][panel of out channels][depth][height]
+//! task     some panels of positions × some panels of out channels; per block of depth:
+//!            for each panel of positions: fill it (stays in L1), then run the tile over the weight panels (stream from L2)
+//! ```
+//! Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
+//! summed block after block in order of depth, whatever the sharing.
+
+use super::pack::{Fill, Geometry, Runs};
+use super::shape::ConvArgs;
+use crate::gemm::tile::{self, DEPTH, Tile};
+use crate::shared::Shared;
+use crate::{Activation, Isa, Pool, activation::activate};
+
+/// Packed weights and where they read.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    pub isa: Isa,
+    pub groups: usize,
+    /// Channels of one group.
+    pub ins: usize,
+    pub outs: usize,
+    pub geometry: Geometry,
+    pub weight: Vec<f32>,
+}
+
+/// Out channels of one group, the last panel rounded to its height.
+fn rounded(outs: usize, high: usize) -> usize {
+    outs / high * high + if outs % high > 0 { tile::height(outs % high) } else { 0 }
+}
+
+impl Product {
+    /// Packs; `weight(out, in of the group, tap)` gives the numbers.
+    pub fn new(
+        isa: Isa,
+        groups: usize,
+        [ins, outs]: [usize; 2],
+        geometry: Geometry,
+        weight: impl Fn(usize, usize, usize) -> f32,
+    ) -> Product {
+        let (high, taps) = (tile::size(isa).0, geometry.taps());
+        let depth = ins * taps;
+        let (blocks, step) = tile::blocks(depth);
+        let mut packed = Vec::with_capacity(groups * depth * rounded(outs, high));
+        for group in 0..groups {
+            for block in 0..blocks {
+                for panel in (0..outs).step_by(high) {
+                    let valid = high.min(outs - panel);
+                    for k in block * step..((block + 1) * step).min(depth) {
+                        for i in 0..tile::height(valid) {
+                            let out = group * outs + panel + i;
+                            packed.push(if i < valid {
+                                weight(out, k / taps, k % taps)
+                            } else {
+                                0.0
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        Product { isa, groups, ins, outs, geometry, weight: packed }
+    }
+
+    /// Elements of scratch memory: a panel a thread, aligned to cache lines.
+    pub fn workspace(&self, threads: usize) -> usize {
+        threads * DEPTH * tile::size(self.isa).1 + 16
+    }
+
+    /// Runs; slices have been checked.
+    pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
+        let (high, width) = tile::size(self.isa);
+        let positions = self.geometry.positions();
+        if y.is_empty() {
+            return;
+        }
+        let sharing = Sharing::new(
+            positions.div_ceil(width),
+            self.outs.div_ceil(high),
+            high,
+            self.groups,
+            pool.threads(),
+        );
+        // Panels start on cache lines: a vector load that straddles two costs double.
+        let aligned = work.as_ptr().align_offset(64).min(16);
+        let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
+        pool.run_workers(sharing.tasks(), |worker, task| {
+            // SAFETY: each thread has a panel of its own.
+            let panel = unsafe { panels.part(worker * DEPTH * width, DEPTH * width) };
+            self.task(sharing.part(task), x, args, panel, &out);
+        });
+    }
+
+    fn task(&self, part: Part, x: &[f32], args: &ConvArgs, panel: &mut [f32], out: &Shared) {
+        let (high, width) = tile::size(self.isa);
+        let positions = self.geometry.positions();
+        let depth = self.ins * self.geometry.taps();
+        let (blocks, step) = tile::blocks(depth);
+        let volume: usize = self.geometry.input.iter().product();
+        let e = &args.epilogue;
+        let channels = part.group * self.ins..(part.group + 1) * self.ins;
+        let pre = args.prologue.map(|mut p| {
+            (p.scale, p.shift) = (&p.scale[channels.clone()], &p.shift[channels.clone()]);
+            p
+        });
+        let x = &x[channels.start * volume..channels.end * volume];
+        let rows = part.rows.start * high..(part.rows.end * high).min(self.outs);
+        let mut runs = Runs::default();
+        for block in 0..blocks {
+            let from = block * step;
+            let length = step.min(depth - from);
+            let last = block + 1 == blocks;
+            let weights = &self.weight[(part.group * depth + from) * rounded(self.outs, high)..];
+            for column in part.columns.clone() {
+                let column = column * width;
+                let columns = width.min(positions - column);
+                self.geometry.runs(column, columns, &mut runs);
+                Fill { x, volume, pre, from, depth: length }.write(self.isa, &runs, panel);
+                for row in rows.clone().step_by(high) {
+                    let channel = part.group * self.outs + row;
+                    let at = channel * positions + column;
+                    let pick = |v: Option<&[f32]>, at: usize| match v {
+                        Some(v) if last => v[at..].as_ptr(),
+                        _ => std::ptr::null(),
+                    };
+                    let tile = Tile {
+                        depth: length,
+                        a: weights[row * length..].as_ptr(),
+                        b: panel.as_ptr(),
+                        // SAFETY: `at` is an element of the output.
+                        c: unsafe { out.pointer().add(at) },
+                        stride: positions,
+                        rows: high.min(rows.end - row),
+                        columns,
+                        add: block > 0,
+                        row_bias: pick(e.bias, channel),
+                        column_bias: std::ptr::null(),
+                        residual: pick(e.residual, at),
+                        relu: last && e.activation == Activation::Relu,
+                    };
+                    // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
+                    // owns these rows and columns of the output.
+                    unsafe { tile::run(self.isa, &tile) };
+                    if last && !matches!(e.activation, Activation::Identity | Activation::Relu) {
+                        for i in 0..tile.rows {
+                            // SAFETY: as above.
+                            activate(
+                                unsafe { out.part(at + i * positions, columns) },
+                                e.activation,
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How the output is cut in tasks: panels of positions and panels of out channels, in each group.
+struct Sharing {
+    columns: usize,
+    wide: usize,
+    rows: usize,
+    tall: usize,
+    groups: usize,
+}
+
+/// One task: a group, and ranges of its panels.
+struct Part {
+    group: usize,
+    rows: std::ops::Range<usize>,
+    columns: std::ops::Range<usize>,
+}
+
+impl Sharing {
+    fn new(columns: usize, rows: usize, high: usize, groups: usize, threads: usize) -> Sharing {
+        // Up to 512 out channels: a block of their weights (384 KiB) stays in the second-level cache over up to 8 panels.
+        let (mut tall, mut wide) = (rows.min(512 / high), columns.min(8));
+        let wanted = if threads == 1 { 1 } else { 6 * threads };
+        let tasks =
+            |tall: usize, wide: usize| rows.div_ceil(tall) * columns.div_ceil(wide) * groups;
+        while wide > 1 && tasks(tall, wide) < wanted {
+            wide = wide.div_ceil(2);
+        }
+        // Filling a panel again for each share of the channels pays only from some 32 channels on.
+        while tall * high > 64 && tasks(tall, wide) < wanted {
+            tall = tall.div_ceil(2);
+        }
+        Sharing { columns, wide, rows, tall, groups }
+    }
+
+    fn tasks(&self) -> usize {
+        self.rows.div_ceil(self.tall) * self.columns.div_ceil(self.wide) * self.groups
+    }
+
+    fn part(&self, task: usize) -> Part {
+        let down = self.rows.div_ceil(self.tall);
+        let across = self.columns.div_ceil(self.wide);
+        let (row, column) = (task % down * self.tall, task / down % across * self.wide);
+        Part {
+            group: task / down / across,
+            rows: row..(row + self.tall).min(self.rows),
+            columns: column..(column + self.wide).min(self.columns),
+        }
+    }
+}

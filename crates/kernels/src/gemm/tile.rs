@@ -1,0 +1,162 @@
+//! The register tile: `C[rows × columns] (+)= A · B` with all of C in registers while the depth runs.
+//!
+//! ```text
+//!              B panel [depth][3 vectors]                 AVX-512   8 rows × 48 columns, 24 accumulators of 32 registers
+//!              ┌────┬────┬────┐                           AVX2      4 rows × 24 columns, 12 of 16
+//!              └────┴────┴────┘ loaded, shared by rows    portable  4 rows × 12 columns
+//! A panel  ┌┐  ┌────┬────┬────┐
+//! [depth]  ││  │    │    │    │ one broadcast of A feeds three fused multiply-adds
+//! [height] └┘  └────┴────┴────┘
+//! ```
+//! Eight rows divide the channel counts networks have (32, 64, 128 …), and a last panel of 1 or 2 vectors wastes little on small
+//! pictures (49 pixels: 48 + 1). Method: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
+//! Depth is cut in blocks of at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
+
+use crate::Isa;
+use crate::simd::{Portable, Simd};
+
+/// Vectors side by side in a tile.
+pub(crate) const VECTORS: usize = 3;
+/// Greatest depth of a block: 192 × 48 floats are 36 KiB.
+pub(crate) const DEPTH: usize = 192;
+
+/// The tile an instruction set uses: rows, and columns of a B panel.
+pub(crate) fn size(isa: Isa) -> (usize, usize) {
+    match isa {
+        Isa::Avx512 => (8, 16 * VECTORS),
+        Isa::Avx2 => (4, 8 * VECTORS),
+        Isa::Portable => (4, 4 * VECTORS),
+    }
+}
+
+/// Height of the panel that holds `rows` (at least one, at most a tile's): the next power of two.
+pub(crate) fn height(rows: usize) -> usize {
+    rows.next_power_of_two()
+}
+
+/// Balanced blocks of the depth: `(number, length of all but the last)`.
+pub(crate) fn blocks(depth: usize) -> (usize, usize) {
+    let number = depth.div_ceil(DEPTH).max(1);
+    (number, depth.div_ceil(number))
+}
+
+/// One call of the innermost loop.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    /// Length of the sums.
+    pub depth: usize,
+    /// `[depth][height]`
+    pub a: *const f32,
+    /// `[depth][columns of a panel]`
+    pub b: *const f32,
+    /// First element of the result; rows `stride` apart.
+    pub c: *mut f32,
+    pub stride: usize,
+    /// Valid rows (at most the height) and columns (at most a panel's).
+    pub rows: usize,
+    pub columns: usize,
+    /// Add to what C holds.
+    pub add: bool,
+    /// Added at the end unless null: one number a row, one a column, and a matrix laid out as C.
+    pub row_bias: *const f32,
+    pub column_bias: *const f32,
+    pub residual: *const f32,
+    pub relu: bool,
+}
+
+/// Runs a tile whose A panel has the height `height(t.rows)`.
+///
+/// # Safety
+/// The processor has `isa`; the pointers of `t` are valid for the extents it names (A and B in full height and width).
+pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
+    macro_rules! pick {
+        ($lanes:literal, $f:ident, $($h:literal)*) => {
+            match (height(t.rows), t.columns.div_ceil($lanes)) {
+                // SAFETY: passed on to the caller.
+                $(($h, 1) => unsafe { $f::<$h, 1>(t) }, ($h, 2) => unsafe { $f::<$h, 2>(t) }, ($h, _) => unsafe { $f::<$h, 3>(t) },)*
+                _ => unreachable!("tile of {} rows", t.rows),
+            }
+        };
+    }
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => pick!(16, avx512, 1 2 4 8),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => pick!(8, avx2, 1 2 4),
+        _ => pick!(4, portable, 1 2 4),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn avx512<const H: usize, const N: usize>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<crate::simd::Avx512, H, N>(t) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<const H: usize, const N: usize>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<crate::simd::Avx2, H, N>(t) }
+}
+
+unsafe fn portable<const H: usize, const N: usize>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<Portable, H, N>(t) }
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const H: usize, const N: usize>(t: &Tile) {
+    // SAFETY: all pointers by the caller's promise; the instruction set by the function this is inlined into.
+    unsafe {
+        let mut sums = [[S::splat(0.0); N]; H];
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.depth {
+            let mut row = [S::splat(0.0); N];
+            for j in 0..N {
+                row[j] = S::load(b.add(j * S::LANES));
+            }
+            for i in 0..H {
+                let factor = S::splat(*a.add(i));
+                for j in 0..N {
+                    sums[i][j] = S::fma(factor, row[j], sums[i][j]);
+                }
+            }
+            a = a.add(H);
+            b = b.add(VECTORS * S::LANES);
+        }
+        for i in 0..H {
+            if i < t.rows {
+                for j in 0..N {
+                    finish::<S>(t, i, j * S::LANES, sums[i][j]);
+                }
+            }
+        }
+    }
+}
+
+/// Ends one vector of the tile: adds, activates, stores.
+#[inline(always)]
+unsafe fn finish<S: Simd>(t: &Tile, row: usize, column: usize, sum: S::V) {
+    let n = t.columns - column;
+    // SAFETY: as in `tile`; only the valid columns are touched.
+    unsafe {
+        let load = |p: *const f32| if n < S::LANES { S::load_part(p, n) } else { S::load(p) };
+        let c = t.c.add(row * t.stride + column);
+        let mut v = if t.add { S::add(sum, load(c)) } else { sum };
+        if !t.row_bias.is_null() {
+            v = S::add(v, S::splat(*t.row_bias.add(row)));
+        }
+        if !t.column_bias.is_null() {
+            v = S::add(v, load(t.column_bias.add(column)));
+        }
+        if !t.residual.is_null() {
+            v = S::add(v, load(t.residual.add(row * t.stride + column)));
+        }
+        if t.relu {
+            v = S::relu(v);
+        }
+        if n < S::LANES { S::store_part(c, v, n) } else { S::store(c, v) }
+    }
+}

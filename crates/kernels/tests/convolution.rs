@@ -1,0 +1,199 @@
+//! Every convolution of the case table, under every instruction set, against its plain twin.
+
+mod common;
+
+use common::{Guarded, close, every_isa, noise};
+use kernels::cases::{conv_cases, conv_transpose_cases};
+use kernels::{
+    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Pool, Prologue, conv,
+    conv_transpose, conv_transpose_workspace, conv_workspace, naive, pack_conv,
+    pack_conv_transpose,
+};
+
+fn run(pool: &Pool, s: &ConvShape, x: &[f32], weight: &[f32], args: &ConvArgs) -> Vec<f32> {
+    let packed = pack_conv(s, weight);
+    let mut work = Guarded::new(conv_workspace(s, &packed, pool.threads()));
+    let mut y = Guarded::new(s.out_channels * s.output().unwrap().iter().product::<usize>());
+    conv(pool, s, x, &packed, args, work.slice(), y.slice());
+    work.check();
+    y.check().to_vec()
+}
+
+fn run_transpose(
+    pool: &Pool,
+    s: &ConvTransposeShape,
+    x: &[f32],
+    weight: &[f32],
+    e: &Epilogue,
+) -> Vec<f32> {
+    let packed = pack_conv_transpose(s, weight);
+    let mut work = Guarded::new(conv_transpose_workspace(s, &packed, pool.threads()));
+    let mut y = Guarded::new(s.out_channels * s.output().unwrap().iter().product::<usize>());
+    conv_transpose(pool, s, x, &packed, e, work.slice(), y.slice());
+    work.check();
+    y.check().to_vec()
+}
+
+/// The fused forms each case is run with: nothing; all with relu; all with functions that take the general path.
+fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 4] {
+    let all = |before, after| ConvArgs {
+        prologue: Some(Prologue {
+            scale: &numbers.scale,
+            shift: &numbers.shift,
+            activation: before,
+        }),
+        epilogue: Epilogue {
+            bias: Some(&numbers.bias),
+            residual: Some(&numbers.residual),
+            activation: after,
+        },
+    };
+    let bias = Epilogue {
+        bias: Some(&numbers.bias),
+        residual: None,
+        activation: Activation::LeakyRelu(0.1),
+    };
+    [
+        ConvArgs::default(),
+        ConvArgs { prologue: None, epilogue: bias },
+        all(Activation::Relu, Activation::Relu),
+        all(Activation::Silu, Activation::Sigmoid),
+    ]
+}
+
+struct Numbers {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    bias: Vec<f32>,
+    residual: Vec<f32>,
+}
+
+fn numbers(ins: usize, outs: usize, y: usize) -> Numbers {
+    Numbers {
+        scale: noise(3, ins),
+        shift: noise(4, ins),
+        bias: noise(5, outs),
+        residual: noise(6, y),
+    }
+}
+
+#[test]
+fn every_case_agrees_with_its_twin() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        for s in conv_cases() {
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+            let numbers = numbers(s.in_channels, s.out_channels, outputs);
+            for args in forms(&numbers) {
+                let mut expected = vec![0.0; outputs];
+                naive::conv(&s, &x, &weight, &args, &mut expected);
+                let actual = run(&pool, &s, &x, &weight, &args);
+                close(&actual, &expected, &(isa, &s, args.epilogue.activation));
+            }
+        }
+    });
+}
+
+#[test]
+fn every_transposed_case_agrees_with_its_twin() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        for s in conv_transpose_cases() {
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+            let numbers = numbers(s.in_channels, s.out_channels, outputs);
+            for ConvArgs { epilogue, .. } in forms(&numbers) {
+                let mut expected = vec![0.0; outputs];
+                naive::conv_transpose(&s, &x, &weight, &epilogue, &mut expected);
+                close(&run_transpose(&pool, &s, &x, &weight, &epilogue), &expected, &(isa, &s));
+            }
+        }
+    });
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let pools = [1, 2, 3, 5].map(Pool::new);
+    let bits = |y: Vec<f32>| y.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    every_isa(|isa| {
+        let mut cases = conv_cases();
+        // Deep and small, and wide: shared out by channels and by positions.
+        cases.push(ConvShape {
+            pad: [[0, 0], [1, 1], [1, 1]],
+            ..ConvShape::new(96, 200, [1, 7, 7], [1, 3, 3])
+        });
+        cases.push(ConvShape::new(40, 24, [1, 61, 67], [1, 1, 1]));
+        for s in cases {
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let [first, others @ ..] =
+                pools.each_ref().map(|p| bits(run(p, &s, &x, &weight, &ConvArgs::default())));
+            assert!(others.iter().all(|o| *o == first), "{isa:?} {s:?}");
+        }
+        for s in conv_transpose_cases() {
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let run = |p: &Pool| bits(run_transpose(p, &s, &x, &weight, &Epilogue::default()));
+            let [first, others @ ..] = pools.each_ref().map(run);
+            assert!(others.iter().all(|o| *o == first), "{isa:?} {s:?}");
+        }
+    });
+}
+
+#[test]
+fn padding_is_zero_after_the_prologue() {
+    every_isa(|_| {
+        for groups in [1, 4] {
+            let pad = [[0, 0], [1, 1], [1, 1]];
+            let s = ConvShape { groups, pad, ..ConvShape::new(4, 4, [1, 2, 2], [1, 3, 3]) };
+            let pre = Prologue { scale: &[0.0; 4], shift: &[1.0; 4], activation: Activation::Relu };
+            let args = ConvArgs { prologue: Some(pre), epilogue: Epilogue::default() };
+            let y = run(&Pool::new(1), &s, &noise(1, 16), &vec![1.0; s.weight_len()], &args);
+            // Each window of a 2×2 picture of ones holds all four, never the padding.
+            assert_eq!(y, vec![4.0 * (4 / groups) as f32; 16]);
+        }
+    });
+}
+
+#[test]
+fn a_nan_is_carried_on_through_relu() {
+    every_isa(|_| {
+        let s = ConvShape::new(3, 9, [1, 1, 5], [1, 1, 1]);
+        let mut x = noise(1, 15);
+        x[7] = f32::NAN;
+        let epilogue = Epilogue { activation: Activation::Relu, ..Default::default() };
+        let pre = Prologue { scale: &[1.0; 3], shift: &[0.0; 3], activation: Activation::Relu };
+        for prologue in [None, Some(pre)] {
+            let y = run(&Pool::new(1), &s, &x, &noise(2, 27), &ConvArgs { prologue, epilogue });
+            for (i, v) in y.iter().enumerate() {
+                assert_eq!(v.is_nan(), i % 5 == 2);
+            }
+        }
+    });
+}
+
+#[test]
+fn shapes_without_output_are_named_not_computed() {
+    let s = ConvShape::new(1, 1, [1, 2, 2], [1, 3, 3]);
+    assert_eq!(s.output(), None);
+    assert_eq!(ConvShape { stride: [1, 0, 1], ..s.clone() }.output(), None);
+    assert_eq!(ConvShape { dilation: [0, 1, 1], ..s.clone() }.output(), None);
+    assert_eq!(ConvShape { groups: 0, ..s.clone() }.output(), None);
+    assert_eq!(ConvShape { groups: 2, ..s.clone() }.output(), None);
+    assert_eq!(ConvShape { input: [usize::MAX; 3], ..s.clone() }.output(), None);
+    assert_eq!(ConvShape { pad: [[usize::MAX; 2]; 3], ..s }.output(), None);
+}
+
+#[test]
+#[should_panic(expected = "x of a convolution has 3 elements, its shape asks for 4")]
+fn a_wrong_length_is_named() {
+    let s = ConvShape::new(1, 1, [1, 2, 2], [1, 1, 1]);
+    conv(
+        &Pool::new(1),
+        &s,
+        &[0.0; 3],
+        &pack_conv(&s, &[1.0]),
+        &ConvArgs::default(),
+        &mut [],
+        &mut [0.0; 4],
+    );
+}

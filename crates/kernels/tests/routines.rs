@@ -1,0 +1,259 @@
+//! Matrix product, pooling, norms, softmax, resize and the rest, under every instruction set, against their plain twins.
+
+mod common;
+
+use common::{Guarded, close, every_isa, noise};
+use kernels::*;
+
+const SIZES: [usize; 9] = [1, 2, 3, 7, 8, 13, 49, 130, 385];
+
+#[test]
+fn products_of_all_sizes_agree_with_their_twin() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        for m in [0, 1, 2, 5, 8, 9, 131] {
+            for k in [0, 1, 3, 192, 193, 400] {
+                for n in [0, 1, 11, 12, 13, 24, 47, 48, 49, 100] {
+                    let (a, b, bias, residual) =
+                        (noise(1, m * k), noise(2, k * n), noise(3, n), noise(4, m * n));
+                    let transposed: Vec<f32> = (0..k * n).map(|i| b[i % k * n + i / k]).collect();
+                    for (activation, all) in [
+                        (Activation::Identity, false),
+                        (Activation::Relu, true),
+                        (Activation::Gelu, true),
+                    ] {
+                        let (bias, residual) =
+                            (all.then_some(&bias[..]), all.then_some(&residual[..]));
+                        let e = Epilogue { bias, residual, activation };
+                        let mut expected = vec![0.0; m * n];
+                        naive::gemm(m, k, n, &a, &b, &e, &mut expected);
+                        let mut c = Guarded::new(m * n);
+                        gemm(&pool, m, &a, &pack_b(k, n, &b, false), &e, c.slice());
+                        close(c.check(), &expected, &(isa, m, k, n));
+                        let mut other = vec![0.0; m * n];
+                        gemm(
+                            &Pool::new(1),
+                            m,
+                            &a,
+                            &pack_b(k, n, &transposed, true),
+                            &e,
+                            &mut other,
+                        );
+                        assert!(c.check() == other, "{isa:?} {m} {k} {n}");
+                    }
+                }
+            }
+        }
+    });
+}
+
+fn pool_cases() -> Vec<PoolShape> {
+    let flat = |h, w, k| PoolShape::new(3, [1, h, w], [1, k, k]);
+    let pad = [[0, 0], [1, 1], [1, 1]];
+    let mut cases = vec![
+        flat(1, 1, 1),
+        flat(9, 8, 2),
+        flat(7, 7, 7),
+        PoolShape { stride: [1, 2, 2], pad, ..flat(11, 13, 3) },
+        PoolShape { stride: [1, 2, 2], pad, ceil_mode: true, ..flat(12, 14, 3) },
+        PoolShape { stride: [1, 3, 3], ceil_mode: true, ..flat(11, 10, 2) },
+        PoolShape { stride: [1, 1, 1], pad: [[0, 0], [0, 1], [1, 0]], ..flat(5, 6, 2) },
+        PoolShape { dilation: [1, 2, 3], stride: [1, 1, 1], ..flat(9, 11, 3) },
+        PoolShape {
+            stride: [2, 1, 2],
+            pad: [[1, 1]; 3],
+            ..PoolShape::new(2, [5, 6, 7], [3, 3, 3])
+        },
+        PoolShape::new(0, [1, 4, 4], [1, 2, 2]),
+    ];
+    let counted: Vec<_> =
+        cases.iter().map(|c| PoolShape { count_include_pad: false, ..c.clone() }).collect();
+    cases.extend(counted);
+    cases
+}
+
+#[test]
+fn pooling_agrees_with_its_twin() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        for s in pool_cases() {
+            let x = noise(1, s.channels * s.input.iter().product::<usize>());
+            let n = s.channels * s.output().unwrap().iter().product::<usize>();
+            let (mut y, mut expected) = (Guarded::new(n), vec![0.0; n]);
+            max_pool(&pool, &s, &x, y.slice());
+            naive::max_pool(&s, &x, &mut expected);
+            assert!(y.check() == expected, "{isa:?} {s:?}");
+            let mut y = Guarded::new(n);
+            avg_pool(&pool, &s, &x, y.slice());
+            naive::avg_pool(&s, &x, &mut expected);
+            close(y.check(), &expected, &(isa, s));
+        }
+        for spatial in SIZES {
+            let x = noise(1, 5 * spatial);
+            let (mut y, mut expected) = (Guarded::new(5), vec![0.0; 5]);
+            global_avg_pool(&pool, 5, spatial, &x, y.slice());
+            naive::global_avg_pool(5, spatial, &x, &mut expected);
+            close(y.check(), &expected, &(isa, spatial));
+        }
+    });
+}
+
+#[test]
+fn pooling_sizes_and_divisors_are_pytorchs() {
+    // torch.nn.functional.avg_pool1d(torch.ones(1, 1, 6), 3, 3, 1, ceil_mode=True): [2/3, 1, 0.5]
+    let s = PoolShape {
+        stride: [1, 1, 3],
+        pad: [[0, 0], [0, 0], [1, 1]],
+        ceil_mode: true,
+        ..PoolShape::new(1, [1, 1, 6], [1, 1, 3])
+    };
+    assert_eq!(s.output(), Some([1, 1, 3]));
+    let mut y = [0.0; 3];
+    avg_pool(&Pool::new(1), &s, &[1.0; 6], &mut y);
+    assert_eq!(y, [2.0 / 3.0, 1.0, 0.5]);
+    // A window that would start in the high padding is dropped.
+    let s = PoolShape {
+        stride: [1, 1, 2],
+        ceil_mode: true,
+        pad: [[0, 0], [0, 0], [0, 1]],
+        ..PoolShape::new(1, [1, 1, 4], [1, 1, 2])
+    };
+    assert_eq!(s.output(), Some([1, 1, 2]));
+}
+
+#[test]
+fn max_pooling_carries_a_nan_on() {
+    every_isa(|_| {
+        let s = PoolShape { stride: [1, 1, 1], ..PoolShape::new(1, [1, 1, 5], [1, 1, 2]) };
+        let mut y = [0.0; 4];
+        max_pool(&Pool::new(1), &s, &[1.0, 2.0, f32::NAN, 0.0, 3.0], &mut y);
+        assert_eq!(y.map(f32::is_nan), [false, true, true, false]);
+        assert_eq!((y[0], y[3]), (2.0, 3.0));
+    });
+}
+
+#[test]
+fn norms_and_softmax_agree_with_their_twins() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        for n in SIZES {
+            let (x, weight, bias) = (noise(1, 6 * n), noise(2, 6.max(n)), noise(3, 6.max(n)));
+            // Far from zero, where a one-pass variance would lose all digits.
+            let x: Vec<f32> = x.iter().map(|v| v + 100.0).collect();
+            let mut expected = vec![0.0; 6 * n];
+            for groups in [1, 2, 3, 6] {
+                let norm = Norm {
+                    weight: Some(&weight[..6]),
+                    bias: Some(&bias[..6]),
+                    eps: 1e-2,
+                    activation: Activation::LeakyRelu(0.01),
+                };
+                let mut y = Guarded::new(6 * n);
+                group_norm(&pool, groups, 6, n, &norm, &x, y.slice());
+                naive::group_norm(groups, 6, n, &norm, &x, &mut expected);
+                let error = common::error(y.check(), &expected);
+                assert!(error < 2e-5, "{error:.1e} {isa:?} {groups} {n}"); // 100 ± 1 in f32 has five digits left
+            }
+            let norm =
+                Norm { weight: Some(&weight[..n]), bias: None, eps: 1e-2, ..Default::default() };
+            let mut y = Guarded::new(6 * n);
+            layer_norm(&pool, 6, n, &norm, &x, y.slice());
+            naive::layer_norm(n, &norm, &x, &mut expected);
+            if n > 1 {
+                assert!(common::error(y.check(), &expected) < 2e-5, "{isa:?} {n}");
+            }
+            let mut y = Guarded::new(6 * n);
+            softmax(&pool, 6, n, &x, y.slice());
+            naive::softmax(n, &x, &mut expected);
+            close(y.check(), &expected, &(isa, n));
+        }
+    });
+}
+
+#[test]
+fn softmax_keeps_masked_places_at_zero() {
+    let mut y = [0.0; 3];
+    softmax(&Pool::new(1), 1, 3, &[1.0, f32::NEG_INFINITY, 1.0], &mut y);
+    assert_eq!(y, [0.5, 0.0, 0.5]);
+    softmax(&Pool::new(1), 1, 3, &[f32::NAN, 0.0, 1.0], &mut y);
+    assert!(y.iter().all(|v| v.is_nan()));
+}
+
+#[test]
+fn elementwise_routines_agree_with_their_twins() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        for n in [0, 1, 5, 16, 1000, 70_001] {
+            let (x, y) = (noise(1, n), noise(2, n));
+            let mut expected = vec![0.0; n];
+            for op in [
+                BinaryOp::Add,
+                BinaryOp::Sub,
+                BinaryOp::Mul,
+                BinaryOp::Div,
+                BinaryOp::Max,
+                BinaryOp::Min,
+            ] {
+                for y in [&y[..], &[0.7]] {
+                    let mut out = Guarded::new(n);
+                    binary(&pool, op, &x, y, out.slice());
+                    naive::binary(op, &x, y, &mut expected);
+                    assert!(out.check() == expected, "{isa:?} {op:?} {n}");
+                }
+            }
+        }
+        for n in SIZES {
+            let (x, scale, shift) = (noise(1, 9 * n), noise(2, 9), noise(3, 9));
+            let (mut y, mut expected) = (Guarded::new(9 * n), vec![0.0; 9 * n]);
+            affine(&pool, n, &scale, &shift, Activation::Tanh, &x, y.slice());
+            naive::affine(n, &scale, &shift, Activation::Tanh, &x, &mut expected);
+            close(y.check(), &expected, &(isa, n));
+        }
+    });
+}
+
+#[test]
+fn resizing_agrees_with_its_twin() {
+    let pool = Pool::new(2);
+    every_isa(|isa| {
+        let sizes = [
+            ([1, 5, 7], [1, 9, 4]),
+            ([1, 1, 1], [1, 3, 2]),
+            ([1, 6, 6], [1, 6, 6]),
+            ([1, 6, 6], [1, 12, 12]),
+            ([3, 4, 5], [6, 8, 10]),
+            ([4, 7, 3], [2, 1, 9]),
+            ([1, 1, 50], [1, 1, 17]),
+            ([1, 60, 60], [1, 512, 512]),
+            ([2, 3, 4], [0, 3, 4]),
+        ];
+        for (from, to) in sizes {
+            let x = noise(1, 3 * from.iter().product::<usize>());
+            let n = 3 * to.iter().product::<usize>();
+            let mut expected = vec![0.0; n];
+            for align in [false, true] {
+                let mut y = Guarded::new(n);
+                resize_linear(&pool, 3, from, to, align, &x, y.slice());
+                naive::resize_linear(3, from, to, align, &x, &mut expected);
+                close(y.check(), &expected, &(isa, from, to, align));
+            }
+            let mut y = Guarded::new(n);
+            resize_nearest(&pool, 3, from, to, &x, y.slice());
+            naive::resize_nearest(3, from, to, &x, &mut expected);
+            assert!(y.check() == expected, "{isa:?} {from:?} {to:?}");
+        }
+    });
+}
+
+#[test]
+fn resizing_gives_pytorchs_numbers() {
+    // torch.nn.functional.interpolate(torch.tensor([[[0., 1., 2., 3.]]]), size=6, mode="linear", align_corners=False)
+    let mut y = [0.0; 6];
+    resize_linear(&Pool::new(1), 1, [1, 1, 4], [1, 1, 6], false, &[0.0, 1.0, 2.0, 3.0], &mut y);
+    let expected = [0.0, 0.5, 7.0 / 6.0, 11.0 / 6.0, 2.5, 3.0];
+    assert!(y.iter().zip(expected).all(|(y, e)| (y - e).abs() < 1e-6), "{y:?}");
+    // … align_corners=True
+    resize_linear(&Pool::new(1), 1, [1, 1, 4], [1, 1, 6], true, &[0.0, 1.0, 2.0, 3.0], &mut y);
+    let expected = [0.0, 0.6, 1.2, 1.8, 2.4, 3.0];
+    assert!(y.iter().zip(expected).all(|(y, e)| (y - e).abs() < 1e-6), "{y:?}");
+}
