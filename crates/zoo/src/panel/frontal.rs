@@ -110,7 +110,9 @@ fn features(reduced: &[f64], (left, top, side): Window) -> Vec<f64> {
         for column in &columns {
             let sum: f64 = row
                 .clone()
-                .flat_map(|(y, wy)| column.clone().map(move |(x, wx)| wy * wx * reduced[y * REDUCED + x]))
+                .flat_map(|(y, wy)| {
+                    column.clone().map(move |(x, wx)| wy * wx * reduced[y * REDUCED + x])
+                })
                 .sum();
             cells.push(sum);
         }

@@ -12,7 +12,10 @@ const ADULT_YEARS: u16 = 16;
 pub fn refusal(facts: &CaseFacts, accepts: &Accepts) -> Option<Refusal> {
     if let Some(modality) = &facts.modality {
         if !accepts.modalities.contains(modality) {
-            return Some(Refusal { code: "wrong-modality", reason: words::wrong_modality(modality) });
+            return Some(Refusal {
+                code: "wrong-modality",
+                reason: words::wrong_modality(modality),
+            });
         }
     }
     if let Some(BodyPart::Other(name)) = &facts.body_part {
@@ -24,7 +27,10 @@ pub fn refusal(facts: &CaseFacts, accepts: &Accepts) -> Option<Refusal> {
         return Some(Refusal { code: "wrong-view", reason: words::WRONG_VIEW.clone() });
     }
     if facts.size_px.2 > 1 {
-        return Some(Refusal { code: "several-frames", reason: words::several_frames(facts.size_px.2) });
+        return Some(Refusal {
+            code: "several-frames",
+            reason: words::several_frames(facts.size_px.2),
+        });
     }
     None
 }
@@ -50,8 +56,8 @@ pub fn header_notes(facts: &CaseFacts, accepts: &Accepts) -> Vec<Note> {
 
 /// What the picture itself casts doubt on.
 pub fn picture_notes(picture: &Picture, accepts: &Accepts) -> Vec<Note> {
-    let frontal_chest = accepts.body_parts == [BodyPart::Chest]
-        && !accepts.views.contains(&View::Lateral);
+    let frontal_chest =
+        accepts.body_parts == [BodyPart::Chest] && !accepts.views.contains(&View::Lateral);
     if !frontal_chest {
         return Vec::new();
     }
@@ -124,7 +130,10 @@ mod tests {
     #[test]
     fn a_header_that_contradicts_the_model_refuses_the_case() {
         assert_eq!(code(&facts()), None);
-        assert_eq!(code(&CaseFacts { modality: Some(Modality::Ct), ..facts() }), Some("wrong-modality"));
+        assert_eq!(
+            code(&CaseFacts { modality: Some(Modality::Ct), ..facts() }),
+            Some("wrong-modality")
+        );
         let hand = Some(BodyPart::Other("HAND".into()));
         assert_eq!(code(&CaseFacts { body_part: hand, ..facts() }), Some("wrong-body-part"));
         assert_eq!(code(&CaseFacts { view: Some(View::Lateral), ..facts() }), Some("wrong-view"));
@@ -151,7 +160,8 @@ mod tests {
     fn a_colour_photograph_is_no_radiograph() {
         let data = [200u8, 30, 30].repeat(64);
         let photo = Picture::new(8, 8, 3, data).unwrap();
-        let codes: Vec<_> = picture_notes(&photo, &Accepts::FRONTAL_CHEST).iter().map(|n| n.code).collect();
+        let codes: Vec<_> =
+            picture_notes(&photo, &Accepts::FRONTAL_CHEST).iter().map(|n| n.code).collect();
         assert_eq!(codes, ["not-frontal-chest", "coloured"]);
     }
 }

@@ -23,10 +23,8 @@ pub fn opinion(readings: &[Reading]) -> Opinion {
         b.mean_score.total_cmp(&a.mean_score).then_with(|| a.code.id.cmp(b.code.id))
     });
     let contested: Vec<&Agreement> = findings.iter().filter(|a| a.voting >= 2).collect();
-    let unanimous =
-        contested.iter().filter(|a| a.positive == 0 || a.positive == a.voting).count();
-    let unanimity =
-        (!contested.is_empty()).then(|| unanimous as f32 / contested.len() as f32);
+    let unanimous = contested.iter().filter(|a| a.positive == 0 || a.positive == a.voting).count();
+    let unanimity = (!contested.is_empty()).then(|| unanimous as f32 / contested.len() as f32);
     let notes = notes(readings, &findings);
     Opinion { findings, unanimity, notes }
 }
@@ -95,8 +93,12 @@ mod tests {
 
     #[test]
     fn findings_are_sorted_by_mean_and_votes_are_counted() {
-        let a = reading("a", vec![finding(&ATELECTASIS, 0.2, Some(0.5)), finding(&EFFUSION, 0.9, Some(0.5))]);
-        let b = reading("b", vec![finding(&EFFUSION, 0.4, Some(0.5)), finding(&NODULE, 0.95, None)]);
+        let a = reading(
+            "a",
+            vec![finding(&ATELECTASIS, 0.2, Some(0.5)), finding(&EFFUSION, 0.9, Some(0.5))],
+        );
+        let b =
+            reading("b", vec![finding(&EFFUSION, 0.4, Some(0.5)), finding(&NODULE, 0.95, None)]);
         let opinion = opinion(&[a, b]);
         let ids: Vec<_> = opinion.findings.iter().map(|f| f.code.id).collect();
         assert_eq!(ids, ["lung-nodule", "pleural-effusion", "atelectasis"]);

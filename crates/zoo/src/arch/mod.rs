@@ -1,0 +1,10 @@
+//! Network families as functions that read like their papers. A scope's path is the checkpoint's
+//! key.
+
+pub mod densenet;
+pub mod pspnet;
+pub mod resnet;
+pub mod resnet_autoencoder;
+
+/// Epsilon of every batch normalisation here: PyTorch's default.
+pub(crate) const EPSILON: f32 = 1e-5;

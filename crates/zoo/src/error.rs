@@ -1,0 +1,53 @@
+//! The engine's errors in the user's words.
+
+use crate::card::Card;
+use base::words::zoo as words;
+use base::{Error, Kind};
+use engine::ErrorKind;
+
+/// An engine error that has nothing to do with a particular model.
+pub fn translate(error: engine::Error) -> Error {
+    let detail = inner(&error);
+    let (kind, text) = match error.kind() {
+        ErrorKind::Io => (Kind::Io, words::engine_io(&detail)),
+        ErrorKind::BrokenFile => (Kind::BrokenInput, words::weights_broken(&detail)),
+        ErrorKind::Unsupported => (Kind::Unsupported, words::weights_unsupported(&detail)),
+        ErrorKind::Limit => (Kind::Limit, words::engine_limit(&detail)),
+        ErrorKind::WeightsMismatch => {
+            (Kind::BrokenInput, words::weights_mismatch("the model", &detail))
+        }
+        _ => (Kind::Bug, words::engine_bug(&detail)),
+    };
+    at(Error::new(kind, text), &error)
+}
+
+/// An engine error while a model's weights were opened: says which file was expected and where
+/// it is published.
+pub(crate) fn translate_for(card: &Card, error: engine::Error) -> Error {
+    let hint = words::weights_hint(
+        card.weights.file_names.first().copied().unwrap_or_default(),
+        card.weights.url,
+    );
+    match error.kind() {
+        ErrorKind::WeightsMismatch => {
+            let text = words::weights_mismatch(card.id, &inner(&error));
+            at(Error::new(Kind::BrokenInput, text), &error).hint(hint)
+        }
+        ErrorKind::Io | ErrorKind::BrokenFile | ErrorKind::Unsupported => {
+            translate(error).hint(hint)
+        }
+        _ => translate(error),
+    }
+}
+
+/// The message without the file, which `base::Error` carries by itself.
+fn inner(error: &engine::Error) -> String {
+    error.message().to_owned()
+}
+
+fn at(translated: Error, error: &engine::Error) -> Error {
+    match error.path() {
+        Some(path) => translated.at(path),
+        None => translated,
+    }
+}

@@ -1,0 +1,190 @@
+//! A system with its weights, ready to read cases.
+
+use crate::error::{translate, translate_for};
+use crate::identify::{find_weights, open};
+use crate::panel::{explain, gate};
+use crate::system::{Answer, Prepared, System};
+use base::words::zoo as words;
+use base::{ModelRef, Note, Reading, Result, Trust};
+use engine::Tensor;
+use engine::cpu::{Network, Options, Passes, Pool};
+use engine::graph::Builder;
+use engine::weights::Scope;
+use imaging::Study;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How explanation maps are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Explain {
+    /// Grad-CAM where the network ends in pooling and a linear layer, else occlusion.
+    #[default]
+    Auto,
+    /// Grad-CAM; nothing for networks without such an end.
+    GradCam,
+    /// Occlusion: 49 more runs of the network.
+    Occlusion,
+}
+
+/// What to do with each case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// For how many of the findings with the highest scores to make an explanation map.
+    pub explain: usize,
+    /// How.
+    pub method: Explain,
+}
+
+/// A system with its weights, planned for its input's shape.
+pub struct Loaded {
+    system: &'static dyn System,
+    network: Network,
+    head: Option<Arc<Tensor>>,
+    model: ModelRef,
+    file: Option<PathBuf>,
+    container: Option<String>,
+    notes: Vec<Note>,
+    seconds: f64,
+}
+
+impl Loaded {
+    /// Opens the weights at `path`, a file or a folder with files under their published names.
+    ///
+    /// Errors: no such file, not a checkpoint, tensors missing, mis-shaped or left over (all by
+    /// name), with the published file's name and address.
+    pub fn load(system: &'static dyn System, path: &Path, pool: &Pool) -> Result<Loaded> {
+        let started = Instant::now();
+        let card = system.card();
+        let file = find_weights(system, path)?;
+        let checkpoint = open(card, &file)?;
+        let scope = checkpoint.scope();
+        let mut loaded = Loaded::build(system, &scope, pool)
+            .map_err(|error| translate_for(card, error).at(&file))?;
+        loaded.model.weights_sha256 = Some(checkpoint.sha256().to_owned());
+        loaded.container = Some(checkpoint.container().to_owned());
+        loaded.file = Some(file);
+        loaded.seconds = started.elapsed().as_secs_f64();
+        Ok(loaded)
+    }
+
+    /// The network with weights made on the spot: for trying the program without a download. Its
+    /// answers mean nothing and say so.
+    pub fn placeholder(system: &'static dyn System, pool: &Pool) -> Result<Loaded> {
+        let started = Instant::now();
+        let mut loaded = Loaded::build(system, &Scope::recording(), pool).map_err(translate)?;
+        loaded.model.placeholder_weights = true;
+        loaded.notes.push(Note::serious("placeholder-weights", words::PLACEHOLDER));
+        loaded.seconds = started.elapsed().as_secs_f64();
+        Ok(loaded)
+    }
+
+    fn build(system: &'static dyn System, scope: &Scope, pool: &Pool) -> engine::Result<Loaded> {
+        let card = system.card();
+        let mut builder = Builder::new();
+        let outputs = system.network(&mut builder, scope)?;
+        let head =
+            system.head().map(|head| scope.tensor(head.weight, &[head.labels, head.channels]));
+        scope.finish(system.left_over())?;
+        let graph = builder.finish(&outputs);
+        let options =
+            Options { pool: pool.clone(), memory_limit_bytes: None, passes: Passes::all() };
+        let network = Network::compile(graph, &options)?;
+        let model = ModelRef {
+            id: card.id.to_owned(),
+            name: card.name.clone(),
+            weights_sha256: None,
+            placeholder_weights: false,
+        };
+        let (file, container, notes, seconds) = (None, None, Vec::new(), 0.0);
+        Ok(Loaded { system, network, head, model, file, container, notes, seconds })
+    }
+
+    /// Reads one case. A case that does not fit the model is no error: the reading says that the
+    /// model refused, and why.
+    pub fn read(&mut self, study: &Study, options: &ReadOptions) -> Result<Reading> {
+        let started = Instant::now();
+        let card = self.system.card();
+        if let Some(refusal) = gate::refusal(&study.facts, &card.accepts) {
+            return Ok(Reading::refused(self.model.clone(), refusal));
+        }
+        let prepared = self.system.prepare(study)?;
+        let outputs = self.run(&prepared)?;
+        let answer = self.system.interpret(&outputs, &prepared, study)?;
+        let maps = self.explain(study, &prepared, &outputs, &answer, options)?;
+        let mut reading = Reading::empty(self.model.clone());
+        reading.notes.extend(self.notes.iter().cloned());
+        reading.notes.extend(prepared.notes);
+        reading.notes.extend(answer.notes);
+        if !maps.is_empty() {
+            reading.notes.push(Note::info("map-meaning", words::MAP_MEANING));
+        }
+        reading.findings = answer.findings;
+        reading.segments = answer.segments;
+        reading.values = answer.values;
+        reading.maps = maps;
+        reading.trust = Trust { uncertainty: None, out_of_domain: answer.out_of_domain };
+        reading.seconds = started.elapsed().as_secs_f64();
+        Ok(reading)
+    }
+
+    /// The network's outputs for a prepared study, in the order of [`System::network`].
+    pub fn run(&mut self, prepared: &Prepared) -> Result<Vec<Tensor>> {
+        let inputs: Vec<&Tensor> = prepared.tensors.iter().collect();
+        self.network.run(&inputs).map_err(translate)
+    }
+
+    fn explain(
+        &mut self,
+        study: &Study,
+        prepared: &Prepared,
+        outputs: &[Tensor],
+        answer: &Answer,
+        options: &ReadOptions,
+    ) -> Result<Vec<base::ExplanationMap>> {
+        let leading = explain::leading(&answer.findings, options.explain);
+        if leading.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gap = self.system.head().zip(self.head.clone());
+        match (gap, options.method) {
+            (Some((head, weight)), Explain::Auto | Explain::GradCam) => {
+                Ok(explain::grad_cams(&leading, answer, &head, &weight, outputs, prepared))
+            }
+            (None, Explain::GradCam) => Ok(Vec::new()),
+            (_, Explain::Auto | Explain::Occlusion) => {
+                explain::occlusions(self, study, prepared, answer, &leading)
+            }
+        }
+    }
+
+    /// The system.
+    pub fn system(&self) -> &'static dyn System {
+        self.system
+    }
+
+    /// The model as readings name it.
+    pub fn model(&self) -> &ModelRef {
+        &self.model
+    }
+
+    /// The weights' file; `None` for placeholder weights.
+    pub fn weights_file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The container the weights came in.
+    pub fn container(&self) -> Option<&str> {
+        self.container.as_deref()
+    }
+
+    /// Seconds to load, plan and transform the weights.
+    pub fn load_seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Peak bytes of the network's buffers as planned.
+    pub fn planned_bytes(&self) -> u64 {
+        self.network.planned_bytes()
+    }
+}

@@ -1,0 +1,40 @@
+//! DenseNet121 of TorchXRayVision trained on CheXpert; 11 of its 18 heads are trained.
+
+use super::xrv::{CHEXPERT_LABELS, Classifier, Family, densenet_file, grey, points};
+use crate::card::{Accepts, Card, Task};
+use base::words::zoo as words;
+
+/// The system.
+pub static SYSTEM: Classifier = Classifier { card: &CARD, family: Family::DenseNet121 };
+
+static CARD: Card = Card {
+    id: "xrv-densenet121-res224-chex",
+    aliases: &["densenet121-res224-chex"],
+    name: words::densenet_name(words::Trained::CheXpert),
+    survey_row: "torchxrayvision",
+    task: Task::Classification,
+    accepts: Accepts::FRONTAL_CHEST,
+    input: grey(224),
+    labels: &CHEXPERT_LABELS,
+    thresholds: &THRESHOLDS,
+    ppv80: &[],
+    weights: densenet_file(
+        &["chex-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt"],
+        "https://github.com/mlmed/torchxrayvision/releases/download/v1/chex-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt",
+    ),
+    code_licence: "Apache-2.0",
+    weights_licence: words::XRV_WEIGHTS_LICENCE,
+    evidence: &[],
+    intended_use: words::CLASSIFIER_USE,
+    limits: words::CLASSIFIER_LIMITS,
+    paper: "Cohen et al., On the limits of cross-domain generalization in automated X-ray prediction, \
+            MIDL 2020, arXiv:2002.02497",
+};
+
+/// `torchxrayvision.models.model_urls["chex"]["op_threshs"]`.
+#[rustfmt::skip]
+static THRESHOLDS: [Option<f32>; 18] = points([
+    0.1988969, 0.05710573, f32::NAN, 0.0531293, 0.1435217, f32::NAN, f32::NAN, 0.27212676,
+    0.07749717, f32::NAN, 0.19712369, f32::NAN, f32::NAN, f32::NAN, 0.09932402, 0.09273402,
+    0.3270967, 0.10888247,
+]);

@@ -1,0 +1,64 @@
+//! Fixtures and the numbers of a comparison, shared by the tests of the zoo.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use engine::Tensor;
+use engine::cpu::Pool;
+use engine::graph::Builder;
+use engine::weights::{Scope, write_pytorch};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use zoo::System;
+
+pub fn pool() -> Pool {
+    Pool::new(2)
+}
+
+/// `tests/fixtures/<name>`.
+pub fn fixture(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+pub fn floats(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+}
+
+pub fn integers(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect()
+}
+
+/// The deterministic image of `tools/reference/networks.py`.
+pub fn image(side: usize) -> Vec<f32> {
+    let value = |i: usize| ((i * 7919 + (i / side) * 104_729) % 2049) as f32 - 1024.0;
+    (0..side * side).map(value).collect()
+}
+
+/// ‖got − expected‖ / ‖expected‖ over the samples the fixture keeps, after checking the shape.
+pub fn relative_error(got: &[f32], shape: &[usize], expected: &Value) -> f64 {
+    const KEEP: usize = 3000;
+    assert_eq!(shape, integers(&expected["shape"]));
+    let expected = floats(&expected["value"]);
+    let count = got.len();
+    let sample = |k: usize| if count > KEEP { got[k * (count - 1) / (KEEP - 1)] } else { got[k] };
+    let (mut difference, mut norm) = (0.0, 0.0);
+    for (k, &reference) in expected.iter().enumerate() {
+        assert!(sample(k).is_finite());
+        difference += (f64::from(sample(k)) - f64::from(reference)).powi(2);
+        norm += f64::from(reference).powi(2);
+    }
+    (difference / norm.max(1e-300)).sqrt()
+}
+
+/// Writes a checkpoint with a system's made-up weights, every name with `prefix` before it.
+pub fn write_checkpoint(system: &dyn System, path: &Path, prefix: &str) -> PathBuf {
+    let scope = Scope::recording();
+    system.network(&mut Builder::new(), &scope).unwrap();
+    let tensors: Vec<(String, Tensor)> = scope
+        .recorded()
+        .into_iter()
+        .map(|(name, tensor)| (format!("{prefix}{name}"), tensor))
+        .collect();
+    write_pytorch(path, &tensors).unwrap();
+    path.to_path_buf()
+}
