@@ -7,7 +7,6 @@
 use crate::{
     Activation, Pool,
     activation::activate,
-    elementwise::scale_shift,
     isa::multiversion,
     shared::{Shared, check, pieces},
 };
@@ -61,7 +60,10 @@ pub fn group_norm(
     if x.is_empty() {
         return;
     }
-    assert!(groups > 0 && channels % groups == 0, "{channels} channels in {groups} groups");
+    assert!(
+        groups > 0 && channels.is_multiple_of(groups),
+        "{channels} channels in {groups} groups"
+    );
     let (per, run) = (channels / groups, channels / groups * spatial);
     let out = Shared::new(y);
     pool.run(groups, |group| {
@@ -72,8 +74,7 @@ pub fn group_norm(
         for (i, (x, y)) in x.chunks_exact(spatial).zip(y.chunks_exact_mut(spatial)).enumerate() {
             let channel = group * per + i;
             let scale = inverse * norm.weight.map_or(1.0, |w| w[channel] as f64);
-            let shift = norm.bias.map_or(0.0, |b| b[channel] as f64) - mean * scale;
-            scale_shift(x, scale as f32, shift as f32, y);
+            centre(x, mean, scale, norm.bias.map_or(0.0, |b| b[channel]), y);
         }
         activate(y, norm.activation);
     });
@@ -95,7 +96,7 @@ pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32],
             let y = unsafe { out.part(row * cols, cols) };
             let x = &x[row * cols..][..cols];
             let (mean, inverse) = moments(x, norm.eps);
-            scale_shift(x, inverse as f32, (-mean * inverse) as f32, y);
+            centre(x, mean, inverse, 0.0, y);
             weigh(y, norm.weight.unwrap_or(&[]), norm.bias.unwrap_or(&[]));
             activate(y, norm.activation);
         }
@@ -110,6 +111,18 @@ multiversion! {
         }
         for (y, b) in y.iter_mut().zip(bias) {
             *y += *b;
+        }
+    }
+}
+
+multiversion! {
+    /// `y = (x − mean)·scale + bias`. The mean is taken off first, in two parts, so that numbers far from zero keep their digits.
+    fn centre(x: &[f32], mean: f64, scale: f64, bias: f32, y: &mut [f32]) {
+        let high = mean as f32;
+        let shift = (bias as f64 - (mean - high as f64) * scale) as f32;
+        let scale = scale as f32;
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = (*x - high) * scale + shift;
         }
     }
 }

@@ -45,3 +45,36 @@ pub(crate) fn pieces(n: usize, grain: usize) -> (usize, usize) {
     let tasks = n.div_ceil(grain.max(1)).clamp(usize::from(n > 0), 64);
     (tasks, n.div_ceil(tasks.max(1)))
 }
+
+/// Numbers that start on a cache line: a vector load that straddles two lines costs double.
+#[derive(Clone, Debug)]
+pub(crate) struct Aligned {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+impl Aligned {
+    /// `len` zeros.
+    pub fn zeros(len: usize) -> Aligned {
+        Aligned { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        // SAFETY: `lines` are `16 · lines.len() ≥ len` floats without gaps (`Line` is as large as its array).
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `deref`; the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}

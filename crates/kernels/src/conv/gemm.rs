@@ -11,7 +11,7 @@
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
 use crate::gemm::tile::{self, DEPTH, Tile};
-use crate::shared::Shared;
+use crate::shared::{Aligned, Shared};
 use crate::{Activation, Isa, Pool, activation::activate};
 
 /// Packed weights and where they read.
@@ -23,12 +23,12 @@ pub(crate) struct Product {
     pub ins: usize,
     pub outs: usize,
     pub geometry: Geometry,
-    pub weight: Vec<f32>,
+    pub weight: Aligned,
 }
 
 /// Out channels of one group, the last panel rounded to its height.
 fn rounded(outs: usize, high: usize) -> usize {
-    outs / high * high + if outs % high > 0 { tile::height(outs % high) } else { 0 }
+    outs / high * high + if !outs.is_multiple_of(high) { tile::height(outs % high) } else { 0 }
 }
 
 impl Product {
@@ -43,20 +43,17 @@ impl Product {
         let (high, taps) = (tile::size(isa).0, geometry.taps());
         let depth = ins * taps;
         let (blocks, step) = tile::blocks(depth);
-        let mut packed = Vec::with_capacity(groups * depth * rounded(outs, high));
+        let mut packed = Aligned::zeros(groups * depth * rounded(outs, high));
+        let mut next = 0;
         for group in 0..groups {
             for block in 0..blocks {
                 for panel in (0..outs).step_by(high) {
                     let valid = high.min(outs - panel);
                     for k in block * step..((block + 1) * step).min(depth) {
-                        for i in 0..tile::height(valid) {
-                            let out = group * outs + panel + i;
-                            packed.push(if i < valid {
-                                weight(out, k / taps, k % taps)
-                            } else {
-                                0.0
-                            });
+                        for i in 0..valid {
+                            packed[next + i] = weight(group * outs + panel + i, k / taps, k % taps);
                         }
+                        next += tile::height(valid);
                     }
                 }
             }

@@ -50,8 +50,8 @@ impl ConvShape {
     /// output only where padding leaves nothing for the kernel to stand on, so mostly `None`.
     pub fn output(&self) -> Option<[usize; 3]> {
         if self.groups == 0
-            || self.in_channels % self.groups != 0
-            || self.out_channels % self.groups != 0
+            || !self.in_channels.is_multiple_of(self.groups)
+            || !self.out_channels.is_multiple_of(self.groups)
         {
             return None;
         }
@@ -122,8 +122,8 @@ impl ConvTransposeShape {
     /// where that is negative, a parameter is zero or a size overflows.
     pub fn output(&self) -> Option<[usize; 3]> {
         if self.groups == 0
-            || self.in_channels % self.groups != 0
-            || self.out_channels % self.groups != 0
+            || !self.in_channels.is_multiple_of(self.groups)
+            || !self.out_channels.is_multiple_of(self.groups)
         {
             return None;
         }

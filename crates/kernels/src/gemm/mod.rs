@@ -10,7 +10,7 @@ pub(crate) mod tile;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;
-use crate::shared::{Shared, check};
+use crate::shared::{Aligned, Shared, check};
 use crate::{Activation, Isa, Pool, activation::activate};
 use tile::Tile;
 
@@ -20,7 +20,7 @@ pub struct PackedMatrix {
     isa: Isa,
     k: usize,
     n: usize,
-    panels: Vec<f32>,
+    panels: Aligned,
 }
 
 impl PackedMatrix {
@@ -35,7 +35,7 @@ pub fn pack_b(k: usize, n: usize, b: &[f32], transposed: bool) -> PackedMatrix {
     check("b of a matrix product", b.len(), k * n);
     let isa = isa();
     let width = tile::size(isa).1;
-    let mut panels = vec![0.0; k * n.next_multiple_of(width)];
+    let mut panels = Aligned::zeros(k * n.next_multiple_of(width));
     let (_, step) = tile::blocks(k);
     for (start, block) in panels.chunks_mut((step * n.next_multiple_of(width)).max(1)).enumerate() {
         let depth = block.len() / n.next_multiple_of(width);
@@ -135,6 +135,9 @@ fn pack_rows(
         let height = tile::height(valid);
         let panel = &mut packed[row * depth..][..height * depth];
         panel.fill(0.0);
+        if depth == 0 {
+            continue;
+        }
         for i in 0..valid {
             let source = &a[(row + i) * k + from..][..depth];
             panel[i..].iter_mut().step_by(height).zip(source).for_each(|(p, v)| *p = *v);

@@ -18,12 +18,18 @@ pub fn noise(seed: u64, n: usize) -> Vec<f32> {
 
 /// ‖actual − expected‖ / ‖expected‖.
 pub fn error(actual: &[f32], expected: &[f32]) -> f64 {
+    error_of(actual, expected, 0.0)
+}
+
+/// The same, but elements count as at least `size`: sums of few elements may cancel, and rounding then is to be measured against what
+/// was summed.
+pub fn error_of(actual: &[f32], expected: &[f32], size: f64) -> f64 {
     assert_eq!(actual.len(), expected.len());
     let square = |v: f64| v * v;
     let difference: f64 =
         actual.iter().zip(expected).map(|(a, e)| square(*a as f64 - *e as f64)).sum();
-    let size: f64 = expected.iter().map(|e| square(*e as f64)).sum();
-    difference.sqrt() / size.sqrt().max(1e-30)
+    let norm: f64 = expected.iter().map(|e| square(*e as f64)).sum();
+    difference.sqrt() / norm.max(square(size) * expected.len() as f64).sqrt().max(1e-30)
 }
 
 /// The bound every routine is held to: sums of up to a few thousand products in `f32`.
