@@ -100,6 +100,64 @@ mod tests {
         }
     }
 
+    /// Smoothing every sample, then sampling: the two steps as the reference takes them.
+    fn in_two_steps(plane: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f64> {
+        let factor = |from: usize, to: usize| from as f64 / to as f64;
+        let factors = (factor(from.0, to.0), factor(from.1, to.1));
+        let at = |values: &[f64], row: i64, column: i64| {
+            let inside = (0..from.0 as i64).contains(&row) && (0..from.1 as i64).contains(&column);
+            if inside { values[row as usize * from.1 + column as usize] } else { 0.0 }
+        };
+        let smooth = |values: Vec<f64>, factor: f64, step: (i64, i64)| -> Vec<f64> {
+            let kernel = gaussian(((factor - 1.0) / 2.0).max(0.0));
+            let radius = (kernel.len() / 2) as i64;
+            (0..values.len() as i64)
+                .map(|i| {
+                    let (row, column) = (i / from.1 as i64, i % from.1 as i64);
+                    (-radius..=radius)
+                        .zip(&kernel)
+                        .map(|(k, g)| g * at(&values, row + k * step.0, column + k * step.1))
+                        .sum()
+                })
+                .collect()
+        };
+        let values = plane.iter().map(|&value| f64::from(value)).collect();
+        let values = smooth(smooth(values, factors.0, (1, 0)), factors.1, (0, 1));
+        let mut out = Vec::new();
+        for (row, column) in (0..to.0).flat_map(|r| (0..to.1).map(move |c| (r, c))) {
+            let y = (row as f64 + 0.5) * factors.0 - 0.5;
+            let x = (column as f64 + 0.5) * factors.1 - 0.5;
+            let (top, left) = (y.floor() as i64, x.floor() as i64);
+            let (v, h) = (y - y.floor(), x - x.floor());
+            out.push(
+                (1.0 - v) * (1.0 - h) * at(&values, top, left)
+                    + (1.0 - v) * h * at(&values, top, left + 1)
+                    + v * (1.0 - h) * at(&values, top + 1, left)
+                    + v * h * at(&values, top + 1, left + 1),
+            );
+        }
+        out
+    }
+
+    #[test]
+    fn one_step_equals_two() {
+        let extents = [1, 2, 3, 7, 16, 23, 50];
+        for from in extents.into_iter().flat_map(|a| extents.map(|b| (a, b))) {
+            for to in [(1, 1), (5, 3), (8, 31), (40, 2)] {
+                if from == to {
+                    continue;
+                }
+                let plane = ramp(from.0, from.1);
+                let mut plain: Vec<f32> =
+                    in_two_steps(&plane, from, to).into_iter().map(|v| v as f32).collect();
+                clip(&plane, &mut plain);
+                for (a, b) in resize(&plane, from, to).iter().zip(&plain) {
+                    assert!((a - b).abs() < 1e-3, "{from:?} to {to:?}: {a} against {b}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_same_size_changes_nothing() {
         assert_eq!(resize(&ramp(5, 4), (5, 4), (5, 4)), ramp(5, 4));
