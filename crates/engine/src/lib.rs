@@ -1,6 +1,7 @@
 //! Tensors, graphs, checkpoints and the CPU executor. Nothing medical lives here.
 
 mod error;
+pub mod graph;
 mod tensor;
 pub mod weights;
 

@@ -1,0 +1,10 @@
+//! Networks as graphs: built by an ordinary function over a [`Builder`] and a scope of weights,
+//! with concrete shapes `[N, C, (D,) (H,) W]`.
+
+mod builder;
+mod op;
+mod params;
+
+pub use builder::Builder;
+pub use op::{Graph, Node, Op, Value};
+pub use params::{Conv, ConvTranspose, Window};

@@ -1,0 +1,184 @@
+//! The operations, and the graph they form.
+
+use crate::tensor::Tensor;
+use kernels::{Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape};
+use std::fmt;
+use std::sync::Arc;
+
+/// A handle to what a node gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub(crate) usize);
+
+/// Scale and shift for each channel: `[C]` each.
+pub(crate) type Affine = (Arc<Vec<f32>>, Arc<Vec<f32>>);
+
+/// One operation. Fields the builder leaves empty are filled by the passes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Op {
+    /// Given at each run.
+    Input,
+    /// Convolution; a second input is added before the activation.
+    #[non_exhaustive]
+    Conv {
+        /// Its shape.
+        shape: ConvShape,
+        /// `[out, in/groups, k…]`.
+        weight: Arc<Tensor>,
+        /// `[out]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Scale, shift and activation applied to the input while it is loaded.
+        prologue: Option<(Arc<Vec<f32>>, Arc<Vec<f32>>, Activation)>,
+        /// Applied to the output.
+        activation: Activation,
+    },
+    /// Transposed convolution; a second input is added before the activation.
+    #[non_exhaustive]
+    ConvTranspose {
+        /// Its shape.
+        shape: ConvTransposeShape,
+        /// `[in, out/groups, k…]`.
+        weight: Arc<Tensor>,
+        /// `[out]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Applied to the output.
+        activation: Activation,
+    },
+    /// `activation(x · scale + shift)`, by channel: batch norm at inference.
+    Affine {
+        /// `[C]`.
+        scale: Arc<Vec<f32>>,
+        /// `[C]`.
+        shift: Arc<Vec<f32>>,
+        /// Applied to the output.
+        activation: Activation,
+    },
+    /// Element by element.
+    Activation(Activation),
+    /// Two inputs of the same shape, then an activation.
+    Binary(BinaryOp, Activation),
+    /// Maximum over windows.
+    MaxPool(PoolShape),
+    /// Mean over windows.
+    AvgPool(PoolShape),
+    /// Mean over all positions: `[N, C]`.
+    GlobalAvgPool,
+    /// Along the channels.
+    Concat,
+    /// `x · weightᵀ + bias`.
+    Linear {
+        /// `[out, in]`.
+        weight: Arc<Tensor>,
+        /// `[out]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Applied to the output.
+        activation: Activation,
+    },
+    /// Linear interpolation to the node's shape.
+    ResizeLinear {
+        /// The corners' centres coincide, instead of the images' edges.
+        align_corners: bool,
+    },
+    /// Over the last axis.
+    Softmax,
+}
+
+impl Op {
+    /// The operation's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Input => "input",
+            Op::Conv { .. } => "conv",
+            Op::ConvTranspose { .. } => "conv-transpose",
+            Op::Affine { .. } => "affine",
+            Op::Activation(_) => "activation",
+            Op::Binary(..) => "binary",
+            Op::MaxPool(_) => "max-pool",
+            Op::AvgPool(_) => "avg-pool",
+            Op::GlobalAvgPool => "global-avg-pool",
+            Op::Concat => "concat",
+            Op::Linear { .. } => "linear",
+            Op::ResizeLinear { .. } => "resize-linear",
+            Op::Softmax => "softmax",
+        }
+    }
+}
+
+/// One node: what it does, with what, and the shape of what it gives.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The scope of its weights, or its operation and number.
+    pub name: String,
+    /// What it does.
+    pub op: Op,
+    /// What it takes; always nodes before it.
+    pub inputs: Vec<Value>,
+    /// `[N, C, …]`.
+    pub shape: Vec<usize>,
+}
+
+/// A network: nodes in an order in which they can run.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) outputs: Vec<(String, Value)>,
+}
+
+impl Graph {
+    /// All nodes, in order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The names of the outputs, in order.
+    pub fn outputs(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Shapes of the inputs, in the order in which they were declared.
+    pub fn input_shapes(&self) -> Vec<&[usize]> {
+        let inputs = self.nodes.iter().filter(|node| matches!(node.op, Op::Input));
+        inputs.map(|node| node.shape.as_slice()).collect()
+    }
+
+    /// Floating-point operations of one run in convolutions and linear layers, a multiply and an
+    /// add counted as two.
+    pub fn flops(&self) -> u64 {
+        self.nodes.iter().map(Node::flops).sum()
+    }
+
+    /// How many nodes use each node's value; an output of the graph counts as a use.
+    pub(crate) fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.nodes.len()];
+        for value in self.nodes.iter().flat_map(|node| &node.inputs) {
+            uses[value.0] += 1;
+        }
+        for (_, value) in &self.outputs {
+            uses[value.0] += 1;
+        }
+        uses
+    }
+}
+
+impl Node {
+    pub(crate) fn flops(&self) -> u64 {
+        let batch = self.shape.first().copied().unwrap_or(1) as u64;
+        match &self.op {
+            Op::Conv { shape, .. } => batch * shape.flops(),
+            Op::ConvTranspose { shape, .. } => batch * shape.flops(),
+            Op::Linear { weight, .. } => 2 * batch * weight.data().len() as u64,
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let inputs: Vec<String> = node.inputs.iter().map(|v| format!("%{}", v.0)).collect();
+            let (op, inputs) = (node.op.name(), inputs.join(" "));
+            writeln!(f, "%{index} = {op} {inputs} -> {:?}  {}", node.shape, node.name)?;
+        }
+        Ok(())
+    }
+}
