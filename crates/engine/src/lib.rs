@@ -1,7 +1,9 @@
 //! Tensors, graphs, checkpoints and the CPU executor. Nothing medical lives here.
 
+pub mod cpu;
 mod error;
 pub mod graph;
+mod passes;
 mod tensor;
 pub mod weights;
 

@@ -43,7 +43,10 @@ impl Builder {
             pad: axes(&conv.pad, 0).map(|pad| [pad, pad]),
         };
         let Some(output) = shape.output() else {
-            return Err(shape_error(s.path(), format!("{conv:?} does not fit {:?}", self.shape(x))));
+            return Err(shape_error(
+                s.path(),
+                format!("{conv:?} does not fit {:?}", self.shape(x)),
+            ));
         };
         let mut weight_shape = vec![conv.channels, channels / conv.groups];
         weight_shape.extend(&conv.kernel);
@@ -161,7 +164,8 @@ impl Builder {
         let Some(first) = shapes.first() else {
             return Err(shape_error(&name, "nothing to join".into()));
         };
-        let alike = |s: &&[usize]| s.len() == first.len() && s[0] == first[0] && s[2..] == first[2..];
+        let alike =
+            |s: &&[usize]| s.len() == first.len() && s[0] == first[0] && s[2..] == first[2..];
         if axis != 1 || first.len() < 2 || !shapes.iter().all(alike) {
             return Err(shape_error(&name, format!("cannot join {shapes:?} along axis {axis}")));
         }

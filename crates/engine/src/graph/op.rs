@@ -9,9 +9,6 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value(pub(crate) usize);
 
-/// Scale and shift for each channel: `[C]` each.
-pub(crate) type Affine = (Arc<Vec<f32>>, Arc<Vec<f32>>);
-
 /// One operation. Fields the builder leaves empty are filled by the passes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -1,0 +1,219 @@
+//! The CPU executor: a graph is rewritten, its memory planned and its weights packed once; then it
+//! runs as often as wanted.
+
+mod plan;
+mod step;
+
+pub use crate::passes::Passes;
+pub use kernels::Pool;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Graph, Op};
+use crate::tensor::Tensor;
+use plan::Plan;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use step::Step;
+
+/// How a network is compiled.
+#[derive(Clone)]
+pub struct Options {
+    /// The threads it runs on.
+    pub pool: Pool,
+    /// Refuses, before the buffers are allocated, a network that needs more.
+    pub memory_limit_bytes: Option<u64>,
+    /// Rewrites before planning.
+    pub passes: Passes,
+}
+
+/// What a compiled network holds in memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Activations, shared between values whose lives do not overlap.
+    pub activations: u64,
+    /// Scratch of the kernels.
+    pub workspace: u64,
+    /// Weights as the kernels read them.
+    pub weights: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.activations + self.workspace + self.weights
+    }
+}
+
+/// What one node of a run took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeTime {
+    /// The node's name.
+    pub name: String,
+    /// The operation's name.
+    pub op: &'static str,
+    /// Wall time.
+    pub time: Duration,
+    /// Floating-point operations, a multiply and an add counted as two.
+    pub flops: u64,
+}
+
+/// A network ready to run.
+pub struct Network {
+    nodes: Vec<Planned>,
+    plan: Plan,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+    pool: Pool,
+    arena: Vec<f32>,
+    workspace: Vec<f32>,
+    memory: Memory,
+}
+
+struct Planned {
+    name: String,
+    op: &'static str,
+    flops: u64,
+    inputs: Vec<usize>,
+    shape: Vec<usize>,
+    step: Step,
+}
+
+impl Network {
+    /// Rewrites, plans, packs. Errors with [`ErrorKind::Limit`] when the plan exceeds the limit.
+    pub fn compile(graph: Graph, options: &Options) -> Result<Network> {
+        let graph = options.passes.rewrite(graph);
+        let plan = Plan::new(&graph, options.passes.place_in_concat)
+            .ok_or_else(|| Error::new(ErrorKind::Limit, "the network's sizes overflow"))?;
+        let activations = plan.arena_len as u64 * 4;
+        let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
+        check_limit(options, activations + raw_weights)?;
+
+        let inputs = of_kind(&graph, |op| matches!(op, Op::Input));
+        let outputs = graph.outputs.iter().map(|(_, value)| value.0).collect();
+        let nodes = pack(graph, &options.pool);
+        let workspace = nodes
+            .iter()
+            .map(|node| node.step.workspace_len(options.pool.threads()))
+            .max()
+            .unwrap_or(0);
+        let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
+        let memory = Memory { activations, workspace: workspace as u64 * 4, weights };
+        check_limit(options, memory.total())?;
+        let (arena, workspace) = (vec![0.0; plan.arena_len], vec![0.0; workspace]);
+        let pool = options.pool.clone();
+        Ok(Network { nodes, plan, inputs, outputs, pool, arena, workspace, memory })
+    }
+
+    /// Bytes of all buffers and weights: what the network adds to the process at most.
+    pub fn planned_bytes(&self) -> u64 {
+        self.memory.total()
+    }
+
+    /// The same, by use.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// Values that a concatenation must copy, because they could not be written in place.
+    pub fn copies(&self) -> usize {
+        let concats = self.nodes.iter().enumerate().filter(|(_, n)| matches!(n.step, Step::Concat));
+        concats
+            .map(|(index, node)| {
+                node.inputs.iter().filter(|&&input| !self.plan.lies_in(input, index)).count()
+            })
+            .sum()
+    }
+
+    /// One run: inputs in the order of their declaration, outputs in the order given to
+    /// [`Builder::finish`](crate::graph::Builder::finish).
+    pub fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        self.run_nodes(inputs, |_, _| {})
+    }
+
+    /// One run with the wall time of every node.
+    pub fn run_timed(&mut self, inputs: &[&Tensor]) -> Result<(Vec<Tensor>, Vec<NodeTime>)> {
+        let mut times = Vec::with_capacity(self.nodes.len());
+        let outputs = self.run_nodes(inputs, |node, time| {
+            times.push(NodeTime { name: node.name.clone(), op: node.op, time, flops: node.flops });
+        })?;
+        Ok((outputs, times))
+    }
+
+    fn run_nodes(
+        &mut self,
+        inputs: &[&Tensor],
+        mut done: impl FnMut(&Planned, Duration),
+    ) -> Result<Vec<Tensor>> {
+        if inputs.len() != self.inputs.len() {
+            let message = format!("{} inputs given, {} wanted", inputs.len(), self.inputs.len());
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        for (tensor, &index) in inputs.iter().zip(&self.inputs) {
+            let node = &self.nodes[index];
+            if tensor.shape() != node.shape {
+                let message = format!("shape {:?} given, {:?} wanted", tensor.shape(), node.shape);
+                return Err(Error::new(ErrorKind::Shape, message).in_node(&node.name));
+            }
+            self.plan.write(&mut self.arena, index, tensor.data());
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            let started = Instant::now();
+            let io = step::Io {
+                plan: &self.plan,
+                index,
+                inputs: &node.inputs,
+                shapes: (
+                    self.nodes[node.inputs.first().copied().unwrap_or(index)].shape.as_slice(),
+                    &node.shape,
+                ),
+            };
+            node.step.run(&self.pool, &io, &mut self.arena, &mut self.workspace);
+            done(node, started.elapsed());
+        }
+        self.outputs
+            .iter()
+            .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
+            .collect()
+    }
+}
+
+fn of_kind(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<usize> {
+    let nodes = graph.nodes.iter().enumerate();
+    nodes.filter(|(_, node)| wanted(&node.op)).map(|(index, _)| index).collect()
+}
+
+/// Packs the weights of all nodes, in parallel. The graph's own copies are freed as it goes.
+fn pack(graph: Graph, pool: &Pool) -> Vec<Planned> {
+    let slots: Vec<Mutex<(Option<crate::graph::Node>, Option<Planned>)>> =
+        graph.nodes.into_iter().map(|node| Mutex::new((Some(node), None))).collect();
+    pool.run(slots.len(), |index| {
+        let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(node) = slot.0.take() {
+            slot.1 = Some(Planned {
+                flops: node.flops(),
+                op: node.op.name(),
+                inputs: node.inputs.iter().map(|value| value.0).collect(),
+                step: Step::new(node.op, &node.shape),
+                name: node.name,
+                shape: node.shape,
+            });
+        }
+    });
+    slots
+        .into_iter()
+        .filter_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner).1)
+        .collect()
+}
+
+fn check_limit(options: &Options, need: u64) -> Result<()> {
+    match options.memory_limit_bytes {
+        Some(limit) if need > limit => Err(Error::new(
+            ErrorKind::Limit,
+            format!("the network needs {} MiB, the limit is {} MiB", need >> 20, limit >> 20),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

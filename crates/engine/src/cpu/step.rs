@@ -1,0 +1,247 @@
+//! One node, ready to run: its weights packed, its kernel chosen.
+
+use super::plan::Plan;
+use crate::graph::Op;
+use kernels::{
+    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackedConv,
+    PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+type Vector = Arc<Vec<f32>>;
+
+/// What a node does at each run.
+pub(super) enum Step {
+    Input,
+    Conv {
+        shape: ConvShape,
+        weight: PackedConv,
+        bias: Option<Vector>,
+        prologue: Option<(Vector, Vector, Activation)>,
+        activation: Activation,
+    },
+    ConvTranspose {
+        shape: ConvTransposeShape,
+        weight: PackedConvTranspose,
+        bias: Option<Vector>,
+        activation: Activation,
+    },
+    Affine {
+        scale: Vector,
+        shift: Vector,
+        activation: Activation,
+    },
+    Activation(Activation),
+    Binary(BinaryOp, Activation),
+    MaxPool(PoolShape),
+    AvgPool(PoolShape),
+    GlobalAvgPool,
+    Concat,
+    Linear {
+        weight: PackedMatrix,
+        bias: Option<Vector>,
+        activation: Activation,
+        bytes: u64,
+    },
+    ResizeLinear {
+        align_corners: bool,
+    },
+    Softmax,
+}
+
+/// Where a step finds its values.
+pub(super) struct Io<'a> {
+    pub plan: &'a Plan,
+    /// The node that runs.
+    pub index: usize,
+    pub inputs: &'a [usize],
+    /// Shapes of the first input and of the output.
+    pub shapes: (&'a [usize], &'a [usize]),
+}
+
+/// Bytes of an operation's weights as the graph holds them.
+pub(super) fn weight_bytes(op: &Op) -> u64 {
+    match op {
+        Op::Conv { weight, .. } | Op::ConvTranspose { weight, .. } | Op::Linear { weight, .. } => {
+            weight.data().len() as u64 * 4
+        }
+        _ => 0,
+    }
+}
+
+impl Step {
+    /// Packs the weights; `shape` is the node's output.
+    pub fn new(op: Op, shape: &[usize]) -> Step {
+        match op {
+            Op::Input => Step::Input,
+            Op::Conv { shape, weight, bias, prologue, activation } => {
+                let weight = kernels::pack_conv(&shape, weight.data());
+                Step::Conv { shape, weight, bias, prologue, activation }
+            }
+            Op::ConvTranspose { shape, weight, bias, activation } => {
+                let weight = kernels::pack_conv_transpose(&shape, weight.data());
+                Step::ConvTranspose { shape, weight, bias, activation }
+            }
+            Op::Affine { scale, shift, activation } => Step::Affine { scale, shift, activation },
+            Op::Activation(activation) => Step::Activation(activation),
+            Op::Binary(op, activation) => Step::Binary(op, activation),
+            Op::MaxPool(shape) => Step::MaxPool(shape),
+            Op::AvgPool(shape) => Step::AvgPool(shape),
+            Op::GlobalAvgPool => Step::GlobalAvgPool,
+            Op::Concat => Step::Concat,
+            Op::Linear { weight, bias, activation } => {
+                let out = shape.last().copied().unwrap_or(1);
+                let features = weight.data().len() / out.max(1);
+                let bytes = weight.data().len() as u64 * 4;
+                let weight = kernels::pack_b(features, out, weight.data(), true);
+                Step::Linear { weight, bias, activation, bytes }
+            }
+            Op::ResizeLinear { align_corners } => Step::ResizeLinear { align_corners },
+            Op::Softmax => Step::Softmax,
+        }
+    }
+
+    /// Elements of scratch the kernel wants.
+    pub fn workspace_len(&self, threads: usize) -> usize {
+        match self {
+            Step::Conv { shape, weight, .. } => kernels::conv_workspace(shape, weight, threads),
+            Step::ConvTranspose { shape, weight, .. } => {
+                kernels::conv_transpose_workspace(shape, weight, threads)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Bytes of the packed weights.
+    pub fn weight_bytes(&self) -> u64 {
+        match self {
+            Step::Conv { weight, .. } => weight.bytes() as u64,
+            Step::ConvTranspose { weight, .. } => weight.bytes() as u64,
+            Step::Linear { bytes, .. } => *bytes,
+            _ => 0,
+        }
+    }
+
+    /// Runs over all samples.
+    pub fn run(&self, pool: &Pool, io: &Io, arena: &mut [f32], work: &mut [f32]) {
+        for sample in 0..io.plan.batch(io.index) {
+            if let Step::Concat = self {
+                concat(io, sample, arena);
+            } else if let [first, rest @ ..] = io.inputs {
+                let out = io.plan.range(io.index, sample);
+                let x = io.plan.range(*first, sample);
+                let second = rest.first().map(|&second| io.plan.range(second, sample));
+                let (x, second, y) = split(arena, x, second, out);
+                self.sample(pool, io, x, second, work, y);
+            }
+        }
+    }
+
+    fn sample(
+        &self,
+        pool: &Pool,
+        io: &Io,
+        x: &[f32],
+        second: Option<&[f32]>,
+        work: &mut [f32],
+        y: &mut [f32],
+    ) {
+        let (from, to) = io.shapes;
+        match self {
+            Step::Input | Step::Concat => {}
+            Step::Conv { shape, weight, bias, prologue, activation } => {
+                let prologue = prologue.as_ref().map(|(scale, shift, activation)| Prologue {
+                    scale,
+                    shift,
+                    activation: *activation,
+                });
+                let epilogue = epilogue(bias, second, *activation);
+                let args = ConvArgs { prologue, epilogue };
+                kernels::conv(pool, shape, x, weight, &args, work, y);
+            }
+            Step::ConvTranspose { shape, weight, bias, activation } => {
+                let epilogue = epilogue(bias, second, *activation);
+                kernels::conv_transpose(pool, shape, x, weight, &epilogue, work, y);
+            }
+            Step::Affine { scale, shift, activation } => {
+                let spatial = x.len() / scale.len().max(1);
+                kernels::affine(pool, spatial, scale, shift, *activation, x, y);
+            }
+            Step::Activation(activation) => {
+                y.copy_from_slice(x);
+                kernels::activation(pool, *activation, y);
+            }
+            Step::Binary(op, activation) => {
+                kernels::binary(pool, *op, x, second.unwrap_or(x), y);
+                if *activation != Activation::Identity {
+                    kernels::activation(pool, *activation, y);
+                }
+            }
+            Step::MaxPool(shape) => kernels::max_pool(pool, shape, x, y),
+            Step::AvgPool(shape) => kernels::avg_pool(pool, shape, x, y),
+            Step::GlobalAvgPool => {
+                kernels::global_avg_pool(pool, y.len(), x.len() / y.len().max(1), x, y);
+            }
+            Step::Linear { weight, bias, activation, .. } => {
+                kernels::gemm(pool, 1, x, weight, &epilogue(bias, None, *activation), y);
+            }
+            Step::ResizeLinear { align_corners } => {
+                let (from, to) = (spatial(from), spatial(to));
+                let channels = y.len() / to.iter().product::<usize>().max(1);
+                kernels::resize_linear(pool, channels, from, to, *align_corners, x, y);
+            }
+            Step::Softmax => {
+                let columns = to.last().copied().unwrap_or(1).max(1);
+                kernels::softmax(pool, x.len() / columns, columns, x, y);
+            }
+        }
+    }
+}
+
+fn epilogue<'a>(
+    bias: &'a Option<Vector>,
+    residual: Option<&'a [f32]>,
+    activation: Activation,
+) -> Epilogue<'a> {
+    Epilogue { bias: bias.as_ref().map(|bias| bias.as_slice()), residual, activation }
+}
+
+/// Spatial axes of `[N, C, …]` as depth, height, width.
+fn spatial(shape: &[usize]) -> [usize; 3] {
+    let axes = shape.get(2..).unwrap_or(&[]);
+    let mut all = [1; 3];
+    let start = 3 - axes.len().min(3);
+    all[start..].copy_from_slice(&axes[..3 - start]);
+    all
+}
+
+/// Copies the parts that do not lie in the buffer already.
+fn concat(io: &Io, sample: usize, arena: &mut [f32]) {
+    let mut to = io.plan.range(io.index, sample).start;
+    for &input in io.inputs {
+        let part = io.plan.range(input, sample);
+        let len = part.len();
+        if part.start != to {
+            arena.copy_within(part, to);
+        }
+        to += len;
+    }
+}
+
+/// Two parts to read and one to write. The planner keeps what is written apart from what is read.
+fn split(
+    arena: &mut [f32],
+    x: Range<usize>,
+    second: Option<Range<usize>>,
+    out: Range<usize>,
+) -> (&[f32], Option<&[f32]>, &mut [f32]) {
+    let end = out.end;
+    let (before, rest) = arena.split_at_mut(out.start);
+    let (y, after) = rest.split_at_mut(out.len());
+    let (before, after) = (&*before, &*after);
+    let part = |range: Range<usize>| {
+        if range.start < end { &before[range] } else { &after[range.start - end..range.end - end] }
+    };
+    (part(x), second.map(part), y)
+}

@@ -1,0 +1,199 @@
+//! The rewritten graph computes what the plain one computes, for any threads, batch and rank.
+
+use super::*;
+use crate::graph::{Builder, Conv, ConvTranspose, Value, Window};
+use crate::weights::Scope;
+use kernels::BinaryOp;
+
+fn options(threads: usize, passes: Passes) -> Options {
+    Options { pool: Pool::new(threads), memory_limit_bytes: None, passes }
+}
+
+/// Small numbers from a linear congruential generator (Knuth, MMIX).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((self.0 >> 33) as usize) % end
+    }
+
+    fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        let count = shape.iter().product();
+        let data = (0..count).map(|_| self.below(2001) as f32 / 1000.0 - 1.0).collect();
+        Tensor::new(shape, data).unwrap()
+    }
+}
+
+/// A random network of 12 nodes over values of one spatial size.
+fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
+    let mut random = Random(seed);
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let shape: &[usize] = if solid { &[batch, 3, 4, 5, 6] } else { &[batch, 3, 7, 6] };
+    let mut values = vec![b.input("x", shape)];
+    for step in 0..12 {
+        let scope = s.at(&format!("layer{step}"));
+        let x = values[random.below(values.len())];
+        let y = values[random.below(values.len())];
+        let value = match random.below(7) {
+            0 => conv(&mut b, &scope, x, 1, 1 + random.below(5), solid),
+            1 => conv(&mut b, &scope, x, 3, 1 + random.below(5), solid),
+            2 => b.batch_norm(x, &scope, 1e-5).unwrap(),
+            3 => b.relu(x),
+            4 => {
+                let a = conv(&mut b, &scope.at("a"), x, 3, 4, solid);
+                let c = conv(&mut b, &scope.at("c"), y, 1, 4, solid);
+                b.binary(BinaryOp::Add, a, c).unwrap()
+            }
+            5 => b.concat(&[x, y], 1).unwrap(),
+            _ if solid => b.max_pool(x, Window::new([3; 3]).stride(1).pad(1)).unwrap(),
+            _ => {
+                let p = ConvTranspose::new(2, [3, 3]).pad(1);
+                b.conv_transpose(x, &scope, p).unwrap()
+            }
+        };
+        values.push(value);
+    }
+    let last: Vec<(&str, Value)> =
+        values[values.len() - 3..].iter().map(|&value| ("y", value)).collect();
+    b.finish(&last)
+}
+
+fn conv(b: &mut Builder, s: &Scope, x: Value, k: usize, out: usize, solid: bool) -> Value {
+    let pad = k / 2;
+    if solid {
+        b.conv(x, s, Conv::new(out, [k; 3]).pad(pad)).unwrap()
+    } else {
+        b.conv(x, s, Conv::new(out, [k; 2]).pad(pad).no_bias()).unwrap()
+    }
+}
+
+fn run(graph: &Graph, x: &Tensor, threads: usize, passes: Passes) -> Vec<Tensor> {
+    let mut network = Network::compile(graph.clone(), &options(threads, passes)).unwrap();
+    let first = network.run(&[x]).unwrap();
+    assert_eq!(network.run(&[x]).unwrap(), first, "a second run gives the same");
+    first
+}
+
+fn assert_close(a: &[Tensor], b: &[Tensor], what: &str) {
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!(a.shape(), b.shape());
+        let rms = |f: &dyn Fn(usize) -> f32| {
+            (0..a.data().len()).map(|i| f64::from(f(i)).powi(2)).sum::<f64>().sqrt()
+        };
+        let error = rms(&|i| a.data()[i] - b.data()[i]);
+        let size = rms(&|i| b.data()[i]);
+        assert!(error <= 1e-5 * size + 1e-12, "{what}: {error} of {size}");
+    }
+}
+
+#[test]
+fn every_pass_keeps_the_result() {
+    let none = Passes::none();
+    let each = [
+        Passes { fold_affine: true, ..none },
+        Passes { fuse_residual: true, ..none },
+        Passes { fuse_activation: true, ..none },
+        Passes { fuse_prologue: true, ..none },
+        Passes { place_in_concat: true, ..none },
+        Passes::all(),
+    ];
+    for seed in 0..60 {
+        let solid = seed % 3 == 0;
+        let graph = random_graph(seed, 1 + (seed % 2) as usize, solid);
+        let x = Random(seed + 1000).tensor(graph.input_shapes()[0]);
+        let plain = run(&graph, &x, 1, none);
+        for passes in each {
+            let what = format!("seed {seed}, {passes:?}\n{graph}");
+            assert_close(&run(&graph, &x, 1, passes), &plain, &what);
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    for seed in 0..20 {
+        let graph = random_graph(seed, 1, seed % 2 == 0);
+        let x = Random(seed).tensor(graph.input_shapes()[0]);
+        let one = run(&graph, &x, 1, Passes::all());
+        assert_eq!(run(&graph, &x, 2, Passes::all()), one, "seed {seed}");
+        assert_eq!(run(&graph, &x, 5, Passes::all()), one, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_batch_is_its_samples_one_by_one() {
+    for seed in 0..20 {
+        let (batch, single) = (random_graph(seed, 3, false), random_graph(seed, 1, false));
+        let x = Random(seed).tensor(batch.input_shapes()[0]);
+        let whole = run(&batch, &x, 2, Passes::all());
+        let sample = x.data().len() / 3;
+        for index in 0..3 {
+            let part = x.data()[index * sample..(index + 1) * sample].to_vec();
+            let part = Tensor::new(single.input_shapes()[0], part).unwrap();
+            for (one, all) in run(&single, &part, 2, Passes::all()).iter().zip(&whole) {
+                let len = one.data().len();
+                assert_eq!(one.data(), &all.data()[index * len..(index + 1) * len]);
+            }
+        }
+    }
+}
+
+/// The growing block of a DenseNet: norm, ReLU, 1×1, norm, ReLU, 3×3, join.
+fn dense_block(layers: usize) -> Graph {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[1, 8, 16, 16]);
+    let mut x = b.conv(x, &s.at("stem"), Conv::new(8, [3, 3]).pad(1)).unwrap();
+    for layer in 0..layers {
+        let s = s.at(&format!("layer{layer}"));
+        let y = b.batch_norm(x, &s.at("norm1"), 1e-5).unwrap();
+        let y = b.relu(y);
+        let y = b.conv(y, &s.at("conv1"), Conv::new(16, [1, 1]).no_bias()).unwrap();
+        let y = b.batch_norm(y, &s.at("norm2"), 1e-5).unwrap();
+        let y = b.relu(y);
+        let y = b.conv(y, &s.at("conv2"), Conv::new(4, [3, 3]).pad(1).no_bias()).unwrap();
+        x = b.concat(&[x, y], 1).unwrap();
+    }
+    b.finish(&[("y", x)])
+}
+
+#[test]
+fn a_dense_block_is_written_without_copies() {
+    let network = Network::compile(dense_block(6), &options(1, Passes::all())).unwrap();
+    assert_eq!(network.copies(), 0);
+    let kinds: Vec<_> = network.nodes.iter().map(|node| node.op).collect();
+    assert!(!kinds.contains(&"affine") && !kinds.contains(&"activation"), "{kinds:?}");
+    // One buffer that grows to 8 + 6·4 channels, the input of the stem or one bottleneck of 16.
+    let most = 4 * 16 * 16 * (32 + 16 + 8);
+    assert!(network.memory().activations <= most, "{:?}", network.memory());
+}
+
+#[test]
+fn a_network_over_the_limit_is_refused() {
+    let limited = |limit| Options { memory_limit_bytes: Some(limit), ..options(1, Passes::all()) };
+    let error = Network::compile(dense_block(6), &limited(1000)).err().unwrap();
+    assert_eq!(*error.kind(), ErrorKind::Limit);
+    let need = Network::compile(dense_block(6), &options(1, Passes::all())).unwrap();
+    assert!(Network::compile(dense_block(6), &limited(need.planned_bytes())).is_ok());
+}
+
+#[test]
+fn wrong_inputs_are_named() {
+    let mut network = Network::compile(dense_block(1), &options(1, Passes::all())).unwrap();
+    assert!(network.run(&[]).is_err());
+    let error = network.run(&[&Tensor::new(&[1, 8, 4, 4], vec![0.0; 128]).unwrap()]).unwrap_err();
+    assert_eq!(error.to_string(), "x: shape [1, 8, 4, 4] given, [1, 8, 16, 16] wanted");
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_named() {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[1, 2, 3, 3]);
+    let error = b.conv(x, &s.at("stem.conv"), Conv::new(4, [7, 7])).unwrap_err();
+    assert!(error.to_string().starts_with("stem.conv: "), "{error}");
+    assert!(b.conv(x, &s.at("a"), Conv::new(4, [3])).is_err());
+    assert!(b.max_pool(x, Window::new([5, 5])).is_err());
+    let y = b.input("y", &[1, 2, 3, 4]);
+    assert!(b.add(x, y).is_err() && b.concat(&[x, y], 1).is_err() && b.concat(&[], 1).is_err());
+    assert!(b.linear(x, &s.at("fc"), 3).is_err());
+}

@@ -1,0 +1,24 @@
+//! Batch norm and activation before a 1×1 convolution, applied while its input is loaded: the
+//! normalised copy of a DenseNet's growing feature map is never written. A larger kernel would load,
+//! and so normalise, every element once for each tap.
+
+use crate::graph::{Graph, Op};
+use std::sync::Arc;
+
+/// Fuses wherever the norm's value is used by the convolution alone.
+pub(super) fn run(graph: &mut Graph) {
+    let uses = graph.uses();
+    for index in 0..graph.nodes.len() {
+        let Some(&source) = graph.nodes[index].inputs.first() else { continue };
+        let Op::Affine { scale, shift, activation } = &graph.nodes[source.0].op else { continue };
+        let fused = Some((Arc::clone(scale), Arc::clone(shift), *activation));
+        let input = graph.nodes[source.0].inputs[0];
+        let node = &mut graph.nodes[index];
+        if let Op::Conv { shape, prologue, .. } = &mut node.op {
+            if uses[source.0] == 1 && prologue.is_none() && shape.kernel == [1; 3] {
+                *prologue = fused;
+                node.inputs[0] = input;
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Rewrites of a graph that change its cost, not its result. Each keeps the order of nodes valid:
+//! a fused operation stands where the last of its parts stood.
+
+mod fold_affine;
+mod fuse_activation;
+mod fuse_prologue;
+mod fuse_residual;
+
+use crate::graph::{Graph, Op, Value};
+
+/// Which rewrites run before a graph is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passes {
+    /// Batch norm into the weights of the convolution before it.
+    pub fold_affine: bool,
+    /// A residual sum into the convolution that makes one of its terms.
+    pub fuse_residual: bool,
+    /// An activation into the operation before it.
+    pub fuse_activation: bool,
+    /// Batch norm and activation into the 1×1 convolution after them.
+    pub fuse_prologue: bool,
+    /// Producers write straight into the buffer of a concatenation.
+    pub place_in_concat: bool,
+}
+
+impl Passes {
+    /// All of them.
+    pub const fn all() -> Passes {
+        Passes::each(true)
+    }
+
+    /// None: every node runs as it was built.
+    pub const fn none() -> Passes {
+        Passes::each(false)
+    }
+
+    const fn each(on: bool) -> Passes {
+        Passes {
+            fold_affine: on,
+            fuse_residual: on,
+            fuse_activation: on,
+            fuse_prologue: on,
+            place_in_concat: on,
+        }
+    }
+
+    /// Rewrites the graph; nodes that nothing uses any more are removed.
+    pub fn rewrite(&self, mut graph: Graph) -> Graph {
+        let passes: [(bool, fn(&mut Graph)); 4] = [
+            (self.fold_affine, fold_affine::run),
+            (self.fuse_residual, fuse_residual::run),
+            (self.fuse_activation, fuse_activation::run),
+            (self.fuse_prologue, fuse_prologue::run),
+        ];
+        for (wanted, pass) in passes {
+            if wanted {
+                pass(&mut graph);
+                graph = remove_dead(graph);
+            }
+        }
+        remove_dead(graph)
+    }
+}
+
+/// Keeps inputs and what the outputs need.
+fn remove_dead(graph: Graph) -> Graph {
+    let mut needed = vec![false; graph.nodes.len()];
+    graph.outputs.iter().for_each(|(_, value)| needed[value.0] = true);
+    for index in (0..graph.nodes.len()).rev() {
+        needed[index] |= matches!(graph.nodes[index].op, Op::Input);
+        if needed[index] {
+            graph.nodes[index].inputs.iter().for_each(|value| needed[value.0] = true);
+        }
+    }
+    let mut moved = vec![Value(0); graph.nodes.len()];
+    let mut nodes = Vec::new();
+    for (index, mut node) in graph.nodes.into_iter().enumerate() {
+        if needed[index] {
+            node.inputs.iter_mut().for_each(|value| *value = moved[value.0]);
+            moved[index] = Value(nodes.len());
+            nodes.push(node);
+        }
+    }
+    let outputs = graph.outputs.into_iter().map(|(name, value)| (name, moved[value.0])).collect();
+    Graph { nodes, outputs }
+}
