@@ -40,9 +40,11 @@ pub(crate) fn translate_for(card: &Card, error: engine::Error) -> Error {
     }
 }
 
-/// The message without the file, which `base::Error` carries by itself.
+/// The message without the file, which `base::Error` carries by itself, and without the engine's
+/// own opening of a list of tensors.
 fn inner(error: &engine::Error) -> String {
-    error.message().to_owned()
+    let message = error.message();
+    message.strip_prefix("the weights do not fit the network: ").unwrap_or(message).to_owned()
 }
 
 fn at(translated: Error, error: &engine::Error) -> Error {

@@ -165,3 +165,19 @@ fn the_autoencoder_gives_a_sign_without_a_threshold() {
     assert!(sign.score > 0.0 && sign.threshold.is_none());
     assert_eq!(reading.values[0].id, "reconstruction-error");
 }
+
+#[test]
+fn outlines_lie_on_the_grid_of_the_film() {
+    let Some(study) = film() else { return };
+    let mut loaded = Loaded::placeholder(find("xrv-pspnet-anatomy").unwrap(), &pool()).unwrap();
+    let reading = loaded.read(&study, &ReadOptions::default()).unwrap();
+    let missing = codes(&reading).iter().filter(|code| **code == "nothing-outlined").count();
+    assert_eq!(reading.segments.len() + missing, 14);
+    assert!(!reading.segments.is_empty());
+    for segment in &reading.segments {
+        let size = (segment.mask.width(), segment.mask.height());
+        assert_eq!(size, (study.facts.size_px.0, study.facts.size_px.1));
+        assert!(segment.mean_score.unwrap() > 0.5 && segment.label >= 1);
+        assert_eq!(segment.area_mm2.is_some(), study.facts.spacing.is_some());
+    }
+}

@@ -257,11 +257,17 @@ pub const RECONSTRUCTION_METHOD: Text = Text::fixed(
 
 // ---- Errors --------------------------------------------------------------------------------
 
-/// The weights are not this model's.
+/// The weights are not this model's. `detail` lists names as "2 missing: …; 1 wrong: …; 1 left
+/// over: …".
 pub fn weights_mismatch(model: &str, detail: &str) -> Text {
+    let detail_zh = detail
+        .replace(" missing: ", " 个缺失：")
+        .replace(" wrong: ", " 个不符：")
+        .replace(" left over: ", " 个多余：")
+        .replace("; ", "；");
     Text::filled(
         format!("the weights do not fit {model}: {detail}"),
-        format!("权重文件与 {model} 不符：{detail}"),
+        format!("权重文件与 {model} 不符：{detail_zh}"),
     )
 }
 /// The weights cannot be read.

@@ -10,18 +10,15 @@ const ADULT_YEARS: u16 = 16;
 
 /// The reason why the header rules a case out; `None` when it does not.
 pub fn refusal(facts: &CaseFacts, accepts: &Accepts) -> Option<Refusal> {
-    if let Some(modality) = &facts.modality {
-        if !accepts.modalities.contains(modality) {
-            return Some(Refusal {
-                code: "wrong-modality",
-                reason: words::wrong_modality(modality),
-            });
-        }
+    if let Some(modality) = &facts.modality
+        && !accepts.modalities.contains(modality)
+    {
+        return Some(Refusal { code: "wrong-modality", reason: words::wrong_modality(modality) });
     }
-    if let Some(BodyPart::Other(name)) = &facts.body_part {
-        if !accepts.body_parts.is_empty() {
-            return Some(Refusal { code: "wrong-body-part", reason: words::wrong_body_part(name) });
-        }
+    if let Some(BodyPart::Other(name)) = &facts.body_part
+        && !accepts.body_parts.is_empty()
+    {
+        return Some(Refusal { code: "wrong-body-part", reason: words::wrong_body_part(name) });
     }
     if facts.view == Some(View::Lateral) && !accepts.views.contains(&View::Lateral) {
         return Some(Refusal { code: "wrong-view", reason: words::WRONG_VIEW.clone() });
