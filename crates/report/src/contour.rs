@@ -227,10 +227,10 @@ mod tests {
             .collect();
         let rings = trace(size, size, &bits);
         assert_eq!(rings.len(), 1);
-        let smooth = smooth(&rings[0], 0.6);
-        assert!(smooth.len() < 60, "{}", smooth.len());
+        let smooth = smooth(&rings[0], 0.8);
+        assert!(smooth.len() * 3 < rings[0].len(), "{}", smooth.len());
         for (x, y) in smooth {
-            assert!(((x - 100.0).hypot(y - 100.0) - radius).abs() < 1.2);
+            assert!(((x - 100.0).hypot(y - 100.0) - radius).abs() < 1.4);
         }
     }
 }

@@ -24,6 +24,11 @@ pub fn plain(value: f64, digits: usize) -> String {
     }
 }
 
+/// Fixed digits; a dash when not finite.
+pub fn fixed(value: f64, digits: usize) -> String {
+    if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
+}
+
 /// A coordinate of a drawing: one digit after the point at most.
 pub fn at(value: f64) -> String {
     let value = (value * 10.0).round() / 10.0;

@@ -51,7 +51,7 @@ pub fn summary(consultation: &Consultation, lang: Lang, width: usize) -> String 
         for value in &reading.values {
             let unit = if value.unit == "1" { "" } else { value.unit };
             let name = visible(value.name.get(lang));
-            out += &format!("  {name} {} {unit}", number::plain(value.value, 3)).trim_end();
+            out += format!("  {name} {} {unit}", number::plain(value.value, 3)).trim_end();
             out.push('\n');
         }
     }

@@ -31,9 +31,9 @@ texts! {
     /// Heading.
     WARNINGS = "Warnings", "警示";
     /// Heading.
-    OPINION = "The panel's opinion", "综合印象";
+    OPINION = "The panel's opinion", "模型综合印象";
     /// Beside the heading.
-    OPINION_NATURE = "model output, not a diagnosis", "模型提示，非诊断意见";
+    OPINION_NATURE = "model output, not a diagnosis", "非诊断意见";
     /// Column of the opinion.
     POSITIVE = "At or above the operating point", "模型提示（达到或超过判定阈值）";
     /// Column of the opinion.
@@ -353,10 +353,7 @@ pub fn method(method: ExplanationMethod) -> Text {
 
 /// "2 of 3 above", for the agreement column.
 pub fn votes(positive: usize, voting: usize) -> Text {
-    Text::filled(
-        format!("{positive} of {voting} above"),
-        format!("{voting} 个模型中 {positive} 个高于阈值"),
-    )
+    Text::filled(format!("{positive} of {voting} above"), format!("{positive}/{voting} 高于阈值"))
 }
 
 /// Width, height and frames.

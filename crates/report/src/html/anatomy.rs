@@ -2,7 +2,7 @@
 
 use super::film::Film;
 use crate::contour;
-use crate::number::{at, plain, score};
+use crate::number::{at, fixed, score};
 use crate::pictures::{OUTLINES, sample_mask};
 use base::words::report as words;
 use base::{Consultation, Lang, Reading, Segment};
@@ -44,7 +44,7 @@ fn figure(reading: &Reading, film: &Film, lang: Lang) -> Markup {
         }
         @for (number, shape) in drawn.iter().enumerate() {
             @if let Some((x, y)) = shape.label {
-                text.label x=(at(x)) y=(at(y + unit * 7.0)) font-size=(at(unit * 20.0)) stroke-width=(at(unit * 5.0)) fill=(colour(number)) text-anchor="middle" {
+                text.label x=(at(x)) y=(at(y + unit * 9.0)) font-size=(at(unit * 27.0)) stroke-width=(at(unit * 5.0)) fill=(colour(number)) text-anchor="middle" {
                     (number + 1)
                 }
             }
@@ -52,7 +52,7 @@ fn figure(reading: &Reading, film: &Film, lang: Lang) -> Markup {
         @for found in &reading.boxes {
             @let [x, y, width, height] = film.place(found.rect);
             rect.outline x=(at(x)) y=(at(y)) width=(at(width)) height=(at(height)) stroke=(colour(3)) stroke-width=(at(unit * 2.5)) stroke-dasharray=(at(unit * 9.0)) {}
-            text.label x=(at(x)) y=(at(y - unit * 6.0)) font-size=(at(unit * 20.0)) stroke-width=(at(unit * 5.0)) fill=(colour(3)) {
+            text.label x=(at(x)) y=(at(y - unit * 6.0)) font-size=(at(unit * 27.0)) stroke-width=(at(unit * 5.0)) fill=(colour(3)) {
                 (found.code.name.get(lang)) " " (score(found.score))
             }
         }
@@ -89,7 +89,7 @@ fn area(segment: &Segment, lang: Lang) -> String {
     let pixels = segment.mask.area_px();
     match segment.area_mm2 {
         _ if pixels == 0 => words::NOT_FOUND.get(lang).to_owned(),
-        Some(area) => format!("{} cm²", plain(area / 100.0, 1)),
+        Some(area) => format!("{} cm²", fixed(area / 100.0, 1)),
         None => format!("{pixels} px"),
     }
 }
@@ -111,14 +111,14 @@ fn outline(segment: &Segment, film: &Film, labels: &mut Vec<(f64, f64)>) -> Draw
         if contour::area(&ring).abs() < 9.0 && GRID < longest {
             continue;
         }
-        for (at_point, (x, y)) in contour::smooth(&ring, 0.6).into_iter().enumerate() {
+        for (at_point, (x, y)) in contour::smooth(&ring, 0.8).into_iter().enumerate() {
             let letter = if at_point == 0 { 'M' } else { 'L' };
             // Writing to a string cannot fail.
             let _ = write!(path, "{letter}{} {}", at(x * scale.0), at(y * scale.1));
         }
         path.push('Z');
     }
-    let label = label_place(width, height, &bits, scale, film.unit() * 34.0, labels);
+    let label = label_place(width, height, &bits, scale, film.unit() * 40.0, labels);
     labels.extend(label);
     Drawn { path, label }
 }
