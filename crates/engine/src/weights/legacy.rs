@@ -16,8 +16,14 @@ use crate::error::{Error, ErrorKind, Result};
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const PROTOCOL: usize = 1001;
 
-/// Whether the bytes begin with the magic number as a pickle of protocol 2 or later.
+/// The magic number as a pickle of protocol 0 or 1.
+const MAGIC_TEXT: &[u8] = b"L119547037146038801333356L\n.";
+
+/// Whether the bytes begin with the magic number as a pickle of any protocol.
 pub(super) fn is_legacy(bytes: &[u8]) -> bool {
+    if bytes.starts_with(MAGIC_TEXT) {
+        return true;
+    }
     let head = &bytes[..bytes.len().min(32)];
     head.first() == Some(&0x80) && head.windows(MAGIC.len()).any(|window| window == MAGIC)
 }
@@ -30,7 +36,8 @@ pub(super) fn read(bytes: &Bytes, limits: &Limits) -> Result<Found> {
         Ok(pickle)
     };
     let magic = next()?;
-    if !matches!(magic.get(magic.root), Value::Big(bytes) if *bytes == MAGIC) {
+    let binary = matches!(magic.get(magic.root), Value::Big(number) if *number == MAGIC);
+    if !binary && !bytes.starts_with(MAGIC_TEXT) {
         return Err(broken("the magic number of the legacy stream is wrong"));
     }
     let protocol = next()?;
