@@ -94,7 +94,15 @@ fn document(title: &str, lang: Lang, body: Markup) -> String {
     page
 }
 
-/// A finding's or model's name with its side and site in brackets.
+/// The colon after a label.
+fn colon(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => ": ",
+        Lang::Zh => "：",
+    }
+}
+
+/// A finding's name with its side and site in brackets.
 fn finding_name(finding: &base::Finding, lang: Lang) -> String {
     let name = finding.code.name.get(lang);
     let side = finding.side.map(|side| words::side(side).get(lang).to_owned());

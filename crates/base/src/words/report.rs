@@ -41,7 +41,7 @@ texts! {
     /// Column of the opinion.
     NOT_ASSESSED = "Not assessed", "未评估";
     /// Nothing above.
-    NONE_POSITIVE = "No finding reaches its operating point in every model. This does not exclude disease.", "没有征象在全部模型中达到判定阈值。这不能排除疾病。";
+    NONE_POSITIVE = "No finding reaches the operating point of every model here. This does not exclude disease.", "没有征象在全部模型中达到判定阈值。这不能排除疾病。";
     /// No operating points at all.
     NONE_VOTING = "No model here has an operating point: scores only, no yes or no.", "所用模型均未设判定阈值：仅给出评分，不作阳性或阴性判断。";
     /// Nothing scored.
@@ -74,6 +74,10 @@ texts! {
     GROUP_POSITIVE = "At or above the operating point in at least one model", "至少一个模型达到或超过判定阈值";
     /// Group in the chart.
     GROUP_NEGATIVE = "Below the operating point in every model", "全部模型均低于判定阈值";
+    /// Group in the chart of one model.
+    GROUP_POSITIVE_ONE = "At or above the operating point", "达到或超过判定阈值";
+    /// Group in the chart of one model.
+    GROUP_NEGATIVE_ONE = "Below the operating point", "低于判定阈值";
     /// Group in the chart.
     GROUP_UNDECIDED = "No operating point", "无判定阈值";
     /// Column.

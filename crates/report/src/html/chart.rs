@@ -73,13 +73,16 @@ pub fn section(c: &Consultation, lang: Lang) -> Markup {
     let models = scoring.len();
     let all_half =
         (rows.iter().flat_map(|row| &row.marks)).all(|(_, finding)| finding.threshold == Some(0.5));
-    let groups = [&words::GROUP_POSITIVE, &words::GROUP_NEGATIVE, &words::GROUP_UNDECIDED];
+    let groups = match models {
+        1 => [&words::GROUP_POSITIVE_ONE, &words::GROUP_NEGATIVE_ONE, &words::GROUP_UNDECIDED],
+        _ => [&words::GROUP_POSITIVE, &words::GROUP_NEGATIVE, &words::GROUP_UNDECIDED],
+    };
     html! {
         section aria-labelledby="findings" {
             h2 id="findings" { (words::FINDINGS.get(lang)) }
             p.lead { (if all_half { &words::SCORE_HALF } else { &words::SCORE_TICKS }.get(lang)) }
             p.legend {
-                span.quiet { (words::MODELS_LEGEND.get(lang)) ": " }
+                span.quiet { (words::MODELS_LEGEND.get(lang)) (super::colon(lang)) }
                 @for (place, &at) in scoring.iter().enumerate() {
                     span.key {
                         svg.sign viewBox="0 0 16 16" aria-hidden="true" { (shape(place, 8.0, 8.0, "full")) }

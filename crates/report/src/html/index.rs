@@ -139,7 +139,9 @@ fn line(case: &CaseLine, lang: Lang) -> Markup {
                     None => (case.name),
                 }
             }
-            td { @if reason.is_some() { strong { "✕ " (state.get(lang)) } } @else { (state.get(lang)) } }
+            td { @if reason.is_some() { strong { "✕ " (state.get(lang)) } } @else { (state.get(lang)) }
+                @if case.placeholder_weights { br; span.tag.grave { (words::PLACEHOLDER_SHORT.get(lang)) } }
+            }
             td {
                 @if let Some(reason) = reason { (reason.get(lang)) }
                 @else if case.leading.is_empty() { span.quiet { (words::NONE_LEADING.get(lang)) } }

@@ -185,7 +185,7 @@ pub fn models(c: &Consultation, cards: &[ModelCard], lang: Lang) -> Markup {
                         @else { span.tag { (words::ANSWERED.get(lang)) } }
                     }
                     @if let Some(refusal) = &reading.refused {
-                        p { strong { (words::REFUSED.get(lang)) ": " } (refusal.reason.get(lang)) }
+                        p { strong { (words::REFUSED.get(lang)) (super::colon(lang)) } (refusal.reason.get(lang)) }
                     }
                     @if let Some(card) = card {
                         dl {
