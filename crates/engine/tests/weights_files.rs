@@ -1,5 +1,6 @@
 //! Checkpoints written by PyTorch and safetensors read as their writers say
 //! (`tools/reference/checkpoints.py`), and our own writers are read back.
+#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 

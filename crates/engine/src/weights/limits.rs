@@ -31,7 +31,7 @@ impl Default for Limits {
             unfolded_bytes: 16 << 30,
             header_bytes: 100 << 20,
             pickle_bytes: 64 << 20,
-            pickle_ops: 4_000_000,
+            pickle_ops: 2_000_000,
             tensors: 100_000,
             values: 8 << 30,
             depth: 64,

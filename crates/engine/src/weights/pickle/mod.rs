@@ -8,6 +8,8 @@
 
 mod input;
 mod machine;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
