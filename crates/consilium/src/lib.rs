@@ -1,1 +1,10 @@
-//! See ARCHITECTURE.md.
+//! The use cases, as a library over a [`World`], and the command line in front of them.
+
+pub mod cli;
+pub mod demo;
+pub mod inspect;
+pub mod models;
+pub mod read;
+mod world;
+
+pub use world::{Disk, World, rfc3339};

@@ -3,7 +3,9 @@
 //! Chinese follows the usage of radiology reports in mainland China. A text with values in it is a
 //! function; a text without is a constant.
 
+pub mod cli;
 pub mod findings;
+pub mod imaging;
 pub mod panel;
 pub mod report;
 pub mod zoo;

@@ -1,0 +1,232 @@
+//! What the command line says: help, progress, errors of usage and of files.
+
+use crate::text::Text;
+use std::fmt::Display;
+use std::path::Path;
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $en:literal, $zh:literal;)*) => {
+        $($(#[$doc])* pub static $name: Text = Text::fixed($en, $zh);)*
+    };
+}
+
+texts! {
+    /// Before an error.
+    ERROR = "error: ", "错误：";
+    /// First line of the help.
+    PROGRAM = "Consilium: a panel of published models reads a medical image.\nResearch use only; a physician decides.",
+        "会诊（Consilium）：由多个已发表的模型共同判读医学影像。\n仅供科研使用，诊断由医师作出。";
+    /// Title.
+    USAGE_TITLE = "Usage", "用法";
+    /// Title.
+    COMMANDS_TITLE = "Commands", "命令";
+    /// Title.
+    FLAGS_TITLE = "Options", "选项";
+    /// Title.
+    EXAMPLES_TITLE = "Examples", "示例";
+    /// Exit codes.
+    EXIT_CODES = "Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 every case was refused.",
+        "退出码：0 完成；1 有失败；2 用法错误；3 所有病例均被拒绝判读。";
+    /// Command.
+    READ = "Read films with one or more models.\nWrites result.json, report.html and pictures to the output folder; with several inputs a\nfolder for each, index.html and results.jsonl. Inputs are files or folders.",
+        "用一个或多个模型判读影像。\n在输出文件夹中写出 result.json、report.html 及图像；输入多个时，每例一个文件夹，\n并写出 index.html 与 results.jsonl。输入可以是文件或文件夹。";
+    /// Command.
+    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings.\nWith --out a preview picture is written too.",
+        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告。\n给出 --out 时同时写出预览图。";
+    /// Command.
+    MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.",
+        "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。";
+    /// Command.
+    DEMO = "Read a made-up film with made-up weights, to see how it works.\nThe numbers mean nothing.",
+        "用临时生成的权重判读一张模拟胸片，以了解程序如何工作。\n所得数值没有任何意义。";
+    /// Command.
+    VERSION = "Print the version.", "显示版本。";
+    /// Flag.
+    FLAG_MODEL = "Models to ask, see `consilium models`.\nDefault: all whose weights are given.", "参加判读的模型，见 `consilium models`。\n默认：所有已给出权重的模型。";
+    /// Flag.
+    FLAG_WEIGHTS = "Weights as published: a file, a folder of files,\nor one model's file; may be repeated.", "作者发布的权重：文件、文件夹，\n或为某一模型指定的文件；可重复给出。";
+    /// Flag.
+    FLAG_OUT = "Output folder (default consilium-out).", "输出文件夹（默认 consilium-out）。";
+    /// Flag.
+    FLAG_LANG = "Language.", "语言。";
+    /// Flag.
+    FLAG_THREADS = "Threads (default: all cores).", "线程数（默认：全部核心）。";
+    /// Flag.
+    FLAG_DEVICE = "Device; this build has cpu.", "运算设备；本版本为 cpu。";
+    /// Flag.
+    FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成解释图\n（默认 3）。";
+    /// Flag.
+    FLAG_JSON = "Print JSON on standard output and nothing else;\none line for each case when there are several.", "仅在标准输出打印 JSON；\n多个病例时每例一行。";
+    /// Flag.
+    FLAG_VERBOSE = "Say what is done and how long it took.", "显示各步骤及耗时。";
+    /// Flag.
+    FLAG_QUIET = "No progress, no summary.", "不显示进度与摘要。";
+    /// Flag.
+    FLAG_HELP = "This help.", "显示本帮助。";
+    /// Nothing to read.
+    NO_INPUT = "no input given", "未给出输入文件";
+    /// Nothing found in the folders.
+    NO_FILES = "no image file found in the inputs", "输入中未找到影像文件";
+    /// No model.
+    NO_WEIGHTS = "no model to ask: give --weights with files as published, see `consilium models`",
+        "没有可用的模型：请用 --weights 给出已发布的权重文件，参见 `consilium models`";
+    /// Title line of the model list.
+    MODELS_HEAD = "Models this build runs (weights are not included)", "本版本可运行的模型（不含权重）";
+    /// Label.
+    SHOW_WEIGHTS = "weights", "权重文件";
+    /// Label.
+    SHOW_FROM = "from", "下载地址";
+    /// Label.
+    SHOW_LICENCE = "licence of the weights", "权重许可";
+    /// Label.
+    SHOW_CODE = "licence of the code", "代码许可";
+    /// Label.
+    SHOW_USE = "made for", "用途";
+    /// Label.
+    SHOW_LIMITS = "limits", "局限";
+    /// Label.
+    SHOW_LABELS = "outputs", "输出";
+    /// Label.
+    SHOW_PAPER = "paper", "论文";
+    /// Label.
+    SHOW_EVIDENCE = "published results", "已发表的结果";
+    /// Inspect.
+    FORMAT = "format", "格式";
+    /// Inspect.
+    TRANSFER_SYNTAX = "transfer syntax", "传输语法";
+    /// Inspect.
+    SIZE = "size", "尺寸";
+    /// Inspect.
+    BITS = "bits", "位深";
+    /// Inspect.
+    PHOTOMETRIC = "photometric", "光度解释";
+    /// Inspect.
+    MODALITY = "modality", "检查类型";
+    /// Inspect.
+    BODY_PART = "body part", "部位";
+    /// Inspect.
+    VIEW = "view", "体位";
+    /// Inspect.
+    SPACING = "pixel spacing", "像素间距";
+    /// Inspect.
+    DEVICE = "device", "设备";
+    /// Inspect.
+    WARNING = "note", "说明";
+    /// Inspect.
+    PREVIEW = "preview", "预览图";
+    /// Inspect, pixel units.
+    FRAMES = "frames", "帧";
+}
+
+/// Flag with something that is no number.
+pub fn not_a_number(flag: &str, value: &str) -> Text {
+    Text::filled(
+        format!("{flag} takes a whole number from 1 to 1024, not '{value}'"),
+        format!("{flag} 的取值应为 1 至 1024 的整数，而不是“{value}”"),
+    )
+}
+
+/// `--lang fr`.
+pub fn unknown_language(value: &str) -> Text {
+    Text::filled(format!("--lang takes en or zh, not '{value}'"), format!("--lang 的取值为 en 或 zh，而不是“{value}”"))
+}
+
+/// A flag without its value.
+pub fn needs_value(flag: &str) -> Text {
+    Text::filled(format!("{flag} needs a value"), format!("{flag} 缺少取值"))
+}
+
+/// No such flag.
+pub fn unknown_flag(flag: &str) -> Text {
+    Text::filled(format!("there is no option {flag}"), format!("没有选项 {flag}"))
+}
+
+/// No such command.
+pub fn unknown_command(name: &str, all: &str) -> Text {
+    Text::filled(format!("there is no command '{name}'; there are: {all}"), format!("没有命令“{name}”；可用命令：{all}"))
+}
+
+/// A near miss.
+pub fn did_you_mean(name: &str) -> Text {
+    Text::filled(format!("did you mean {name}?"), format!("是否想输入 {name}？"))
+}
+
+/// Where to look.
+pub fn see_help(command: &str) -> Text {
+    let line = format!("consilium {command} --help").replace("  ", " ");
+    Text::filled(format!("see `{line}`"), format!("参见 `{line}`"))
+}
+
+/// What the argument parser says.
+pub fn usage(error: &dyn Display) -> Text {
+    Text::filled(format!("{error}"), format!("参数有误：{error}"))
+}
+
+/// Standard output is gone.
+pub fn cannot_print(error: &dyn Display) -> Text {
+    Text::filled(format!("cannot write to standard output: {error}"), format!("无法写入标准输出：{error}"))
+}
+
+/// `--device cuda:0`.
+pub fn device(device: &str) -> Text {
+    Text::filled(format!("this build runs on the cpu; there is no device '{device}'"), format!("本版本仅支持 cpu，没有设备“{device}”"))
+}
+
+/// No such model.
+pub fn unknown_model(id: &str) -> Text {
+    Text::filled(format!("there is no model '{id}'; `consilium models` lists them"), format!("没有模型“{id}”；可用 `consilium models` 查看"))
+}
+
+/// A model without weights.
+pub fn weights_missing(id: &str, file: &str, url: &str) -> Text {
+    Text::filled(
+        format!("no weights given for {id}: expected the file {file}, published at {url}"),
+        format!("未给出 {id} 的权重：应为文件 {file}，发布于 {url}"),
+    )
+}
+
+/// A weights file that no model claims.
+pub fn weights_unknown() -> Text {
+    Text::fixed(
+        "the file fits none of the models by name or by tensors; name the model with --model, or give ID=PATH",
+        "按文件名或张量均无法判断该文件属于哪个模型；请用 --model 指定模型，或以 ID=PATH 形式给出",
+    )
+}
+
+/// A file that cannot be written.
+pub fn cannot_write(error: &dyn Display) -> Text {
+    Text::filled(format!("cannot write: {error}"), format!("无法写入：{error}"))
+}
+
+/// A file or folder that cannot be read.
+pub fn cannot_read(error: &dyn Display) -> Text {
+    Text::filled(format!("cannot read: {error}"), format!("无法读取：{error}"))
+}
+
+/// Remedy for both.
+pub fn choose_out() -> Text {
+    Text::fixed("choose another folder with --out, or free some space", "请用 --out 指定其他文件夹，或释放磁盘空间")
+}
+
+/// Where the report is.
+pub fn report_at(path: &Path) -> Text {
+    Text::filled(format!("report: {}", path.display()), format!("报告：{}", path.display()))
+}
+
+/// End of a batch.
+pub fn batch(read: usize, refused: usize, failed: usize) -> Text {
+    Text::filled(
+        format!("{read} read, {refused} refused, {failed} failed"),
+        format!("已判读 {read} 例，拒绝 {refused} 例，失败 {failed} 例"),
+    )
+}
+
+/// A step and its time.
+pub fn took(what: &str, seconds: f64) -> Text {
+    Text::filled(format!("{what}: {:.0} ms", seconds * 1000.0), format!("{what}：{:.0} 毫秒", seconds * 1000.0))
+}
+
+/// Files in a folder that are no images.
+pub fn skipped(count: usize) -> Text {
+    Text::filled(format!("{count} other files skipped"), format!("已跳过 {count} 个其他文件"))
+}

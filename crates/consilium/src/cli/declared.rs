@@ -1,0 +1,115 @@
+//! All commands and flags, declared once; parsing, help and the checks below come from here.
+
+use base::Text;
+use base::words::cli as words;
+
+/// A flag and what it means.
+pub(super) struct Flag {
+    pub name: &'static str,
+    pub short: Option<char>,
+    /// What its value is called in the help; `None` for a switch.
+    pub value: Option<&'static str>,
+    pub about: &'static Text,
+}
+
+/// A command, what it takes, and what a user would type.
+pub(super) struct Command {
+    pub name: &'static str,
+    pub arguments: &'static str,
+    pub about: &'static Text,
+    pub flags: &'static [&'static Flag],
+    pub examples: &'static [&'static str],
+}
+
+macro_rules! flags {
+    ($($id:ident: $name:literal, $short:expr, $value:expr, $about:ident;)*) => {
+        $(static $id: Flag =
+            Flag { name: $name, short: $short, value: $value, about: &words::$about };)*
+    };
+}
+
+flags! {
+    MODEL: "--model", Some('m'), Some("ID[,ID…]"), FLAG_MODEL;
+    WEIGHTS: "--weights", Some('w'), Some("PATH|ID=PATH"), FLAG_WEIGHTS;
+    OUT: "--out", Some('o'), Some("DIR"), FLAG_OUT;
+    LANG: "--lang", None, Some("en|zh"), FLAG_LANG;
+    THREADS: "--threads", Some('t'), Some("N"), FLAG_THREADS;
+    DEVICE: "--device", None, Some("auto|cpu"), FLAG_DEVICE;
+    EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
+    JSON: "--json", None, None, FLAG_JSON;
+    VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
+    QUIET: "--quiet", Some('q'), None, FLAG_QUIET;
+    HELP: "--help", Some('h'), None, FLAG_HELP;
+}
+
+/// Every command, in the order of the help.
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        name: "read",
+        arguments: "INPUT…",
+        about: &words::READ,
+        flags: &[
+            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &LANG, &THREADS, &DEVICE, &JSON, &VERBOSE, &QUIET, &HELP,
+        ],
+        examples: &[
+            "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",
+            "consilium read films/ --weights a.pt --weights b.pt --lang zh --out reports",
+        ],
+    },
+    Command {
+        name: "inspect",
+        arguments: "INPUT…",
+        about: &words::INSPECT,
+        flags: &[&OUT, &LANG, &JSON, &HELP],
+        examples: &["consilium inspect chest.dcm", "consilium inspect chest.dcm --out preview"],
+    },
+    Command {
+        name: "models",
+        arguments: "[list | show ID]",
+        about: &words::MODELS,
+        flags: &[&LANG, &JSON, &HELP],
+        examples: &["consilium models", "consilium models show xrv-densenet121-res224-all"],
+    },
+    Command {
+        name: "demo",
+        arguments: "",
+        about: &words::DEMO,
+        flags: &[&OUT, &LANG, &THREADS, &QUIET, &HELP],
+        examples: &["consilium demo --lang zh"],
+    },
+    Command {
+        name: "version",
+        arguments: "",
+        about: &words::VERSION,
+        flags: &[&LANG, &HELP],
+        examples: &[],
+    },
+];
+
+/// The command of that name.
+pub(super) fn command(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_examples_use_what_exists() {
+        let names: BTreeSet<_> = COMMANDS.iter().map(|command| command.name).collect();
+        assert_eq!(names.len(), COMMANDS.len());
+        for command in COMMANDS {
+            let flags: BTreeSet<_> = command.flags.iter().map(|flag| flag.name).collect();
+            assert_eq!(flags.len(), command.flags.len(), "{}", command.name);
+            assert!(flags.contains("--help") && flags.contains("--lang"));
+            for word in command.examples.iter().flat_map(|line| line.split(' ')) {
+                assert!(!word.starts_with("--") || flags.contains(word), "{}: {word}", command.name);
+            }
+            for example in command.examples {
+                assert!(example.starts_with(&format!("consilium {}", command.name)));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `models`: what this build runs, from the cards.
+
+use crate::cli::{Arguments, print};
+use crate::read::Common;
+use base::words::cli as words;
+use base::{Error, Kind, Lang, Result, Text};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::Write;
+use zoo::{Card, SYSTEMS};
+
+/// `models`, `models list`, `models show ID`.
+pub fn run(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()> {
+    let words: Vec<&str> = typed.free.iter().map(String::as_str).collect();
+    match words[..] {
+        [] | ["list"] => list(common, out),
+        ["show", id] => {
+            let found = zoo::find(id);
+            let system =
+                found.ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))?;
+            show(system.card(), common, out)
+        }
+        _ => {
+            let text = words::unknown_command(&words.join(" "), "list, show ID");
+            Err(Error::new(Kind::Usage, text))
+        }
+    }
+}
+
+fn list(common: &Common, out: &mut dyn Write) -> Result<()> {
+    let cards = SYSTEMS.iter().map(|system| system.card());
+    if common.json {
+        let all: Vec<Value> = cards.map(as_json).collect();
+        return print(out, &format!("{:#}\n", Value::from(all)));
+    }
+    let mut text = format!("{}\n\n", words::MODELS_HEAD.get(common.lang));
+    for card in cards {
+        let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(common.lang));
+    }
+    print(out, &text)
+}
+
+fn show(card: &Card, common: &Common, out: &mut dyn Write) -> Result<()> {
+    if common.json {
+        return print(out, &format!("{:#}\n", as_json(card)));
+    }
+    let lang = common.lang;
+    let mut text = format!("{}\n{}\n\n", card.id, card.name.get(lang));
+    let mut line = |label: &Text, value: &str| {
+        let _ = writeln!(text, "{}: {value}", label.get(lang));
+    };
+    line(&words::SHOW_USE, card.intended_use.get(lang));
+    line(&words::SHOW_LIMITS, card.limits.get(lang));
+    line(&words::SHOW_LABELS, &labels(card, lang).join(", "));
+    line(&words::SHOW_WEIGHTS, &card.weights.file_names.join(", "));
+    line(&words::SHOW_FROM, card.weights.url);
+    line(&words::SHOW_LICENCE, card.weights_licence.get(lang));
+    line(&words::SHOW_CODE, card.code_licence);
+    line(&words::SHOW_PAPER, card.paper);
+    for evidence in card.evidence {
+        let finding = evidence.finding.map_or("", |code| code.name.get(lang));
+        let value = format!(
+            "{} {finding} {} {:.2} ({})",
+            evidence.data_set, evidence.metric, evidence.value, evidence.source
+        );
+        line(&words::SHOW_EVIDENCE, &value);
+    }
+    print(out, &text)
+}
+
+fn labels(card: &Card, lang: Lang) -> Vec<&'static str> {
+    card.labels.iter().flatten().map(|code| code.name.get(lang)).collect()
+}
+
+fn both(text: &Text) -> Value {
+    json!({ "en": text.en(), "zh": text.zh() })
+}
+
+fn as_json(card: &Card) -> Value {
+    let labels: Vec<Value> = card
+        .labels
+        .iter()
+        .flatten()
+        .map(|code| json!({ "code": code.id, "name": both(&code.name) }))
+        .collect();
+    json!({
+        "id": card.id,
+        "aliases": card.aliases,
+        "name": both(&card.name),
+        "input": card.input.shape,
+        "outputs": labels,
+        "weights": {
+            "files": card.weights.file_names,
+            "url": card.weights.url,
+            "bytes": card.weights.bytes,
+            "sha256": card.weights.sha256,
+            "licence": both(&card.weights_licence),
+        },
+        "code_licence": card.code_licence,
+        "intended_use": both(&card.intended_use),
+        "limits": both(&card.limits),
+        "paper": card.paper,
+    })
+}

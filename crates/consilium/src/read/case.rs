@@ -1,0 +1,42 @@
+//! One case: the study, what the models say, what the panel makes of it.
+
+use super::inputs::Input;
+use super::panel::Panel;
+use super::Common;
+use crate::{World, rfc3339};
+use base::{Consultation, Manifest, Result};
+use imaging::Study;
+use zoo::panel::{gate, opinion};
+
+/// Asks the panel about a study. Errors when the image cannot be decoded.
+pub fn consult(
+    world: &dyn World,
+    common: &Common,
+    input: &Input,
+    study: Study,
+    decode_seconds: f64,
+    panel: &mut Panel,
+) -> Result<Consultation> {
+    let named = |error: base::Error| error.at(&input.path);
+    let picture = study.picture(0).map_err(named)?;
+    let (readings, models) = panel.read(&study, common.explain).map_err(named)?;
+    let mut notes = Vec::new();
+    if readings.iter().any(|reading| reading.refused.is_none()) {
+        let accepts = zoo::Accepts::FRONTAL_CHEST;
+        notes.extend(gate::header_notes(&study.facts, &accepts));
+        notes.extend(gate::picture_notes(&picture, &accepts));
+    }
+    let manifest = Manifest {
+        version: env!("CARGO_PKG_VERSION").into(),
+        cpu: kernels::cpu_name().into(),
+        threads: panel.threads(),
+        created: rfc3339(world.now()),
+        settings: vec![("explain".into(), common.explain.to_string())],
+        models,
+        decode_seconds,
+    };
+    let mut case = study.facts.clone();
+    case.name.clone_from(&input.name);
+    let opinion = opinion(&readings);
+    Ok(Consultation { case, picture, readings, opinion, notes, manifest })
+}

@@ -1,0 +1,124 @@
+//! Files and folders to a sorted list of cases with names of their own.
+
+use base::words::cli as words;
+use base::{Error, Kind, Result};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Folders deeper than this are not followed: a loop of links ends here.
+const DEEPEST: usize = 32;
+/// Endings of files in a folder that are surely no images.
+const NO_IMAGES: [&str; 16] = [
+    "txt", "csv", "tsv", "json", "xml", "html", "pdf", "md", "zip", "gz", "pt", "pth", "npz", "toml",
+    "yaml", "yml",
+];
+
+/// One case to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The file's stem, made unique with a number; safe as a folder's name.
+    pub name: String,
+}
+
+/// Files as given, folders searched in the order of their names. Gives the inputs and how many
+/// files of folders were passed over: hidden ones, `DICOMDIR`, and files that are no images by
+/// their ending.
+pub fn expand(paths: &[PathBuf]) -> Result<(Vec<Input>, usize)> {
+    let mut files = Vec::new();
+    let mut skipped = 0;
+    for path in paths {
+        let kind = std::fs::metadata(path)
+            .map_err(|error| Error::new(Kind::Io, words::cannot_read(&error)).at(path))?;
+        if kind.is_dir() {
+            search(path, 0, &mut files, &mut skipped)?;
+        } else {
+            files.push(path.clone());
+        }
+    }
+    let mut taken = BTreeSet::new();
+    let inputs = files.into_iter().map(|path| {
+        let name = unique(&stem(&path), &mut taken);
+        Input { path, name }
+    });
+    Ok((inputs.collect(), skipped))
+}
+
+fn search(
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+    skipped: &mut usize,
+) -> Result<()> {
+    let failed = |error| Error::new(Kind::Io, words::cannot_read(&error)).at(folder);
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map_err(failed)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+        if path.is_dir() {
+            if depth < DEEPEST && !name.starts_with('.') {
+                search(&path, depth + 1, files, skipped)?;
+            }
+        } else if name.starts_with('.') || name == "DICOMDIR" || NO_IMAGES.contains(&&*ending) {
+            *skipped += 1;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("case");
+    let safe: String = stem
+        .chars()
+        .map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c })
+        .take(100)
+        .collect();
+    match safe.trim_matches(['.', ' ']) {
+        "" => "case".into(),
+        name => name.into(),
+    }
+}
+
+fn unique(stem: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut name = stem.to_owned();
+    let mut number = 2;
+    // Some file systems do not tell capitals from small letters.
+    while !taken.insert(name.to_lowercase()) {
+        name = format!("{stem}-{number}");
+        number += 1;
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_searched_in_order_and_names_are_unique() {
+        let dir = testkit::temp_dir("inputs");
+        for name in ["b/film.dcm", "a/film.png", "a/FILM.dcm", "a/notes.txt", "a/.hidden", "DICOMDIR"] {
+            let path = dir.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        let (inputs, skipped) = expand(&[dir.path().to_path_buf()]).unwrap();
+        let names: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(names, ["FILM", "film-2", "film-3"]);
+        assert_eq!(skipped, 3);
+    }
+
+    #[test]
+    fn names_are_safe_as_folders() {
+        assert_eq!(stem(Path::new("x/..")), "case");
+        assert_eq!(stem(Path::new("a:b?.dcm")), "a_b_");
+        assert!(expand(&["/nowhere/at/all".into()]).is_err());
+    }
+}

@@ -1,0 +1,273 @@
+//! `read`: films in, consultations out. Models are loaded once; while one case is inferred, the
+//! next is decoded and the last is written.
+
+mod case;
+mod inputs;
+mod output;
+mod panel;
+
+use crate::World;
+use crate::cli::{complain, print};
+use base::words::cli as words;
+use base::{Error, Kind, Lang, Result, Text};
+use imaging::{Limits, Study};
+use indicatif::{ProgressBar, ProgressStyle};
+use inputs::Input;
+use kernels::Pool;
+use output::Written;
+use report::html::{CaseLine, Outcome};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+pub use case::consult;
+pub use output::{io_error, write_case, write_file};
+pub use panel::Panel;
+
+/// Settings that several commands share.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// Language of the report and of messages.
+    pub lang: Lang,
+    /// Threads of the kernels.
+    pub threads: usize,
+    /// Output folder.
+    pub out: PathBuf,
+    /// Show a progress bar on standard error.
+    pub progress: bool,
+    /// Say what is done and how long it took.
+    pub verbose: bool,
+    /// Standard output carries JSON and nothing else.
+    pub json: bool,
+    /// Explanation maps for that many leading findings.
+    pub explain: usize,
+}
+
+/// What `read` was asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Files and folders.
+    pub inputs: Vec<PathBuf>,
+    /// Models by id or alias; empty for all whose weights are given.
+    pub models: Vec<String>,
+    /// `PATH` or `ID=PATH`.
+    pub weights: Vec<String>,
+    /// The rest.
+    pub common: Common,
+}
+
+/// A case after decoding.
+struct Decoded {
+    study: Study,
+    seconds: f64,
+}
+
+/// Reads all inputs. The exit code: 0 when at least one case was read and none failed, 1 when any
+/// failed, 3 when all were refused.
+pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<u8> {
+    if request.inputs.is_empty() {
+        let hint = words::see_help("read");
+        return Err(Error::new(Kind::Usage, words::NO_INPUT.clone()).hint(hint));
+    }
+    let (inputs, skipped) = inputs::expand(&request.inputs)?;
+    if inputs.is_empty() {
+        return Err(Error::new(Kind::BrokenInput, words::NO_FILES.clone()));
+    }
+    let pool = Pool::new(request.common.threads);
+    // Decoding starts while the weights are still being loaded.
+    with_decoded(&inputs, |next| {
+        let started = Instant::now();
+        let mut panel = Panel::load(&request.models, &request.weights, &pool)?;
+        say(&request.common, "weights", started);
+        read_all(world, &request.common, &inputs, skipped, &mut panel, next, out)
+    })
+}
+
+/// Reads cases with a panel that is loaded already.
+pub fn read_with(
+    world: &dyn World,
+    common: &Common,
+    paths: &[PathBuf],
+    panel: &mut Panel,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let (inputs, skipped) = inputs::expand(paths)?;
+    with_decoded(&inputs, |next| read_all(world, common, &inputs, skipped, panel, next, out))
+}
+
+type Next<'a> = &'a mut dyn FnMut() -> Option<Result<Decoded>>;
+
+/// Decodes on a thread of its own, at most two cases ahead.
+fn with_decoded<T>(inputs: &[Input], work: impl FnOnce(Next) -> T) -> T {
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(1);
+        scope.spawn(move || {
+            for input in inputs {
+                let started = Instant::now();
+                let decoded = imaging::read(&input.path, &Limits::default())
+                    .map(|study| Decoded { study, seconds: started.elapsed().as_secs_f64() });
+                if send.send(decoded).is_err() {
+                    return;
+                }
+            }
+        });
+        work(&mut || receive.recv().ok())
+    })
+}
+
+fn read_all(
+    world: &dyn World,
+    common: &Common,
+    inputs: &[Input],
+    skipped: usize,
+    panel: &mut Panel,
+    next: Next,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let many = inputs.len() > 1;
+    world.make_folder(&common.out).map_err(|error| output::io_error(&error, &common.out))?;
+    let bar = progress(common, inputs.len());
+    let cards = panel.cards();
+    let mut lines = Vec::new();
+    let mut results: Vec<String> = Vec::new();
+    std::thread::scope(|scope| -> Result<()> {
+        let (send, receive) = sync_channel::<(usize, Result<base::Consultation>)>(1);
+        let (back, written) = sync_channel::<(usize, Result<Written>)>(inputs.len());
+        let cards = &cards;
+        scope.spawn(move || {
+            for (index, consultation) in receive {
+                let folder =
+                    if many { common.out.join(&inputs[index].name) } else { common.out.clone() };
+                let done = consultation
+                    .and_then(|c| output::write_case(world, &folder, &c, cards, common.lang));
+                if back.send((index, done)).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut collect = |(index, done): (usize, Result<Written>)| {
+            let line = finish(common, &inputs[index], done, many, &mut results, out);
+            bar.inc(1);
+            lines.push(line);
+        };
+        for (index, input) in inputs.iter().enumerate() {
+            let Some(decoded) = next() else { break };
+            let started = Instant::now();
+            let consultation =
+                decoded.and_then(|d| case::consult(world, common, input, d.study, d.seconds, panel));
+            say(common, &input.name, started);
+            if send.send((index, consultation)).is_err() {
+                break;
+            }
+            while let Ok(done) = written.try_recv() {
+                collect(done);
+            }
+        }
+        drop(send);
+        written.iter().for_each(&mut collect);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    conclude(world, common, &lines, &results, skipped, many, out)
+}
+
+/// Says how one case ended and keeps its line for the overview.
+fn finish(
+    common: &Common,
+    input: &Input,
+    done: Result<Written>,
+    many: bool,
+    results: &mut Vec<String>,
+    out: &mut dyn Write,
+) -> CaseLine {
+    match done {
+        Ok(written) => {
+            if common.json {
+                let _ = print(out, &format!("{}\n", written.json));
+            } else if !many && (common.progress || common.verbose) {
+                let _ = print(out, &written.summary);
+            }
+            results.push(written.json);
+            let mut line = written.line;
+            line.link = many.then(|| format!("{}/report.html", input.name));
+            line
+        }
+        Err(error) => {
+            complain(&error, common.lang);
+            let what = Text::filled(error.render(Lang::En), error.render(Lang::Zh));
+            CaseLine {
+                name: input.name.clone(),
+                link: None,
+                thumbnail: None,
+                leading: Vec::new(),
+                notes: Vec::new(),
+                placeholder_weights: false,
+                outcome: Outcome::Failed(what),
+            }
+        }
+    }
+}
+
+fn conclude(
+    world: &dyn World,
+    common: &Common,
+    lines: &[CaseLine],
+    results: &[String],
+    skipped: usize,
+    many: bool,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let count = |wanted: fn(&Outcome) -> bool| lines.iter().filter(|l| wanted(&l.outcome)).count();
+    let read = count(|outcome| matches!(outcome, Outcome::Read));
+    let refused = count(|outcome| matches!(outcome, Outcome::Refused(_)));
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let mut report = common.out.join("report.html");
+    if many {
+        report = common.out.join("index.html");
+        output::write_file(world, &report, report::html::index(lines, common.lang).as_bytes())?;
+        let jsonl: String = results.iter().map(|line| format!("{line}\n")).collect();
+        output::write_file(world, &common.out.join("results.jsonl"), jsonl.as_bytes())?;
+    }
+    if !common.json {
+        let mut text = String::new();
+        if many {
+            text += &format!("{}\n", words::batch(read, refused, failed).get(common.lang));
+            if skipped > 0 {
+                text += &format!("{}\n", words::skipped(skipped).get(common.lang));
+            }
+        }
+        for line in lines.iter().filter(|_| !many) {
+            if let Outcome::Refused(reason) = &line.outcome {
+                text += &format!("{}\n", reason.get(common.lang));
+            }
+        }
+        if read + refused > 0 {
+            text += &format!("{}\n", words::report_at(&report).get(common.lang));
+        }
+        print(out, &text)?;
+    }
+    Ok(match (read, refused, failed) {
+        (_, _, 1..) => 1,
+        (0, 1.., _) => 3,
+        _ => 0,
+    })
+}
+
+fn progress(common: &Common, cases: usize) -> ProgressBar {
+    if !common.progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(cases as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}  {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[allow(clippy::print_stderr)]
+fn say(common: &Common, what: &str, since: Instant) {
+    if common.verbose {
+        eprintln!("{}", words::took(what, since.elapsed().as_secs_f64()).get(common.lang));
+    }
+}

@@ -1,0 +1,161 @@
+//! The models asked for, each with its weights.
+
+use base::words::cli as words;
+use base::{Error, Kind, ModelRun, Reading, Result};
+use imaging::Study;
+use kernels::Pool;
+use report::html::ModelCard;
+use std::path::{Path, PathBuf};
+use zoo::{Loaded, ReadOptions, SYSTEMS, System};
+
+/// Models ready to read, in the order asked for.
+pub struct Panel {
+    models: Vec<Loaded>,
+    threads: usize,
+}
+
+impl Panel {
+    /// Loads `models` (ids or aliases; empty for all whose weights are given) with `weights`
+    /// (`PATH` or `ID=PATH`). Errors name the file that was expected and where it is published.
+    pub fn load(models: &[String], weights: &[String], pool: &Pool) -> Result<Panel> {
+        let sources: Vec<Source> = weights.iter().map(|text| Source::parse(text)).collect();
+        let wanted = match models {
+            [] => given(&sources)?,
+            ids => ids.iter().map(|id| find(id)).collect::<Result<_>>()?,
+        };
+        let load = |system: &'static dyn System| {
+            Loaded::load(system, &weights_of(system, &sources)?, pool)
+        };
+        let models = wanted.into_iter().map(load).collect::<Result<_>>()?;
+        Ok(Panel { models, threads: pool.threads() })
+    }
+
+    /// Models with weights made on the spot.
+    pub fn placeholder(ids: &[&str], pool: &Pool) -> Result<Panel> {
+        let load = |id: &&str| Loaded::placeholder(find(id)?, pool);
+        Ok(Panel { models: ids.iter().map(load).collect::<Result<_>>()?, threads: pool.threads() })
+    }
+
+    /// Threads the models run on.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// What the report says of each model beside its answer.
+    pub fn cards(&self) -> Vec<ModelCard> {
+        let cards = self.models.iter().map(|model| model.system().card());
+        cards
+            .map(|card| ModelCard {
+                id: card.id.into(),
+                intended_use: Some(card.intended_use.clone()),
+                limits: Some(card.limits.clone()),
+                weights_licence: Some(card.weights_licence.clone()),
+            })
+            .collect()
+    }
+
+    /// All models on one study: readings and the manifest's lines.
+    pub fn read(&mut self, study: &Study, explain: usize) -> Result<(Vec<Reading>, Vec<ModelRun>)> {
+        let options = ReadOptions { explain, ..ReadOptions::default() };
+        let mut readings = Vec::new();
+        let mut runs = Vec::new();
+        for model in &mut self.models {
+            let reading = model.read(study, &options)?;
+            let file = model.weights_file().and_then(Path::file_name);
+            runs.push(ModelRun {
+                id: reading.model.id.clone(),
+                weights_file: file.map(|name| name.to_string_lossy().into_owned()),
+                weights_sha256: reading.model.weights_sha256.clone(),
+                container: model.container().map(str::to_owned),
+                load_seconds: model.load_seconds(),
+                run_seconds: reading.seconds,
+                planned_bytes: model.planned_bytes(),
+            });
+            readings.push(reading);
+        }
+        Ok((readings, runs))
+    }
+}
+
+/// One `--weights`.
+struct Source {
+    system: Option<&'static dyn System>,
+    path: PathBuf,
+}
+
+impl Source {
+    /// `ID=PATH` only where the part before `=` is a model; a path may hold `=` itself.
+    fn parse(text: &str) -> Source {
+        if let Some((id, path)) = text.split_once('=') {
+            if let Some(system) = zoo::find(id) {
+                return Source { system: Some(system), path: path.into() };
+            }
+        }
+        Source { system: None, path: text.into() }
+    }
+}
+
+fn find(id: &str) -> Result<&'static dyn System> {
+    zoo::find(id).ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))
+}
+
+/// The models that the given weights belong to, in the catalogue's order.
+fn given(sources: &[Source]) -> Result<Vec<&'static dyn System>> {
+    if sources.is_empty() {
+        return Err(Error::new(Kind::Usage, words::NO_WEIGHTS.clone()));
+    }
+    let mut ids: Vec<&str> = Vec::new();
+    for source in sources {
+        let found: Vec<&'static dyn System> = match source.system {
+            Some(system) => vec![system],
+            None if source.path.is_dir() => SYSTEMS
+                .iter()
+                .copied()
+                .filter(|system| published(*system, &source.path))
+                .collect(),
+            None => zoo::identify(&source.path),
+        };
+        if found.is_empty() {
+            let exists = std::fs::metadata(&source.path);
+            let error = match exists {
+                Err(error) => Error::new(Kind::Io, words::cannot_read(&error)),
+                Ok(_) => Error::new(Kind::BrokenInput, words::weights_unknown()),
+            };
+            return Err(error.at(&source.path));
+        }
+        // Several networks of one architecture: the first stands for the file.
+        let many = if source.path.is_dir() { found.len() } else { 1 };
+        ids.extend(found.iter().take(many).map(|system| system.card().id));
+    }
+    Ok(SYSTEMS.iter().copied().filter(|system| ids.contains(&system.card().id)).collect())
+}
+
+fn published(system: &dyn System, folder: &Path) -> bool {
+    system.card().weights.file_names.iter().any(|name| folder.join(name).is_file())
+}
+
+/// Where the weights of one model are: given for it by id, else the one path that fits.
+fn weights_of(system: &'static dyn System, sources: &[Source]) -> Result<PathBuf> {
+    let id = system.card().id;
+    let by_id = sources.iter().rev().find(|s| s.system.is_some_and(|s| s.card().id == id));
+    if let Some(source) = by_id {
+        return Ok(source.path.clone());
+    }
+    let plain: Vec<&Source> = sources.iter().filter(|source| source.system.is_none()).collect();
+    if let [only] = plain[..] {
+        return Ok(only.path.clone());
+    }
+    let fits = |source: &&&Source| {
+        published(system, &source.path)
+            || (source.path.is_file()
+                && zoo::identify(&source.path).iter().any(|found| found.card().id == id))
+    };
+    match plain.iter().find(fits) {
+        Some(source) => Ok(source.path.clone()),
+        None => {
+            let weights = &system.card().weights;
+            let file = weights.file_names.first().copied().unwrap_or("");
+            Err(Error::new(Kind::Usage, words::weights_missing(id, file, weights.url)))
+        }
+    }
+}
