@@ -1,12 +1,14 @@
-//! Times every convolution of the networks in the case table, and the peak of fused multiply-add to compare with.
+//! Times every convolution of the networks in the case table, and some matrix products of transformers.
 //!
-//!     cargo run --release -p kernels --example layers -- [threads] [part of a name]
+//!     cargo run --release -p kernels --example layers -- [threads] [part of a name] [portable|avx2+fma|avx512]
 //!
 //! Prints the best of several runs in milliseconds and GFLOP/s, and per network the sum over its layers.
 #![allow(clippy::print_stdout)]
 
 use kernels::cases::layers;
-use kernels::{ConvArgs, Epilogue, Pool, conv, conv_workspace, cpu_name, gemm, pack_b, pack_conv};
+use kernels::{
+    ConvArgs, Epilogue, Isa, Pool, conv, conv_workspace, cpu_name, gemm, pack_b, pack_conv, set_isa,
+};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -14,16 +16,30 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let threads = args.next().and_then(|a| a.parse().ok()).unwrap_or(2);
     let wanted = args.next().unwrap_or_default();
+    if let Some(name) = args.next() {
+        let Some(isa) = Isa::available().into_iter().find(|isa| isa.name() == name) else {
+            println!("this processor has no {name}; it has {:?}", Isa::available());
+            return;
+        };
+        set_isa(isa);
+    }
     let pool = Pool::new(threads);
     println!("{} · {} threads", cpu_name(), pool.threads());
 
-    // The peak as the product itself can reach it: one panel of B and one block of A, both in the first-level cache.
-    let (m, k, n) = (96, 192, 48 * 8);
-    let (a, b) = (vec![1.0; m * k], pack_b(k, n, &vec![1.0; k * n], false));
-    let mut c = vec![0.0; m * n * threads];
-    let single = Pool::new(1);
-    let hot = best(|| gemm(&single, m, &a, &b, &Epilogue::default(), &mut c[..m * n]));
-    println!("hot product 96x192x384, one thread: {:.0} GFLOP/s", 2e-9 * (m * k * n) as f64 / hot);
+    for (m, k, n) in
+        [(1, 1024, 1000), (197, 768, 768), (197, 768, 3072), (197, 3072, 768), (1024, 1024, 1024)]
+    {
+        let (a, b) = (vec![1.0; m * k], pack_b(k, n, &vec![1.0; k * n], false));
+        let mut c = vec![0.0; m * n];
+        let seconds = best(|| gemm(&pool, m, &a, &b, &Epilogue::default(), &mut c));
+        let gflop = 2e-9 * (m * k * n) as f64;
+        println!(
+            "{:<46} {:9.3} ms {:7.0} GFLOP/s",
+            format!("product {m}x{k}x{n}"),
+            seconds * 1e3,
+            gflop / seconds
+        );
+    }
 
     let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for layer in layers().into_iter().filter(|l| l.name.contains(&wanted)) {

@@ -1,7 +1,7 @@
 //! The instruction set: found once at run time, overridable, and the way plain loops are compiled for each of them.
 //!
-//! A value of [`Isa`] other than `Portable` is only ever obtained from [`Isa::available`] or accepted by [`set_isa`] after the
-//! processor was asked, so holding one proves the feature and makes the calls behind it sound.
+//! The set in use is stored only after the processor was asked ([`set_isa`], [`Isa::available`]), and packed weights keep the set they
+//! were packed for: a set *held* by this crate proves the feature and makes the calls behind it sound.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

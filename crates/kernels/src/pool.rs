@@ -96,7 +96,8 @@ impl Pool {
     }
 
     /// Calls `f` with each of `0..tasks` once and returns when all have finished. If tasks panic, the others still finish and
-    /// then the first panic goes on here. Called from inside a task, or while another thread runs a job, it works alone.
+    /// then the first panic goes on here. Called from inside a task, or while
+    /// another thread runs a job, it works alone, on this thread; a panic then goes on at once.
     pub fn run<F: Fn(usize) + Sync>(&self, tasks: usize, f: F) {
         self.run_workers(tasks, |_, task| f(task));
     }

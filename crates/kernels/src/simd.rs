@@ -12,6 +12,8 @@ pub(crate) trait Simd: Copy {
     type V: Copy;
     /// Elements in it.
     const LANES: usize;
+    /// Registers side by side in a tile, see `gemm/tile.rs`.
+    const VECTORS: usize;
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
@@ -25,14 +27,17 @@ pub(crate) trait Simd: Copy {
     unsafe fn relu(x: Self::V) -> Self::V;
 }
 
-/// Four floats in plain code.
+/// Four floats in plain code, for processors without vectors of their own here.
+#[cfg(not(target_arch = "x86_64"))]
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
 // Each method is `unsafe` for its pointer alone.
+#[cfg(not(target_arch = "x86_64"))]
 impl Simd for Portable {
     type V = [f32; 4];
     const LANES: usize = 4;
+    const VECTORS: usize = 2;
     #[inline(always)]
     unsafe fn splat(x: f32) -> [f32; 4] {
         [x; 4]
@@ -74,12 +79,69 @@ impl Simd for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{Avx2, Avx512};
+pub(crate) use x86::{Avx2, Avx512, Portable};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Simd;
     use std::arch::x86_64::*;
+
+    /// SSE2, which every x86-64 processor has.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Portable;
+
+    impl Simd for Portable {
+        type V = __m128;
+        const LANES: usize = 4;
+        const VECTORS: usize = 2;
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> __m128 {
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe { _mm_set1_ps(x) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> __m128 {
+            // SAFETY: the pointer by the trait's contract; so in every method below.
+            unsafe { _mm_loadu_ps(p) }
+        }
+        #[inline(always)]
+        unsafe fn store(p: *mut f32, v: __m128) {
+            // SAFETY: contract.
+            unsafe { _mm_storeu_ps(p, v) }
+        }
+        #[inline(always)]
+        unsafe fn load_part(p: *const f32, n: usize) -> __m128 {
+            let mut part = [0.0f32; 4];
+            // SAFETY: contract; `n < 4`.
+            unsafe { std::ptr::copy_nonoverlapping(p, part.as_mut_ptr(), n.min(4)) };
+            // SAFETY: four elements.
+            unsafe { _mm_loadu_ps(part.as_ptr()) }
+        }
+        #[inline(always)]
+        unsafe fn store_part(p: *mut f32, v: __m128, n: usize) {
+            let mut part = [0.0f32; 4];
+            // SAFETY: four elements.
+            unsafe { _mm_storeu_ps(part.as_mut_ptr(), v) };
+            // SAFETY: contract; `n < 4`.
+            unsafe { std::ptr::copy_nonoverlapping(part.as_ptr(), p, n.min(4)) };
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe { _mm_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn fma(a: __m128, b: __m128, c: __m128) -> __m128 {
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe { _mm_add_ps(_mm_mul_ps(a, b), c) }
+        }
+        #[inline(always)]
+        unsafe fn relu(x: __m128) -> __m128 {
+            // `max` returns its second operand when one is NaN.
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe { _mm_max_ps(_mm_setzero_ps(), x) }
+        }
+    }
 
     /// AVX2 and FMA.
     #[derive(Clone, Copy)]
@@ -96,6 +158,7 @@ mod x86 {
     impl Simd for Avx2 {
         type V = __m256;
         const LANES: usize = 8;
+        const VECTORS: usize = 2;
         #[inline(always)]
         unsafe fn splat(x: f32) -> __m256 {
             // SAFETY: the instruction set by the trait's contract; so in every method below, with its pointers.
@@ -145,6 +208,7 @@ mod x86 {
     impl Simd for Avx512 {
         type V = __m512;
         const LANES: usize = 16;
+        const VECTORS: usize = 3;
         #[inline(always)]
         unsafe fn splat(x: f32) -> __m512 {
             // SAFETY: the instruction set by the trait's contract; so in every method below, with its pointers.

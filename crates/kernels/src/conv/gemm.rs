@@ -28,7 +28,8 @@ pub(crate) struct Product {
 
 /// Out channels of one group, the last panel rounded to its height.
 fn rounded(outs: usize, high: usize) -> usize {
-    outs / high * high + if !outs.is_multiple_of(high) { tile::height(outs % high) } else { 0 }
+    let last = outs % high;
+    outs - last + if last > 0 { tile::height(last, high) } else { 0 }
 }
 
 impl Product {
@@ -53,7 +54,7 @@ impl Product {
                         for i in 0..valid {
                             packed[next + i] = weight(group * outs + panel + i, k / taps, k % taps);
                         }
-                        next += tile::height(valid);
+                        next += tile::height(valid, high);
                     }
                 }
             }
@@ -73,13 +74,8 @@ impl Product {
         if y.is_empty() {
             return;
         }
-        let sharing = Sharing::new(
-            positions.div_ceil(width),
-            self.outs.div_ceil(high),
-            high,
-            self.groups,
-            pool.threads(),
-        );
+        let sharing =
+            Sharing::new(positions, self.outs, [high, width], self.groups, pool.threads());
         // Panels start on cache lines: a vector load that straddles two costs double.
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
@@ -172,9 +168,16 @@ struct Part {
 }
 
 impl Sharing {
-    fn new(columns: usize, rows: usize, high: usize, groups: usize, threads: usize) -> Sharing {
-        // Up to 512 out channels: a block of their weights (384 KiB) stays in the second-level cache over up to 8 panels.
-        let (mut tall, mut wide) = (rows.min(512 / high), columns.min(8));
+    fn new(
+        positions: usize,
+        outs: usize,
+        [high, width]: [usize; 2],
+        groups: usize,
+        threads: usize,
+    ) -> Sharing {
+        let (columns, rows) = (positions.div_ceil(width), outs.div_ceil(high));
+        // Up to 512 out channels: a block of their weights (384 KiB) stays in the second-level cache over up to 384 positions.
+        let (mut tall, mut wide) = (rows.min(512 / high), columns.min(384 / width));
         let wanted = if threads == 1 { 1 } else { 6 * threads };
         let tasks =
             |tall: usize, wide: usize| rows.div_ceil(tall) * columns.div_ceil(wide) * groups;

@@ -157,7 +157,7 @@ fn avx2(f: &Fill, runs: &Runs, panel: &mut [f32]) {
 
 #[inline(always)]
 fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
-    let width = crate::gemm::tile::VECTORS * S::LANES;
+    let width = S::VECTORS * S::LANES;
     let taps = runs.starts.len() - 1;
     if f.depth == 0 {
         return;

@@ -1,8 +1,8 @@
 //! The matrix product of linear layers: `c = act(a · b + bias + residual)`, `b` constant and packed once.
 //!
 //! ```text
-//! b [k][n]  packed  [block of depth][panel of columns][depth][panel width], zero beyond n
-//! a [m][k]  packed per task and block  [panel of rows][depth][height]
+//! b [k][n]  packed once      [block of depth][panel of columns][depth][panel width], zero beyond n
+//! a [m][k]  packed each run  [block of depth][panel of rows][depth][height]
 //! ```
 //! A task owns some rows and some panels of columns of `c`; every element is summed block after block, in order of depth.
 
@@ -66,20 +66,20 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
         return;
     }
     let (high, width) = tile::size(b.isa);
+    let (blocks, step) = tile::blocks(k);
+    let packed = pack_a(pool, m, k, a, high);
+    let tall_rows = m.next_multiple_of(high);
     let panels = n.div_ceil(width);
-    let tall = m.min(128);
+    let tall = m.min(16 * high);
     let wide = panels.div_ceil((8 * pool.threads()).div_ceil(m.div_ceil(tall)));
     let across = panels.div_ceil(wide);
     let out = Shared::new(c);
     pool.run(m.div_ceil(tall) * across, |task| {
         let (top, left) = (task / across * tall, task % across * wide);
         let rows = tall.min(m - top);
-        let (blocks, step) = tile::blocks(k);
-        let mut packed = vec![0.0; rows.next_multiple_of(high) * step.max(1)];
         for block in 0..blocks {
             let from = block * step;
             let depth = step.min(k - from);
-            pack_rows(&a[top * k..], k, from, depth, rows, high, &mut packed);
             let last = block + 1 == blocks;
             for panel in left..(left + wide).min(panels) {
                 let column = panel * width;
@@ -91,7 +91,7 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                     let at = (top + row) * n + column;
                     let tile = Tile {
                         depth,
-                        a: packed[row * depth..].as_ptr(),
+                        a: packed[from * tall_rows + (top + row) * depth..].as_ptr(),
                         b: b.panels[from * n.next_multiple_of(width) + panel * width * depth..]
                             .as_ptr(),
                         // SAFETY: `at` is an element of `c`.
@@ -120,27 +120,37 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
     });
 }
 
-/// Rows of `a` (`k` apart), elements `from..from + depth`, as panels `[depth][height]`; missing rows of a panel are zero.
-fn pack_rows(
-    a: &[f32],
-    k: usize,
-    from: usize,
-    depth: usize,
-    rows: usize,
-    high: usize,
-    packed: &mut [f32],
-) {
-    for row in (0..rows).step_by(high) {
-        let valid = high.min(rows - row);
-        let height = tile::height(valid);
-        let panel = &mut packed[row * depth..][..height * depth];
-        panel.fill(0.0);
-        if depth == 0 {
-            continue;
+/// The rows of `a` as panels `[block of depth][panel][depth][height]`, each panel of a block at its first row times the depth.
+fn pack_a(pool: &Pool, m: usize, k: usize, a: &[f32], high: usize) -> Vec<f32> {
+    let (blocks, step) = tile::blocks(k);
+    let rows = m.next_multiple_of(high);
+    let mut packed = vec![0.0; rows * k];
+    let (out, panels) = (Shared::new(&mut packed), m.div_ceil(high));
+    pool.run(panels * blocks, |task| {
+        let (block, row) = (task / panels, task % panels * high);
+        let from = block * step;
+        let depth = step.min(k.saturating_sub(from));
+        let valid = high.min(m - row);
+        let height = tile::height(valid, high);
+        // SAFETY: each panel of each block belongs to one task.
+        let panel = unsafe { out.part(from * rows + row * depth, height * depth) };
+        let line = |i: usize| if i < valid { &a[(row + i) * k + from..][..depth] } else { &[] };
+        match valid {
+            8 => interleave::<8>(std::array::from_fn(line), panel),
+            6 => interleave::<6>(std::array::from_fn(line), panel),
+            _ => {
+                for (i, line) in (0..valid).map(line).enumerate() {
+                    panel.iter_mut().skip(i).step_by(height).zip(line).for_each(|(p, v)| *p = *v);
+                }
+            }
         }
-        for i in 0..valid {
-            let source = &a[(row + i) * k + from..][..depth];
-            panel[i..].iter_mut().step_by(height).zip(source).for_each(|(p, v)| *p = *v);
-        }
+    });
+    packed
+}
+
+/// Whole panels, the common case.
+fn interleave<const N: usize>(rows: [&[f32]; N], panel: &mut [f32]) {
+    for (l, group) in panel.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+        *group = rows.map(|row| row[l]);
     }
 }

@@ -1,37 +1,35 @@
 //! The register tile: `C[rows × columns] (+)= A · B` with all of C in registers while the depth runs.
 //!
 //! ```text
-//!              B panel [depth][3 vectors]                 AVX-512   8 rows × 48 columns, 24 accumulators of 32 registers
-//!              ┌────┬────┬────┐                           AVX2      4 rows × 24 columns, 12 of 16
-//!              └────┴────┴────┘ loaded, shared by rows    portable  4 rows × 12 columns
+//!              B panel [depth][vectors]                   AVX-512   8 rows × 3·16 columns: 24 accumulators of 32 registers
+//!              ┌────┬────┬────┐                           AVX2      6 rows × 2·8 columns: 12 of 16 (4 × 3·8 spills one)
+//!              └────┴────┴────┘ loaded, shared by rows    portable  6 rows × 2·4 columns
 //! A panel  ┌┐  ┌────┬────┬────┐
-//! [depth]  ││  │    │    │    │ one broadcast of A feeds three fused multiply-adds
+//! [depth]  ││  │    │    │    │ one broadcast of A feeds a fused multiply-add per vector
 //! [height] └┘  └────┴────┴────┘
 //! ```
-//! Eight rows divide the channel counts networks have (32, 64, 128 …), and a last panel of 1 or 2 vectors wastes little on small
-//! pictures (49 pixels: 48 + 1). Method: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
-//! Depth is cut in blocks of at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
+//! A last panel of fewer vectors wastes little on small pictures (49 columns: 48 + 1), one of fewer rows on odd channel counts.
+//! Method: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008. Depth is cut in blocks of
+//! at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
 
 use crate::Isa;
 use crate::simd::{Portable, Simd};
 
-/// Vectors side by side in a tile.
-pub(crate) const VECTORS: usize = 3;
 /// Greatest depth of a block: 192 × 48 floats are 36 KiB.
 pub(crate) const DEPTH: usize = 192;
 
 /// The tile an instruction set uses: rows, and columns of a B panel.
 pub(crate) fn size(isa: Isa) -> (usize, usize) {
     match isa {
-        Isa::Avx512 => (8, 16 * VECTORS),
-        Isa::Avx2 => (4, 8 * VECTORS),
-        Isa::Portable => (4, 4 * VECTORS),
+        Isa::Avx512 => (8, 16 * 3),
+        Isa::Avx2 => (6, 8 * 2),
+        Isa::Portable => (6, 4 * 2),
     }
 }
 
-/// Height of the panel that holds `rows` (at least one, at most a tile's): the next power of two.
-pub(crate) fn height(rows: usize) -> usize {
-    rows.next_power_of_two()
+/// Height of the panel that holds `rows`, at least one and at most `high`, a tile's: the next power of two, or `high`.
+pub(crate) fn height(rows: usize, high: usize) -> usize {
+    rows.next_power_of_two().min(high)
 }
 
 /// Balanced blocks of the depth: `(number, length of all but the last)`.
@@ -64,26 +62,32 @@ pub(crate) struct Tile {
     pub relu: bool,
 }
 
-/// Runs a tile whose A panel has the height `height(t.rows)`.
+/// Runs a tile whose A panel has the height `height(t.rows, …)`.
 ///
 /// # Safety
 /// The processor has `isa`; the pointers of `t` are valid for the extents it names (A and B in full height and width).
 pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
     macro_rules! pick {
-        ($lanes:literal, $f:ident, $($h:literal)*) => {
-            match (height(t.rows), t.columns.div_ceil($lanes)) {
-                // SAFETY: passed on to the caller.
-                $(($h, 1) => unsafe { $f::<$h, 1>(t) }, ($h, 2) => unsafe { $f::<$h, 2>(t) }, ($h, _) => unsafe { $f::<$h, 3>(t) },)*
+        ($lanes:literal, $f:ident, [$($h:literal)*], $n:tt) => {
+            match height(t.rows, size(isa).0) {
+                $($h => pick!(@ $lanes, $f, $h, $n),)*
                 _ => unreachable!("tile of {} rows", t.rows),
+            }
+        };
+        (@ $lanes:literal, $f:ident, $h:literal, [$($n:literal)*]) => {
+            match t.columns.div_ceil($lanes) {
+                // SAFETY: passed on to the caller.
+                $($n => unsafe { $f::<$h, $n>(t) },)*
+                _ => unreachable!("tile of {} columns", t.columns),
             }
         };
     }
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => pick!(16, avx512, 1 2 4 8),
+        Isa::Avx512 => pick!(16, avx512, [1 2 4 8], [1 2 3]),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => pick!(8, avx2, 1 2 4),
-        _ => pick!(4, portable, 1 2 4),
+        Isa::Avx2 => pick!(8, avx2, [1 2 4 6], [1 2]),
+        _ => pick!(4, portable, [1 2 4 6], [1 2]),
     }
 }
 
@@ -124,7 +128,7 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize>(t: &Tile) {
                 }
             }
             a = a.add(H);
-            b = b.add(VECTORS * S::LANES);
+            b = b.add(S::VECTORS * S::LANES);
         }
         for i in 0..H {
             if i < t.rows {
