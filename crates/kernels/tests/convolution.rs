@@ -112,6 +112,54 @@ fn every_transposed_case_agrees_with_its_twin() {
     });
 }
 
+/// 1, 2, 3 …
+fn counting(n: usize) -> Vec<f32> {
+    (1..=n).map(|i| i as f32).collect()
+}
+
+#[test]
+fn convolutions_give_pytorchs_numbers() {
+    // a = lambda *s: torch.arange(1., 1 + math.prod(s)).reshape(s)
+    // F.conv2d(a(1, 4, 3, 3), a(4, 2, 2, 2), stride=(1, 2), padding=(1, 2), dilation=(2, 1), groups=2)
+    let s = ConvShape {
+        groups: 2,
+        stride: [1, 1, 2],
+        dilation: [1, 2, 1],
+        pad: [[0, 0], [1, 1], [2, 2]],
+        ..ConvShape::new(4, 4, [1, 3, 3], [1, 2, 2])
+    };
+    let expected = [
+        0., 235., 123., 0., 422., 216., 0., 163., 81., 0., 523., 291., 0., 998., 552., 0., 451.,
+        249., 0., 2359., 1215., 0., 4526., 2328., 0., 2143., 1101., 0., 3223., 1671., 0., 6254.,
+        3240., 0., 3007., 1557.,
+    ];
+    // F.conv_transpose2d(a(1, 2, 2, 2), a(2, 2, 3, 3), stride=2, padding=1, output_padding=1)
+    let t = ConvTransposeShape {
+        in_channels: 2,
+        out_channels: 2,
+        groups: 1,
+        input: [1, 2, 2],
+        kernel: [1, 3, 3],
+        stride: [1, 2, 2],
+        dilation: [1; 3],
+        pad: [[0, 0], [1, 1], [1, 1]],
+        output_padding: [0, 1, 1],
+    };
+    let transposed = [
+        120., 266., 148., 156., 284., 620., 340., 360., 176., 378., 204., 216., 206., 444., 240.,
+        252., 174., 392., 220., 228., 428., 944., 520., 540., 266., 576., 312., 324., 296., 642.,
+        348., 360.,
+    ];
+    let pool = Pool::new(1);
+    every_isa(|_| {
+        assert_eq!(run(&pool, &s, &counting(36), &counting(32), &ConvArgs::default()), expected);
+        assert_eq!(
+            run_transpose(&pool, &t, &counting(8), &counting(36), &Epilogue::default()),
+            transposed
+        );
+    });
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let pools = [1, 2, 3, 5].map(Pool::new);

@@ -8,7 +8,7 @@
 //! Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
 //! summed block after block in order of depth, whatever the sharing.
 
-use super::pack::{Fill, Geometry, Runs};
+use super::pack::{Fill, Geometry};
 use super::shape::ConvArgs;
 use crate::gemm::tile::{self, DEPTH, Tile};
 use crate::shared::{Aligned, Shared};
@@ -100,17 +100,20 @@ impl Product {
         });
         let x = &x[channels.start * volume..channels.end * volume];
         let rows = part.rows.start * high..(part.rows.end * high).min(self.outs);
-        let mut runs = Runs::default();
+        let panels = part.columns.map(|column| {
+            let column = column * width;
+            let columns = width.min(positions - column);
+            (column, columns, self.geometry.runs(column, columns))
+        });
+        let panels: Vec<_> = panels.collect();
         for block in 0..blocks {
             let from = block * step;
             let length = step.min(depth - from);
             let last = block + 1 == blocks;
             let weights = &self.weight[(part.group * depth + from) * rounded(self.outs, high)..];
-            for column in part.columns.clone() {
-                let column = column * width;
-                let columns = width.min(positions - column);
-                self.geometry.runs(column, columns, &mut runs);
-                Fill { x, volume, pre, from, depth: length }.write(self.isa, &runs, panel);
+            for (column, columns, runs) in &panels {
+                let (column, columns) = (*column, *columns);
+                Fill { x, volume, pre, from, depth: length }.write(self.isa, runs, panel);
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
                     let at = channel * positions + column;

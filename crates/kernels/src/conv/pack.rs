@@ -34,7 +34,7 @@ struct Run {
     length: usize,
 }
 
-/// The runs of every tap for one panel; kept between panels for its memory.
+/// The runs of every tap for one panel.
 #[derive(Default)]
 pub(crate) struct Runs {
     runs: Vec<Run>,
@@ -60,38 +60,42 @@ impl Geometry {
         usize::try_from(i).ok().filter(|i| *i < self.input[axis])
     }
 
-    /// Finds the runs of output positions `from..from + count`.
-    pub fn runs(&self, from: usize, count: usize, runs: &mut Runs) {
+    /// The runs of output positions `from..from + count`.
+    pub fn runs(&self, from: usize, count: usize) -> Runs {
         let [_, oh, ow] = self.output;
         let [_, ih, iw] = self.input;
-        runs.runs.clear();
-        runs.starts.clear();
-        runs.stride = self.stride[2];
+        let mut runs = Runs { stride: self.stride[2], ..Runs::default() };
+        // The stretches of output rows among these positions: depth, row, first column, place in the panel, length.
+        let mut rows = Vec::new();
+        let mut at = 0;
+        while at < count {
+            let position = from + at;
+            let length = (ow - position % ow).min(count - at);
+            rows.push((position / ow / oh, position / ow % oh, position % ow, at, length));
+            at += length;
+        }
         for kz in 0..self.offset[0].len() {
             for kh in 0..self.offset[1].len() {
                 for shift in &self.offset[2] {
                     let start = runs.runs.len();
                     runs.starts.push(start);
                     let (first, last) = self.reach(*shift);
-                    let mut at = 0;
-                    while at < count {
-                        let position = from + at;
-                        let (z, h, w) = (position / ow / oh, position / ow % oh, position % ow);
-                        let length = (ow - w).min(count - at);
-                        if let (Some(z), Some(h)) = (self.source(0, z, kz), self.source(1, h, kh)) {
-                            let (low, high) = (first.max(w), last.min(w + length));
-                            if low < high {
-                                let column = (low * runs.stride) as isize + shift;
-                                let source = (z * ih + h) * iw + column as usize;
-                                runs.push(start, source, at + low - w, high - low);
-                            }
+                    for &(z, h, w, at, length) in &rows {
+                        let (low, high) = (first.max(w), last.min(w + length));
+                        if low < high
+                            && let Some(z) = self.source(0, z, kz)
+                            && let Some(h) = self.source(1, h, kh)
+                        {
+                            let column = (low * runs.stride) as isize + shift;
+                            let source = (z * ih + h) * iw + column as usize;
+                            runs.push(start, source, at + low - w, high - low);
                         }
-                        at += length;
                     }
                 }
             }
         }
         runs.starts.push(runs.runs.len());
+        runs
     }
 
     /// The output columns whose element at a tap lies on the input.
