@@ -1,1 +1,22 @@
-//! See ARCHITECTURE.md.
+//! Published systems, each one file, and the panel that weighs them.
+//!
+//! [`SYSTEMS`] lists what this build can run. A [`System`] prepares a study as its authors did,
+//! builds its network from a checkpoint's own names and says what the outputs mean; [`Loaded`]
+//! puts the three together.
+
+mod all;
+pub mod arch;
+mod card;
+mod error;
+mod identify;
+mod loaded;
+pub mod panel;
+mod system;
+pub mod systems;
+
+pub use all::{SYSTEMS, find};
+pub use card::{Accepts, Card, Evidence, InputSpec, Resampling, Task, WeightsFile};
+pub use error::translate;
+pub use identify::{find_weights, identify};
+pub use loaded::{Explain, Loaded, ReadOptions};
+pub use system::{Answer, Head, Prepared, System};
