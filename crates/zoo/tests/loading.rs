@@ -25,7 +25,7 @@ fn ids(path: &Path) -> Vec<&'static str> {
 }
 
 fn film() -> Option<Study> {
-    let path = testkit::data("dicom/txrv/rsna_cxr.dcm")?;
+    let path = testkit::data("cxr/nih/00000150_002.png")?;
     Some(imaging::read(&path, &Limits::default()).unwrap())
 }
 
