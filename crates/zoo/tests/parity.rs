@@ -12,7 +12,7 @@ use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits, Scope};
 use zoo::panel::explain::grad_cam;
 use zoo::systems::xrv::{Classifier, op_norm};
-use zoo::{Loaded, Prepared, System, find, systems};
+use zoo::{Loaded, Prepared, find, systems};
 
 /// Single precision over a hundred-odd layers.
 const TOLERANCE: f64 = 1e-4;
