@@ -130,6 +130,19 @@ impl Network {
         self.run_nodes(inputs, |_, _| {})
     }
 
+    /// One run that reports after each node how many of how many are done.
+    pub fn run_with_progress(
+        &mut self,
+        inputs: &[&Tensor],
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Vec<Tensor>> {
+        let (mut done, total) = (0, self.nodes.len());
+        self.run_nodes(inputs, |_, _| {
+            done += 1;
+            progress(done, total);
+        })
+    }
+
     /// One run with the wall time of every node.
     pub fn run_timed(&mut self, inputs: &[&Tensor]) -> Result<(Vec<Tensor>, Vec<NodeTime>)> {
         let mut times = Vec::with_capacity(self.nodes.len());

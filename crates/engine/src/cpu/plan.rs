@@ -42,8 +42,11 @@ impl Plan {
         let nodes = &graph.nodes;
         let mut places = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let batch = node.shape.first().copied().unwrap_or(1);
-            let rest = node.shape.get(1..).unwrap_or(&[]);
+            // A vector or a scalar is one sample.
+            let (batch, rest) = match node.shape.as_slice() {
+                [batch, rest @ ..] if !rest.is_empty() => (*batch, rest),
+                all => (1, all),
+            };
             let len = rest.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent))?;
             len.checked_mul(batch)?.checked_mul(4)?;
             places.push(Place { start: 0, stride: len, len, batch, parent: None });
@@ -172,4 +175,39 @@ fn place_buffers(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
         placed.push(buffer);
     }
     placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_alive_together_never_overlap() {
+        let mut state = 42u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            ((state >> 33) as usize) % end
+        };
+        for _ in 0..200 {
+            let count = 1 + below(40);
+            let buffers: Vec<Buffer> = (0..count)
+                .map(|root| {
+                    let first = below(50);
+                    let life = (first, first + below(12));
+                    Buffer { root, len: below(500), life, start: 0 }
+                })
+                .collect();
+            let sum: usize = buffers.iter().map(|buffer| buffer.len.next_multiple_of(16)).sum();
+            let placed = place_buffers(buffers);
+            assert_eq!(placed.len(), count);
+            for (index, a) in placed.iter().enumerate() {
+                assert!(a.start % 16 == 0 && a.start + a.len <= sum);
+                for b in &placed[index + 1..] {
+                    let together = a.life.0 <= b.life.1 && b.life.0 <= a.life.1;
+                    let apart = a.start + a.len <= b.start || b.start + b.len <= a.start;
+                    assert!(!together || apart || a.len == 0 || b.len == 0);
+                }
+            }
+        }
+    }
 }

@@ -102,8 +102,13 @@ fn every_pass_keeps_the_result() {
         let solid = seed % 3 == 0;
         let graph = random_graph(seed, 1 + (seed % 2) as usize, solid);
         let x = Random(seed + 1000).tensor(graph.input_shapes()[0]);
+        let oracle = graph.interpret(&[&x]).unwrap();
         let plain = run(&graph, &x, 1, none);
+        assert_close(&plain, &oracle, &format!("seed {seed}, the executor\n{graph}"));
         for passes in each {
+            let rewritten = passes.rewrite(graph.clone());
+            let what = format!("seed {seed}, {passes:?} interpreted\n{rewritten}");
+            assert_close(&rewritten.interpret(&[&x]).unwrap(), &oracle, &what);
             let what = format!("seed {seed}, {passes:?}\n{graph}");
             assert_close(&run(&graph, &x, 1, passes), &plain, &what);
         }
@@ -168,6 +173,54 @@ fn a_dense_block_is_written_without_copies() {
     assert!(network.memory().activations <= most, "{:?}", network.memory());
 }
 
+/// The same written as the paper does: each layer joins all maps before it.
+fn flat_dense_block(layers: usize) -> Graph {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[2, 3, 6, 5]);
+    let mut maps = vec![conv(&mut b, &s.at("stem"), x, 3, 8, false)];
+    for layer in 0..layers {
+        let joined = b.concat(&maps, 1).unwrap();
+        maps.push(conv(&mut b, &s.at(&format!("layer{layer}")), joined, 3, 4, false));
+    }
+    let all = b.concat(&maps, 1).unwrap();
+    b.finish(&[("y", all)])
+}
+
+#[test]
+fn joins_that_repeat_each_other_share_one_buffer() {
+    let graph = flat_dense_block(6);
+    let mut network = Network::compile(graph.clone(), &options(2, Passes::all())).unwrap();
+    assert_eq!(network.copies(), 0);
+    // Two samples of 8 + 6·4 channels, and the input.
+    assert!(network.memory().activations <= 2 * 4 * 30 * (32 + 3) + 64);
+    let x = Random(1).tensor(&[2, 3, 6, 5]);
+    assert_close(&network.run(&[&x]).unwrap(), &graph.interpret(&[&x]).unwrap(), "flat block");
+}
+
+#[test]
+fn what_is_planned_is_what_is_held() {
+    for seed in 0..10 {
+        let graph = random_graph(seed, 2, seed % 2 == 0);
+        let mut network = Network::compile(graph, &options(2, Passes::all())).unwrap();
+        let x = Random(seed).tensor(&network.nodes[network.inputs[0]].shape.clone());
+        let held = |n: &Network| (n.arena.capacity() as u64 * 4, n.workspace.capacity() as u64 * 4);
+        let (memory, before) = (network.memory(), held(&network));
+        assert_eq!(before, (memory.activations, memory.workspace));
+        network.run(&[&x]).unwrap();
+        assert_eq!(held(&network), before, "a run grows nothing");
+    }
+}
+
+#[test]
+fn progress_reaches_the_end() {
+    let mut network = Network::compile(dense_block(1), &options(1, Passes::all())).unwrap();
+    let x = Random(3).tensor(&[1, 8, 16, 16]);
+    let mut seen = Vec::new();
+    network.run_with_progress(&[&x], |done, total| seen.push((done, total))).unwrap();
+    assert_eq!(seen, (1..=seen.len()).map(|done| (done, seen.len())).collect::<Vec<_>>());
+    assert_eq!(seen.len(), network.nodes.len());
+}
+
 #[test]
 fn a_network_over_the_limit_is_refused() {
     let limited = |limit| Options { memory_limit_bytes: Some(limit), ..options(1, Passes::all()) };
@@ -196,4 +249,43 @@ fn shapes_that_do_not_fit_are_named() {
     let y = b.input("y", &[1, 2, 3, 4]);
     assert!(b.add(x, y).is_err() && b.concat(&[x, y], 1).is_err() && b.concat(&[], 1).is_err());
     assert!(b.linear(x, &s.at("fc"), 3).is_err());
+}
+
+#[test]
+fn a_vector_is_one_sample() {
+    let mut b = Builder::new();
+    let x = b.input("x", &[4]);
+    let y = b.softmax(x);
+    let graph = b.finish(&[("y", y)]);
+    let x = Random(7).tensor(&[4]);
+    let y = run(&graph, &x, 1, Passes::all());
+    assert!((y[0].data().iter().sum::<f32>() - 1.0).abs() < 1e-6, "{y:?}");
+    assert_close(&y, &graph.interpret(&[&x]).unwrap(), "softmax of a vector");
+}
+
+#[test]
+fn the_other_operations_match_their_twins() {
+    for batch in [1, 3] {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[batch, 4, 7, 9]);
+        let pool = b.avg_pool(x, Window::new([3, 3]).stride(2).pad(1).ceil_mode()).unwrap();
+        let outside = b.avg_pool(x, Window::new([2, 3]).count_exclude_pad().pad(1)).unwrap();
+        let grown = b.resize_linear(pool, &[11, 6], true).unwrap();
+        let shrunk = b.resize_linear(x, &[3, 5], false).unwrap();
+        let mean = b.global_avg_pool(grown).unwrap();
+        let logits = b.linear(mean, &s.at("fc"), 6).unwrap();
+        let chances = b.softmax(logits);
+        let gate = b.sigmoid(logits);
+        let grouped = Conv::new(6, [3, 3]).groups(2).dilation(2).pad(2).stride(2);
+        let grouped = b.conv(x, &s.at("grouped"), grouped).unwrap();
+        let shifted = b.affine(grouped, vec![0.5; 6], vec![-1.0; 6]).unwrap();
+        let up = ConvTranspose::new(3, [3, 3]).stride(2).pad(1).output_padding(1);
+        let up = b.conv_transpose(shifted, &s.at("up"), up).unwrap();
+        let values = [outside, shrunk, chances, gate, up];
+        let graph = b.finish(&values.map(|value| ("y", value)));
+        let x = Random(batch as u64).tensor(&[batch, 4, 7, 9]);
+        let oracle = graph.interpret(&[&x]).unwrap();
+        assert_close(&run(&graph, &x, 2, Passes::none()), &oracle, "plain");
+        assert_close(&run(&graph, &x, 2, Passes::all()), &oracle, "rewritten");
+    }
 }

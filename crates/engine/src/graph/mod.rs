@@ -2,6 +2,7 @@
 //! with concrete shapes `[N, C, (D,) (H,) W]`.
 
 mod builder;
+mod interpret;
 mod op;
 mod params;
 

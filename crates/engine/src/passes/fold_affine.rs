@@ -12,56 +12,60 @@ pub(super) fn run(graph: &mut Graph) {
     for index in 0..graph.nodes.len() {
         let Op::Affine { scale, shift, activation } = &graph.nodes[index].op else { continue };
         let source = graph.nodes[index].inputs[0].0;
-        if uses[source] != 1 {
+        if uses[source] != 1 || !takes_norm(&graph.nodes[source].op) {
             continue;
         }
-        let Some(op) = folded(&graph.nodes[source].op, scale, shift, *activation) else { continue };
-        let inputs = graph.nodes[source].inputs.clone();
-        let name = graph.nodes[source].name.clone();
+        let (scale, shift, activation) = (Arc::clone(scale), Arc::clone(shift), *activation);
+        // The layer moves to the norm's place instead of being copied, so that no weights are held
+        // twice. What stays behind has no use and goes with the dead nodes.
+        let old = &mut graph.nodes[source];
+        let mut op = std::mem::replace(&mut old.op, Op::Concat);
+        let (inputs, name) = (std::mem::take(&mut old.inputs), std::mem::take(&mut old.name));
+        fold(&mut op, &scale, &shift, activation);
         let node = &mut graph.nodes[index];
         (node.op, node.inputs, node.name) = (op, inputs, name);
     }
 }
 
-/// The source with the norm in its weights; `None` when it has an activation or takes no weights.
-fn folded(source: &Op, scale: &[f32], shift: &[f32], next: Activation) -> Option<Op> {
-    let mut op = source.clone();
-    match &mut op {
-        Op::Conv { weight, bias, activation, .. } if *activation == Activation::Identity => {
-            let per_out = weight.data().len() / scale.len().max(1);
-            *weight = scaled(weight, |index| scale[index / per_out.max(1)]);
-            *bias = Some(shifted(bias.as_deref(), scale, shift));
-            *activation = next;
-        }
-        Op::ConvTranspose { shape, weight, bias, activation }
-            if *activation == Activation::Identity =>
-        {
+/// It has weights, and nothing stands between them and the norm.
+fn takes_norm(op: &Op) -> bool {
+    match op {
+        Op::Conv { activation, .. }
+        | Op::ConvTranspose { activation, .. }
+        | Op::Linear { activation, .. } => *activation == Activation::Identity,
+        _ => false,
+    }
+}
+
+/// Puts the norm into the layer's weights.
+fn fold(op: &mut Op, scale: &[f32], shift: &[f32], next: Activation) {
+    match op {
+        Op::ConvTranspose { shape, weight, bias, activation } => {
             // [in][out/groups][taps]: an input channel's group gives the first output channel.
             let outs = shape.out_channels / shape.groups;
             let ins = shape.in_channels / shape.groups;
             let taps = shape.kernel.iter().product::<usize>();
-            *weight = scaled(weight, |index| {
+            multiply(weight, |index| {
                 let group = index / (ins * outs * taps);
                 scale[group * outs + index / taps % outs]
             });
             *bias = Some(shifted(bias.as_deref(), scale, shift));
             *activation = next;
         }
-        Op::Linear { weight, bias, activation } if *activation == Activation::Identity => {
-            let per_out = weight.data().len() / scale.len().max(1);
-            *weight = scaled(weight, |index| scale[index / per_out.max(1)]);
+        Op::Conv { weight, bias, activation, .. } | Op::Linear { weight, bias, activation } => {
+            let per_out = (weight.data().len() / scale.len().max(1)).max(1);
+            multiply(weight, |index| scale[index / per_out]);
             *bias = Some(shifted(bias.as_deref(), scale, shift));
             *activation = next;
         }
-        _ => return None,
+        _ => {}
     }
-    Some(op)
 }
 
-fn scaled(weight: &Arc<Tensor>, scale: impl Fn(usize) -> f32) -> Arc<Tensor> {
-    let mut weight = weight.as_ref().clone();
-    weight.data_mut().iter_mut().enumerate().for_each(|(index, value)| *value *= scale(index));
-    Arc::new(weight)
+/// In place where nobody else holds the tensor.
+fn multiply(weight: &mut Arc<Tensor>, scale: impl Fn(usize) -> f32) {
+    let values = Arc::make_mut(weight).data_mut();
+    values.iter_mut().enumerate().for_each(|(index, value)| *value *= scale(index));
 }
 
 fn shifted(bias: Option<&Vec<f32>>, scale: &[f32], shift: &[f32]) -> Arc<Vec<f32>> {

@@ -5,6 +5,7 @@ mod fold_affine;
 mod fuse_activation;
 mod fuse_prologue;
 mod fuse_residual;
+mod nest_concat;
 
 use crate::graph::{Graph, Op, Value};
 
@@ -45,12 +46,14 @@ impl Passes {
     }
 
     /// Rewrites the graph; nodes that nothing uses any more are removed.
-    pub fn rewrite(&self, mut graph: Graph) -> Graph {
-        let passes: [(bool, fn(&mut Graph)); 4] = [
+    pub fn rewrite(&self, graph: Graph) -> Graph {
+        let mut graph = remove_dead(graph);
+        let passes: [(bool, fn(&mut Graph)); 5] = [
             (self.fold_affine, fold_affine::run),
             (self.fuse_residual, fuse_residual::run),
             (self.fuse_activation, fuse_activation::run),
             (self.fuse_prologue, fuse_prologue::run),
+            (self.place_in_concat, nest_concat::run),
         ];
         for (wanted, pass) in passes {
             if wanted {
@@ -58,7 +61,7 @@ impl Passes {
                 graph = remove_dead(graph);
             }
         }
-        remove_dead(graph)
+        graph
     }
 }
 

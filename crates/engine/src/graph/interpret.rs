@@ -1,0 +1,122 @@
+//! A graph computed the plain way: every node by the naive twin of its kernel, every value kept.
+//! Slow; the oracle that the executors are tested against.
+
+use super::op::{Graph, Node, Op};
+use crate::error::{Error, ErrorKind, Result};
+use crate::tensor::Tensor;
+use kernels::{Activation, ConvArgs, Epilogue, Prologue, naive};
+
+impl Graph {
+    /// The outputs, computed node by node without any planning. Works on a graph before and after
+    /// rewriting. Errors unless the inputs have the declared shapes.
+    pub fn interpret(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let shapes = self.input_shapes();
+        let given: Vec<&[usize]> = inputs.iter().map(|tensor| tensor.shape()).collect();
+        if given != shapes {
+            let message = format!("inputs {given:?} given, {shapes:?} wanted");
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        let mut inputs = inputs.iter();
+        let mut values: Vec<Tensor> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let given = match node.op {
+                Op::Input => inputs.next().map(|tensor| Tensor::clone(tensor)),
+                _ => None,
+            };
+            values.push(match given {
+                Some(tensor) => tensor,
+                None => compute(node, &values),
+            });
+        }
+        Ok(self.outputs.iter().map(|(_, value)| values[value.0].clone()).collect())
+    }
+}
+
+fn compute(node: &Node, values: &[Tensor]) -> Tensor {
+    let mut out = Tensor::zeros(&node.shape);
+    let batch = match node.shape.as_slice() {
+        [batch, _, ..] => *batch,
+        _ => 1,
+    };
+    let y_len = out.data().len() / batch.max(1);
+    for sample in 0..batch {
+        let parts: Vec<&[f32]> = node
+            .inputs
+            .iter()
+            .map(|input| {
+                let data = values[input.0].data();
+                let len = data.len() / batch;
+                &data[sample * len..(sample + 1) * len]
+            })
+            .collect();
+        let from = node.inputs.first().map_or(&[][..], |input| values[input.0].shape());
+        let y = &mut out.data_mut()[sample * y_len..(sample + 1) * y_len];
+        one_sample(node, from, &parts, y);
+    }
+    out
+}
+
+fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
+    let [x, rest @ ..] = parts else { return };
+    let second = rest.first().copied();
+    match &node.op {
+        Op::Input => {}
+        Op::Conv { shape, weight, bias, prologue, activation } => {
+            let prologue = prologue.as_ref().map(|(scale, shift, activation)| Prologue {
+                scale,
+                shift,
+                activation: *activation,
+            });
+            let bias = bias.as_ref().map(|bias| bias.as_slice());
+            let epilogue = Epilogue { bias, residual: second, activation: *activation };
+            naive::conv(shape, x, weight.data(), &ConvArgs { prologue, epilogue }, y);
+        }
+        Op::ConvTranspose { shape, weight, bias, activation } => {
+            let bias = bias.as_ref().map(|bias| bias.as_slice());
+            let epilogue = Epilogue { bias, residual: second, activation: *activation };
+            naive::conv_transpose(shape, x, weight.data(), &epilogue, y);
+        }
+        Op::Affine { scale, shift, activation } => {
+            naive::affine(x.len() / scale.len().max(1), scale, shift, *activation, x, y);
+        }
+        Op::Activation(activation) => activate(*activation, x, y),
+        Op::Binary(op, activation) => {
+            let mut sum = vec![0.0; y.len()];
+            naive::binary(*op, x, second.unwrap_or(x), &mut sum);
+            activate(*activation, &sum, y);
+        }
+        Op::MaxPool(shape) => naive::max_pool(shape, x, y),
+        Op::AvgPool(shape) => naive::avg_pool(shape, x, y),
+        Op::GlobalAvgPool => naive::global_avg_pool(y.len(), x.len() / y.len().max(1), x, y),
+        Op::Concat => {
+            let all = parts.iter().flat_map(|part| part.iter());
+            y.iter_mut().zip(all).for_each(|(y, x)| *y = *x);
+        }
+        Op::Linear { weight, bias, activation } => {
+            for (o, y) in y.iter_mut().enumerate() {
+                let row = &weight.data()[o * x.len()..(o + 1) * x.len()];
+                let sum: f64 = row.iter().zip(*x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                let bias = bias.as_ref().map_or(0.0, |bias| f64::from(bias[o]));
+                *y = naive::activation(*activation, sum + bias) as f32;
+            }
+        }
+        Op::ResizeLinear { align_corners } => {
+            let (from, to) = (spatial(from), spatial(&node.shape));
+            let channels = y.len() / to.iter().product::<usize>().max(1);
+            naive::resize_linear(channels, from, to, *align_corners, x, y);
+        }
+        Op::Softmax => naive::softmax(node.shape.last().copied().unwrap_or(1), x, y),
+    }
+}
+
+fn activate(activation: Activation, x: &[f32], y: &mut [f32]) {
+    let apply = |x: f32| naive::activation(activation, f64::from(x)) as f32;
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = apply(*x));
+}
+
+/// Spatial axes of `[N, C, …]` as depth, height, width.
+fn spatial(shape: &[usize]) -> [usize; 3] {
+    let mut all = [1; 3];
+    all.iter_mut().rev().zip(shape.iter().skip(2).rev()).for_each(|(to, from)| *to = *from);
+    all
+}
