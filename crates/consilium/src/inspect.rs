@@ -4,9 +4,7 @@ use crate::World;
 use crate::cli::{Arguments, complain, print};
 use crate::read::{Common, write_file};
 use base::words::cli as words;
-use base::{
-    BodyPart, CaseFacts, Error, Kind, Lang, Modality, Result, SpacingSource, Text, View,
-};
+use base::{BodyPart, CaseFacts, Error, Kind, Lang, Modality, Result, SpacingSource, Text, View};
 use imaging::{Limits, Study};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -82,7 +80,8 @@ fn lines(facts: &CaseFacts, lang: Lang) -> Vec<(&'static Text, String)> {
     };
     let syntax = facts.file.transfer_syntax.as_ref();
     line(&words::TRANSFER_SYNTAX, syntax.map(|(uid, name)| format!("{name} ({uid})")));
-    let more = if frames > 1 { format!(", {frames} {}", words::FRAMES.get(lang)) } else { String::new() };
+    let more =
+        if frames > 1 { format!(", {frames} {}", words::FRAMES.get(lang)) } else { String::new() };
     line(&words::SIZE, Some(format!("{columns} × {rows} px{more}")));
     let (allocated, stored) = facts.file.bits;
     line(&words::BITS, Some(format!("{stored} / {allocated}")));

@@ -2,8 +2,10 @@
 
 pub mod cli;
 pub mod demo;
+pub mod infer;
 pub mod inspect;
 pub mod models;
+pub mod npy;
 pub mod read;
 mod world;
 

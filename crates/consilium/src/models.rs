@@ -16,8 +16,7 @@ pub fn run(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()
         [] | ["list"] => list(common, out),
         ["show", id] => {
             let found = zoo::find(id);
-            let system =
-                found.ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))?;
+            let system = found.ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))?;
             show(system.card(), common, out)
         }
         _ => {

@@ -9,6 +9,8 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 const MAX_HEADER: usize = 64 << 10;
 /// Most values an array may have: 1 GiB as 32-bit floats.
 const MAX_VALUES: usize = 256 << 20;
+/// Largest file worth opening: the most values as 64-bit floats, and the header.
+pub const MAX_BYTES: u64 = (MAX_VALUES * 8 + MAX_HEADER) as u64;
 const MAX_AXES: usize = 8;
 
 /// An array of floats or integers, C order, as 32-bit floats.

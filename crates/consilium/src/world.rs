@@ -17,6 +17,10 @@ pub trait World: Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a folder and all in it.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
+    /// The most memory this process ever held, in MiB, where the system tells.
+    fn peak_memory_mib(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// The real one.
@@ -42,6 +46,12 @@ impl World for Disk {
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         fs::remove_dir_all(path)
+    }
+
+    fn peak_memory_mib(&self) -> Option<f64> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
     }
 }
 

@@ -37,6 +37,9 @@ texts! {
     MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.",
         "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。";
     /// Command.
+    INFER = "Run one model's network on an array, without preparation or interpretation.\nReads and writes NPY files; prints the times of N runs that follow one warm-up.",
+        "直接对数组运行某一模型的网络，不作预处理与结果解释。\n读写 NPY 文件；给出 N 时，预热一次后运行 N 次并显示耗时。";
+    /// Command.
     DEMO = "Read a made-up film with made-up weights, to see how it works.\nThe numbers mean nothing.",
         "用临时生成的权重判读一张模拟胸片，以了解程序如何工作。\n所得数值没有任何意义。";
     /// Command.
@@ -61,6 +64,18 @@ texts! {
     FLAG_VERBOSE = "Say what is done and how long it took.", "显示各步骤及耗时。";
     /// Flag.
     FLAG_QUIET = "No progress, no summary.", "不显示进度与摘要。";
+    /// Flag.
+    FLAG_SYSTEM = "The model, see `consilium models`.", "模型，参见 `consilium models`。";
+    /// Flag.
+    FLAG_INPUT = "Input array; NAME=X.npy where a network has several.", "输入数组；网络有多个输入时写作 NAME=X.npy。";
+    /// Flag.
+    FLAG_OUTPUT = "Where the output goes; NAME=Y.npy for a certain one,\nmay be repeated.", "输出文件；NAME=Y.npy 表示指定的输出，\n可重复给出。";
+    /// Flag.
+    FLAG_REPEAT = "Time N runs.", "计时运行 N 次。";
+    /// An array in column order.
+    NPY_FORTRAN = "the array is in Fortran order; save it with numpy.ascontiguousarray", "数组为 Fortran 顺序；请用 numpy.ascontiguousarray 转换后保存";
+    /// An array beyond the limits.
+    NPY_TOO_LARGE = "the array has more than 8 axes or more than 268435456 values", "数组超过 8 个维度或 268435456 个元素";
     /// Flag.
     FLAG_HELP = "This help.", "显示本帮助。";
     /// Nothing to read.
@@ -128,7 +143,10 @@ pub fn not_a_number(flag: &str, value: &str) -> Text {
 
 /// `--lang fr`.
 pub fn unknown_language(value: &str) -> Text {
-    Text::filled(format!("--lang takes en or zh, not '{value}'"), format!("--lang 的取值为 en 或 zh，而不是“{value}”"))
+    Text::filled(
+        format!("--lang takes en or zh, not '{value}'"),
+        format!("--lang 的取值为 en 或 zh，而不是“{value}”"),
+    )
 }
 
 /// A flag without its value.
@@ -143,7 +161,10 @@ pub fn unknown_flag(flag: &str) -> Text {
 
 /// No such command.
 pub fn unknown_command(name: &str, all: &str) -> Text {
-    Text::filled(format!("there is no command '{name}'; there are: {all}"), format!("没有命令“{name}”；可用命令：{all}"))
+    Text::filled(
+        format!("there is no command '{name}'; there are: {all}"),
+        format!("没有命令“{name}”；可用命令：{all}"),
+    )
 }
 
 /// A near miss.
@@ -164,17 +185,26 @@ pub fn usage(error: &dyn Display) -> Text {
 
 /// Standard output is gone.
 pub fn cannot_print(error: &dyn Display) -> Text {
-    Text::filled(format!("cannot write to standard output: {error}"), format!("无法写入标准输出：{error}"))
+    Text::filled(
+        format!("cannot write to standard output: {error}"),
+        format!("无法写入标准输出：{error}"),
+    )
 }
 
 /// `--device cuda:0`.
 pub fn device(device: &str) -> Text {
-    Text::filled(format!("this build runs on the cpu; there is no device '{device}'"), format!("本版本仅支持 cpu，没有设备“{device}”"))
+    Text::filled(
+        format!("this build runs on the cpu; there is no device '{device}'"),
+        format!("本版本仅支持 cpu，没有设备“{device}”"),
+    )
 }
 
 /// No such model.
 pub fn unknown_model(id: &str) -> Text {
-    Text::filled(format!("there is no model '{id}'; `consilium models` lists them"), format!("没有模型“{id}”；可用 `consilium models` 查看"))
+    Text::filled(
+        format!("there is no model '{id}'; `consilium models` lists them"),
+        format!("没有模型“{id}”；可用 `consilium models` 查看"),
+    )
 }
 
 /// A model without weights.
@@ -205,7 +235,10 @@ pub fn cannot_read(error: &dyn Display) -> Text {
 
 /// Remedy for both.
 pub fn choose_out() -> Text {
-    Text::fixed("choose another folder with --out, or free some space", "请用 --out 指定其他文件夹，或释放磁盘空间")
+    Text::fixed(
+        "choose another folder with --out, or free some space",
+        "请用 --out 指定其他文件夹，或释放磁盘空间",
+    )
 }
 
 /// Where the report is.
@@ -223,10 +256,75 @@ pub fn batch(read: usize, refused: usize, failed: usize) -> Text {
 
 /// A step and its time.
 pub fn took(what: &str, seconds: f64) -> Text {
-    Text::filled(format!("{what}: {:.0} ms", seconds * 1000.0), format!("{what}：{:.0} 毫秒", seconds * 1000.0))
+    Text::filled(
+        format!("{what}: {:.0} ms", seconds * 1000.0),
+        format!("{what}：{:.0} 毫秒", seconds * 1000.0),
+    )
 }
 
 /// Files in a folder that are no images.
 pub fn skipped(count: usize) -> Text {
     Text::filled(format!("{count} other files skipped"), format!("已跳过 {count} 个其他文件"))
+}
+
+/// A broken NPY file; the detail is technical and stays English.
+pub fn npy_broken(detail: &str) -> Text {
+    Text::filled(format!("no sound NPY file: {detail}"), format!("NPY 文件无效：{detail}"))
+}
+
+/// An NPY file of the wrong length.
+pub fn npy_length(expected: usize, found: usize) -> Text {
+    Text::filled(
+        format!("the NPY header promises {expected} bytes of values, the file has {found}"),
+        format!("NPY 文件头声明数据为 {expected} 字节，实际为 {found} 字节"),
+    )
+}
+
+/// An NPY file of another type.
+pub fn npy_type(descr: &str) -> Text {
+    Text::filled(
+        format!("arrays of type '{descr}' are not read; save as float32"),
+        format!("不支持数据类型“{descr}”；请保存为 float32"),
+    )
+}
+
+/// A flag that a command cannot do without.
+pub fn flag_missing(flag: &str) -> Text {
+    Text::filled(format!("{flag} is missing"), format!("缺少 {flag}"))
+}
+
+/// `NAME=Y.npy` with a name the network does not have.
+pub fn no_such_name(name: &str, all: &str) -> Text {
+    Text::filled(
+        format!("the network has no '{name}'; it has: {all}"),
+        format!("网络没有“{name}”；现有：{all}"),
+    )
+}
+
+/// An input of another shape.
+pub fn wrong_shape(expected: &[usize], found: &[usize]) -> Text {
+    Text::filled(
+        format!("expected an array of shape {expected:?}, found {found:?}"),
+        format!("数组形状应为 {expected:?}，实际为 {found:?}"),
+    )
+}
+
+/// Times of repeated runs. The first line is a contract with scripts: the same in both languages.
+pub fn timing(median_ms: f64, min_ms: f64, peak_mib: Option<f64>) -> Text {
+    let times = format!("median {median_ms:.1} ms  min {min_ms:.1} ms");
+    match peak_mib {
+        Some(mib) => Text::filled(
+            format!("{times}\npeak memory {mib:.0} MiB"),
+            format!("{times}\n内存峰值 {mib:.0} MiB"),
+        ),
+        None => Text::same(times),
+    }
+}
+
+/// A panic: our fault.
+pub fn bug(place: &str) -> Text {
+    Text::filled(
+        format!("this is a bug in consilium ({place}); please report it"),
+        format!("程序内部错误（{place}），请反馈给开发者"),
+    )
 }

@@ -36,6 +36,10 @@ flags! {
     THREADS: "--threads", Some('t'), Some("N"), FLAG_THREADS;
     DEVICE: "--device", None, Some("auto|cpu"), FLAG_DEVICE;
     EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
+    SYSTEM: "--system", Some('m'), Some("ID"), FLAG_SYSTEM;
+    INPUT: "--input", Some('i'), Some("X.npy"), FLAG_INPUT;
+    OUTPUT: "--output", Some('o'), Some("Y.npy"), FLAG_OUTPUT;
+    REPEAT: "--repeat", Some('n'), Some("N"), FLAG_REPEAT;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
     QUIET: "--quiet", Some('q'), None, FLAG_QUIET;
@@ -49,7 +53,8 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "INPUT…",
         about: &words::READ,
         flags: &[
-            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &LANG, &THREADS, &DEVICE, &JSON, &VERBOSE, &QUIET, &HELP,
+            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &LANG, &THREADS, &DEVICE, &JSON, &VERBOSE, &QUIET,
+            &HELP,
         ],
         examples: &[
             "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",
@@ -69,6 +74,15 @@ pub(super) static COMMANDS: &[Command] = &[
         about: &words::MODELS,
         flags: &[&LANG, &JSON, &HELP],
         examples: &["consilium models", "consilium models show xrv-densenet121-res224-all"],
+    },
+    Command {
+        name: "infer",
+        arguments: "",
+        about: &words::INFER,
+        flags: &[&SYSTEM, &WEIGHTS, &INPUT, &OUTPUT, &REPEAT, &LANG, &THREADS, &HELP],
+        examples: &[
+            "consilium infer --system xrv-densenet121-res224-all --weights a.pt --input x.npy --output y.npy",
+        ],
     },
     Command {
         name: "demo",
@@ -105,7 +119,11 @@ mod tests {
             assert_eq!(flags.len(), command.flags.len(), "{}", command.name);
             assert!(flags.contains("--help") && flags.contains("--lang"));
             for word in command.examples.iter().flat_map(|line| line.split(' ')) {
-                assert!(!word.starts_with("--") || flags.contains(word), "{}: {word}", command.name);
+                assert!(
+                    !word.starts_with("--") || flags.contains(word),
+                    "{}: {word}",
+                    command.name
+                );
             }
             for example in command.examples {
                 assert!(example.starts_with(&format!("consilium {}", command.name)));

@@ -4,7 +4,7 @@ mod declared;
 mod help;
 mod parse;
 
-use crate::{World, demo, inspect, models, read};
+use crate::{World, demo, infer, inspect, models, read};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
 use parse::Parsed;
@@ -83,6 +83,7 @@ fn dispatch(
         }
         "inspect" => inspect::run(world, parsed, &common, out).map(|()| 0),
         "models" => models::run(parsed, &common, out).map(|()| 0),
+        "infer" => infer::run(world, parsed, &common, out).map(|()| 0),
         "demo" => demo::run(world, &common, out),
         _ => {
             print(out, concat!("consilium ", env!("CARGO_PKG_VERSION"), "\n"))?;

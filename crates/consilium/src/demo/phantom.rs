@@ -1,7 +1,7 @@
 //! A drawing of a frontal chest film: body, two lungs with ribs across them, heart, diaphragm,
 //! spine, clavicles, and noise. It shows anatomy's places, no patient and no finding.
 
-use base::{Mm, Result};
+use base::Result;
 use imaging::dicom::{Radiograph, write_radiograph};
 use std::path::Path;
 
@@ -10,14 +10,9 @@ const ROWS: usize = 1200;
 
 /// Writes the drawing as a 12-bit DX image.
 pub(super) fn write(path: &Path) -> Result<()> {
-    let samples = draw();
     let film = Radiograph {
-        columns: COLUMNS,
-        rows: ROWS,
-        samples: &samples,
-        bits_stored: 12,
-        spacing: Some((Mm(0.35), Mm(0.35))),
-        ..Radiograph::default()
+        spacing_mm: Some((0.35, 0.35)),
+        ..Radiograph::chest(COLUMNS, ROWS, draw())
     };
     write_radiograph(path, &film)
 }
@@ -57,7 +52,8 @@ fn density(x: f64, y: f64) -> f64 {
     let spine = 0.12 * inside(ellipse(x, y, 0.5, 0.5, 0.035, 0.6));
     let trachea = 0.14 * inside(ellipse(x, y, 0.5, 0.16, 0.02, 0.15));
     let lungs = soft - 0.4 * air * (1.0 - 0.92 * central);
-    let bones = 0.1 * ribs(x, y) * inside(ellipse(x, y, 0.5, 0.47, 0.4, 0.42)) + 0.16 * clavicle(x, y);
+    let bones =
+        0.1 * ribs(x, y) * inside(ellipse(x, y, 0.5, 0.47, 0.4, 0.42)) + 0.16 * clavicle(x, y);
     lungs + spine + bones - trachea + 0.05 * vessels(x, y) * air
 }
 

@@ -2,10 +2,9 @@
 
 use super::inputs::Input;
 use super::panel::Panel;
-use super::Common;
+use super::{Common, Decoded};
 use crate::{World, rfc3339};
 use base::{Consultation, Manifest, Result};
-use imaging::Study;
 use zoo::panel::{gate, opinion};
 
 /// Asks the panel about a study. Errors when the image cannot be decoded.
@@ -13,12 +12,11 @@ pub fn consult(
     world: &dyn World,
     common: &Common,
     input: &Input,
-    study: Study,
-    decode_seconds: f64,
+    decoded: Decoded,
     panel: &mut Panel,
 ) -> Result<Consultation> {
     let named = |error: base::Error| error.at(&input.path);
-    let picture = study.picture(0).map_err(named)?;
+    let Decoded { study, picture, seconds } = decoded;
     let (readings, models) = panel.read(&study, common.explain).map_err(named)?;
     let mut notes = Vec::new();
     if readings.iter().any(|reading| reading.refused.is_none()) {
@@ -33,9 +31,9 @@ pub fn consult(
         created: rfc3339(world.now()),
         settings: vec![("explain".into(), common.explain.to_string())],
         models,
-        decode_seconds,
+        decode_seconds: seconds,
     };
-    let mut case = study.facts.clone();
+    let mut case = study.facts;
     case.name.clone_from(&input.name);
     let opinion = opinion(&readings);
     Ok(Consultation { case, picture, readings, opinion, notes, manifest })

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 const DEEPEST: usize = 32;
 /// Endings of files in a folder that are surely no images.
 const NO_IMAGES: [&str; 16] = [
-    "txt", "csv", "tsv", "json", "xml", "html", "pdf", "md", "zip", "gz", "pt", "pth", "npz", "toml",
-    "yaml", "yml",
+    "txt", "csv", "tsv", "json", "xml", "html", "pdf", "md", "zip", "gz", "pt", "pth", "npz",
+    "toml", "yaml", "yml",
 ];
 
 /// One case to read.
@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn folders_are_searched_in_order_and_names_are_unique() {
         let dir = testkit::temp_dir("inputs");
-        for name in ["b/film.dcm", "a/film.png", "a/FILM.dcm", "a/notes.txt", "a/.hidden", "DICOMDIR"] {
+        for name in
+            ["b/film.dcm", "a/film.png", "a/FILM.dcm", "a/notes.txt", "a/.hidden", "DICOMDIR"]
+        {
             let path = dir.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, b"x").unwrap();

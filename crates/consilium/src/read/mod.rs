@@ -9,7 +9,7 @@ mod panel;
 use crate::World;
 use crate::cli::{complain, print};
 use base::words::cli as words;
-use base::{Error, Kind, Lang, Result, Text};
+use base::{Error, Kind, Lang, Picture, Result, Text};
 use imaging::{Limits, Study};
 use indicatif::{ProgressBar, ProgressStyle};
 use inputs::Input;
@@ -58,9 +58,14 @@ pub struct Request {
 }
 
 /// A case after decoding.
-struct Decoded {
-    study: Study,
-    seconds: f64,
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// What was read.
+    pub study: Study,
+    /// Its first frame as a person looks at it.
+    pub picture: Picture,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 /// Reads all inputs. The exit code: 0 when at least one case was read and none failed, 1 when any
@@ -105,8 +110,10 @@ fn with_decoded<T>(inputs: &[Input], work: impl FnOnce(Next) -> T) -> T {
         scope.spawn(move || {
             for input in inputs {
                 let started = Instant::now();
-                let decoded = imaging::read(&input.path, &Limits::default())
-                    .map(|study| Decoded { study, seconds: started.elapsed().as_secs_f64() });
+                let decoded = imaging::read(&input.path, &Limits::default()).and_then(|study| {
+                    let picture = study.picture(0).map_err(|error| error.at(&input.path))?;
+                    Ok(Decoded { study, picture, seconds: started.elapsed().as_secs_f64() })
+                });
                 if send.send(decoded).is_err() {
                     return;
                 }
@@ -155,7 +162,7 @@ fn read_all(
             let Some(decoded) = next() else { break };
             let started = Instant::now();
             let consultation =
-                decoded.and_then(|d| case::consult(world, common, input, d.study, d.seconds, panel));
+                decoded.and_then(|decoded| case::consult(world, common, input, decoded, panel));
             say(common, &input.name, started);
             if send.send((index, consultation)).is_err() {
                 break;

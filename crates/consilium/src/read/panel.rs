@@ -108,11 +108,9 @@ fn given(sources: &[Source]) -> Result<Vec<&'static dyn System>> {
     for source in sources {
         let found: Vec<&'static dyn System> = match source.system {
             Some(system) => vec![system],
-            None if source.path.is_dir() => SYSTEMS
-                .iter()
-                .copied()
-                .filter(|system| published(*system, &source.path))
-                .collect(),
+            None if source.path.is_dir() => {
+                SYSTEMS.iter().copied().filter(|system| published(*system, &source.path)).collect()
+            }
             None => zoo::identify(&source.path),
         };
         if found.is_empty() {

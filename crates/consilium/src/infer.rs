@@ -1,0 +1,118 @@
+//! `infer`: one network on one array, for comparing and timing.
+
+use crate::World;
+use crate::cli::{Arguments, print};
+use crate::npy;
+use crate::read::{Common, write_file};
+use base::words::cli as words;
+use base::{Error, Kind, Result};
+use engine::Tensor;
+use engine::cpu::{Network, Options, Passes};
+use engine::graph::Builder;
+use engine::weights::{Checkpoint, Limits};
+use kernels::Pool;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use zoo::System;
+
+/// `infer --system ID --weights PATH --input X.npy --output Y.npy [--repeat N]`.
+pub fn run(
+    world: &dyn World,
+    typed: &Arguments,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let id = needed(typed, "--system")?;
+    let unknown = || Error::new(Kind::Usage, words::unknown_model(id));
+    let system = zoo::find(id).ok_or_else(unknown)?;
+    let weights = PathBuf::from(needed(typed, "--weights")?);
+    let input = PathBuf::from(needed(typed, "--input")?);
+    needed(typed, "--output")?;
+    let repeat = typed.number("--repeat")?;
+    let mut network = Loaded::open(system, &weights, common.threads)?;
+    let destinations = network.destinations(&typed.values("--output"))?;
+    let x = read_array(&input)?;
+    let shape = &system.card().input.shape;
+    if x.shape() != shape {
+        let text = words::wrong_shape(shape, x.shape());
+        return Err(Error::new(Kind::BrokenInput, text).at(&input));
+    }
+    let outputs = network.network.run(&[&x]).map_err(zoo::translate)?;
+    let times = repeat.map(|n| network.times(&x, n)).transpose()?;
+    for (index, path) in destinations {
+        write_file(world, &path, &npy::encode(&outputs[index]))?;
+    }
+    if let Some((median, min)) = times {
+        let text = words::timing(median * 1e3, min * 1e3, world.peak_memory_mib());
+        print(out, &format!("{}\n", text.get(common.lang)))?;
+    }
+    Ok(())
+}
+
+fn needed<'a>(typed: &'a Arguments, flag: &str) -> Result<&'a str> {
+    let missing = || Error::new(Kind::Usage, words::flag_missing(flag));
+    typed.value(flag).ok_or_else(|| missing().hint(words::see_help("infer")))
+}
+
+fn read_array(path: &Path) -> Result<Tensor> {
+    let io = |error: std::io::Error| Error::new(Kind::Io, words::cannot_read(&error)).at(path);
+    let size = std::fs::metadata(path).map_err(io)?.len();
+    if size > npy::MAX_BYTES {
+        return Err(Error::new(Kind::Limit, words::NPY_TOO_LARGE.clone()).at(path));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    npy::parse(&bytes).map_err(|error| error.at(path))
+}
+
+/// A network with the names of its outputs.
+struct Loaded {
+    network: Network,
+    names: Vec<&'static str>,
+}
+
+impl Loaded {
+    fn open(system: &'static dyn System, weights: &Path, threads: usize) -> Result<Loaded> {
+        let file = zoo::find_weights(system, weights)?;
+        let failed = |error: engine::Error| zoo::translate(error).at(&file);
+        let checkpoint = Checkpoint::open(&file, &Limits::default()).map_err(failed)?;
+        let scope = checkpoint.scope();
+        let mut builder = Builder::new();
+        let outputs = system.network(&mut builder, &scope).map_err(failed)?;
+        // The head is asked for again by the explanation maps; here it only counts as used.
+        scope.finish(system.left_over()).map_err(failed)?;
+        let names = outputs.iter().map(|(name, _)| *name).collect();
+        let graph = builder.finish(&outputs);
+        let options =
+            Options { pool: Pool::new(threads), memory_limit_bytes: None, passes: Passes::all() };
+        Ok(Loaded { network: Network::compile(graph, &options).map_err(failed)?, names })
+    }
+
+    /// Which output goes to which file; a path without a name takes the first output.
+    fn destinations(&self, given: &[String]) -> Result<Vec<(usize, PathBuf)>> {
+        let one = |text: &String| match text.split_once('=') {
+            Some((name, path)) => match self.names.iter().position(|known| *known == name) {
+                Some(index) => Ok((index, path.into())),
+                None => {
+                    let text = words::no_such_name(name, &self.names.join(", "));
+                    Err(Error::new(Kind::Usage, text))
+                }
+            },
+            None => Ok((0, text.into())),
+        };
+        given.iter().map(one).collect()
+    }
+
+    /// Median and least seconds of `n` runs. One run came before.
+    fn times(&mut self, x: &Tensor, n: usize) -> Result<(f64, f64)> {
+        let mut seconds = Vec::with_capacity(n);
+        for _ in 0..n {
+            let started = Instant::now();
+            self.network.run(&[x]).map_err(zoo::translate)?;
+            seconds.push(started.elapsed().as_secs_f64());
+        }
+        seconds.sort_by(f64::total_cmp);
+        let median = (seconds[(n - 1) / 2] + seconds[n / 2]) / 2.0;
+        Ok((median, seconds[0]))
+    }
+}
