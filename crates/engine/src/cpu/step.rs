@@ -1,7 +1,7 @@
 //! One node, ready to run: its weights packed, its kernel chosen.
 
 use super::plan::Plan;
-use crate::graph::Op;
+use crate::graph::{ChannelAffine, Op};
 use kernels::{
     Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackedConv,
     PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
@@ -18,7 +18,7 @@ pub(super) enum Step {
         shape: ConvShape,
         weight: PackedConv,
         bias: Option<Vector>,
-        prologue: Option<(Vector, Vector, Activation)>,
+        prologue: Option<ChannelAffine>,
         activation: Activation,
     },
     ConvTranspose {
@@ -151,10 +151,10 @@ impl Step {
         match self {
             Step::Input | Step::Concat => {}
             Step::Conv { shape, weight, bias, prologue, activation } => {
-                let prologue = prologue.as_ref().map(|(scale, shift, activation)| Prologue {
-                    scale,
-                    shift,
-                    activation: *activation,
+                let prologue = prologue.as_ref().map(|before| Prologue {
+                    scale: &before.scale,
+                    shift: &before.shift,
+                    activation: before.activation,
                 });
                 let epilogue = epilogue(bias, second, *activation);
                 let args = ConvArgs { prologue, epilogue };

@@ -62,10 +62,10 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
     match &node.op {
         Op::Input => {}
         Op::Conv { shape, weight, bias, prologue, activation } => {
-            let prologue = prologue.as_ref().map(|(scale, shift, activation)| Prologue {
-                scale,
-                shift,
-                activation: *activation,
+            let prologue = prologue.as_ref().map(|before| Prologue {
+                scale: &before.scale,
+                shift: &before.shift,
+                activation: before.activation,
             });
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };

@@ -7,5 +7,5 @@ mod op;
 mod params;
 
 pub use builder::Builder;
-pub use op::{Graph, Node, Op, Value};
+pub use op::{ChannelAffine, Graph, Node, Op, Value};
 pub use params::{Conv, ConvTranspose, Window};

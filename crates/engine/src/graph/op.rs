@@ -9,6 +9,17 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value(pub(crate) usize);
 
+/// `activation(x · scale + shift)`, by channel of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelAffine {
+    /// `[C]`.
+    pub scale: Arc<Vec<f32>>,
+    /// `[C]`.
+    pub shift: Arc<Vec<f32>>,
+    /// Applied last.
+    pub activation: Activation,
+}
+
 /// One operation. Fields the builder leaves empty are filled by the passes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -24,8 +35,8 @@ pub enum Op {
         weight: Arc<Tensor>,
         /// `[out]`.
         bias: Option<Arc<Vec<f32>>>,
-        /// Scale, shift and activation applied to the input while it is loaded.
-        prologue: Option<(Arc<Vec<f32>>, Arc<Vec<f32>>, Activation)>,
+        /// Applied to the input while it is loaded.
+        prologue: Option<ChannelAffine>,
         /// Applied to the output.
         activation: Activation,
     },

@@ -2,7 +2,7 @@
 //! normalised copy of a DenseNet's growing feature map is never written. A larger kernel would load,
 //! and so normalise, every element once for each tap.
 
-use crate::graph::{Graph, Op};
+use crate::graph::{ChannelAffine, Graph, Op};
 use std::sync::Arc;
 
 /// Fuses wherever the norm's value is used by the convolution alone.
@@ -11,14 +11,17 @@ pub(super) fn run(graph: &mut Graph) {
     for index in 0..graph.nodes.len() {
         let Some(&source) = graph.nodes[index].inputs.first() else { continue };
         let Op::Affine { scale, shift, activation } = &graph.nodes[source.0].op else { continue };
-        let fused = Some((Arc::clone(scale), Arc::clone(shift), *activation));
+        let (scale, shift) = (Arc::clone(scale), Arc::clone(shift));
+        let fused = Some(ChannelAffine { scale, shift, activation: *activation });
         let input = graph.nodes[source.0].inputs[0];
         let node = &mut graph.nodes[index];
-        if let Op::Conv { shape, prologue, .. } = &mut node.op {
-            if uses[source.0] == 1 && prologue.is_none() && shape.kernel == [1; 3] {
-                *prologue = fused;
-                node.inputs[0] = input;
-            }
+        if let Op::Conv { shape, prologue, .. } = &mut node.op
+            && uses[source.0] == 1
+            && prologue.is_none()
+            && shape.kernel == [1; 3]
+        {
+            *prologue = fused;
+            node.inputs[0] = input;
         }
     }
 }

@@ -9,6 +9,8 @@ mod nest_concat;
 
 use crate::graph::{Graph, Op, Value};
 
+type Pass = fn(&mut Graph);
+
 /// Which rewrites run before a graph is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passes {
@@ -48,7 +50,7 @@ impl Passes {
     /// Rewrites the graph; nodes that nothing uses any more are removed.
     pub fn rewrite(&self, graph: Graph) -> Graph {
         let mut graph = remove_dead(graph);
-        let passes: [(bool, fn(&mut Graph)); 5] = [
+        let passes: [(bool, Pass); 5] = [
             (self.fold_affine, fold_affine::run),
             (self.fuse_residual, fuse_residual::run),
             (self.fuse_activation, fuse_activation::run),
