@@ -25,6 +25,8 @@ FILES = [
     "cxr/nih/00005869_001.png",
     "dicom/txrv/rsna_cxr.dcm",
     "dicom/txrv/Fake_MONOCHROME1.dcm",
+    "dicom/highdicom/dx_image.dcm",  # 211 x 169, MONOCHROME1, uncompressed
+    "dicom/pydicom/examples_overlay.dcm",  # 484 x 300, 12 bits, uncompressed
 ]
 
 
