@@ -67,15 +67,13 @@ fn crates_use_only_what_the_design_allows() {
     for package in packages(&metadata).filter(|package| package["source"].is_null()) {
         let name = package["name"].as_str().unwrap();
         members.insert(name.to_string());
-        let allowed = allowed.get(name).unwrap_or_else(|| panic!("crate {name} is not in the list"));
+        let allowed =
+            allowed.get(name).unwrap_or_else(|| panic!("crate {name} is not in the list"));
         for dependency in package["dependencies"].as_array().unwrap() {
             let to = dependency["name"].as_str().unwrap();
             let is_ours = dependency["path"].is_string();
             let is_for_tests = dependency["kind"] == "dev";
-            assert!(
-                !is_ours || is_for_tests || allowed.contains(to),
-                "{name} may not use {to}"
-            );
+            assert!(!is_ours || is_for_tests || allowed.contains(to), "{name} may not use {to}");
         }
     }
     assert_eq!(members.len(), ALLOWED.len(), "{members:?}");
@@ -130,8 +128,11 @@ fn the_architecture_is_true() {
         let row = text.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
         let row = row.unwrap_or_else(|| panic!("no row for {name} in ARCHITECTURE.md"));
         let last = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
-        let listed: BTreeSet<&str> =
-            last.split(',').map(|word| word.trim().trim_matches('`')).filter(|w| *w != "-").collect();
+        let listed: BTreeSet<&str> = last
+            .split(',')
+            .map(|word| word.trim().trim_matches('`'))
+            .filter(|w| *w != "-")
+            .collect();
         assert_eq!(listed, uses.iter().copied().collect(), "row of {name}");
     }
     // Every path in backquotes exists.
@@ -148,8 +149,8 @@ fn every_file_says_what_it_is_for_and_stays_short() {
     for path in rust_files() {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//!"), "{} does not begin with //!", path.display());
-        let is_test = path.components().any(|part| part.as_os_str() == "tests")
-            || path.ends_with("tests.rs");
+        let is_test =
+            path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
         let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("").lines().count();
         assert!(
             is_test || own <= LONGEST_FILE_LINES,
