@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use crate::graph::{ChannelAffine, Op};
 use kernels::{
-    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackedConv,
+    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Norm, PackedConv,
     PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
 };
 use std::ops::Range;
@@ -47,7 +47,36 @@ pub(super) enum Step {
     ResizeLinear {
         align_corners: bool,
     },
+    ResizeNearest,
+    GroupNorm {
+        groups: usize,
+        channels: usize,
+        norm: OwnNorm,
+    },
+    LayerNorm {
+        norm: OwnNorm,
+    },
+    Reshape,
     Softmax,
+}
+
+/// A norm by the input's own statistics.
+pub(super) struct OwnNorm {
+    weight: Option<Vector>,
+    bias: Option<Vector>,
+    eps: f32,
+    activation: Activation,
+}
+
+impl OwnNorm {
+    fn kernel(&self) -> Norm<'_> {
+        Norm {
+            weight: self.weight.as_ref().map(|weight| weight.as_slice()),
+            bias: self.bias.as_ref().map(|bias| bias.as_slice()),
+            eps: self.eps,
+            activation: self.activation,
+        }
+    }
 }
 
 /// Where a step finds its values.
@@ -98,6 +127,16 @@ impl Step {
                 Step::Linear { weight, bias, activation, bytes }
             }
             Op::ResizeLinear { align_corners } => Step::ResizeLinear { align_corners },
+            Op::ResizeNearest => Step::ResizeNearest,
+            Op::GroupNorm { groups, weight, bias, eps, activation } => Step::GroupNorm {
+                groups,
+                channels: shape.get(1).copied().unwrap_or(1),
+                norm: OwnNorm { weight, bias, eps, activation },
+            },
+            Op::LayerNorm { weight, bias, eps, activation } => {
+                Step::LayerNorm { norm: OwnNorm { weight, bias, eps, activation } }
+            }
+            Op::Reshape => Step::Reshape,
             Op::Softmax => Step::Softmax,
         }
     }
@@ -191,6 +230,20 @@ impl Step {
                 let channels = y.len() / to.iter().product::<usize>().max(1);
                 kernels::resize_linear(pool, channels, from, to, *align_corners, x, y);
             }
+            Step::ResizeNearest => {
+                let (from, to) = (spatial(from), spatial(to));
+                let channels = y.len() / to.iter().product::<usize>().max(1);
+                kernels::resize_nearest(pool, channels, from, to, x, y);
+            }
+            Step::GroupNorm { groups, channels, norm } => {
+                let positions = x.len() / (*channels).max(1);
+                kernels::group_norm(pool, *groups, *channels, positions, &norm.kernel(), x, y);
+            }
+            Step::LayerNorm { norm } => {
+                let columns = to.last().copied().unwrap_or(1).max(1);
+                kernels::layer_norm(pool, x.len() / columns, columns, &norm.kernel(), x, y);
+            }
+            Step::Reshape => y.copy_from_slice(x),
             Step::Softmax => {
                 let columns = to.last().copied().unwrap_or(1).max(1);
                 kernels::softmax(pool, x.len() / columns, columns, x, y);

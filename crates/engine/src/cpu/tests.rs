@@ -3,7 +3,7 @@
 use super::*;
 use crate::graph::{Builder, Conv, ConvTranspose, Value, Window};
 use crate::weights::Scope;
-use kernels::BinaryOp;
+use kernels::{Activation, BinaryOp};
 
 fn options(threads: usize, passes: Passes) -> Options {
     Options { pool: Pool::new(threads), memory_limit_bytes: None, passes }
@@ -287,5 +287,33 @@ fn the_other_operations_match_their_twins() {
         let oracle = graph.interpret(&[&x]).unwrap();
         assert_close(&run(&graph, &x, 2, Passes::none()), &oracle, "plain");
         assert_close(&run(&graph, &x, 2, Passes::all()), &oracle, "rewritten");
+    }
+}
+
+#[test]
+fn norms_and_shapes_match_their_twins() {
+    for batch in [1, 3] {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[batch, 6, 4, 3, 5]);
+        let grouped = b.group_norm(x, &s.at("group"), 3, 1e-5).unwrap();
+        let grouped = b.relu(grouped);
+        let plain = b.instance_norm(grouped, None, 1e-5).unwrap();
+        let learnt = b.instance_norm(plain, Some(&s.at("instance")), 1e-3).unwrap();
+        let bigger = b.resize_nearest(learnt, &[5, 6, 7]).unwrap();
+        let tokens = b.reshape(plain, &[batch, 12, 30]).unwrap();
+        let tokens = b.layer_norm(tokens, &s.at("layer"), 1e-6).unwrap();
+        let tokens = b.activation(tokens, Activation::Gelu);
+        let flat = b.flatten(tokens).unwrap();
+        let out = b.linear(flat, &s.at("fc"), 4).unwrap();
+        assert!(b.reshape(x, &[batch, 7]).is_err());
+        assert!(b.group_norm(x, &s.at("bad"), 4, 1e-5).is_err());
+        assert!(b.resize_nearest(x, &[5, 6]).is_err());
+        let graph = b.finish(&[("bigger", bigger), ("out", out)]);
+        let x = Random(batch as u64).tensor(&[batch, 6, 4, 3, 5]);
+        let oracle = graph.interpret(&[&x]).unwrap();
+        assert_close(&run(&graph, &x, 2, Passes::none()), &oracle, "plain");
+        assert_close(&run(&graph, &x, 2, Passes::all()), &oracle, "rewritten");
+        let fused = Passes::all().rewrite(graph);
+        assert!(fused.nodes().iter().all(|node| node.op.name() != "activation"));
     }
 }

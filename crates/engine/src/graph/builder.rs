@@ -248,7 +248,12 @@ impl Builder {
     }
 
     /// Batch, channels and spatial extents of a value with `rank` spatial axes.
-    fn image(&self, x: Value, rank: usize, name: &str) -> Result<(usize, usize, Vec<usize>)> {
+    pub(super) fn image(
+        &self,
+        x: Value,
+        rank: usize,
+        name: &str,
+    ) -> Result<(usize, usize, Vec<usize>)> {
         match self.shape(x) {
             [batch, channels, spatial @ ..] if spatial.len() == rank && (1..=3).contains(&rank) => {
                 Ok((*batch, *channels, spatial.to_vec()))
@@ -261,17 +266,23 @@ impl Builder {
         wanted.then(|| Arc::new(s.tensor("bias", &[channels]).data().to_vec()))
     }
 
-    fn numbered(&self, kind: &str) -> String {
+    pub(super) fn numbered(&self, kind: &str) -> String {
         format!("{kind}_{}", self.graph.nodes.len())
     }
 
-    fn push(&mut self, name: String, op: Op, inputs: &[Value], shape: Vec<usize>) -> Value {
+    pub(super) fn push(
+        &mut self,
+        name: String,
+        op: Op,
+        inputs: &[Value],
+        shape: Vec<usize>,
+    ) -> Value {
         self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), shape });
         Value(self.graph.nodes.len() - 1)
     }
 }
 
-fn shape_error(node: &str, message: String) -> Error {
+pub(super) fn shape_error(node: &str, message: String) -> Error {
     Error::new(ErrorKind::Shape, message).in_node(node)
 }
 

@@ -4,7 +4,8 @@
 use super::op::{Graph, Node, Op};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
-use kernels::{Activation, ConvArgs, Epilogue, Prologue, naive};
+use kernels::{Activation, ConvArgs, Epilogue, Norm, Prologue, naive};
+use std::sync::Arc;
 
 impl Graph {
     /// The outputs, computed node by node without any planning. Works on a graph before and after
@@ -105,8 +106,33 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let channels = y.len() / to.iter().product::<usize>().max(1);
             naive::resize_linear(channels, from, to, *align_corners, x, y);
         }
+        Op::ResizeNearest => {
+            let (from, to) = (spatial(from), spatial(&node.shape));
+            let channels = y.len() / to.iter().product::<usize>().max(1);
+            naive::resize_nearest(channels, from, to, x, y);
+        }
+        Op::GroupNorm { groups, weight, bias, eps, activation } => {
+            let channels = node.shape[1];
+            let norm = norm(weight, bias, *eps, *activation);
+            naive::group_norm(*groups, channels, x.len() / channels.max(1), &norm, x, y);
+        }
+        Op::LayerNorm { weight, bias, eps, activation } => {
+            let columns = node.shape.last().copied().unwrap_or(1);
+            naive::layer_norm(columns, &norm(weight, bias, *eps, *activation), x, y);
+        }
+        Op::Reshape => y.copy_from_slice(x),
         Op::Softmax => naive::softmax(node.shape.last().copied().unwrap_or(1), x, y),
     }
+}
+
+fn norm<'a>(
+    weight: &'a Option<Arc<Vec<f32>>>,
+    bias: &'a Option<Arc<Vec<f32>>>,
+    eps: f32,
+    activation: Activation,
+) -> Norm<'a> {
+    let (weight, bias) = (weight.as_ref().map(|v| &v[..]), bias.as_ref().map(|v| &v[..]));
+    Norm { weight, bias, eps, activation }
 }
 
 fn activate(activation: Activation, x: &[f32], y: &mut [f32]) {

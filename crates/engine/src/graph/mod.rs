@@ -3,6 +3,7 @@
 
 mod builder;
 mod interpret;
+mod layers;
 mod op;
 mod params;
 

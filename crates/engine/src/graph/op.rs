@@ -87,6 +87,34 @@ pub enum Op {
         /// The corners' centres coincide, instead of the images' edges.
         align_corners: bool,
     },
+    /// The nearest neighbour in the input, to the node's shape.
+    ResizeNearest,
+    /// Runs of channels by their own mean and variance; as many groups as channels: instance norm.
+    GroupNorm {
+        /// Number of runs.
+        groups: usize,
+        /// `[C]`.
+        weight: Option<Arc<Vec<f32>>>,
+        /// `[C]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Added to the variance.
+        eps: f32,
+        /// Applied to the output.
+        activation: Activation,
+    },
+    /// Over the last axis.
+    LayerNorm {
+        /// Of the last axis' extent.
+        weight: Option<Arc<Vec<f32>>>,
+        /// Of the last axis' extent.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Added to the variance.
+        eps: f32,
+        /// Applied to the output.
+        activation: Activation,
+    },
+    /// The same numbers in the node's shape.
+    Reshape,
     /// Over the last axis.
     Softmax,
 }
@@ -107,6 +135,10 @@ impl Op {
             Op::Concat => "concat",
             Op::Linear { .. } => "linear",
             Op::ResizeLinear { .. } => "resize-linear",
+            Op::ResizeNearest => "resize-nearest",
+            Op::GroupNorm { .. } => "group-norm",
+            Op::LayerNorm { .. } => "layer-norm",
+            Op::Reshape => "reshape",
             Op::Softmax => "softmax",
         }
     }

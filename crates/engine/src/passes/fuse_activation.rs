@@ -28,6 +28,8 @@ fn activation_of(op: &mut Op) -> Option<&mut Activation> {
         | Op::ConvTranspose { activation, .. }
         | Op::Affine { activation, .. }
         | Op::Linear { activation, .. }
+        | Op::GroupNorm { activation, .. }
+        | Op::LayerNorm { activation, .. }
         | Op::Binary(_, activation) => Some(activation),
         _ => None,
     }
