@@ -10,10 +10,8 @@ const ROWS: usize = 1200;
 
 /// Writes the drawing as a 12-bit DX image.
 pub(super) fn write(path: &Path) -> Result<()> {
-    let film = Radiograph {
-        spacing_mm: Some((0.35, 0.35)),
-        ..Radiograph::chest(COLUMNS, ROWS, draw())
-    };
+    let film =
+        Radiograph { spacing_mm: Some((0.35, 0.35)), ..Radiograph::chest(COLUMNS, ROWS, draw()) };
     write_radiograph(path, &film)
 }
 

@@ -56,10 +56,10 @@ pub(crate) fn modality(image: &DicomImage, frame: &Frame) -> Vec<f32> {
         if let Some(lut) = Lut::read(&item, image.signed) {
             values.iter_mut().for_each(|v| *v = lut.apply(*v));
         }
-    } else if let Some((slope, intercept)) = rescale(&header) {
-        if (slope, intercept) != (1.0, 0.0) {
-            values.iter_mut().for_each(|v| *v = (f64::from(*v) * slope + intercept) as f32);
-        }
+    } else if let Some((slope, intercept)) = rescale(&header)
+        && (slope, intercept) != (1.0, 0.0)
+    {
+        values.iter_mut().for_each(|v| *v = (f64::from(*v) * slope + intercept) as f32);
     }
     values
 }
@@ -135,14 +135,12 @@ pub(crate) fn remarks(image: &DicomImage) -> Vec<Note> {
     if lut == Some(false) {
         notes.push(Note::warning("voi-lut-broken", words::VOI_LUT_BROKEN));
     }
-    if lut != Some(true) {
-        if Window::read(&header).is_none() {
-            let written = header.raw(0x0028_1050).is_some() || header.raw(0x0028_1051).is_some();
-            notes.push(match written {
-                true => Note::warning("window-broken", words::WINDOW_BROKEN),
-                false => Note::info("no-window", words::NO_WINDOW),
-            });
-        }
+    if lut != Some(true) && Window::read(&header).is_none() {
+        let written = header.raw(0x0028_1050).is_some() || header.raw(0x0028_1051).is_some();
+        notes.push(match written {
+            true => Note::warning("window-broken", words::WINDOW_BROKEN),
+            false => Note::info("no-window", words::NO_WINDOW),
+        });
     }
     if inverted(image) {
         notes.push(Note::info("monochrome1-inverted", words::INVERTED));
@@ -162,17 +160,17 @@ pub(crate) fn of_dicom(image: &DicomImage, frame: &Frame) -> Result<Picture> {
     if frame.channels == 3 {
         return of_picture(frame, image.bits_stored);
     }
-    if image.photometric == "PALETTE COLOR" {
-        if let Some(palette) = palette(image) {
-            let mut data = Vec::with_capacity(frame.samples.len() * 3);
-            for index in frame.samples.to_f32() {
-                data.extend(palette.iter().map(|lut| {
-                    let value = lut.apply(index);
-                    if lut.bits > 8 { (value / 256.0) as u8 } else { value as u8 }
-                }));
-            }
-            return picture(frame, 3, data);
+    if image.photometric == "PALETTE COLOR"
+        && let Some(palette) = palette(image)
+    {
+        let mut data = Vec::with_capacity(frame.samples.len() * 3);
+        for index in frame.samples.to_f32() {
+            data.extend(palette.iter().map(|lut| {
+                let value = lut.apply(index);
+                if lut.bits > 8 { (value / 256.0) as u8 } else { value as u8 }
+            }));
         }
+        return picture(frame, 3, data);
     }
     let header = image.attributes();
     let values = modality(image, frame);

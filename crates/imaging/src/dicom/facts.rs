@@ -118,16 +118,13 @@ fn age_years(age: &str) -> Option<u16> {
 /// chest, thorax and lung; PS3.16 CID 4031 and Annex L).
 fn body_part(image: &DicomImage) -> Option<BodyPart> {
     let header = image.attributes();
-    if let Some(part) = header.text(0x0018_0015).map(|text| short(&text)) {
-        if !part.is_empty() {
-            return Some(match part.as_str() {
-                "CHEST" | "THORAX" | "LUNG" | "LUNGS" | "RIBS" | "RIB" | "CHEST PA"
-                | "CHEST AP" | "CHEST LAT" | "CHESTLUNG" | "TORAX" | "BRUSTKORB" | "POUMON" => {
-                    BodyPart::Chest
-                }
-                _ => BodyPart::Other(part),
-            });
-        }
+    let examined = header.text(0x0018_0015).map(|text| short(&text));
+    if let Some(part) = examined.filter(|part| !part.is_empty()) {
+        return Some(match part.as_str() {
+            "CHEST" | "THORAX" | "LUNG" | "LUNGS" | "RIBS" | "RIB" | "CHEST PA" | "CHEST AP"
+            | "CHEST LAT" | "CHESTLUNG" | "TORAX" | "BRUSTKORB" | "POUMON" => BodyPart::Chest,
+            _ => BodyPart::Other(part),
+        });
     }
     let region = header.item(0x0008_2218)?;
     let code = region.text(0x0008_0100).map(|text| short(&text.replace('-', "")))?;
@@ -142,15 +139,14 @@ fn body_part(image: &DicomImage) -> Option<BodyPart> {
 /// View Position, else View Code Sequence (PS3.16 CID 4010).
 fn view(image: &DicomImage) -> Option<View> {
     let header = image.attributes();
-    if let Some(position) = header.text(0x0018_5101).map(|text| short(&text)) {
-        if !position.is_empty() {
-            return Some(match position.as_str() {
-                "PA" => View::Pa,
-                "AP" => View::Ap,
-                "LL" | "RL" | "LAT" | "LATERAL" | "LLAT" | "RLAT" | "ML" | "LM" => View::Lateral,
-                _ => View::Other(position),
-            });
-        }
+    let written = header.text(0x0018_5101).map(|text| short(&text));
+    if let Some(position) = written.filter(|position| !position.is_empty()) {
+        return Some(match position.as_str() {
+            "PA" => View::Pa,
+            "AP" => View::Ap,
+            "LL" | "RL" | "LAT" | "LATERAL" | "LLAT" | "RLAT" | "ML" | "LM" => View::Lateral,
+            _ => View::Other(position),
+        });
     }
     let item = header.item(0x0054_0220)?;
     let code = item.text(0x0008_0100).map(|text| short(&text.replace('-', "")))?;

@@ -81,6 +81,7 @@ fn clip(input: &[f32], out: &mut [f32]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::excessive_precision)]
 mod tests {
     use super::*;
 

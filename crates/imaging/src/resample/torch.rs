@@ -64,6 +64,7 @@ fn bilinear_axis(source: usize, target: usize) -> Taps {
 }
 
 #[cfg(test)]
+#[allow(clippy::excessive_precision)]
 mod tests {
     use super::*;
 

@@ -66,8 +66,7 @@ pub(crate) fn decode(image: &DicomImage, stream: &[u8]) -> Result<Decoded> {
     let mut jfif = false;
     loop {
         // Markers may be padded, and garbage between segments is skipped.
-        while at + 1 < stream.len() && !(stream[at] == 0xff && !matches!(stream[at + 1], 0 | 0xff))
-        {
+        while at + 1 < stream.len() && (stream[at] != 0xff || matches!(stream[at + 1], 0 | 0xff)) {
             at += 1;
         }
         let Some(&marker) = stream.get(at + 1) else { break };
