@@ -114,7 +114,8 @@ fn every_dependency_says_why_it_is_there() {
                 let ours = line.contains(".workspace = true");
                 assert!(ours || explained || line.contains('#'), "{}: {line}", path.display());
             }
-            explained = false;
+            // One reason may stand above several lines.
+            explained &= !line.is_empty() && !line.starts_with('[');
         }
     }
 }
