@@ -1,5 +1,6 @@
 //! The real binary in a fresh folder: exit codes, what is written, what is said, and that nothing
 //! half-written stays behind.
+#![allow(clippy::unwrap_used)]
 
 use engine::graph::Builder;
 use engine::weights::{Scope, write_pytorch};
@@ -9,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
-use testkit::TempDir;
 
 const ALL: &str = "xrv-densenet121-res224-all";
 const RSNA: &str = "xrv-densenet121-res224-rsna";
@@ -31,20 +31,21 @@ fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Weights made on the spot under the published name of [`ALL`], written once for all tests.
+/// Weights made on the spot under the published name of [`ALL`], written once for all tests into
+/// the build's own folder.
 fn weights() -> &'static str {
-    static FOLDER: OnceLock<(TempDir, String)> = OnceLock::new();
-    let (_, path) = FOLDER.get_or_init(|| {
-        let folder = testkit::temp_dir("weights");
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
         let system = zoo::find(ALL).unwrap();
         let scope = Scope::recording();
         system.network(&mut Builder::new(), &scope).unwrap();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let path = folder.join(system.card().weights.file_names[0]);
-        write_pytorch(&path, &scope.recorded()).unwrap();
-        let path = path.to_str().unwrap().to_owned();
-        (folder, path)
-    });
-    path
+        let aside = folder.join(format!("weights-{}", std::process::id()));
+        write_pytorch(&aside, &scope.recorded()).unwrap();
+        fs::rename(&aside, &path).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
 }
 
 fn film(path: &Path, change: impl FnOnce(&mut Radiograph)) {

@@ -63,7 +63,8 @@ fn a_full_disk_leaves_nothing_half_written() {
         };
         let world = Filling { left: AtomicUsize::new(left) };
         let mut printed = Vec::new();
-        let code = read_with(&world, &common, &[film.clone()], &mut panel, &mut printed);
+        let code =
+            read_with(&world, &common, std::slice::from_ref(&film), &mut panel, &mut printed);
         assert_eq!(code.map_err(|error| error.kind()), Ok::<u8, Kind>(1));
         assert!(printed.is_empty(), "nothing was read");
         assert_eq!(std::fs::read_dir(&out).map_or(0, Iterator::count), 0, "{left}");
