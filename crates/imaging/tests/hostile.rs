@@ -1,4 +1,5 @@
 //! Broken and lying files are errors that name the fault, never panics.
+#![allow(clippy::unwrap_used)]
 
 use base::Kind;
 use imaging::dicom::{Radiograph, write_radiograph};

@@ -8,6 +8,7 @@ use crate::study::{Frame, Samples};
 use base::words::imaging as words;
 use base::{Error, Kind, Note, Result};
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 /// What the numbers of the pixel data are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct DicomImage {
     pixels: Pixels,
     number: Number,
     limits: Limits,
+    /// The frame decoded last: a compressed frame is usually asked for more than once.
+    last: Arc<Mutex<Option<(usize, Frame)>>>,
     pub syntax: Option<String>,
     pub columns: usize,
     pub rows: usize,
@@ -180,6 +183,7 @@ impl DicomImage {
             pixels,
             number,
             limits: limits.clone(),
+            last: Arc::default(),
             syntax,
             columns: columns as usize,
             rows: rows as usize,
@@ -235,8 +239,24 @@ impl DicomImage {
         })
     }
 
-    /// Decodes frame `index`.
+    /// Frame `index`, decoded, or copied if it was the last one decoded.
     pub fn frame(&self, index: usize) -> Result<Frame> {
+        if matches!(self.pixels, Pixels::Native { .. }) {
+            return self.decode(index);
+        }
+        if let Ok(last) = self.last.lock()
+            && let Some((_, frame)) = last.as_ref().filter(|(at, _)| *at == index)
+        {
+            return Ok(frame.clone());
+        }
+        let frame = self.decode(index)?;
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some((index, frame.clone()));
+        }
+        Ok(frame)
+    }
+
+    fn decode(&self, index: usize) -> Result<Frame> {
         let decoded = match &self.pixels {
             Pixels::Native { data, word } => {
                 let bytes = self.bytes.get(data.clone()).unwrap_or(&[]);
