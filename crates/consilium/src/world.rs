@@ -17,6 +17,8 @@ pub trait World: Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a folder and all in it.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
+    /// Removes what a killed run of the program left in a folder: `.part-PID` of no process.
+    fn sweep(&self, _folder: &Path) {}
     /// The most memory this process ever held, in MiB, where the system tells.
     fn peak_memory_mib(&self) -> Option<f64> {
         None
@@ -48,6 +50,24 @@ impl World for Disk {
         fs::remove_dir_all(path)
     }
 
+    fn sweep(&self, folder: &Path) {
+        let processes = Path::new("/proc");
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        if !processes.join("self").exists() {
+            return;
+        }
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(".part-"));
+            let Some(id) = number.and_then(|id| id.split('-').next()?.parse::<u32>().ok()) else {
+                continue;
+            };
+            if !processes.join(id.to_string()).exists() {
+                let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+            }
+        }
+    }
+
     fn peak_memory_mib(&self) -> Option<f64> {
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -77,6 +97,21 @@ pub fn rfc3339(time: SystemTime) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_the_leavings_of_dead_runs_are_swept() {
+        let dir = testkit::temp_dir("sweep");
+        // No process has a number this large (proc(5), pid_max).
+        let (dead, own) = (".part-4294967295", format!(".part-{}", std::process::id()));
+        for name in [dead, &own, "mine", ".part-notes"] {
+            fs::create_dir(dir.join(name)).unwrap();
+        }
+        fs::write(dir.join(".part-4294967295-index.html"), b"x").unwrap();
+        Disk.sweep(dir.path());
+        assert!(!dir.join(dead).exists() && !dir.join(".part-4294967295-index.html").exists());
+        assert!([&own, "mine", ".part-notes"].iter().all(|name| dir.join(name).exists()));
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

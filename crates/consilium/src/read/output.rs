@@ -38,6 +38,7 @@ pub fn write_case(
     files.push(file("result.json", result.into_bytes()));
 
     let aside = folder.join(format!(".part-{}", std::process::id()));
+    world.sweep(folder);
     let written = (|| {
         world.make_folder(&aside)?;
         files.iter().try_for_each(|file| world.write(&aside.join(&file.name), &file.bytes))?;
