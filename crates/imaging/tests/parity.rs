@@ -16,7 +16,8 @@ fn tolerance(syntax: &str) -> f64 {
 }
 
 /// Decoded here although the reference gives up: its library reports an error in these extended
-/// JPEG streams. What we read is held to the lossless codings of the same images below.
+/// JPEG streams. WG-04's MR and XA images are held to their lossless codings below; RG2, RG3 and
+/// JPEG-lossy have no lossless twin here, of them only shape and type are known to be right.
 const BEYOND: &[&str] =
     &["pydicom/JPEG-lossy.dcm", "pylibjpeg-data/JPEGExtended/RG2_JPLY.dcm", "wg04/JPLY/"];
 
