@@ -34,8 +34,8 @@ pub fn write_case(
     artifacts.report = Some("report.html".into());
     let file = |name: &str, bytes| report::pictures::File { name: name.into(), bytes };
     files.push(file("report.html", page.into_bytes()));
-    let result = report::json::result_text(consultation, &artifacts);
-    files.push(file("result.json", result.into_bytes()));
+    let result = report::json::result(consultation, &artifacts);
+    files.push(file("result.json", format!("{result:#}\n").into_bytes()));
 
     let aside = folder.join(format!(".part-{}", std::process::id()));
     world.sweep(folder);
@@ -49,7 +49,7 @@ pub fn write_case(
     let _ = world.remove_folder(&aside);
     written.map_err(|error| io_error(&error, folder))?;
     Ok(Written {
-        json: report::json::result(consultation, &artifacts).to_string(),
+        json: result.to_string(),
         summary: report::text::summary(consultation, lang, SUMMARY_COLUMNS),
         line: CaseLine::of(consultation, None),
     })
