@@ -133,6 +133,51 @@ impl Model {
     }
 }
 
+impl Port {
+    /// An error unless the array has the declared type and fits the declared axes.
+    pub(super) fn check(&self, array: &Array) -> Result<()> {
+        let fits = |shape: &Vec<Dim>| {
+            shape.len() == array.rank()
+                && shape.iter().zip(array.shape()).all(|(dim, extent)| match dim {
+                    Dim::Fixed(wanted) => wanted == extent,
+                    _ => true,
+                })
+        };
+        if self.dtype.is_some_and(|dtype| dtype != array.dtype())
+            || !self.shape.as_ref().is_none_or(fits)
+        {
+            let message = format!(
+                "the input `{}` is {} {:?}, the model wants {self}",
+                self.name,
+                array.dtype(),
+                array.shape()
+            );
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        Ok(())
+    }
+}
+
+/// Type and axes: `float32 [N, 3, ?, 224]`.
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.dtype {
+            Some(dtype) => write!(f, "{dtype}")?,
+            None => f.write_str("no tensor")?,
+        }
+        let Some(shape) = &self.shape else { return Ok(()) };
+        let axes: Vec<String> = shape
+            .iter()
+            .map(|dim| match dim {
+                Dim::Fixed(extent) => extent.to_string(),
+                Dim::Named(name) => name.clone(),
+                Dim::Unknown => "?".to_string(),
+            })
+            .collect();
+        write!(f, " [{}]", axes.join(", "))
+    }
+}
+
 fn port(info: &proto::ValueInfo, optional: bool) -> Port {
     let tensor = info.tensor.as_ref();
     Port {
