@@ -29,3 +29,8 @@ pub use ops::Value;
 pub use proto::{Dim, Kind};
 pub use session::{PlanSummary, Session, SessionOptions};
 pub use tensor::{read_tensor, read_value};
+
+/// Every operation of the table, by domain (empty for the default set) and name.
+pub fn operations() -> Vec<(&'static str, &'static str)> {
+    ops::all().into_iter().map(|op| (op.domain, op.name)).collect()
+}

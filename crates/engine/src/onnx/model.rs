@@ -127,6 +127,21 @@ impl Model {
         self.graph.nodes.len()
     }
 
+    /// Of a graph with integer layers: how many nodes quantise or dequantise, and how many compute
+    /// with the integers. `None` when there are neither.
+    pub fn quantized(&self) -> Option<(usize, usize)> {
+        let count = |of: &dyn Fn(&str) -> bool| {
+            self.graph.nodes.iter().filter(|node| of(node.op.name)).count()
+        };
+        let pairs = count(&|name| {
+            ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"].contains(&name)
+        });
+        let integer = count(&|name| {
+            name.starts_with("QLinear") || ["MatMulInteger", "ConvInteger", "QGemm"].contains(&name)
+        });
+        (pairs + integer > 0).then_some((pairs, integer))
+    }
+
     /// Bytes of stored values.
     pub fn stored_bytes(&self) -> u64 {
         self.graph.constants.iter().map(|(_, array)| Array::bytes(array)).sum()
