@@ -3,6 +3,7 @@
 
 use super::graph::{Graph, Node};
 use super::ops::{Bodies, Call, Inputs, Memo, Value};
+use crate::array::{Array, DType};
 use crate::error::{Error, ErrorKind, Result};
 use kernels::Pool;
 use std::time::{Duration, Instant};
@@ -243,6 +244,15 @@ impl Bodies for Frame<'_> {
         let at = self.position(name)?;
         let (graph, memos) = (&self.node.bodies[at].1, &self.memo.bodies[at]);
         self.machine.body(graph, memos, inputs, &self.captured[at])
+    }
+
+    fn nothing(&self, name: &str, output: usize) -> Result<Array> {
+        let declared = &self.node.bodies[self.position(name)?].1.declared;
+        let (dtype, inner) = match declared.get(output) {
+            Some(Some((dtype, shape))) => (*dtype, shape.as_slice()),
+            _ => (DType::F32, &[][..]),
+        };
+        Array::new(&[&[0], inner].concat(), dtype.no_values())
     }
 
     fn input_count(&self, name: &str) -> Result<usize> {
