@@ -7,6 +7,7 @@
 
 mod call;
 mod infer;
+mod nn;
 mod plain;
 
 pub use call::Value;
@@ -58,7 +59,18 @@ impl Op {
 }
 
 /// Every family.
-static FAMILIES: &[&[Op]] = &[plain::OPS];
+static FAMILIES: &[&[Op]] = &[
+    nn::batch_norm::OPS,
+    nn::conv::OPS,
+    nn::conv_transpose::OPS,
+    nn::global_pool::OPS,
+    nn::layer_norm::OPS,
+    nn::norm::OPS,
+    nn::other_norms::OPS,
+    nn::pool::OPS,
+    nn::resize::OPS,
+    plain::OPS,
+];
 
 /// All operations, by domain and name.
 pub(crate) fn all() -> Vec<&'static Op> {
