@@ -113,12 +113,20 @@ struct NoBodies;
 
 impl Bodies for NoBodies {
     fn run(&self, _: &str, _: Vec<Value>) -> Result<Vec<Value>> {
-        Err(Error::new(ErrorKind::Unsupported, "no graph inside"))
+        Err(no_body())
     }
 
     fn input_count(&self, _: &str) -> Result<usize> {
-        Err(Error::new(ErrorKind::Unsupported, "no graph inside"))
+        Err(no_body())
     }
+
+    fn nothing(&self, _: &str, _: usize) -> Result<Array> {
+        Err(no_body())
+    }
+}
+
+fn no_body() -> Error {
+    Error::new(ErrorKind::Unsupported, "no graph inside")
 }
 
 /// The stored or folded array of a slot.

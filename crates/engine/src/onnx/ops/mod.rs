@@ -8,6 +8,7 @@
 mod call;
 mod flow;
 mod infer;
+mod nn;
 mod plain;
 mod shape;
 
@@ -79,6 +80,15 @@ static FAMILIES: &[&[Op]] = &[
     shape::scatter::OPS,
     shape::slice::OPS,
     shape::unique::OPS,
+    nn::batch_norm::OPS,
+    nn::conv::OPS,
+    nn::conv_transpose::OPS,
+    nn::global_pool::OPS,
+    nn::layer_norm::OPS,
+    nn::norm::OPS,
+    nn::other_norms::OPS,
+    nn::pool::OPS,
+    nn::resize::OPS,
 ];
 
 /// All operations, by domain and name.
