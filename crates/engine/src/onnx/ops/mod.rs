@@ -63,12 +63,18 @@ static FAMILIES: &[&[Op]] = &[
     nn::batch_norm::OPS,
     nn::conv::OPS,
     nn::conv_transpose::OPS,
+    nn::deform_conv::OPS,
     nn::global_pool::OPS,
+    nn::grid_sample::OPS,
     nn::layer_norm::OPS,
+    nn::non_max_suppression::OPS,
     nn::norm::OPS,
     nn::other_norms::OPS,
     nn::pool::OPS,
+    nn::recurrent::OPS,
+    nn::regions::OPS,
     nn::resize::OPS,
+    nn::unpool::OPS,
     plain::OPS,
 ];
 
