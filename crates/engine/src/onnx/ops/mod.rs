@@ -60,6 +60,7 @@ impl Op {
 
 /// Every family.
 static FAMILIES: &[&[Op]] = &[
+    nn::attention::OPS,
     nn::batch_norm::OPS,
     nn::conv::OPS,
     nn::conv_transpose::OPS,
@@ -67,6 +68,7 @@ static FAMILIES: &[&[Op]] = &[
     nn::global_pool::OPS,
     nn::grid_sample::OPS,
     nn::layer_norm::OPS,
+    nn::linear_attention::OPS,
     nn::non_max_suppression::OPS,
     nn::norm::OPS,
     nn::other_norms::OPS,
@@ -74,6 +76,7 @@ static FAMILIES: &[&[Op]] = &[
     nn::recurrent::OPS,
     nn::regions::OPS,
     nn::resize::OPS,
+    nn::rotary::OPS,
     nn::unpool::OPS,
     plain::OPS,
 ];

@@ -2,6 +2,8 @@
 //!
 //! Spatial operations take `[batch][channel][spatial…]`.
 
+mod attend;
+pub(super) mod attention;
 pub(super) mod batch_norm;
 pub(super) mod conv;
 pub(super) mod conv_transpose;
@@ -11,6 +13,7 @@ mod gates;
 pub(super) mod global_pool;
 pub(super) mod grid_sample;
 pub(super) mod layer_norm;
+pub(super) mod linear_attention;
 pub(super) mod non_max_suppression;
 pub(super) mod norm;
 pub(super) mod other_norms;
@@ -20,6 +23,7 @@ mod recurrent_cells;
 pub(super) mod regions;
 pub(super) mod resize;
 mod resize_axis;
+pub(super) mod rotary;
 mod share;
 pub(super) mod unpool;
 mod window;

@@ -124,10 +124,11 @@ fn infer(ask: &Ask) -> Option<Vec<Known>> {
 fn max_roi_pool(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let (x, rois) = (inputs.array(0)?, inputs.array(1)?);
     let [batch, channels, height, width] = image(x.shape())?;
-    let (count, pooled) = match (rois.shape(), call.attributes().sizes("pooled_shape", &[])?.as_slice()) {
-        (&[count, 5], &[high, wide]) => (count, [high, wide]),
-        _ => return Err(wrong(format!("regions {:?}", rois.shape()))),
-    };
+    let (count, pooled) =
+        match (rois.shape(), call.attributes().sizes("pooled_shape", &[])?.as_slice()) {
+            (&[count, 5], &[high, wide]) => (count, [high, wide]),
+            _ => return Err(wrong(format!("regions {:?}", rois.shape()))),
+        };
     let shape = [count, channels, pooled[0], pooled[1]];
     let n = call.room(&shape, DType::F32)?;
     let mut result = vec![0.0f32; n];
