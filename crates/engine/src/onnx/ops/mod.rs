@@ -71,6 +71,7 @@ static FAMILIES: &[&[Op]] = &[
     shape::concat::OPS,
     shape::fill::OPS,
     shape::gather::OPS,
+    shape::labels::OPS,
     shape::layout::OPS,
     shape::order::OPS,
     shape::pad::OPS,
@@ -78,6 +79,7 @@ static FAMILIES: &[&[Op]] = &[
     shape::reverse::OPS,
     shape::scatter::OPS,
     shape::slice::OPS,
+    shape::text::OPS,
     shape::unique::OPS,
 ];
 
