@@ -7,6 +7,7 @@
 
 mod call;
 mod infer;
+mod math;
 mod plain;
 
 pub use call::Value;
@@ -58,7 +59,23 @@ impl Op {
 }
 
 /// Every family.
-static FAMILIES: &[&[Op]] = &[plain::OPS];
+static FAMILIES: &[&[Op]] = &[
+    math::activation::OPS,
+    math::arithmetic::OPS,
+    math::cast::OPS,
+    math::compare::OPS,
+    math::dropout::OPS,
+    math::einsum::OPS,
+    math::integer::OPS,
+    math::integer_conv::OPS,
+    math::matmul::OPS,
+    math::qlinear::OPS,
+    math::quantize::OPS,
+    math::running::OPS,
+    math::softmax::OPS,
+    math::unary::OPS,
+    plain::OPS,
+];
 
 /// All operations, by domain and name.
 pub(crate) fn all() -> Vec<&'static Op> {
