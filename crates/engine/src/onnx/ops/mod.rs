@@ -9,6 +9,7 @@ mod call;
 mod flow;
 mod infer;
 mod nn;
+mod math;
 mod plain;
 mod shape;
 
@@ -104,6 +105,20 @@ static FAMILIES: &[&[Op]] = &[
     nn::spectrum::OPS,
     nn::training::OPS,
     nn::unpool::OPS,
+    math::activation::OPS,
+    math::arithmetic::OPS,
+    math::cast::OPS,
+    math::compare::OPS,
+    math::dropout::OPS,
+    math::einsum::OPS,
+    math::integer::OPS,
+    math::integer_conv::OPS,
+    math::matmul::OPS,
+    math::qlinear::OPS,
+    math::quantize::OPS,
+    math::running::OPS,
+    math::softmax::OPS,
+    math::unary::OPS,
     plain::OPS,
 ];
 
