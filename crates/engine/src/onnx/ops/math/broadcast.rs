@@ -1,6 +1,7 @@
 //! Shapes that stretch to each other (NumPy's rule, onnx/docs/Broadcasting.md), and loops over them.
 
 use super::threads::fill;
+use crate::array::count;
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Known, wrong};
 use kernels::Pool;
@@ -127,6 +128,11 @@ impl<const K: usize> Walk<K> {
     }
 }
 
+/// Values of a shape that is known to be in bounds; an empty axis empties it, however large the others.
+fn total(shape: &[usize]) -> usize {
+    count(shape).unwrap_or(0)
+}
+
 /// `f` of each pair of the stretched operands, each a shape and its values.
 pub(super) fn map2<A: Sync, B: Sync, R: Send + Default + Clone>(
     pool: &Pool,
@@ -135,8 +141,11 @@ pub(super) fn map2<A: Sync, B: Sync, R: Send + Default + Clone>(
     b: (&[usize], &[B]),
     f: impl Fn(&A, &B) -> R + Sync,
 ) -> Vec<R> {
+    let mut out = vec![R::default(); total(shape)];
+    if out.is_empty() {
+        return out;
+    }
     let walk = Walk::new(shape, [a.0, b.0]);
-    let mut out = vec![R::default(); shape.iter().product()];
     fill(pool, &mut out, |from, part| {
         walk.runs(from, part.len(), |[i, j], at, len| {
             let out = part[at..at + len].iter_mut();
@@ -163,6 +172,9 @@ pub(super) fn map2_onto<A: Send + Copy, B: Sync + Copy>(
     b: (&[usize], &[B]),
     f: impl Fn(A, B) -> A + Sync,
 ) {
+    if a.is_empty() {
+        return;
+    }
     let walk = Walk::new(shape, [shape, b.0]);
     fill(pool, a, |from, part| {
         walk.runs(from, part.len(), |[_, j], at, len| {
@@ -186,8 +198,11 @@ pub(super) fn choose<T: Sync + Send + Default + Clone>(
     a: (&[usize], &[T]),
     b: (&[usize], &[T]),
 ) -> Vec<T> {
+    let mut out = vec![T::default(); total(shape)];
+    if out.is_empty() {
+        return out;
+    }
     let walk = Walk::new(shape, [condition.0, a.0, b.0]);
-    let mut out = vec![T::default(); shape.iter().product()];
     fill(pool, &mut out, |from, part| {
         walk.runs(from, part.len(), |[c, i, j], at, len| {
             let [dc, di, dj] = walk.step;

@@ -154,16 +154,17 @@ fn convolve(
     let total = call.room(&shape, DType::I32)?;
     let v = centred(call, x, x_zero, false)?;
     // Zero points of weights stand for output channels.
-    let k: usize = ws[1..].iter().product();
+    let large = || wrong("the extents are too large");
+    let k = count(&ws[1..]).ok_or_else(large)?;
     let flat = w.clone().reshaped(&[ws[0], k])?;
     let weights = centred(call, &flat, w_zero, true)?;
     if total == 0 {
         return Ok((shape, Vec::new()));
     }
-    let places = count(&shape[2..]).ok_or_else(|| wrong("too many places"))?;
+    let places = count(&shape[2..]).ok_or_else(large)?;
     let n = call.room(&[k, places], DType::F32)?;
     let (outs, ins) = (ws[0] / geometry.groups, ws[1]);
-    let picture: usize = xs[2..].iter().product();
+    let picture = count(&xs[2..]).ok_or_else(large)?;
     let stack = Stack::new(call, &[outs, k], &[k, places], DType::I32)?;
     let mut columns = vec![0.0; n];
     let mut sums = Vec::with_capacity(total);

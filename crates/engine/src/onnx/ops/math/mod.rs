@@ -45,3 +45,6 @@ fn halve(shape: &[usize], x: Vec<f32>, dtype: DType) -> Result<Array> {
         other => Err(wrong(format!("{other} where floats are expected"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

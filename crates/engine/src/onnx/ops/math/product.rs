@@ -60,11 +60,11 @@ impl Stack {
         let m = if a.len() > 1 { a[a.len() - 2] } else { 1 };
         let n = if b.len() > 1 { b[b.len() - 1] } else { 1 };
         let (a_outer, b_outer) = (outer(a), outer(b));
-        let b_count: usize = b_outer.iter().product();
         if values == 0 {
             let (a_at, b_at) = (Vec::new(), Vec::new());
             return Ok(Stack { m, k, n, a_at, b_at, b_count: 0, shape });
         }
+        let b_count: usize = b_outer.iter().product();
         let stack = &shape[..shape.len() - usize::from(a.len() > 1) - usize::from(b.len() > 1)];
         let count: usize = stack.iter().product();
         if b_count == 1 && a_outer.iter().product::<usize>() == count {
@@ -219,11 +219,11 @@ pub(super) fn transposed<T: Clone + Default + Send + Sync>(
     columns: usize,
     x: &[T],
 ) -> Vec<T> {
-    let size = rows * columns;
     let mut y = vec![T::default(); x.len()];
     if x.is_empty() {
         return y;
     }
+    let size = rows * columns;
     fill_units(pool, &mut y, size, 1 << 14, |from, part| {
         for (x, y) in x[from..].chunks(size).zip(part.chunks_mut(size)) {
             for top in (0..rows).step_by(16) {

@@ -5,7 +5,7 @@
 
 use super::broadcast::{common, map2, stretched};
 use super::quantize::{Step, dequantized, quantized, step};
-use crate::array::{Array, DType};
+use crate::array::{Array, DType, count};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, MICROSOFT, Op, Value, axis, one, wrong};
 use kernels::Activation;
@@ -86,7 +86,7 @@ fn global_average(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let rank = x.rank();
     let channels = if last { x.shape()[rank - 1] } else { x.shape()[1] };
     let rows = call.room(&shape, DType::F32)?;
-    let places = if rows == 0 { 0 } else { x.len() / rows };
+    let places = x.len().checked_div(rows).unwrap_or(0);
     let v = real(call, &inputs, 0)?;
     let mean = |row: usize| {
         let (from, by) = match last {
@@ -136,7 +136,8 @@ fn concat(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let mut blocks = Vec::new();
     for at in &places {
         let part = inputs.array(*at)?;
-        let block: usize = part.shape()[along..].iter().product();
+        let block =
+            count(&part.shape()[along..]).ok_or_else(|| wrong("the extents are too large"))?;
         blocks.push((real(call, &inputs, *at)?, block));
     }
     let mut out = Vec::with_capacity(total);

@@ -96,7 +96,9 @@ fn steps(
     if !fits || block == 0 {
         return Err(wrong(format!("scales {own:?} in blocks of {block} for {x:?}")));
     }
-    call.room(x, DType::F64)?;
+    if call.room(x, DType::F64)? == 0 {
+        return Ok((x.to_vec(), Vec::new()));
+    }
     let inner: usize = x[along + 1..].iter().product();
     let outer: usize = x[..along].iter().product();
     let mut full = Vec::with_capacity(outer * x[along] * inner);

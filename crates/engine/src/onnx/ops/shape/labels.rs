@@ -1,6 +1,7 @@
 //! Small operations of the set `ai.onnx.ml`: `ArrayFeatureExtractor`, `Binarizer`, `LabelEncoder`.
 
-use super::typed::{indices, narrowed, numbers, widened};
+use super::gather::blocks;
+use super::typed::{indices, narrowed, numbers, values_like, widened};
 use crate::array::{Array, Data, Element, same_type};
 use crate::error::Result;
 use crate::onnx::graph::Attributes;
@@ -25,10 +26,10 @@ fn extract(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let mut shape = if outer.is_empty() { vec![1] } else { outer.to_vec() };
     shape.push(picked.len());
     call.room(&shape, array.dtype())?;
-    let data = same_type!(array.data(), values => {
-        let rows = values.chunks(extent.max(1));
-        rows.flat_map(|row| picked.iter().map(|index| row[*index].clone())).collect()
-    });
+    let rows = array.len() / extent.max(1);
+    let row = |row: usize| picked.iter().map(move |index| row * extent + index);
+    let positions: Vec<usize> = (0..rows).flat_map(row).collect();
+    let data = same_type!(array.data(), values => blocks(values, &positions, 1, call.pool));
     one(Array::new(&shape, data)?)
 }
 
@@ -64,12 +65,19 @@ fn encode(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         names(array)?.iter().map(|name| table.get(name).copied()).collect();
     let default = default(attributes, &values);
     call.room(array.shape(), values.dtype())?;
-    let data = same_type!(values.data(), known => {
-        let other = default.as_ref().and_then(|array| super::typed::values_like(known, array));
-        let other = other.and_then(|other| other.first().cloned()).unwrap_or_default();
-        found.iter().map(|at| at.map_or_else(|| other.clone(), |at| known[at].clone())).collect()
-    });
+    let data = same_type!(values.data(), known => picked(known, &found, default.as_ref()));
     one(Array::new(array.shape(), data)?)
+}
+
+/// The known values at those positions, elsewhere the default.
+fn picked<T: Clone + Default + 'static>(
+    known: &[T],
+    found: &[Option<usize>],
+    default: Option<&Array>,
+) -> Vec<T> {
+    let other = default.and_then(|array| values_like(known, array)?.first().cloned());
+    let other = other.unwrap_or_default();
+    found.iter().map(|at| at.map_or_else(|| other.clone(), |at| known[at].clone())).collect()
 }
 
 fn list(attributes: &Attributes, what: &str) -> Option<Array> {
