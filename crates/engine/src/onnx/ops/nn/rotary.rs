@@ -51,6 +51,9 @@ fn rotary(
     if turned > width {
         return Err(wrong(format!("{turned} of {width} values to turn")));
     }
+    if x.is_empty() {
+        return one(x.clone());
+    }
     let rows = cos.len() / half;
     let row_of = |b: usize, t: usize| -> Option<usize> {
         match &positions {
