@@ -41,6 +41,7 @@ fn layouts(attributes: &Attributes, shapes: [&[usize]; 3]) -> Result<[Layout; 3]
         && k.length == v.length
         && k.width == q.width
         && k.heads > 0
+        && k.width > 0
         && q.heads.is_multiple_of(k.heads);
     if !fits {
         return Err(wrong(format!("attention of {shapes:?}")));
@@ -73,7 +74,7 @@ fn appended(past: Option<&Array>, now: &[f32], l: &Layout) -> Result<Option<(Vec
     let &[batch, heads, before, width] = past.shape() else {
         return Err(wrong(format!("a past {:?}", past.shape())));
     };
-    if (batch, heads, width) != (l.batch, l.heads, l.width) {
+    if (batch, heads, width) != (l.batch, l.heads, l.width) || before > 1 << 30 {
         return Err(wrong(format!("a past {:?}", past.shape())));
     }
     let old = floats(past)?;
@@ -89,6 +90,10 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let (q, k, v) = (inputs.array(0)?, inputs.array(1)?, inputs.array(2)?);
     let attributes = call.attributes();
     let [lq, mut lk, mut lv] = layouts(attributes, [q.shape(), k.shape(), v.shape()])?;
+    for l in [&lq, &lk, &lv] {
+        // An empty input may name extents of any size.
+        call.room(&[l.batch, l.heads.max(1), l.length.max(1)], DType::F32)?;
+    }
     let queries = by_head(&floats(q)?, &lq);
     let (mut keys, mut values) = (by_head(&floats(k)?, &lk), by_head(&floats(v)?, &lv));
     let mut before = 0;
@@ -200,7 +205,7 @@ impl Mask {
                 n if n == full[a] => step[a] = running,
                 _ => return Err(wrong(format!("a mask {shape:?} for {full:?}"))),
             }
-            running *= n;
+            running = running.saturating_mul(*n);
         }
         let fits = columns == 1 || columns <= heads.columns;
         if !fits {

@@ -2,6 +2,7 @@
 
 use super::floats::{array_of, array_of_doubles, doubles, floats};
 use super::share::heavy_chunks;
+use super::size::product;
 use crate::array::DType;
 use crate::error::Result;
 use crate::onnx::graph::Attributes;
@@ -162,7 +163,7 @@ fn grid_sample(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let n = call.room(&shape, DType::F32)?;
     let mut y = vec![0.0f32; n];
     if n > 0 && !x.is_empty() {
-        let points: usize = shape[2..].iter().product();
+        let points: usize = product(&shape[2..]);
         let channels = shape[1];
         // Several channels share what is found for a point; few are cut in rows of points.
         let groups = call.pool.threads().min(channels);
@@ -230,7 +231,7 @@ fn affine_grid(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         true => -1.0,
         false => (2.0 * i as f64 + 1.0) / n as f64 - 1.0,
     };
-    let points: usize = shape[1..=rank].iter().product();
+    let points: usize = product(&shape[1..=rank]);
     let matrices = doubles(theta);
     let mut y = vec![0.0f64; n];
     for (i, y) in y.chunks_exact_mut(rank).enumerate() {

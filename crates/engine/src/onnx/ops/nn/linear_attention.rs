@@ -37,6 +37,9 @@ fn linear_attention(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
             v.shape()
         )));
     }
+    if q.is_empty() || v.is_empty() {
+        return Err(wrong("an empty sequence"));
+    }
     let rule = call.text("update_rule", "gated_delta");
     let (gated, delta) = match rule {
         "linear" => (false, false),
@@ -138,6 +141,9 @@ fn causal_conv(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let fits = outs == channels && one == 1 && k > 0;
     if !fits || bias.as_ref().is_some_and(|bias| bias.len() != channels) {
         return Err(wrong(format!("weights {:?} for {:?}", w.shape(), x.shape())));
+    }
+    if x.is_empty() {
+        return Err(wrong("an empty sequence"));
     }
     let silu = match call.text("activation", "none") {
         "none" | "" => false,

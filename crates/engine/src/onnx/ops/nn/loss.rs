@@ -1,6 +1,7 @@
 //! `NegativeLogLikelihoodLoss`, `SoftmaxCrossEntropyLoss`.
 
 use super::floats::{array_of_doubles, doubles};
+use super::size::product;
 use crate::array::Array;
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, Op, Value, wrong};
@@ -13,7 +14,7 @@ pub(in crate::onnx::ops) const OPS: &[Op] = &[
 /// Batch, classes and positions of `[batch][class][…]`.
 fn extents(x: &[usize]) -> Result<[usize; 3]> {
     match x {
-        [batch, classes, rest @ ..] => Ok([*batch, *classes, rest.iter().product()]),
+        [batch, classes, rest @ ..] => Ok([*batch, *classes, product(rest)]),
         _ => Err(wrong(format!("shape {x:?} has no classes"))),
     }
 }

@@ -28,7 +28,10 @@ pub(super) mod resize;
 mod resize_axis;
 pub(super) mod rotary;
 mod share;
+mod size;
 pub(super) mod spectrum;
+#[cfg(test)]
+mod tests;
 pub(super) mod training;
 pub(super) mod unpool;
 mod window;

@@ -46,6 +46,9 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     if batch != same || count != also {
         return Err(wrong(format!("boxes {:?}, scores {:?}", boxes.shape(), scores.shape())));
     }
+    if scores.is_empty() || boxes.is_empty() {
+        return one(Array::of::<i64>(&[0, 3], Vec::new())?);
+    }
     let first = |index: usize| -> Result<Option<f32>> {
         Ok(inputs.maybe(index)?.and_then(|array| array.to_f32().first().copied()))
     };

@@ -152,6 +152,7 @@ fn run(call: &Call, inputs: &Inputs, kind: Kind) -> Result<Vec<Value>> {
     let (rows, hidden) = (kind.gates() * s.hidden, s.hidden);
     call.room(&[s.steps, s.batch, rows], DType::F32)?;
     call.room(&s.output(), DType::F32)?;
+    call.room(&s.state(), DType::F32)?;
     let packed: Arc<(Sizes, Vec<Weights>)> = if call.is_constant(1) && call.is_constant(2) {
         call.memo.get(s, || pack(&s, kind, w, r))?
     } else {
@@ -237,12 +238,15 @@ fn walk(
 ) {
     let n = s.hidden;
     let (mut x, mut now_h, mut now_c) = (Vec::new(), Vec::new(), Vec::new());
-    for t in 0..s.steps {
+    let steps = if s.batch == 0 { 0 } else { s.steps };
+    for t in 0..steps {
         let going: Vec<(usize, usize)> = (0..s.batch)
             .filter(|sample| t < lengths[*sample])
             .map(|sample| (sample, if backwards { lengths[sample] - 1 - t } else { t }))
             .collect();
-        (x.clear(), now_h.clear(), now_c.clear());
+        x.clear();
+        now_h.clear();
+        now_c.clear();
         for &(sample, time) in &going {
             let row = if s.by_sample { sample * s.steps + time } else { time * s.batch + sample };
             x.extend_from_slice(&from_input[row * rows..][..rows]);

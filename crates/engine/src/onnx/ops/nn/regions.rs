@@ -9,8 +9,8 @@ use crate::onnx::ops::{Ask, Call, Inputs, Known, Op, Value, one, wrong};
 pub(in crate::onnx::ops) const OPS: &[Op] =
     &[Op::new("MaxRoiPool", max_roi_pool), Op::new("RoiAlign", roi_align).infer(infer)];
 
-/// Samples a bin may have along one axis.
-const MOST_SAMPLES: f32 = 4096.0;
+/// Samples a bin may have.
+const MOST_SAMPLES: f32 = 262_144.0;
 
 fn extent(value: i64, name: &str) -> Result<usize> {
     usize::try_from(value).map_err(|_| wrong(format!("{name} {value}")))
@@ -80,7 +80,7 @@ fn roi_align(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         let (bin_h, bin_w) = (h / high as f32, w / wide as f32);
         let count = |bin: f32| if ratio > 0 { ratio as f32 } else { bin.ceil() };
         let (rows, cols) = (count(bin_h), count(bin_w));
-        if !(rows <= MOST_SAMPLES && cols <= MOST_SAMPLES) {
+        if !(rows.max(1.0) * cols.max(1.0) <= MOST_SAMPLES) {
             return Err(wrong(format!("a region with {rows} × {cols} samples a bin")));
         }
         let (rows, cols) = (rows.max(0.0) as usize, cols.max(0.0) as usize);

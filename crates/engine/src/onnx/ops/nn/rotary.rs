@@ -32,7 +32,7 @@ fn rotary(
     else {
         return Err(wrong(format!("caches {:?} and {:?}", cos.shape(), sin.shape())));
     };
-    let turned = 2 * half;
+    let turned = half.saturating_mul(2);
     let asked = call.int("rotary_embedding_dim", 0);
     if asked != 0 && asked != turned as i64 {
         return Err(wrong(format!("rotary_embedding_dim {asked} for caches {:?}", cos.shape())));
@@ -50,6 +50,9 @@ fn rotary(
     };
     if turned > width {
         return Err(wrong(format!("{turned} of {width} values to turn")));
+    }
+    if x.is_empty() {
+        return one(x.clone());
     }
     let rows = cos.len() / half;
     let row_of = |b: usize, t: usize| -> Option<usize> {

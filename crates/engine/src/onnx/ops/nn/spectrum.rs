@@ -2,6 +2,7 @@
 
 use super::floats::{array_of_doubles, doubles};
 use super::fourier::{Complex, Fourier};
+use super::size::product;
 use crate::array::{Array, DType};
 use crate::error::Result;
 use crate::onnx::ops::{Call, Inputs, Op, Value, axis, one, unsupported, wrong};
@@ -58,8 +59,11 @@ fn dft(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     call.room(&[n, 16], DType::F64)?;
     let total = call.room(&shape, DType::F64)?;
     let width = shape[rank - 1];
-    let inner: usize = shape[at + 1..rank - 1].iter().product();
-    let outer: usize = shape[..at].iter().product();
+    let inner: usize = product(&shape[at + 1..rank - 1]);
+    let outer: usize = product(&shape[..at]);
+    if total == 0 {
+        return one(array_of_doubles(x.dtype(), &shape, Vec::new())?);
+    }
     let values = doubles(x);
     let mut y = vec![0.0f64; total];
     let plan = Fourier::new(n);

@@ -1,5 +1,6 @@
 //! `MaxUnpool`: values go back to the places where the largest ones were found.
 
+use super::size::product;
 use super::window::{bounded, pads, per_axis};
 use crate::array::{Array, same_type};
 use crate::error::Result;
@@ -38,7 +39,7 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         }
     };
     call.room(&shape, x.dtype())?;
-    let n: usize = pooled.iter().product();
+    let n: usize = product(&pooled);
     // Places count in the pooled shape; the result may be larger.
     let mut targets = Vec::with_capacity(places.len());
     for place in places {
@@ -52,7 +53,7 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         }
         targets.push(target);
     }
-    let total = shape.iter().product();
+    let total = product(&shape);
     let data = same_type!(x.data(), values => scattered(values, &targets, total));
     one(Array::new(&shape, data)?)
 }
