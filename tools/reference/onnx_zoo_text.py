@@ -150,5 +150,5 @@ NETS = [
     Net("t5_encoder", "transformers", of(hf.T5EncoderModel, t5, ["input_ids"], ["last_hidden_state"]), [tokens("input_ids", 24, 500)], 17),
     Net("llama", "transformers", of(hf.LlamaForCausalLM, llama, ["input_ids"], ["logits"]), [tokens("input_ids", 20, 500)], 20, dynamo=True),
     Net("recurrent", "torch", Recurrent, [Input("image", (2, 1, 16, 64))], 14),
-    Net("speller", "torch", Speller, [Input("image", (1, 1, 32, 32))], 13),
+    Net("speller", "torch", Speller, [Input("image", (1, 1, 32, 32))], 13, outputs=["word", "state"], dynamic={"word": {0: "length"}}),
 ]
