@@ -86,7 +86,7 @@ impl Axis {
                 offset + (x + 0.5) / self.scale - 0.5
             }
             Coordinates::PytorchHalfPixel if length > 1.0 => (x + 0.5) / self.scale - 0.5,
-            Coordinates::PytorchHalfPixel => -0.5,
+            Coordinates::PytorchHalfPixel => 0.0,
             Coordinates::AlignCorners if length == 1.0 => 0.0,
             Coordinates::AlignCorners => x * (from - 1.0) / (length - 1.0),
             Coordinates::Asymmetric | Coordinates::Simple => x / self.scale,
@@ -130,7 +130,8 @@ impl Axis {
                     (_, Coordinates::Simple) | (Nearest::Floor, _) => x.floor(),
                     (Nearest::Ceil, _) => x.ceil(),
                     (Nearest::RoundPreferFloor, _) => (x - 0.5).ceil(),
-                    (Nearest::RoundPreferCeil, _) => (x + 0.5).floor(),
+                    // Below zero ties fall the other way, but there is nothing to take from.
+                    (Nearest::RoundPreferCeil, _) => x.round(),
                 };
                 taps.index.push((at.max(0.0) as usize).min(last));
                 continue;
