@@ -38,8 +38,16 @@ impl World for Filling {
         Disk.rename(from, to)
     }
 
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        Disk.remove_file(path)
+    }
+
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         Disk.remove_folder(path)
+    }
+
+    fn remove_empty_folder(&self, path: &Path) -> io::Result<()> {
+        Disk.remove_empty_folder(path)
     }
 }
 
@@ -60,6 +68,7 @@ fn a_full_disk_leaves_nothing_half_written() {
             verbose: false,
             json: true,
             explain: 0,
+            despite_header: false,
         };
         let world = Filling { left: AtomicUsize::new(left) };
         let mut printed = Vec::new();

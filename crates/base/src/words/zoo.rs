@@ -192,11 +192,6 @@ pub const MAP_MEANING: Text = Text::fixed(
     "An explanation map shows what moved the score, not where the finding is.",
     "热力图显示影响评分的区域，并不等同于病变位置。",
 );
-/// Weights made on the spot.
-pub const PLACEHOLDER: Text = Text::fixed(
-    "The weights were made up on the spot: this answer means nothing.",
-    "权重为临时生成，结果没有任何意义。",
-);
 
 /// A structure was not found.
 pub fn not_outlined(name: &Text) -> Text {
