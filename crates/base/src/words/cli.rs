@@ -52,7 +52,7 @@ texts! {
     /// Flag.
     FLAG_DEVICE = "Device; this build has cpu.", "运算设备；本版本为 cpu。";
     /// Flag.
-    FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成解释图\n（默认 3）。";
+    FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成模型关注区域图\n（默认 3）。";
     /// Flag.
     FLAG_DESPITE = "Read a case although its header names another modality,\nbody part or view, or several frames; the report says so.", "文件头标注的检查类型、部位、体位或帧数与模型不符时\n仍予判读，报告中注明。";
     /// Flag.

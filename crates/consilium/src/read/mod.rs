@@ -88,7 +88,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     with_decoded(&inputs, |next| {
         let started = Instant::now();
         let mut panel = Panel::load(&request.models, &request.weights, &pool)?;
-        say(&request.common, "weights", started);
+        say(&request.common, words::SHOW_WEIGHTS.get(request.common.lang), started);
         read_all(world, &request.common, &inputs, skipped, &mut panel, next, out)
     })
 }
