@@ -16,7 +16,7 @@ pub const SHOWN_PX: usize = 1024;
 /// Longest side of pictures with something drawn over the image. A map has 7 to 16 cells a side,
 /// and the page draws outlines sharply whatever its size; three colours a pixel at full size took
 /// longer to write than the network takes to run.
-pub const OVERLAY_PX: usize = 640;
+pub const OVERLAY_PX: usize = 512;
 
 /// Colours of outlines, in the order of use, chosen to differ in lightness too and to show on a
 /// film: after Okabe and Ito, "Color Universal Design" (2008), lightened for a dark ground.
