@@ -11,6 +11,7 @@ mod error;
 mod identify;
 mod loaded;
 pub mod panel;
+mod placeholder;
 mod system;
 pub mod systems;
 

@@ -34,6 +34,8 @@ pub struct ReadOptions {
     pub explain: usize,
     /// How.
     pub method: Explain,
+    /// Read although the header rules the case out; the reading then carries a serious note.
+    pub despite_header: bool,
 }
 
 /// A system with its weights, planned for its input's shape.
@@ -72,9 +74,9 @@ impl Loaded {
     /// answers mean nothing and say so.
     pub fn placeholder(system: &'static dyn System, pool: &Pool) -> Result<Loaded> {
         let started = Instant::now();
-        let mut loaded = Loaded::build(system, &Scope::recording(), pool).map_err(translate)?;
+        let scope = crate::placeholder::scope(system);
+        let mut loaded = Loaded::build(system, &scope, pool).map_err(translate)?;
         loaded.model.placeholder_weights = true;
-        loaded.notes.push(Note::serious("placeholder-weights", words::PLACEHOLDER));
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
     }
@@ -105,14 +107,19 @@ impl Loaded {
     pub fn read(&mut self, study: &Study, options: &ReadOptions) -> Result<Reading> {
         let started = Instant::now();
         let card = self.system.card();
+        let mut overruled = None;
         if let Some(refusal) = gate::refusal(&study.facts, &card.accepts) {
-            return Ok(Reading::refused(self.model.clone(), refusal));
+            if !options.despite_header {
+                return Ok(Reading::refused(self.model.clone(), refusal));
+            }
+            overruled = Some(gate::overruled(&refusal));
         }
         let prepared = self.system.prepare(study)?;
         let outputs = self.run(&prepared)?;
         let answer = self.system.interpret(&outputs, &prepared, study)?;
         let maps = self.explain(study, &prepared, &outputs, &answer, options)?;
         let mut reading = Reading::empty(self.model.clone());
+        reading.notes.extend(overruled);
         reading.notes.extend(self.notes.iter().cloned());
         reading.notes.extend(prepared.notes);
         reading.notes.extend(answer.notes);

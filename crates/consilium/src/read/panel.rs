@@ -55,8 +55,13 @@ impl Panel {
     }
 
     /// All models on one study: readings and the manifest's lines.
-    pub fn read(&mut self, study: &Study, explain: usize) -> Result<(Vec<Reading>, Vec<ModelRun>)> {
-        let options = ReadOptions { explain, ..ReadOptions::default() };
+    pub fn read(
+        &mut self,
+        study: &Study,
+        explain: usize,
+        despite_header: bool,
+    ) -> Result<(Vec<Reading>, Vec<ModelRun>)> {
+        let options = ReadOptions { explain, despite_header, ..ReadOptions::default() };
         let mut readings = Vec::new();
         let mut runs = Vec::new();
         for model in &mut self.models {
