@@ -1,0 +1,27 @@
+//! ONNX files: read, checked, planned and run.
+//!
+//! ```text
+//! bytes ──wire, proto──▶ messages ──functions, order, import──▶ Graph ──session──▶ results
+//! ```
+//! [`Model`] is a file read and checked; [`Session`] runs it. `ops/` holds the operations, one table
+//! of them all.
+
+mod external;
+mod functions;
+pub(crate) mod graph;
+mod import;
+mod machine;
+mod model;
+mod ops;
+mod order;
+mod proto;
+mod session;
+mod tensor;
+mod wire;
+
+pub use external::Supplier;
+pub use model::{Model, Port};
+pub use ops::Value;
+pub use proto::{Dim, Kind};
+pub use session::{Session, SessionOptions};
+pub use tensor::{read_tensor, read_value};

@@ -1,0 +1,156 @@
+//! An ONNX file as it is offered for running.
+
+use super::external::{External, Supplier};
+use super::functions;
+use super::graph::Graph;
+use super::import::Importer;
+use super::proto::{self, Dim, Kind};
+use crate::array::{Array, DType};
+use crate::error::{Error, ErrorKind, Result};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Largest file read; also the most that external files may take together.
+const MOST_FILE_BYTES: u64 = 16 << 30;
+
+/// An imported file.
+#[derive(Debug)]
+pub struct Model {
+    pub(super) graph: Graph,
+    pub(super) inputs: Vec<Port>,
+    pub(super) outputs: Vec<Port>,
+    producer: String,
+    opset: i64,
+    sha256: String,
+}
+
+/// A declared input or output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// Tensor, sequence or optional.
+    pub kind: Kind,
+    /// Type of a tensor's values.
+    pub dtype: Option<DType>,
+    /// Its axes; `None` when even their number is open.
+    pub shape: Option<Vec<Dim>>,
+    /// An input that has a stored value and need not be given.
+    pub optional: bool,
+}
+
+impl Model {
+    /// Reads a file. External values are read from its folder only.
+    ///
+    /// Errors name the file and, where there is one, the node: a broken or truncated file, a graph
+    /// with a cycle, values that nobody makes, operations that this build does not have.
+    pub fn open(path: &Path) -> Result<Model> {
+        let io = |error: std::io::Error| Error::new(ErrorKind::Io, error.to_string()).at(path);
+        let size = std::fs::metadata(path).map_err(io)?.len();
+        if size > MOST_FILE_BYTES {
+            let message = format!("{size} bytes, at most {MOST_FILE_BYTES} are read");
+            return Err(Error::new(ErrorKind::Limit, message).at(path));
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let external = External::folder(folder, MOST_FILE_BYTES);
+        Model::import(&bytes, &external).map_err(|error| error.at(path))
+    }
+
+    /// Reads bytes that hold everything themselves.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        Model::import(bytes, &External::none())
+    }
+
+    /// Reads bytes whose external values a function supplies, by location, type and shape, as
+    /// little-endian values.
+    pub fn with_external(bytes: &[u8], supplier: &Supplier<'_>) -> Result<Model> {
+        Model::import(bytes, &External::supplier(supplier))
+    }
+
+    fn import(bytes: &[u8], external: &External) -> Result<Model> {
+        let mut file = proto::Model::read(bytes)?;
+        let Some(graph) = file.graph.take() else {
+            let message = "no ONNX model: it holds no graph";
+            return Err(Error::new(ErrorKind::BrokenFile, message));
+        };
+        let opset = file.opsets.iter().find(|(name, _)| name.is_empty() || name == "ai.onnx");
+        let opset = opset.map_or(1, |(_, version)| *version);
+        let stored: Vec<String> = graph.initializers.iter().map(|t| t.name.clone()).collect();
+        let outputs = graph.outputs.iter().map(|info| port(info, false)).collect();
+        let inputs: Vec<Port> =
+            graph.inputs.iter().map(|info| port(info, stored.contains(&info.name))).collect();
+        let imports = functions::imports(&file);
+        let mut importer = Importer::new(&file.functions, &imports, external);
+        let graph = importer.graph(graph, 0)?;
+        if !importer.unknown.is_empty() {
+            return Err(missing_operations(&importer.unknown));
+        }
+        let mut sha256 = String::with_capacity(64);
+        for byte in Sha256::digest(bytes) {
+            let _ = write!(sha256, "{byte:02x}");
+        }
+        Ok(Model { graph, inputs, outputs, producer: file.producer, opset, sha256 })
+    }
+
+    /// Declared inputs, in order.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// Declared outputs, in order.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// The program that wrote it.
+    pub fn producer(&self) -> &str {
+        &self.producer
+    }
+
+    /// Version of the default operator set it asks for.
+    pub fn opset(&self) -> i64 {
+        self.opset
+    }
+
+    /// SHA-256 of the file (not of its external values), lower-case hex.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Number of nodes, those of functions unfolded, those in bodies not counted.
+    pub fn node_count(&self) -> usize {
+        self.graph.nodes.len()
+    }
+
+    /// Bytes of stored values.
+    pub fn stored_bytes(&self) -> u64 {
+        self.graph.constants.iter().map(|(_, array)| Array::bytes(array)).sum()
+    }
+}
+
+fn port(info: &proto::ValueInfo, optional: bool) -> Port {
+    let tensor = info.tensor.as_ref();
+    Port {
+        name: info.name.clone(),
+        kind: info.kind,
+        dtype: tensor.and_then(|tensor| DType::from_onnx(tensor.data_type)),
+        shape: tensor.and_then(|tensor| tensor.dims.clone()),
+        optional,
+    }
+}
+
+fn missing_operations(unknown: &std::collections::BTreeMap<String, String>) -> Error {
+    let named: Vec<String> =
+        unknown.iter().map(|(op, node)| format!("{op} (first in node `{node}`)")).collect();
+    let message = format!(
+        "this build does not have {}: {}; `consilium infer --ops` lists what it has",
+        if named.len() == 1 { "the operation" } else { "the operations" },
+        named.join(", ")
+    );
+    Error::new(ErrorKind::Unsupported, message)
+}
