@@ -8,7 +8,7 @@ mod all;
 pub mod arch;
 mod card;
 mod error;
-// pub mod folder;
+pub mod folder;
 mod held;
 mod identify;
 mod loaded;

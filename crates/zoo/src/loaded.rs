@@ -2,13 +2,14 @@
 
 use crate::card::Card;
 use crate::error::{translate, translate_for};
+use crate::folder::{self, Folder, Problem};
 use crate::held::Held;
 use crate::identify::{find_weights, open};
 use crate::panel::{explain, gate};
 use crate::runner::Runner;
 use crate::steps;
 use crate::system::{Answer, Prepared, System};
-use base::words::zoo as words;
+use base::words::{own, zoo as words};
 use base::{ModelRef, Note, Reading, Refusal, Result, Trust};
 use engine::Tensor;
 use engine::cpu::Pool;
@@ -79,6 +80,39 @@ impl Loaded {
             Loaded::build(system.into(), &Scope::recording(), pool).map_err(translate)?;
         loaded.model.placeholder_weights = true;
         loaded.notes.push(Note::serious("placeholder-weights", words::PLACEHOLDER));
+        loaded.seconds = started.elapsed().as_secs_f64();
+        Ok(loaded)
+    }
+
+    /// A user's own model. Errors: the card and the network do not fit together; the first problem,
+    /// and how many more there are.
+    pub fn own(folder: Folder, pool: &Pool) -> Result<Loaded> {
+        let path = folder.path().to_path_buf();
+        Loaded::try_own(folder, pool).map_err(|problems| folder::broken(&path, &problems))
+    }
+
+    /// The same with all problems.
+    pub(crate) fn try_own(
+        folder: Folder,
+        pool: &Pool,
+    ) -> std::result::Result<Loaded, Vec<Problem>> {
+        let started = Instant::now();
+        let file = folder.network_file().map_err(|problem| vec![problem])?;
+        let licence = folder.declared().licence.clone();
+        let system = Held::Own(Arc::new(folder.clone()));
+        let mut loaded = if folder.declared().network.architecture.is_some() {
+            Loaded::load(system, &file, pool)
+                .map_err(|error| vec![Problem::new(None, error.what().clone())])?
+        } else {
+            let onnx = folder::open(&folder, pool)?;
+            let sha256 = onnx.session.model().sha256().to_owned();
+            let mut loaded = Loaded::around(system, Runner::Onnx(Box::new(onnx)), None);
+            loaded.model.weights_sha256 = Some(sha256);
+            loaded.container = Some("onnx".to_owned());
+            loaded.file = Some(file);
+            loaded
+        };
+        loaded.notes.push(Note::warning("own-model", own::own_model(&licence)));
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
     }

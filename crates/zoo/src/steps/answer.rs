@@ -61,6 +61,6 @@ pub fn outlines(
 }
 
 /// The network answered with values that are no numbers.
-pub(crate) fn not_a_number(card: &Card<'_>) -> Error {
+fn not_a_number(card: &Card<'_>) -> Error {
     Error::new(Kind::BrokenInput, words::not_a_number(card.id))
 }

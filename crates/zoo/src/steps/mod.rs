@@ -17,7 +17,6 @@ mod step;
 mod work;
 
 pub use after::{After, AfterScore, Back, op_norm, scores, values};
-pub(crate) use answer::not_a_number;
 pub use answer::{findings, outlines};
 pub(crate) use geometry::resize_plane;
 pub(crate) use intensity::normalized;
