@@ -25,7 +25,7 @@ texts! {
     /// Kind of value.
     A_NUMBER = "a number", "数值";
     /// Kind of value.
-    YES_OR_NO = "true or false", "true 或 false";
+    YES_OR_NO = "true or false", " true 或 false";
     /// Kind of value.
     TWO_NUMBERS = "two numbers, the lower first: [0, 255]", "由小到大的两个数值，如 [0, 255]";
     /// Kind of value.
@@ -91,6 +91,10 @@ texts! {
     NO_LABELS = "no labels: what the outputs mean must be said with [[labels]], one for each output, in the network's order",
         "缺少标签：须用 [[labels]] 按网络输出顺序逐一说明各输出的含义";
 
+    /// Nothing to say.
+    ALL_IGNORED = "every label is left out with ignore = true; nothing would be said of a case",
+        "所有标签均设为 ignore = true，病例将没有任何结果";
+
     // ---- Check ----
     /// Good.
     CHECK_PASSED = "The card and the network fit together.", "模型卡与网络相符。";
@@ -123,6 +127,14 @@ fn with_near(text: Text, near: Option<&str>) -> Text {
 /// The file is no TOML.
 pub fn syntax(detail: &str) -> Text {
     Text::filled(format!("no valid TOML: {detail}"), format!("TOML 语法有误：{detail}"))
+}
+
+/// Syntax errors that are not shown.
+pub fn more_syntax(more: usize) -> Text {
+    Text::filled(
+        format!("and {more} more errors of syntax, which may follow from these"),
+        format!("另有 {more} 处语法错误，可能由上述错误引起"),
+    )
 }
 
 /// The file is too large.

@@ -135,14 +135,17 @@ pub fn parse(text: &str) -> (Option<Declared>, Vec<Problem>) {
     (declared.filter(|_| !broken), r.finish())
 }
 
-fn declared(r: &mut Reader<'_>, mut top: Table<'_, '_>) -> Option<Declared> {
+fn declared(r: &mut Reader, mut top: Table<'_, '_>) -> Option<Declared> {
     let id = id(r, &mut top);
     let name = top.both(r, "name");
     let task = task(r, &mut top);
     let (intended_use, limits) = (top.both(r, "intended_use"), top.both(r, "limits"));
     let licence = top.needed(r, "licence");
     let source = top.text(r, "source").map_or("", |(text, _)| text);
-    let network = needed_table(r, &mut top, "network").and_then(|table| network(r, table));
+    let network = needed_table(r, &mut top, "network").and_then(|table| {
+        let at = table.at;
+        Some((network(r, table)?, at))
+    });
     let accepts = needed_table(r, &mut top, "accepts").map(|table| accepts(r, table));
     let input = needed_table(r, &mut top, "input").and_then(|table| input(r, table));
     let size = input.as_ref().map(|input| input.size);
@@ -150,27 +153,29 @@ fn declared(r: &mut Reader<'_>, mut top: Table<'_, '_>) -> Option<Declared> {
         let lists = (table.list(r, "before"), table.list(r, "after"));
         for (list, key) in [(&lists.0, "before"), (&lists.1, "after")] {
             if list.is_none() && !table.has(key) {
-                r.wrong(table.at, words::missing(&table.path(key)));
+                r.missing(&table, key);
             }
         }
+        let faults = r.problems.len();
         let before_at = lists.0.and_then(|list| Some(list.first()?.span().start));
         let before = steps::before(r, lists.0?, size);
+        let whole = r.problems.len() == faults;
         let after = steps::after(r, lists.1?, task);
         let at = before_at.unwrap_or(table.at);
         table.close(r);
-        Some((before, after, at))
+        Some((before, after, at, whole))
     });
     let labels = labels(r, &mut top, task);
-    if let (Some(input), Some((before, after, at))) = (&input, &steps) {
+    if let (Some(input), Some((before, after, at, whole))) = (&input, &steps) {
         fits(r, input, before, *at);
         points(r, after, labels.as_ref(), *at);
     }
-    if let (Some(network), Some(input)) = (&network, &input) {
-        of_architecture(r, network, input, task, top.at);
+    if let (Some((network, at)), Some(input)) = (&network, &input) {
+        of_architecture(r, network, input, task, *at);
     }
     top.close(r);
     let (modalities, body_parts, views) = accepts?;
-    let (before, after, _) = steps?;
+    let (before, after, ..) = steps?;
     Some(Declared {
         id: id?,
         name: name?,
@@ -179,7 +184,7 @@ fn declared(r: &mut Reader<'_>, mut top: Table<'_, '_>) -> Option<Declared> {
         limits: limits?,
         licence: licence?.0.to_owned(),
         source: source.to_owned(),
-        network: network?,
+        network: network?.0,
         modalities,
         body_parts,
         views,
@@ -191,17 +196,17 @@ fn declared(r: &mut Reader<'_>, mut top: Table<'_, '_>) -> Option<Declared> {
 }
 
 fn needed_table<'a, 't>(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     top: &mut Table<'a, 't>,
     key: &'static str,
 ) -> Option<Table<'a, 't>> {
     if !top.has(key) {
-        r.wrong(0, words::missing_table(key));
+        r.wrong_card(words::missing_table(key));
     }
     top.table(r, key)
 }
 
-fn id(r: &mut Reader<'_>, top: &mut Table<'_, '_>) -> Option<String> {
+fn id(r: &mut Reader, top: &mut Table<'_, '_>) -> Option<String> {
     let (id, at) = top.needed(r, "id")?;
     let plain = id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !plain || id.len() > 64 || id.starts_with('-') || id.ends_with('-') {
@@ -215,7 +220,7 @@ fn id(r: &mut Reader<'_>, top: &mut Table<'_, '_>) -> Option<String> {
     Some(id.to_owned())
 }
 
-fn task(r: &mut Reader<'_>, top: &mut Table<'_, '_>) -> Option<Task> {
+fn task(r: &mut Reader, top: &mut Table<'_, '_>) -> Option<Task> {
     let all = [
         ("classification", Some(Task::Classification)),
         ("segmentation", Some(Task::Segmentation)),
@@ -230,7 +235,7 @@ fn task(r: &mut Reader<'_>, top: &mut Table<'_, '_>) -> Option<Task> {
     found
 }
 
-fn network(r: &mut Reader<'_>, mut table: Table<'_, '_>) -> Option<Network> {
+fn network(r: &mut Reader, mut table: Table<'_, '_>) -> Option<Network> {
     let architecture = match table.text(r, "architecture") {
         Some((text, at)) => Some(one_of(r, "network.architecture", text, at, &ARCHITECTURES)),
         None => None,
@@ -265,7 +270,7 @@ fn network(r: &mut Reader<'_>, mut table: Table<'_, '_>) -> Option<Network> {
 
 type Fits = (Vec<Modality>, Vec<BodyPart>, Vec<View>);
 
-fn accepts(r: &mut Reader<'_>, mut table: Table<'_, '_>) -> Fits {
+fn accepts(r: &mut Reader, mut table: Table<'_, '_>) -> Fits {
     let modalities = words_of(r, &mut table, "modality", |word| match word {
         "CR" => Modality::Cr,
         "DX" => Modality::Dx,
@@ -296,7 +301,7 @@ fn accepts(r: &mut Reader<'_>, mut table: Table<'_, '_>) -> Fits {
 
 /// DICOM code strings: capitals, digits, blanks and underscores (PS3.5 6.2, CS).
 fn words_of<T>(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     table: &mut Table<'_, '_>,
     key: &'static str,
     meaning: impl Fn(&str) -> T,
@@ -318,21 +323,24 @@ fn is_code_string(word: &str) -> bool {
     !word.trim().is_empty() && word.len() <= 16 && word.chars().all(allowed)
 }
 
-fn input(r: &mut Reader<'_>, mut table: Table<'_, '_>) -> Option<Input> {
+fn input(r: &mut Reader, mut table: Table<'_, '_>) -> Option<Input> {
     if !table.has("size") {
-        r.wrong(table.at, words::missing(&table.path("size")));
+        r.missing(&table, "size");
     }
     let size = table.size(r, "size");
     let channels = match table.has("channels") {
         true => table.count(r, "channels", 1..=3),
         false => {
-            r.wrong(table.at, words::missing(&table.path("channels")));
+            r.missing(&table, "channels");
             None
         }
     };
-    if channels == Some(2) {
-        r.wrong(table.at, words::ONE_OR_THREE_CHANNELS.clone());
-    }
+    let channels = channels.filter(|&channels| {
+        if channels == 2 {
+            r.wrong(table.at, words::ONE_OR_THREE_CHANNELS.clone());
+        }
+        channels != 2
+    });
     let layouts = [("NCHW", Some(false)), ("NHWC", Some(true)), ("NCDHW", None), ("NDHWC", None)];
     let layout = table.word(r, "layout", &layouts, Some(Some(false)));
     if layout == Some(None) {
@@ -363,7 +371,7 @@ fn input(r: &mut Reader<'_>, mut table: Table<'_, '_>) -> Option<Input> {
 }
 
 /// What the steps give is what the card promises the network: size, channels, spacing, orientation.
-fn fits(r: &mut Reader<'_>, input: &Input, before: &[Step], at: usize) {
+fn fits(r: &mut Reader, input: &Input, before: &[Step], at: usize) {
     // A landscape and a portrait film: only steps that fix the size give the same for both.
     for (columns, rows) in [(701, 500), (500, 701)] {
         let end = walked(before, columns, rows);
@@ -416,7 +424,7 @@ fn walked(before: &[Step], columns: usize, rows: usize) -> Placement {
     crate::steps::walk(before, start)
 }
 
-fn points(r: &mut Reader<'_>, after: &[After], labels: Option<&Labels>, at: usize) {
+fn points(r: &mut Reader, after: &[After], labels: Option<&Labels>, at: usize) {
     let Some(labels) = labels else { return };
     if after.contains(&After::OperatingPoints) && labels.thresholds.iter().all(Option::is_none) {
         r.wrong(at, words::POINTS_NEED_THRESHOLDS.clone());
@@ -425,7 +433,7 @@ fn points(r: &mut Reader<'_>, after: &[After], labels: Option<&Labels>, at: usiz
 
 /// What a known architecture cannot do.
 fn of_architecture(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     network: &Network,
     input: &Input,
     task: Option<Task>,

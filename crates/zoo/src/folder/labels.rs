@@ -22,18 +22,19 @@ pub struct Labels {
 
 /// Reads `[[labels]]`.
 pub(super) fn labels(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     top: &mut Table<'_, '_>,
     task: Option<Task>,
 ) -> Option<Labels> {
     if !top.has("labels") {
-        r.wrong(0, words::NO_LABELS.clone());
+        r.wrong_card(words::NO_LABELS.clone());
     }
     let list = top.list(r, "labels")?;
     if list.is_empty() || list.len() > MOST {
-        r.wrong(0, words::label_count(list.len(), MOST));
+        r.wrong_card(words::label_count(list.len(), MOST));
         return None;
     }
+    let before = r.problems.len();
     let mut labels = Labels { codes: Vec::new(), thresholds: Vec::new(), units: Vec::new() };
     for (index, value) in list.iter().enumerate() {
         let at = value.span().start;
@@ -50,16 +51,15 @@ pub(super) fn labels(
         }
         labels.codes.push(code);
     }
-    if labels.codes.iter().all(Option::is_none) {
-        r.wrong(0, words::NO_LABELS.clone());
-        return None;
+    if labels.codes.iter().all(Option::is_none) && r.problems.len() == before {
+        r.wrong_card(words::ALL_IGNORED.clone());
     }
     Some(labels)
 }
 
 /// One output; `None` when it is left out or something is wrong.
 fn label(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     mut table: Table<'_, '_>,
     task: Option<Task>,
     labels: &mut Labels,

@@ -9,35 +9,55 @@ use toml::de::{DeTable, DeValue};
 /// A value with its place.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
+/// Syntax errors shown: one open bracket makes many.
+const MOST_SYNTAX: usize = 3;
+
 /// Collects problems.
-pub(super) struct Reader<'t> {
-    text: &'t str,
+pub(super) struct Reader {
+    /// Where each line ends.
+    ends: Vec<usize>,
     /// What was found so far.
     pub problems: Vec<Problem>,
 }
 
-impl<'t> Reader<'t> {
+impl Reader {
     /// Syntax errors are problems too; what could be read is given.
-    pub fn open(text: &'t str) -> (Reader<'t>, Spanned<DeTable<'t>>) {
-        let (table, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Reader { text, problems: Vec::new() };
-        for error in errors {
+    pub fn open(text: &str) -> (Reader, Spanned<DeTable<'_>>) {
+        let (table, mut errors) = DeTable::parse_recoverable(text);
+        errors.sort_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
+        let mut reader = Reader { ends: ends.collect(), problems: Vec::new() };
+        for error in errors.iter().take(MOST_SYNTAX) {
             let line = error.span().map(|span| reader.line(span.start));
             reader.problems.push(Problem::new(line, words::syntax(error.message().trim())));
+        }
+        if errors.len() > MOST_SYNTAX {
+            let more = words::more_syntax(errors.len() - MOST_SYNTAX);
+            reader.problems.push(Problem::new(None, more));
         }
         (reader, table)
     }
 
     /// The line of a place, from 1.
     pub fn line(&self, at: usize) -> usize {
-        let end = at.min(self.text.len());
-        1 + self.text.as_bytes()[..end].iter().filter(|&&byte| byte == b'\n').count()
+        1 + self.ends.partition_point(|&end| end < at)
     }
 
     /// Something is wrong at a place.
     pub fn wrong(&mut self, at: usize, text: Text) {
         let line = Some(self.line(at));
         self.problems.push(Problem::new(line, text));
+    }
+
+    /// An entry is not there. The top of a card has no line.
+    pub fn missing(&mut self, table: &Table<'_, '_>, key: &str) {
+        let line = (!table.name.is_empty()).then(|| self.line(table.at));
+        self.problems.push(Problem::new(line, words::missing(&table.path(key))));
+    }
+
+    /// Something is wrong with the card as a whole.
+    pub fn wrong_card(&mut self, text: Text) {
+        self.problems.push(Problem::new(None, text));
     }
 
     /// Something is doubtful at a place.
@@ -80,7 +100,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Names every key that was not asked for.
-    pub fn close(self, r: &mut Reader<'_>) {
+    pub fn close(self, r: &mut Reader) {
         for (key, _) in self.table.iter() {
             let name: &str = key.get_ref();
             if !self.known.contains(&name) {
@@ -91,7 +111,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A table inside; an absent one is `None` without complaint.
-    pub fn table(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<Table<'a, 't>> {
+    pub fn table(&mut self, r: &mut Reader, key: &'static str) -> Option<Table<'a, 't>> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Table(table) => Some(Table::new(table, self.path(key), value.span().start)),
@@ -103,7 +123,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A list; an absent one is `None` without complaint.
-    pub fn list(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<&'a [Value<'t>]> {
+    pub fn list(&mut self, r: &mut Reader, key: &'static str) -> Option<&'a [Value<'t>]> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Array(list) => Some(list),
@@ -115,7 +135,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A text and its place.
-    pub fn text(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<(&'a str, usize)> {
+    pub fn text(&mut self, r: &mut Reader, key: &'static str) -> Option<(&'a str, usize)> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some((text, value.span().start)),
@@ -127,10 +147,10 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A text that must be there and not empty.
-    pub fn needed(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<(&'a str, usize)> {
+    pub fn needed(&mut self, r: &mut Reader, key: &'static str) -> Option<(&'a str, usize)> {
         if self.table.get(key).is_none() {
             self.known.push(key);
-            r.wrong(self.at, words::missing(&self.path(key)));
+            r.missing(self, key);
             return None;
         }
         let (text, at) = self.text(r, key)?;
@@ -144,7 +164,7 @@ impl<'a, 't> Table<'a, 't> {
     /// One of several words; `default` when absent.
     pub fn word<T: Copy>(
         &mut self,
-        r: &mut Reader<'_>,
+        r: &mut Reader,
         key: &'static str,
         all: &[(&'static str, T)],
         default: Option<T>,
@@ -162,9 +182,9 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A text in both languages: `{ en = "…", zh = "…" }`.
-    pub fn both(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<Text> {
+    pub fn both(&mut self, r: &mut Reader, key: &'static str) -> Option<Text> {
         let Some(value) = self.get(key) else {
-            r.wrong(self.at, words::missing(&self.path(key)));
+            r.missing(self, key);
             return None;
         };
         let DeValue::Table(table) = value.get_ref() else {
@@ -178,16 +198,16 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// A number; an absent one is `None` without complaint.
-    pub fn number(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<f32> {
+    pub fn number(&mut self, r: &mut Reader, key: &'static str) -> Option<f32> {
         let value = self.get(key)?;
         number(r, &self.path(key), value)
     }
 
     /// A number that must be there.
-    pub fn needed_number(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<f32> {
+    pub fn needed_number(&mut self, r: &mut Reader, key: &'static str) -> Option<f32> {
         if self.table.get(key).is_none() {
             self.known.push(key);
-            r.wrong(self.at, words::missing(&self.path(key)));
+            r.missing(self, key);
             return None;
         }
         self.number(r, key)
@@ -196,7 +216,7 @@ impl<'a, 't> Table<'a, 't> {
     /// A whole number within bounds.
     pub fn count(
         &mut self,
-        r: &mut Reader<'_>,
+        r: &mut Reader,
         key: &'static str,
         bounds: std::ops::RangeInclusive<usize>,
     ) -> Option<usize> {
@@ -205,13 +225,13 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// Two numbers, the first below the second.
-    pub fn span(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<(f32, f32)> {
+    pub fn span(&mut self, r: &mut Reader, key: &'static str) -> Option<(f32, f32)> {
         let value = self.get(key)?;
         span(r, &self.path(key), value)
     }
 
     /// Rows and columns, each 1 to 8192.
-    pub fn size(&mut self, r: &mut Reader<'_>, key: &'static str) -> Option<(usize, usize)> {
+    pub fn size(&mut self, r: &mut Reader, key: &'static str) -> Option<(usize, usize)> {
         let value = self.get(key)?;
         let path = self.path(key);
         match value.get_ref() {
@@ -232,7 +252,7 @@ impl<'a, 't> Table<'a, 't> {
     }
 
     /// `true` or `false`; `false` when absent.
-    pub fn flag(&mut self, r: &mut Reader<'_>, key: &'static str) -> bool {
+    pub fn flag(&mut self, r: &mut Reader, key: &'static str) -> bool {
         match self.get(key).map(|value| (value.get_ref(), value.span().start)) {
             None => false,
             Some((DeValue::Boolean(flag), _)) => *flag,
@@ -250,7 +270,7 @@ impl<'a, 't> Table<'a, 't> {
 
 /// The meaning of a word, or a problem that names all words.
 pub(super) fn one_of<T: Copy>(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     path: &str,
     text: &str,
     at: usize,
@@ -266,7 +286,7 @@ pub(super) fn one_of<T: Copy>(
 }
 
 /// A finite number.
-pub(super) fn number(r: &mut Reader<'_>, path: &str, value: &Value<'_>) -> Option<f32> {
+pub(super) fn number(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<f32> {
     let found = match value.get_ref() {
         DeValue::Float(float) => float.as_str().replace('_', "").parse::<f32>().ok(),
         DeValue::Integer(integer) => {
@@ -283,7 +303,7 @@ pub(super) fn number(r: &mut Reader<'_>, path: &str, value: &Value<'_>) -> Optio
 
 /// A whole number within bounds.
 pub(super) fn count(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     path: &str,
     value: &Value<'_>,
     bounds: std::ops::RangeInclusive<usize>,
@@ -300,7 +320,7 @@ pub(super) fn count(
 }
 
 /// Two numbers, the first below the second.
-pub(super) fn span(r: &mut Reader<'_>, path: &str, value: &Value<'_>) -> Option<(f32, f32)> {
+pub(super) fn span(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<(f32, f32)> {
     if let DeValue::Array(list) = value.get_ref()
         && list.len() == 2
     {

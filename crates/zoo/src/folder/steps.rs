@@ -55,7 +55,7 @@ const METHODS: [(&str, Resampling); 3] = [
 
 /// Steps before the network; `size` is what a `resize` without one means.
 pub(super) fn before(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     list: &[Value<'_>],
     size: Option<(usize, usize)>,
 ) -> Vec<Step> {
@@ -82,7 +82,7 @@ pub(super) fn before(
 }
 
 fn one_before(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     name: &str,
     step: &mut Table<'_, '_>,
     size: Option<(usize, usize)>,
@@ -111,7 +111,7 @@ fn one_before(
             let to = match step.has("to") {
                 true => step.span(r, "to"),
                 false => {
-                    r.wrong(step.at, words::missing(&step.path("to")));
+                    r.missing(step, "to");
                     None
                 }
             };
@@ -124,11 +124,12 @@ fn one_before(
         }
         "normalize" => {
             let (mean, deviation) = (channels(r, step, "mean"), channels(r, step, "deviation"));
-            let (mean, deviation) = (mean?, deviation?);
+            let deviation = deviation?;
             if deviation.iter().any(|value| *value <= 0.0) {
                 r.wrong(step.at, words::above_zero(&step.path("deviation")));
                 return None;
             }
+            let mean = mean?;
             Step::Normalize { mean, deviation }
         }
         "normalize-image" => Step::NormalizeImage,
@@ -192,9 +193,9 @@ fn one_before(
     })
 }
 
-fn scaled_from(r: &mut Reader<'_>, step: &mut Table<'_, '_>) -> Option<Span> {
+fn scaled_from(r: &mut Reader, step: &mut Table<'_, '_>) -> Option<Span> {
     let Some(value) = step.get("from") else {
-        r.wrong(step.at, words::missing(&step.path("from")));
+        r.missing(step, "from");
         return None;
     };
     let percentiles = step.has("percentiles");
@@ -206,7 +207,7 @@ fn scaled_from(r: &mut Reader<'_>, step: &mut Table<'_, '_>) -> Option<Span> {
                 0 => Some(Span::Stored),
                 1 => Some(Span::Image),
                 _ if !percentiles => {
-                    r.wrong(step.at, words::missing(&step.path("percentiles")));
+                    r.missing(step, "percentiles");
                     None
                 }
                 _ => {
@@ -223,7 +224,7 @@ fn scaled_from(r: &mut Reader<'_>, step: &mut Table<'_, '_>) -> Option<Span> {
     }
 }
 
-fn clip(r: &mut Reader<'_>, step: &mut Table<'_, '_>) -> Option<(f32, f32)> {
+fn clip(r: &mut Reader, step: &mut Table<'_, '_>) -> Option<(f32, f32)> {
     let (low, high) = (step.needed_number(r, "low"), step.needed_number(r, "high"));
     let (low, high) = (low?, high?);
     if low >= high {
@@ -234,7 +235,7 @@ fn clip(r: &mut Reader<'_>, step: &mut Table<'_, '_>) -> Option<(f32, f32)> {
 }
 
 /// One number for all channels, or three.
-fn channels(r: &mut Reader<'_>, step: &mut Table<'_, '_>, key: &'static str) -> Option<[f32; 3]> {
+fn channels(r: &mut Reader, step: &mut Table<'_, '_>, key: &'static str) -> Option<[f32; 3]> {
     match step.get(key).map(|value| (value.get_ref(), value.span().start)) {
         Some((DeValue::Array(list), at)) => {
             let path = step.path(key);
@@ -250,14 +251,14 @@ fn channels(r: &mut Reader<'_>, step: &mut Table<'_, '_>, key: &'static str) -> 
         }
         Some(_) => step.number(r, key).map(|value| [value; 3]),
         None => {
-            r.wrong(step.at, words::missing(&step.path(key)));
+            r.missing(step, key);
             None
         }
     }
 }
 
 /// Steps after the network.
-pub(super) fn after(r: &mut Reader<'_>, list: &[Value<'_>], task: Option<Task>) -> Vec<After> {
+pub(super) fn after(r: &mut Reader, list: &[Value<'_>], task: Option<Task>) -> Vec<After> {
     let mut steps: Vec<After> = Vec::new();
     let mut last = None;
     each(r, list, "steps.after", AFTER, |r, name, step, at| {
@@ -283,7 +284,7 @@ pub(super) fn after(r: &mut Reader<'_>, list: &[Value<'_>], task: Option<Task>) 
 }
 
 /// Maps come back once, then each pixel is decided.
-fn segmentation(r: &mut Reader<'_>, steps: &[After], at: usize) {
+fn segmentation(r: &mut Reader, steps: &[After], at: usize) {
     let place = |wanted: fn(&After) -> bool| steps.iter().position(wanted);
     let back = place(|step| matches!(step, After::ResizeBack(_)));
     let softmax = place(|step| matches!(step, After::Softmax));
@@ -302,7 +303,7 @@ fn segmentation(r: &mut Reader<'_>, steps: &[After], at: usize) {
     }
 }
 
-fn one_after(r: &mut Reader<'_>, name: &str, step: &mut Table<'_, '_>) -> Option<After> {
+fn one_after(r: &mut Reader, name: &str, step: &mut Table<'_, '_>) -> Option<After> {
     Some(match name {
         "sigmoid" => After::Sigmoid,
         "softmax" => After::Softmax,
@@ -361,11 +362,11 @@ pub(super) fn task_name(task: Task) -> &'static str {
 
 /// Goes through a list of steps: a word, or a table whose `step` is the word.
 fn each(
-    r: &mut Reader<'_>,
+    r: &mut Reader,
     list: &[Value<'_>],
     path: &str,
     names: &[&str],
-    mut take: impl FnMut(&mut Reader<'_>, &str, &mut Table<'_, '_>, usize),
+    mut take: impl FnMut(&mut Reader, &str, &mut Table<'_, '_>, usize),
 ) {
     if let Some(value) = list.get(MOST) {
         r.wrong(value.span().start, words::too_many(path, MOST));
