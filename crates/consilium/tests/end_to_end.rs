@@ -310,7 +310,7 @@ fn the_demo_reads_a_made_up_film_and_says_that_it_means_nothing() {
 #[test]
 fn infer_writes_the_network_s_output_and_times_it() {
     let dir = testkit::temp_dir("infer");
-    let x = engine::Tensor::new(&[1, 1, 224, 224], vec![100.0; 224 * 224]).unwrap();
+    let x = engine::Array::f32(&[1, 1, 224, 224], vec![100.0; 224 * 224]).unwrap();
     fs::write(dir.join("x.npy"), consilium::npy::encode(&x)).unwrap();
     let line = ["infer", "--system", ALL, "--weights", weights(), "--input", "x.npy"];
     let output =
@@ -320,9 +320,9 @@ fn infer_writes_the_network_s_output_and_times_it() {
     assert!(printed.starts_with("median ") && printed.contains(" ms  min "), "{printed}");
     let y = consilium::npy::parse(&fs::read(dir.join("y.npy")).unwrap()).unwrap();
     assert_eq!(y.shape(), [1, 18]);
-    assert!(y.data().iter().all(|value| value.is_finite()));
+    assert!(y.to_f32().iter().all(|value| value.is_finite()));
 
-    let small = engine::Tensor::new(&[1, 2], vec![0.0; 2]).unwrap();
+    let small = engine::Array::f32(&[1, 2], vec![0.0; 2]).unwrap();
     fs::write(dir.join("x.npy"), consilium::npy::encode(&small)).unwrap();
     let output = consilium(dir.path(), &[&line[..], &["--output", "z.npy"]].concat());
     assert_eq!(code(&output), 1);

@@ -66,6 +66,11 @@ impl Error {
         &self.0.message
     }
 
+    /// The node of the graph.
+    pub fn node(&self) -> Option<&str> {
+        self.0.node.as_deref()
+    }
+
     /// The file.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()

@@ -58,3 +58,20 @@ fn at(translated: Error, error: &engine::Error) -> Error {
         None => translated,
     }
 }
+
+/// An engine error about an imported graph or its inputs.
+pub fn translate_graph(error: engine::Error) -> Error {
+    use base::words::infer;
+    let detail = match error.node() {
+        Some(node) => format!("{node}: {}", error.message()),
+        None => error.message().to_owned(),
+    };
+    let (kind, text) = match error.kind() {
+        ErrorKind::Io => (Kind::Io, words::engine_io(&detail)),
+        ErrorKind::Unsupported => (Kind::Unsupported, infer::graph_unsupported(&detail)),
+        ErrorKind::Limit => (Kind::Limit, words::engine_limit(&detail)),
+        ErrorKind::Shape => (Kind::BrokenInput, infer::graph_shape(&detail)),
+        _ => (Kind::BrokenInput, infer::graph_broken(&detail)),
+    };
+    at(Error::new(kind, text), &error)
+}

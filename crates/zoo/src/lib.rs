@@ -20,7 +20,7 @@ pub mod systems;
 
 pub use all::{SYSTEMS, find};
 pub use card::{Accepts, Card, Evidence, InputSpec, Resampling, Task, WeightsFile};
-pub use error::translate;
+pub use error::{translate, translate_graph};
 pub use held::Held;
 pub use identify::{find_weights, identify};
 pub use loaded::{Explain, Loaded, ReadOptions};

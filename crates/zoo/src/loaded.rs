@@ -165,7 +165,7 @@ impl Loaded {
 
     /// The network's outputs for a prepared study, in the order of [`System::network`].
     pub fn run(&mut self, prepared: &Prepared) -> Result<Vec<Tensor>> {
-        self.runner.run(&prepared.tensors).map_err(translate)
+        self.runner.run(&prepared.tensors).map_err(|error| self.runner.translate(error))
     }
 
     fn explain(

@@ -1,5 +1,6 @@
 //! What computes: a network built from an architecture and a checkpoint, or an ONNX file.
 
+use crate::error::{translate, translate_graph};
 use crate::system::System;
 use engine::array::{Array, DType, f16};
 use engine::cpu::{Network, Options, Passes, Pool};
@@ -58,11 +59,24 @@ impl Runner {
         }
     }
 
-    /// Peak bytes as planned; of an ONNX file those of its stored values.
+    /// Peak bytes as planned; of an ONNX file those of its stored values, its compiled pieces and,
+    /// after a run, the values between its nodes.
     pub(crate) fn planned_bytes(&self) -> u64 {
         match self {
             Runner::Architecture(network) => network.planned_bytes(),
-            Runner::Onnx(onnx) => onnx.session.model().stored_bytes(),
+            Runner::Onnx(onnx) => {
+                let session = &onnx.session;
+                let pieces = session.summary().map_or(0, |summary| summary.piece_bytes);
+                session.model().stored_bytes() + pieces + session.peak_bytes()
+            }
+        }
+    }
+
+    /// An error of a run in the user's words.
+    pub(crate) fn translate(&self, error: Error) -> base::Error {
+        match self {
+            Runner::Architecture(_) => translate(error),
+            Runner::Onnx(_) => translate_graph(error),
         }
     }
 }

@@ -37,9 +37,6 @@ texts! {
     MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
         "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
     /// Command.
-    INFER = "Run one model's network on an array, without preparation or interpretation.\nReads and writes NPY files; prints the times of N runs that follow one warm-up.",
-        "直接对数组运行某一模型的网络，不作预处理与结果解释。\n读写 NPY 文件；给出 N 时，预热一次后运行 N 次并显示耗时。";
-    /// Command.
     DEMO = "Read a made-up film with made-up weights, to see how it works.\nThe numbers mean nothing.",
         "用临时生成的权重判读一张模拟胸片，以了解程序如何工作。\n所得数值没有任何意义。";
     /// Command.
@@ -67,13 +64,9 @@ texts! {
     /// Flag.
     FLAG_SYSTEM = "The model, see `consilium models`.", "模型，参见 `consilium models`。";
     /// Flag.
-    FLAG_INPUT = "Input array; NAME=X.npy where a network has several.", "输入数组；网络有多个输入时写作 NAME=X.npy。";
-    /// Flag.
     FLAG_OUTPUT = "Where the output goes; NAME=Y.npy for a certain one,\nmay be repeated.", "输出文件；NAME=Y.npy 表示指定的输出，\n可重复给出。";
     /// Flag.
     FLAG_REPEAT = "Time N runs.", "计时运行 N 次。";
-    /// An array in column order.
-    NPY_FORTRAN = "the array is in Fortran order; save it with numpy.ascontiguousarray", "数组为 Fortran 顺序；请用 numpy.ascontiguousarray 转换后保存";
     /// An array beyond the limits.
     NPY_TOO_LARGE = "the array has more than 8 axes or more than 268435456 values", "数组超过 8 个维度或 268435456 个元素";
     /// Flag.
@@ -277,14 +270,6 @@ pub fn npy_length(expected: usize, found: usize) -> Text {
     Text::filled(
         format!("the NPY header promises {expected} bytes of values, the file has {found}"),
         format!("NPY 文件头声明数据为 {expected} 字节，实际为 {found} 字节"),
-    )
-}
-
-/// An NPY file of another type.
-pub fn npy_type(descr: &str) -> Text {
-    Text::filled(
-        format!("arrays of type '{descr}' are not read; save as float32"),
-        format!("不支持数据类型“{descr}”；请保存为 float32"),
     )
 }
 

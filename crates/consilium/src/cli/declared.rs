@@ -1,7 +1,7 @@
 //! All commands and flags, declared once; parsing, help and the checks below come from here.
 
 use base::Text;
-use base::words::cli as words;
+use base::words::{cli as words, infer};
 
 /// A flag and what it means.
 pub(super) struct Flag {
@@ -21,10 +21,16 @@ pub(super) struct Command {
     pub examples: &'static [&'static str],
 }
 
+/// Where the texts of flags stand.
+mod texts {
+    pub(super) use base::words::cli::*;
+    pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
+}
+
 macro_rules! flags {
     ($($id:ident: $name:literal, $short:expr, $value:expr, $about:ident;)*) => {
         $(static $id: Flag =
-            Flag { name: $name, short: $short, value: $value, about: &words::$about };)*
+            Flag { name: $name, short: $short, value: $value, about: &texts::$about };)*
     };
 }
 
@@ -39,6 +45,8 @@ flags! {
     SYSTEM: "--system", Some('m'), Some("ID"), FLAG_SYSTEM;
     INPUT: "--input", Some('i'), Some("X.npy"), FLAG_INPUT;
     OUTPUT: "--output", Some('o'), Some("Y.npy"), FLAG_OUTPUT;
+    PROFILE: "--profile", None, None, FLAG_PROFILE;
+    OPS: "--ops", None, None, FLAG_OPS;
     REPEAT: "--repeat", Some('n'), Some("N"), FLAG_REPEAT;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
@@ -83,10 +91,16 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command {
         name: "infer",
-        arguments: "",
-        about: &words::INFER,
-        flags: &[&SYSTEM, &WEIGHTS, &INPUT, &OUTPUT, &REPEAT, &LANG, &THREADS, &HELP],
+        arguments: "(GRAPH.onnx | --system ID --weights PATH)",
+        about: &infer::INFER,
+        flags: &[
+            &SYSTEM, &WEIGHTS, &INPUT, &OUTPUT, &REPEAT, &PROFILE, &OPS, &LANG, &THREADS, &VERBOSE,
+            &JSON, &HELP,
+        ],
         examples: &[
+            "consilium infer model.onnx --input x.npy --output y.npy",
+            "consilium infer model.onnx -i ids=ids.npy -i mask=mask.npy -o logits=y.npy --repeat 20",
+            "consilium infer --ops",
             "consilium infer --system xrv-densenet121-res224-all --weights a.pt --input x.npy --output y.npy",
         ],
     },

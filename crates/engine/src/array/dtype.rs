@@ -37,6 +37,27 @@ impl DType {
         }
     }
 
+    /// None of that type.
+    pub(crate) fn no_values(self) -> Data {
+        match self {
+            DType::F32 => f32::wrap(Vec::new()),
+            DType::F64 => f64::wrap(Vec::new()),
+            DType::F16 => f16::wrap(Vec::new()),
+            DType::BF16 => bf16::wrap(Vec::new()),
+            DType::I8 => i8::wrap(Vec::new()),
+            DType::I16 => i16::wrap(Vec::new()),
+            DType::I32 => i32::wrap(Vec::new()),
+            DType::I64 => i64::wrap(Vec::new()),
+            DType::U8 => u8::wrap(Vec::new()),
+            DType::U16 => u16::wrap(Vec::new()),
+            DType::U32 => u32::wrap(Vec::new()),
+            DType::U64 => u64::wrap(Vec::new()),
+            DType::Bool => bool::wrap(Vec::new()),
+            DType::Text => String::wrap(Vec::new()),
+            DType::Small(kind) => Data::Small(kind, Arc::default()),
+        }
+    }
+
     /// Of any width.
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64 | DType::F16 | DType::BF16)

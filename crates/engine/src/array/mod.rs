@@ -154,6 +154,11 @@ impl Array {
         &self.data
     }
 
+    /// Its values, handed over.
+    pub(crate) fn into_data(self) -> Data {
+        self.data
+    }
+
     /// Bytes its values take in memory.
     pub fn bytes(&self) -> u64 {
         self.len() as u64 * self.dtype().size() as u64

@@ -55,6 +55,8 @@ pub struct NodeTime {
     pub time: Duration,
     /// Floating-point operations, a multiply and an add counted as two.
     pub flops: u64,
+    /// Bytes of its result.
+    pub bytes: u64,
 }
 
 /// A network ready to run.
@@ -127,7 +129,16 @@ impl Network {
     /// One run: inputs in the order of their declaration, outputs in the order given to
     /// [`Builder::finish`](crate::graph::Builder::finish).
     pub fn run(&mut self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        self.run_nodes(inputs, |_, _| {})
+        self.run_nodes(&views(inputs), |_, _| {})
+    }
+
+    /// One run on inputs given as shape and values; `done` hears of every node.
+    pub(crate) fn run_views(
+        &mut self,
+        inputs: &[(&[usize], &[f32])],
+        mut done: impl FnMut(NodeTime),
+    ) -> Result<Vec<Tensor>> {
+        self.run_nodes(inputs, |node, time| done(node.took(time)))
     }
 
     /// One run that reports after each node how many of how many are done.
@@ -137,7 +148,7 @@ impl Network {
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Vec<Tensor>> {
         let (mut done, total) = (0, self.nodes.len());
-        self.run_nodes(inputs, |_, _| {
+        self.run_nodes(&views(inputs), |_, _| {
             done += 1;
             progress(done, total);
         })
@@ -146,28 +157,28 @@ impl Network {
     /// One run with the wall time of every node.
     pub fn run_timed(&mut self, inputs: &[&Tensor]) -> Result<(Vec<Tensor>, Vec<NodeTime>)> {
         let mut times = Vec::with_capacity(self.nodes.len());
-        let outputs = self.run_nodes(inputs, |node, time| {
-            times.push(NodeTime { name: node.name.clone(), op: node.op, time, flops: node.flops });
+        let outputs = self.run_nodes(&views(inputs), |node, time| {
+            times.push(node.took(time));
         })?;
         Ok((outputs, times))
     }
 
     fn run_nodes(
         &mut self,
-        inputs: &[&Tensor],
+        inputs: &[(&[usize], &[f32])],
         mut done: impl FnMut(&Planned, Duration),
     ) -> Result<Vec<Tensor>> {
         if inputs.len() != self.inputs.len() {
             let message = format!("{} inputs given, {} wanted", inputs.len(), self.inputs.len());
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        for (tensor, &index) in inputs.iter().zip(&self.inputs) {
+        for ((shape, values), &index) in inputs.iter().zip(&self.inputs) {
             let node = &self.nodes[index];
-            if tensor.shape() != node.shape {
-                let message = format!("shape {:?} given, {:?} wanted", tensor.shape(), node.shape);
+            if *shape != node.shape {
+                let message = format!("shape {shape:?} given, {:?} wanted", node.shape);
                 return Err(Error::new(ErrorKind::Shape, message).in_node(&node.name));
             }
-            self.plan.write(&mut self.arena, index, tensor.data());
+            self.plan.write(&mut self.arena, index, values);
         }
         for (index, node) in self.nodes.iter().enumerate() {
             let started = Instant::now();
@@ -188,6 +199,17 @@ impl Network {
             .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
             .collect()
     }
+}
+
+impl Planned {
+    fn took(&self, time: Duration) -> NodeTime {
+        let bytes = self.shape.iter().product::<usize>() as u64 * 4;
+        NodeTime { name: self.name.clone(), op: self.op, time, flops: self.flops, bytes }
+    }
+}
+
+fn views<'a>(inputs: &[&'a Tensor]) -> Vec<(&'a [usize], &'a [f32])> {
+    inputs.iter().map(|tensor| (tensor.shape(), tensor.data())).collect()
 }
 
 fn of_kind(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<usize> {

@@ -34,6 +34,8 @@ pub(super) enum Step {
     },
     Activation(Activation),
     Binary(BinaryOp, Activation),
+    /// A zero for each channel.
+    ScaleChannels(Vec<f32>),
     MaxPool(PoolShape),
     AvgPool(PoolShape),
     GlobalAvgPool,
@@ -115,6 +117,7 @@ impl Step {
             Op::Affine { scale, shift, activation } => Step::Affine { scale, shift, activation },
             Op::Activation(activation) => Step::Activation(activation),
             Op::Binary(op, activation) => Step::Binary(op, activation),
+            Op::ScaleChannels => Step::ScaleChannels(vec![0.0; shape.get(1).copied().unwrap_or(0)]),
             Op::MaxPool(shape) => Step::MaxPool(shape),
             Op::AvgPool(shape) => Step::AvgPool(shape),
             Op::GlobalAvgPool => Step::GlobalAvgPool,
@@ -216,6 +219,11 @@ impl Step {
                 if *activation != Activation::Identity {
                     kernels::activation(pool, *activation, y);
                 }
+            }
+            Step::ScaleChannels(shift) => {
+                let (scale, none) = (second.unwrap_or(&[]), Activation::Identity);
+                let spatial = x.len() / scale.len().max(1);
+                kernels::affine(pool, spatial, scale, shift, none, x, y);
             }
             Step::MaxPool(shape) => kernels::max_pool(pool, shape, x, y),
             Step::AvgPool(shape) => kernels::avg_pool(pool, shape, x, y),

@@ -86,6 +86,11 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             naive::binary(*op, x, second.unwrap_or(x), &mut sum);
             activate(*activation, &sum, y);
         }
+        Op::ScaleChannels => {
+            let scale = second.unwrap_or(&[]);
+            let (spatial, shift) = (x.len() / scale.len().max(1), vec![0.0; scale.len()]);
+            naive::affine(spatial, scale, &shift, Activation::Identity, x, y);
+        }
         Op::MaxPool(shape) => naive::max_pool(shape, x, y),
         Op::AvgPool(shape) => naive::avg_pool(shape, x, y),
         Op::GlobalAvgPool => naive::global_avg_pool(y.len(), x.len() / y.len().max(1), x, y),

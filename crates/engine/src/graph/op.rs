@@ -65,6 +65,8 @@ pub enum Op {
     Activation(Activation),
     /// Two inputs of the same shape, then an activation.
     Binary(BinaryOp, Activation),
+    /// The first input times the second, `[N, C, 1…]`, channel by channel.
+    ScaleChannels,
     /// Maximum over windows.
     MaxPool(PoolShape),
     /// Mean over windows.
@@ -129,6 +131,7 @@ impl Op {
             Op::Affine { .. } => "affine",
             Op::Activation(_) => "activation",
             Op::Binary(..) => "binary",
+            Op::ScaleChannels => "scale-channels",
             Op::MaxPool(_) => "max-pool",
             Op::AvgPool(_) => "avg-pool",
             Op::GlobalAvgPool => "global-avg-pool",

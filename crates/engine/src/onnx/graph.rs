@@ -2,7 +2,7 @@
 //! operation found in the table.
 
 use super::ops::Op;
-use crate::array::Array;
+use crate::array::{Array, DType};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a value lies while a graph runs.
@@ -19,6 +19,8 @@ pub(super) struct Graph {
     pub inputs: Vec<Slot>,
     /// Given back, in order.
     pub outputs: Vec<Slot>,
+    /// What the file says of each output: type and extents, open ones as 0.
+    pub declared: Vec<Option<(DType, Vec<usize>)>>,
     /// Values that lie in the file.
     pub constants: Vec<(Slot, Array)>,
     /// Of a body: slots of the graph around it, and where their values lie here.

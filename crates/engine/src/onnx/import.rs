@@ -5,6 +5,7 @@ use super::functions::{Imports, MOST_NODES, Placed, inline};
 use super::graph::{Attribute, Attributes, Graph, Node, Slot};
 use super::ops::{self, ONNX};
 use super::{order, proto, tensor};
+use crate::array::DType;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, HashMap};
 
@@ -79,6 +80,7 @@ impl<'a, 'e> Importer<'a, 'e> {
             }
         }
         for info in &from.outputs {
+            graph.declared.push(declared(info));
             let slot = self
                 .find(&info.name)
                 .ok_or_else(|| broken(format!("the output `{}` is made by no node", info.name)));
@@ -195,6 +197,16 @@ impl<'a, 'e> Importer<'a, 'e> {
         }
         Some(slot)
     }
+}
+
+fn declared(info: &proto::ValueInfo) -> Option<(DType, Vec<usize>)> {
+    let tensor = info.tensor.as_ref()?;
+    let extent = |dim: &proto::Dim| match dim {
+        proto::Dim::Fixed(extent) => *extent,
+        _ => 0,
+    };
+    let shape = tensor.dims.as_deref().unwrap_or(&[]).iter().map(extent).collect();
+    Some((DType::from_onnx(tensor.data_type)?, shape))
 }
 
 fn broken(message: String) -> Error {

@@ -3,6 +3,7 @@
 
 use super::graph::{Graph, Node};
 use super::ops::{Bodies, Call, Inputs, Memo, Value};
+use crate::array::{Array, DType};
 use crate::error::{Error, ErrorKind, Result};
 use kernels::Pool;
 use std::time::{Duration, Instant};
@@ -65,6 +66,16 @@ impl Values {
         self.peak_bytes
     }
 
+    /// An error when the values of this run take more than `most_bytes` together.
+    pub fn check(&self, most_bytes: u64) -> Result<()> {
+        if self.live_bytes <= most_bytes {
+            return Ok(());
+        }
+        let (live, most) = (self.live_bytes >> 20, most_bytes >> 20);
+        let message = format!("the values of this run take {live} MiB, {most} are allowed");
+        Err(Error::new(ErrorKind::Limit, message))
+    }
+
     /// The value for a use at `index`, handed over when it is the last.
     pub fn for_use(&mut self, slot: usize, index: usize, last_use: usize) -> Option<Value> {
         if index == last_use && !self.constant[slot] {
@@ -76,7 +87,8 @@ impl Values {
         }
     }
 
-    fn drop_value(&mut self, slot: usize) {
+    /// Forgets a value of this run.
+    pub fn drop_value(&mut self, slot: usize) {
         if !self.constant[slot] {
             let value = self.values[slot].take();
             self.live_bytes -= value.as_ref().map_or(0, Value::bytes);
@@ -91,11 +103,13 @@ pub(super) fn memos(graph: &Graph) -> Vec<Memo> {
 }
 
 impl Machine<'_> {
-    /// Runs one node on the values of its graph. Gives the time it took.
+    /// Runs node `index` on the values of its graph, as the step at `position` of an order in which
+    /// `last_use` says where each value is read last. Gives the time it took.
     pub fn step(
         &self,
         graph: &Graph,
         index: usize,
+        (position, last_use): (usize, &[usize]),
         memo: &Memo,
         values: &mut Values,
     ) -> Result<Duration> {
@@ -107,14 +121,14 @@ impl Machine<'_> {
             .map(|slot| slot.is_none_or(|slot| values.is_constant(slot)))
             .collect();
         let mut inputs = Vec::with_capacity(node.inputs.len());
-        for (position, slot) in node.inputs.iter().enumerate() {
+        for (input, slot) in node.inputs.iter().enumerate() {
             let Some(slot) = *slot else {
                 inputs.push(None);
                 continue;
             };
-            let again = node.inputs[position + 1..].contains(&Some(slot));
-            let last = if again { usize::MAX } else { graph.last_use[slot] };
-            let value = values.for_use(slot, index, last);
+            let again = node.inputs[input + 1..].contains(&Some(slot));
+            let last = if again { usize::MAX } else { last_use[slot] };
+            let value = values.for_use(slot, position, last);
             inputs.push(Some(value.ok_or_else(|| lost(&graph.names[slot], node))?));
         }
         let call = Call {
@@ -130,7 +144,7 @@ impl Machine<'_> {
         let time = started.elapsed();
         for (_, body) in &node.bodies {
             for (outer, _) in &body.captures {
-                if graph.last_use[*outer] == index {
+                if last_use[*outer] == position {
                     values.drop_value(*outer);
                 }
             }
@@ -144,18 +158,11 @@ impl Machine<'_> {
                 return Err(Error::new(ErrorKind::Unsupported, message).in_node(node.label()));
             };
             // What nobody reads is not kept.
-            if graph.last_use[slot] > index {
+            if last_use[slot] > position {
                 values.set(slot, result);
             }
         }
-        if values.live_bytes > self.most_bytes {
-            let message = format!(
-                "the values of this run take {} MiB, {} are allowed",
-                values.live_bytes >> 20,
-                self.most_bytes >> 20
-            );
-            return Err(Error::new(ErrorKind::Limit, message).in_node(node.label()));
-        }
+        values.check(self.most_bytes).map_err(|error| error.in_node(node.label()))?;
         Ok(time)
     }
 
@@ -188,7 +195,7 @@ impl Machine<'_> {
             values.set(*slot, value);
         }
         for (index, memo) in memos.iter().enumerate() {
-            inner.step(graph, index, memo, &mut values)?;
+            inner.step(graph, index, (index, &graph.last_use), memo, &mut values)?;
         }
         outputs(graph, &values)
     }
@@ -237,6 +244,15 @@ impl Bodies for Frame<'_> {
         let at = self.position(name)?;
         let (graph, memos) = (&self.node.bodies[at].1, &self.memo.bodies[at]);
         self.machine.body(graph, memos, inputs, &self.captured[at])
+    }
+
+    fn nothing(&self, name: &str, output: usize) -> Result<Array> {
+        let declared = &self.node.bodies[self.position(name)?].1.declared;
+        let (dtype, inner) = match declared.get(output) {
+            Some(Some((dtype, shape))) => (*dtype, shape.as_slice()),
+            _ => (DType::F32, &[][..]),
+        };
+        Array::new(&[&[0], inner].concat(), dtype.no_values())
     }
 
     fn input_count(&self, name: &str) -> Result<usize> {

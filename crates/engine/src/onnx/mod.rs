@@ -7,13 +7,17 @@
 //! of them all.
 
 mod external;
+mod facts;
 mod functions;
 pub(crate) mod graph;
 mod import;
+mod lower;
 mod machine;
 mod model;
 mod ops;
 mod order;
+mod plan;
+mod profile;
 mod proto;
 mod session;
 mod tensor;
@@ -23,5 +27,10 @@ pub use external::Supplier;
 pub use model::{Model, Port};
 pub use ops::Value;
 pub use proto::{Dim, Kind};
-pub use session::{Session, SessionOptions};
+pub use session::{PlanSummary, Session, SessionOptions};
 pub use tensor::{read_tensor, read_value};
+
+/// Every operation of the table, by domain (empty for the default set) and name.
+pub fn operations() -> Vec<(&'static str, &'static str)> {
+    ops::all().into_iter().map(|op| (op.domain, op.name)).collect()
+}

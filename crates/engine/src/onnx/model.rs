@@ -127,9 +127,69 @@ impl Model {
         self.graph.nodes.len()
     }
 
+    /// Of a graph with integer layers: how many nodes quantise or dequantise, and how many compute
+    /// with the integers. `None` when there are neither.
+    pub fn quantized(&self) -> Option<(usize, usize)> {
+        let count = |of: &dyn Fn(&str) -> bool| {
+            self.graph.nodes.iter().filter(|node| of(node.op.name)).count()
+        };
+        let pairs = count(&|name| {
+            ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"].contains(&name)
+        });
+        let integer = count(&|name| {
+            name.starts_with("QLinear") || ["MatMulInteger", "ConvInteger", "QGemm"].contains(&name)
+        });
+        (pairs + integer > 0).then_some((pairs, integer))
+    }
+
     /// Bytes of stored values.
     pub fn stored_bytes(&self) -> u64 {
         self.graph.constants.iter().map(|(_, array)| Array::bytes(array)).sum()
+    }
+}
+
+impl Port {
+    /// An error unless the array has the declared type and fits the declared axes.
+    pub(super) fn check(&self, array: &Array) -> Result<()> {
+        let fits = |shape: &Vec<Dim>| {
+            shape.len() == array.rank()
+                && shape.iter().zip(array.shape()).all(|(dim, extent)| match dim {
+                    Dim::Fixed(wanted) => wanted == extent,
+                    _ => true,
+                })
+        };
+        if self.dtype.is_some_and(|dtype| dtype != array.dtype())
+            || !self.shape.as_ref().is_none_or(fits)
+        {
+            let message = format!(
+                "the input `{}` is {} {:?}, the model wants {self}",
+                self.name,
+                array.dtype(),
+                array.shape()
+            );
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        Ok(())
+    }
+}
+
+/// Type and axes: `float32 [N, 3, ?, 224]`.
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.dtype {
+            Some(dtype) => write!(f, "{dtype}")?,
+            None => f.write_str("no tensor")?,
+        }
+        let Some(shape) = &self.shape else { return Ok(()) };
+        let axes: Vec<String> = shape
+            .iter()
+            .map(|dim| match dim {
+                Dim::Fixed(extent) => extent.to_string(),
+                Dim::Named(name) => name.clone(),
+                Dim::Unknown => "?".to_string(),
+            })
+            .collect();
+        write!(f, " [{}]", axes.join(", "))
     }
 }
 

@@ -1,9 +1,13 @@
-//! Runs a model, on inputs of any shape it admits.
+//! Runs a model on inputs of any shape it admits. A plan is made for each set of input shapes and
+//! kept, the most recent few of them.
 
-use super::machine::{Machine, Values, memos, outputs};
+use super::machine::{Machine, Values, outputs};
 use super::model::Model;
-use super::ops::{Memo, Value};
-use crate::array::Array;
+use super::ops::{Known, Value};
+use super::plan::{Piece, Plan, Step};
+use super::profile;
+use crate::array::{Array, DType};
+use crate::cpu::NodeTime;
 use crate::error::{Error, ErrorKind, Result};
 use kernels::Pool;
 
@@ -16,21 +20,42 @@ pub struct SessionOptions {
     pub memory_limit_bytes: Option<u64>,
 }
 
+/// What a plan does, for those who want to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanSummary {
+    /// Nodes of the file.
+    pub nodes: usize,
+    /// Of them, what is known before anything runs, or is not needed.
+    pub folded: usize,
+    /// Of them, in compiled pieces.
+    pub compiled: usize,
+    /// Compiled pieces.
+    pub pieces: usize,
+    /// Bytes of buffers and packed weights of the pieces.
+    pub piece_bytes: u64,
+}
+
 /// Bytes of values when no limit is given.
 const DEFAULT_MOST_BYTES: u64 = 32 << 30;
+/// Plans that are kept.
+const MOST_PLANS: usize = 8;
+
+/// Type and shape of each given input; `None` for one that is no tensor or not given.
+type Key = Vec<Option<(DType, Vec<usize>)>>;
 
 /// A model ready to run.
 pub struct Session {
     model: Model,
     options: SessionOptions,
-    memos: Vec<Memo>,
+    /// The most recently used last.
+    plans: Vec<(Key, Plan)>,
+    peak_bytes: u64,
 }
 
 impl Session {
     /// Runs `model` with `options`.
     pub fn new(model: Model, options: SessionOptions) -> Session {
-        let memos = memos(&model.graph);
-        Session { model, options, memos }
+        Session { model, options, plans: Vec::new(), peak_bytes: 0 }
     }
 
     /// The model.
@@ -38,49 +63,224 @@ impl Session {
         &self.model
     }
 
-    /// All outputs by name, in the declared order.
+    /// Most bytes of values between nodes in the last run, stored values and compiled pieces apart.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+
+    /// What the most recent plan does.
+    pub fn summary(&self) -> Option<PlanSummary> {
+        let (_, plan) = self.plans.last()?;
+        let mut summary =
+            PlanSummary { nodes: self.model.graph.nodes.len(), ..PlanSummary::default() };
+        let mut general = 0;
+        for step in &plan.steps {
+            match step {
+                Step::Node(_) => general += 1,
+                Step::Piece(piece) => {
+                    summary.pieces += 1;
+                    summary.compiled += piece.nodes;
+                    summary.piece_bytes += piece.network.planned_bytes();
+                }
+            }
+        }
+        summary.folded = summary.nodes - general - summary.compiled;
+        Some(summary)
+    }
+
+    /// All outputs by name, in the declared order. Errors name the node: an input that is missing or
+    /// does not fit, a result larger than the limit.
     pub fn run(&mut self, inputs: &[(&str, Array)]) -> Result<Vec<(String, Array)>> {
+        self.run_observed(inputs, |_| {})
+    }
+
+    /// The same with the time of every node.
+    pub fn run_timed(
+        &mut self,
+        inputs: &[(&str, Array)],
+    ) -> Result<(Vec<(String, Array)>, Vec<NodeTime>)> {
+        let mut times = Vec::new();
+        let results = self.run_observed(inputs, |time| times.push(time))?;
+        Ok((results, times))
+    }
+
+    /// The same for values of every kind.
+    pub fn run_values(&mut self, inputs: Vec<(&str, Value)>) -> Result<Vec<Value>> {
+        self.execute(inputs, &mut |_| {})
+    }
+
+    fn run_observed(
+        &mut self,
+        inputs: &[(&str, Array)],
+        mut done: impl FnMut(NodeTime),
+    ) -> Result<Vec<(String, Array)>> {
         let given = inputs.iter().map(|(name, array)| (*name, Value::Array(array.clone())));
-        let names = self.model.outputs.iter().map(|port| port.name.clone());
-        let names: Vec<String> = names.collect();
-        let values = self.run_values(given.collect())?;
-        let named = names.into_iter().zip(values).map(|(name, value)| match value {
-            Value::Array(array) => Ok((name, array)),
+        let values = self.execute(given.collect(), &mut done)?;
+        let named = self.model.outputs.iter().zip(values).map(|(port, value)| match value {
+            Value::Array(array) => Ok((port.name.clone(), array)),
             _ => {
-                let message = format!("the output `{name}` is no tensor");
+                let message = format!("the output `{}` is no tensor", port.name);
                 Err(Error::new(ErrorKind::Unsupported, message))
             }
         });
         named.collect()
     }
 
-    /// The same for values of every kind.
-    pub fn run_values(&mut self, inputs: Vec<(&str, Value)>) -> Result<Vec<Value>> {
+    fn execute(
+        &mut self,
+        inputs: Vec<(&str, Value)>,
+        done: &mut dyn FnMut(NodeTime),
+    ) -> Result<Vec<Value>> {
+        let given = self.arrange(inputs)?;
+        self.choose_plan(&given)?;
+        let Some((_, plan)) = self.plans.last_mut() else {
+            return Err(Error::new(ErrorKind::Unsupported, "no plan"));
+        };
         let graph = &self.model.graph;
         let mut values = Values::new(graph.names.len());
-        for (slot, array) in &graph.constants {
-            values.set_constant(*slot, Value::Array(array.clone()));
+        for (slot, value) in &plan.constants {
+            values.set_constant(*slot, value.clone());
         }
-        for (name, value) in inputs {
-            let at = self.model.inputs.iter().position(|port| port.name == name);
-            let Some(at) = at else {
-                let known: Vec<&str> = self.model.inputs.iter().map(|p| p.name.as_str()).collect();
-                let message = format!("no input `{name}`; there is {}", known.join(", "));
-                return Err(Error::new(ErrorKind::Shape, message));
-            };
-            values.set(graph.inputs[at], value);
-        }
-        for (port, slot) in self.model.inputs.iter().zip(&graph.inputs) {
-            if values.get(*slot).is_none() {
-                let message = format!("the input `{}` is not given", port.name);
-                return Err(Error::new(ErrorKind::Shape, message));
+        for (slot, value) in graph.inputs.iter().zip(given) {
+            if let Some(value) = value {
+                values.set(*slot, value);
             }
         }
         let most_bytes = self.options.memory_limit_bytes.unwrap_or(DEFAULT_MOST_BYTES);
         let machine = Machine { pool: &self.options.pool, most_bytes, depth: 0 };
-        for (index, memo) in self.memos.iter().enumerate() {
-            machine.step(graph, index, memo, &mut values)?;
+        let last_use = &plan.last_use;
+        for (position, step) in plan.steps.iter_mut().enumerate() {
+            match step {
+                Step::Node(index) => {
+                    let node = &graph.nodes[*index];
+                    let shapes = profile::shapes(node, &values);
+                    let memo = &plan.memos[*index];
+                    let at = (position, last_use.as_slice());
+                    let time = machine.step(graph, *index, at, memo, &mut values)?;
+                    done(profile::node_time(node, &shapes, &values, time));
+                    check_facts(graph, node, &plan.facts, &values)?;
+                }
+                Step::Piece(piece) => {
+                    run_piece(piece, (position, last_use), &mut values, done)?;
+                    values.check(most_bytes)?;
+                }
+            }
         }
+        self.peak_bytes = values.peak_bytes();
         outputs(graph, &values)
     }
+
+    /// Inputs in declared order. Errors for names that do not exist and inputs that are missing.
+    fn arrange(&self, inputs: Vec<(&str, Value)>) -> Result<Vec<Option<Value>>> {
+        let ports = &self.model.inputs;
+        let mut given: Vec<Option<Value>> = vec![None; ports.len()];
+        for (name, value) in inputs {
+            let Some(at) = ports.iter().position(|port| port.name == name) else {
+                let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+                let message = format!("no input `{name}`; there is {}", known.join(", "));
+                return Err(Error::new(ErrorKind::Shape, message));
+            };
+            given[at] = Some(value);
+        }
+        for (port, value) in ports.iter().zip(&given) {
+            match value {
+                Some(Value::Array(array)) => port.check(array)?,
+                None if !port.optional => {
+                    let message = format!("the input `{}` is not given", port.name);
+                    return Err(Error::new(ErrorKind::Shape, message));
+                }
+                _ => {}
+            }
+        }
+        Ok(given)
+    }
+
+    /// Makes the plan for these inputs the last of the list.
+    fn choose_plan(&mut self, given: &[Option<Value>]) -> Result<()> {
+        let of = |value: &Option<Value>| {
+            let array = value.as_ref()?.array()?;
+            Some((array.dtype(), array.shape().to_vec()))
+        };
+        let key: Key = given.iter().map(of).collect();
+        if let Some(at) = self.plans.iter().position(|(known, _)| *known == key) {
+            let plan = self.plans.remove(at);
+            self.plans.push(plan);
+            return Ok(());
+        }
+        let graph = &self.model.graph;
+        let known = graph.inputs.iter().zip(&key).zip(given);
+        let known = known.filter_map(|((slot, key), value)| match (key, value) {
+            (Some((dtype, shape)), _) => Some((*slot, Some(Known::of(*dtype, shape.clone())))),
+            // Given, but not a tensor: a stored value must not stand in for it.
+            (None, Some(_)) => Some((*slot, None)),
+            (None, None) => None,
+        });
+        let (pool, limit) = (&self.options.pool, self.options.memory_limit_bytes);
+        let plan = Plan::new(graph, known.collect(), pool, limit)?;
+        if self.plans.len() >= MOST_PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push((key, plan));
+        Ok(())
+    }
+}
+
+fn run_piece(
+    piece: &mut Piece,
+    (position, last_use): (usize, &[usize]),
+    values: &mut Values,
+    done: &mut dyn FnMut(NodeTime),
+) -> Result<()> {
+    let mut inputs: Vec<Array> = Vec::with_capacity(piece.inputs.len());
+    for slot in &piece.inputs {
+        let array = values.get(*slot).and_then(Value::array).cloned();
+        let lost = || Error::new(ErrorKind::BrokenFile, "a value is not there");
+        inputs.push(array.ok_or_else(lost)?);
+    }
+    let mut views = Vec::with_capacity(inputs.len());
+    for array in &inputs {
+        let wrong =
+            || Error::new(ErrorKind::Shape, format!("float32 expected, not {}", array.dtype()));
+        views.push((array.shape(), array.slice::<f32>().ok_or_else(wrong)?));
+    }
+    let results = piece.network.run_views(&views, done)?;
+    drop(views);
+    for slot in &piece.inputs {
+        if last_use[*slot] == position {
+            values.drop_value(*slot);
+        }
+    }
+    for (slot, result) in piece.outputs.iter().zip(results) {
+        if last_use[*slot] > position {
+            values.set(*slot, Value::Array(Array::from(result)));
+        }
+    }
+    Ok(())
+}
+
+/// A result that is not what the plan expected would be a wrong rule for shapes: better an error
+/// than a wrong number further down.
+fn check_facts(
+    graph: &super::graph::Graph,
+    node: &super::graph::Node,
+    facts: &[Option<Known>],
+    values: &Values,
+) -> Result<()> {
+    for slot in node.outputs.iter().flatten() {
+        let (Some(known), Some(Value::Array(array))) = (&facts[*slot], values.get(*slot)) else {
+            continue;
+        };
+        if (known.dtype, known.shape.as_slice()) != (array.dtype(), array.shape()) {
+            let message = format!(
+                "`{}` is {} {:?}, planned as {} {:?}: please report this",
+                graph.names[*slot],
+                array.dtype(),
+                array.shape(),
+                known.dtype,
+                known.shape
+            );
+            return Err(Error::new(ErrorKind::Shape, message).in_node(node.label()));
+        }
+    }
+    Ok(())
 }

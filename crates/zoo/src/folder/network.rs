@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::{Folder, map_size};
 use crate::arch::{densenet, pspnet, resnet};
 use crate::card::Task;
-use crate::error::translate;
+use crate::error::translate_graph;
 use crate::runner::Onnx;
 use crate::system::{Head, System};
 use base::Text;
@@ -70,7 +70,7 @@ pub(super) fn head(architecture: Option<Architecture>, labels: usize) -> Option<
 pub(crate) fn open(folder: &Folder, pool: &Pool) -> Result<Onnx, Vec<Problem>> {
     let file = folder.network_file().map_err(|problem| vec![problem])?;
     let model = Model::open(&file).map_err(|error| {
-        let error = translate(error);
+        let error = translate_graph(error);
         let named = |lang| {
             let name = &folder.declared().network.file;
             format!("{name}: {}", error.what().get(lang))

@@ -47,6 +47,8 @@ impl From<Array> for Value {
 pub(crate) trait Bodies {
     /// The outputs of the body of that name, run on `inputs`.
     fn run(&self, name: &str, inputs: Vec<Value>) -> Result<Vec<Value>>;
+    /// What an output of that body, stacked over no turns at all, is: its type and shape as declared.
+    fn nothing(&self, name: &str, output: usize) -> Result<Array>;
     /// How many inputs it declares.
     fn input_count(&self, name: &str) -> Result<usize>;
 }

@@ -6,8 +6,11 @@
 //! ONNX operator specification (onnx/docs/Operators.md) for the version the file asks for.
 
 mod call;
+mod flow;
 mod infer;
+mod nn;
 mod plain;
+mod shape;
 
 pub use call::Value;
 pub(crate) use call::{Bodies, Call, Inputs, Memo, axis, one, unsupported, wrong};
@@ -58,7 +61,35 @@ impl Op {
 }
 
 /// Every family.
-static FAMILIES: &[&[Op]] = &[plain::OPS];
+static FAMILIES: &[&[Op]] = &[
+    flow::control::OPS,
+    flow::optional::OPS,
+    flow::scan::OPS,
+    flow::sequence::OPS,
+    plain::OPS,
+    shape::axes::OPS,
+    shape::col2im::OPS,
+    shape::concat::OPS,
+    shape::fill::OPS,
+    shape::gather::OPS,
+    shape::layout::OPS,
+    shape::order::OPS,
+    shape::pad::OPS,
+    shape::reduce::OPS,
+    shape::reverse::OPS,
+    shape::scatter::OPS,
+    shape::slice::OPS,
+    shape::unique::OPS,
+    nn::batch_norm::OPS,
+    nn::conv::OPS,
+    nn::conv_transpose::OPS,
+    nn::global_pool::OPS,
+    nn::layer_norm::OPS,
+    nn::norm::OPS,
+    nn::other_norms::OPS,
+    nn::pool::OPS,
+    nn::resize::OPS,
+];
 
 /// All operations, by domain and name.
 pub(crate) fn all() -> Vec<&'static Op> {

@@ -1,6 +1,6 @@
 //! Operations that hand on what they are given: `Identity`, `Constant`.
 
-use super::{Ask, Call, Inputs, Known, Op, Value, one, unsupported, wrong};
+use super::{Ask, Call, Inputs, Known, Op, Value, one, wrong};
 use crate::array::Array;
 use crate::error::Result;
 
@@ -14,9 +14,6 @@ fn identity(_: &Call, mut inputs: Inputs) -> Result<Vec<Value>> {
 }
 
 fn constant(call: &Call, _: Inputs) -> Result<Vec<Value>> {
-    if call.attributes().has("sparse_value") && call.attributes().array("sparse_value").is_none() {
-        return Err(unsupported("a sparse constant"));
-    }
     one(stored(call.attributes()).ok_or_else(|| wrong("a constant without a value"))?)
 }
 

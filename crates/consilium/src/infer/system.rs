@@ -1,19 +1,19 @@
-//! `infer`: one network on one array, for comparing and timing.
+//! The network of a model of the list, run on one array.
 
+use super::{needed, profile, timing};
 use crate::World;
 use crate::cli::{Arguments, print};
 use crate::npy;
 use crate::read::{Common, write_file};
 use base::words::cli as words;
 use base::{Error, Kind, Result};
-use engine::Tensor;
 use engine::cpu::{Network, Options, Passes};
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits};
+use engine::{Array, Tensor};
 use kernels::Pool;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 use zoo::System;
 
 /// `infer --system ID --weights PATH --input X.npy --output Y.npy [--repeat N]`.
@@ -32,37 +32,27 @@ pub fn run(
     let repeat = typed.number("--repeat")?;
     let mut network = Loaded::open(system, &weights, common.threads)?;
     let destinations = network.destinations(&typed.values("--output"))?;
-    let x = read_array(&input)?;
+    let x = super::arrays::read(&input)?;
+    let x = Tensor::new(x.shape(), x.to_f32()).map_err(zoo::translate)?;
     let shape = &system.card().input.shape;
     if x.shape() != shape {
         let text = words::wrong_shape(shape, x.shape());
         return Err(Error::new(Kind::BrokenInput, text).at(&input));
     }
     let outputs = network.network.run(&[&x]).map_err(zoo::translate)?;
-    let times = repeat.map(|n| network.times(&x, n)).transpose()?;
+    let run = || network.network.run(&[&x]).map(drop).map_err(zoo::translate);
+    let times = repeat.map(|n| timing(n, run)).transpose()?;
     for (index, path) in destinations {
-        write_file(world, &path, &npy::encode(&outputs[index]))?;
+        write_file(world, &path, &npy::encode(&Array::from(outputs[index].clone())))?;
     }
-    if let Some((median, min)) = times {
-        let text = words::timing(median * 1e3, min * 1e3, world.peak_memory_mib());
-        print(out, &format!("{}\n", text.get(common.lang)))?;
+    if let Some(times) = times {
+        print(out, &times.text(world, common.lang))?;
+    }
+    if typed.has("--profile") {
+        let (_, times) = network.network.run_timed(&[&x]).map_err(zoo::translate)?;
+        print(out, &profile::table(&times, common.lang))?;
     }
     Ok(())
-}
-
-fn needed<'a>(typed: &'a Arguments, flag: &str) -> Result<&'a str> {
-    let missing = || Error::new(Kind::Usage, words::flag_missing(flag));
-    typed.value(flag).ok_or_else(|| missing().hint(words::see_help("infer")))
-}
-
-fn read_array(path: &Path) -> Result<Tensor> {
-    let io = |error: std::io::Error| Error::new(Kind::Io, words::cannot_read(&error)).at(path);
-    let size = std::fs::metadata(path).map_err(io)?.len();
-    if size > npy::MAX_BYTES {
-        return Err(Error::new(Kind::Limit, words::NPY_TOO_LARGE.clone()).at(path));
-    }
-    let bytes = std::fs::read(path).map_err(io)?;
-    npy::parse(&bytes).map_err(|error| error.at(path))
 }
 
 /// A network with the names of its outputs.
@@ -101,18 +91,5 @@ impl Loaded {
             None => Ok((0, text.into())),
         };
         given.iter().map(one).collect()
-    }
-
-    /// Median and least seconds of `n` runs. One run came before.
-    fn times(&mut self, x: &Tensor, n: usize) -> Result<(f64, f64)> {
-        let mut seconds = Vec::with_capacity(n);
-        for _ in 0..n {
-            let started = Instant::now();
-            self.network.run(&[x]).map_err(zoo::translate)?;
-            seconds.push(started.elapsed().as_secs_f64());
-        }
-        seconds.sort_by(f64::total_cmp);
-        let median = (seconds[(n - 1) / 2] + seconds[n / 2]) / 2.0;
-        Ok((median, seconds[0]))
     }
 }

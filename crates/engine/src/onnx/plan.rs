@@ -1,0 +1,236 @@
+//! How a graph runs on inputs of given types and shapes: what is known beforehand is left out, the
+//! parts that the compiled executor can do are handed to it in pieces as large as possible, the rest
+//! runs node by node.
+//!
+//! ```text
+//! node      a   conv  conv  nms  gather  conv          a: asks for a general operation
+//! compiled      ╰─level 1─╯             ╰level 2╯
+//! general   0               1      1
+//! ```
+//! The level of a compiled node is that of the compiled nodes it reads from, or one more than that
+//! of the general nodes it reads from; a general node has the highest level of what it reads from.
+//! All compiled nodes of a level form one piece; pieces and general nodes run level by level.
+
+use super::facts::{facts, number};
+use super::graph::{Graph, Node, Slot};
+use super::lower::{Lowered, lower};
+use super::machine::memos;
+use super::ops::{Known, Memo, Value};
+use crate::cpu::{Network, Options, Passes};
+use crate::error::Result;
+use crate::graph::{self, Op};
+use kernels::Pool;
+use std::collections::HashMap;
+
+/// A graph made ready for one set of input shapes.
+pub(super) struct Plan {
+    /// Values that are the same at every run.
+    pub constants: Vec<(Slot, Value)>,
+    /// In order.
+    pub steps: Vec<Step>,
+    /// The step that reads each slot last; `usize::MAX` for outputs.
+    pub last_use: Vec<usize>,
+    /// Of every node.
+    pub memos: Vec<Memo>,
+    /// What was known of each slot.
+    pub facts: Vec<Option<Known>>,
+}
+
+/// One step of a plan.
+pub(super) enum Step {
+    /// A node on its own.
+    Node(usize),
+    /// Nodes compiled together.
+    Piece(Box<Piece>),
+}
+
+/// Nodes compiled together.
+pub(super) struct Piece {
+    pub network: Network,
+    /// Where its inputs lie.
+    pub inputs: Vec<Slot>,
+    /// Where its outputs go.
+    pub outputs: Vec<Slot>,
+    /// Number of nodes of the file.
+    pub nodes: usize,
+}
+
+impl Plan {
+    /// Plans `graph` for inputs of which `given` is known. Errors when a compiled piece exceeds
+    /// `memory_limit_bytes`.
+    pub fn new(
+        graph: &Graph,
+        given: Vec<(Slot, Option<Known>)>,
+        pool: &Pool,
+        memory_limit_bytes: Option<u64>,
+    ) -> Result<Plan> {
+        let facts = facts(graph, given, pool);
+        let is_number = |slot: Slot| number(&facts, slot).is_some();
+        let needed = needed(graph, is_number);
+        let lowered =
+            |index: usize| if needed[index] { lower(&graph.nodes[index], &facts) } else { None };
+        let mut lowered: Vec<Option<Lowered>> = (0..graph.nodes.len()).map(lowered).collect();
+        let level = settle(graph, &needed, &mut lowered, is_number);
+
+        let options = Options { pool: pool.clone(), memory_limit_bytes, passes: Passes::all() };
+        let mut steps = Vec::new();
+        for at in 0..=level.iter().copied().max().unwrap_or(0) {
+            let here = (0..graph.nodes.len()).filter(|index| needed[*index] && level[*index] == at);
+            let (piece, rest): (Vec<usize>, Vec<usize>) =
+                here.partition(|index| lowered[*index].is_some());
+            if !piece.is_empty() {
+                let piece = compile(graph, &piece, &mut lowered, (&needed, &facts), &options)?;
+                steps.push(Step::Piece(Box::new(piece)));
+            }
+            steps.extend(rest.into_iter().map(Step::Node));
+        }
+        let (read, last_use) = lives(graph, &steps);
+        let constants = (0..graph.names.len())
+            .filter(|slot| read[*slot])
+            .filter_map(|slot| Some((slot, Value::Array(number(&facts, slot)?.clone()))))
+            .collect();
+        Ok(Plan { constants, steps, last_use, memos: memos(graph), facts })
+    }
+}
+
+/// Slots that a node reads, those that its bodies take from around them included.
+fn reads(node: &Node) -> impl Iterator<Item = Slot> + '_ {
+    let captured = node.bodies.iter().flat_map(|(_, body)| &body.captures);
+    node.inputs.iter().flatten().copied().chain(captured.map(|(outer, _)| *outer))
+}
+
+/// Nodes that the outputs need, numbers that are known apart.
+fn needed(graph: &Graph, is_number: impl Fn(Slot) -> bool) -> Vec<bool> {
+    let mut wanted = vec![false; graph.names.len()];
+    graph.outputs.iter().for_each(|slot| wanted[*slot] = true);
+    let mut needed = vec![false; graph.nodes.len()];
+    for (index, node) in graph.nodes.iter().enumerate().rev() {
+        let makes = |slot: &Slot| wanted[*slot] && !is_number(*slot);
+        if node.outputs.iter().flatten().any(makes) {
+            needed[index] = true;
+            reads(node).for_each(|slot| wanted[slot] = true);
+        }
+    }
+    needed
+}
+
+/// The level of every node. Pieces without anything that compiling speeds up run node by node.
+fn settle(
+    graph: &Graph,
+    needed: &[bool],
+    lowered: &mut [Option<Lowered>],
+    is_number: impl Fn(Slot) -> bool,
+) -> Vec<usize> {
+    loop {
+        let level = levels(graph, needed, lowered, &is_number);
+        let count = level.iter().copied().max().map_or(0, |most| most + 1);
+        let mut worth = vec![false; count];
+        for (lowered, level) in lowered.iter().zip(&level) {
+            worth[*level] |= lowered.as_ref().is_some_and(Lowered::is_heavy);
+        }
+        let mut settled = true;
+        for (lowered, level) in lowered.iter_mut().zip(&level) {
+            if lowered.is_some() && !worth[*level] {
+                *lowered = None;
+                settled = false;
+            }
+        }
+        if settled {
+            return level;
+        }
+    }
+}
+
+fn levels(
+    graph: &Graph,
+    needed: &[bool],
+    lowered: &[Option<Lowered>],
+    is_number: impl Fn(Slot) -> bool,
+) -> Vec<usize> {
+    let mut level = vec![0; graph.nodes.len()];
+    let mut made_by: Vec<Option<usize>> = vec![None; graph.names.len()];
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+        let mut highest = 0;
+        for slot in reads(node).filter(|slot| !is_number(*slot)) {
+            let Some(maker) = made_by[slot] else { continue };
+            let next = lowered[index].is_some() && lowered[maker].is_none();
+            highest = highest.max(level[maker] + usize::from(next));
+        }
+        level[index] = highest;
+        node.outputs.iter().flatten().for_each(|slot| made_by[*slot] = Some(index));
+    }
+    level
+}
+
+/// Builds the graph of a piece and compiles it.
+fn compile(
+    graph: &Graph,
+    piece: &[usize],
+    lowered: &mut [Option<Lowered>],
+    (needed, facts): (&[bool], &[Option<Known>]),
+    options: &Options,
+) -> Result<Piece> {
+    let mut inside = vec![false; graph.nodes.len()];
+    piece.iter().for_each(|index| inside[*index] = true);
+    let mut wanted = vec![false; graph.names.len()];
+    graph.outputs.iter().for_each(|slot| wanted[*slot] = true);
+    for (index, node) in graph.nodes.iter().enumerate() {
+        if needed[index] && !inside[index] {
+            reads(node).for_each(|slot| wanted[slot] = true);
+        }
+    }
+
+    let mut network = graph::Graph::default();
+    let mut at: HashMap<Slot, graph::Value> = HashMap::new();
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    for index in piece {
+        let node = &graph.nodes[*index];
+        let Some(Lowered { op, operands, shape }) = lowered[*index].take() else { continue };
+        let mut places = Vec::with_capacity(operands.len());
+        for operand in operands {
+            let Some(slot) = node.inputs.get(operand).copied().flatten() else { continue };
+            let place = *at.entry(slot).or_insert_with(|| {
+                inputs.push(slot);
+                let shape = facts[slot].as_ref().map_or(Vec::new(), |known| known.shape.clone());
+                push(&mut network, graph.names[slot].clone(), Op::Input, Vec::new(), shape)
+            });
+            places.push(place);
+        }
+        let place = push(&mut network, node.name.clone(), op, places, shape);
+        if let Some(slot) = node.outputs.first().copied().flatten() {
+            at.insert(slot, place);
+            if wanted[slot] {
+                outputs.push(slot);
+                network.outputs.push((graph.names[slot].clone(), place));
+            }
+        }
+    }
+    let network = Network::compile(network, options)?;
+    Ok(Piece { network, inputs, outputs, nodes: piece.len() })
+}
+
+fn push(
+    network: &mut graph::Graph,
+    name: String,
+    op: Op,
+    inputs: Vec<graph::Value>,
+    shape: Vec<usize>,
+) -> graph::Value {
+    network.nodes.push(graph::Node { name, op, inputs, shape });
+    graph::Value(network.nodes.len() - 1)
+}
+
+/// Which slots the steps read, and the step that reads each last; `usize::MAX` for outputs.
+fn lives(graph: &Graph, steps: &[Step]) -> (Vec<bool>, Vec<usize>) {
+    let (mut read, mut last_use) =
+        (vec![false; graph.names.len()], vec![0usize; graph.names.len()]);
+    for (position, step) in steps.iter().enumerate() {
+        let mut note = |slot: Slot| (read[slot], last_use[slot]) = (true, position);
+        match step {
+            Step::Node(index) => reads(&graph.nodes[*index]).for_each(&mut note),
+            Step::Piece(piece) => piece.inputs.iter().copied().for_each(&mut note),
+        }
+    }
+    graph.outputs.iter().for_each(|slot| (read[*slot], last_use[*slot]) = (true, usize::MAX));
+    (read, last_use)
+}
