@@ -48,6 +48,9 @@ pub enum Resampling {
     TorchAntialiased,
     /// PyTorch's bilinear filter without anti-aliasing.
     TorchBilinear,
+    /// Pillow's bilinear filter on 8-bit images, whole numbers 0..=255 in and out: torchvision's
+    /// `Resize` of a PIL image.
+    PilBilinear,
 }
 
 /// What the network is fed.

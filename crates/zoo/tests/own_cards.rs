@@ -129,3 +129,39 @@ fn damaged_cards_are_answered() {
         }
     }
 }
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(testkit::project_root().join("docs").join(name)).unwrap()
+}
+
+/// What stands between ```` ```toml ```` and the closing fence.
+fn example(page: &str) -> String {
+    page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_example_of_the_manual_holds_together() {
+    let (en, zh) = (page("bring-your-own-model.md"), page("bring-your-own-model.zh.md"));
+    let card = good(&example(&en));
+    assert_eq!(example(&en), example(&zh));
+    assert_eq!((card.input.channels, card.labels.codes.len(), card.before.len()), (3, 2, 7));
+}
+
+#[test]
+fn the_manual_names_every_step() {
+    for (list, broken) in [
+        ("before", TEMPLATE_EN.replace("\"centre-square\"", "\"???\"")),
+        ("after", TEMPLATE_EN.replace("[\"sigmoid\"]", "[\"???\"]")),
+        ("after", TEMPLATE_EN.replace("\"skimage\"", "\"???\"")),
+    ] {
+        let (_, problems) = parse(&broken);
+        let text = problems[0].text.en().to_owned();
+        let names = text.split(" is none of ").nth(1).unwrap();
+        assert!(names.split(", ").count() > 3, "{list}: {names}");
+        for name in names.split(", ") {
+            for file in ["bring-your-own-model.md", "bring-your-own-model.zh.md"] {
+                assert!(page(file).contains(&format!("`{name}`")), "{file}: {name}");
+            }
+        }
+    }
+}

@@ -167,7 +167,10 @@ fn declared(r: &mut Reader, mut top: Table<'_, '_>) -> Option<Declared> {
     });
     let labels = labels(r, &mut top, task);
     if let (Some(input), Some((before, after, at, whole))) = (&input, &steps) {
-        fits(r, input, before, *at);
+        // A step that could not be read would make the rest look wrong.
+        if *whole {
+            fits(r, input, before, *at);
+        }
         points(r, after, labels.as_ref(), *at);
     }
     if let (Some((network, at)), Some(input)) = (&network, &input) {

@@ -47,10 +47,11 @@ const AFTER: &[&str] = &[
     "clip",
 ];
 
-const METHODS: [(&str, Resampling); 3] = [
+const METHODS: [(&str, Resampling); 4] = [
     ("skimage", Resampling::Skimage),
     ("torch-antialiased", Resampling::TorchAntialiased),
     ("torch-bilinear", Resampling::TorchBilinear),
+    ("pil-bilinear", Resampling::PilBilinear),
 ];
 
 /// Steps before the network; `size` is what a `resize` without one means.

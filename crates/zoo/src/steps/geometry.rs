@@ -200,6 +200,7 @@ pub(crate) fn resize_plane(
         Resampling::Skimage => resample::skimage(plane, from, to),
         Resampling::TorchAntialiased => resample::torch_antialiased(plane, from, to),
         Resampling::TorchBilinear => resample::torch_bilinear(plane, from, to),
+        Resampling::PilBilinear => resample::pil_bilinear(plane, from, to),
     }
 }
 
