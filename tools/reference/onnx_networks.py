@@ -11,8 +11,9 @@ beside this file says how) and runs it in ONNX Runtime on the CPU in f32. Writes
 
 The JSON holds `opset`, `exporter`, `source` (package and version), `gflop`, `noise` (largest
 difference between ONNX Runtime with and without its graph optimisations, relative to the largest
-value of the output), `operations`, `inputs` and `outputs`. An input has a `generator`, the name for
-`synth.uniform(name, count)` in row-major order, or `values`. An output has its `shape`, `dtype`,
+value of the output), `sensitivity` (the same for inputs a millionth apart), `operations`, `inputs`
+and `outputs`. An input has a `generator`, the name for `synth.uniform(name, count)` in row-major
+order, or `values`. An output has its `shape`, `dtype`,
 `norm` (square root of the sum of squares of all values) and `values`: elements 0, stride,
 2 stride … of the flattened output. Sizes are small, so that a test of all takes seconds.
 Versions: requirements.txt beside this file.

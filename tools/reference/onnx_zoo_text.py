@@ -108,6 +108,36 @@ class Recurrent(torch.nn.Module):
         return torch.log_softmax(self.head(x), -1), last
 
 
+@torch.jit.script
+def spell(state, embedding, across, bias, head, limit: int):
+    """Greedy decoding until the end token 0 or `limit` steps: a loop that only the data ends."""
+    token = torch.ones(1, dtype=torch.int64)
+    found = torch.zeros(0, dtype=torch.int64)
+    for _ in range(limit):
+        state = torch.tanh(embedding[token] + state @ across + bias)
+        logits = state @ head
+        token = logits.argmax(1)
+        if bool(token[0] == 0):
+            break
+        found = torch.cat([found, token])
+    return found, state
+
+
+class Speller(torch.nn.Module):
+    """Encodes an image to one state and spells a word from it; exported as a Loop with an If."""
+
+    def __init__(self):
+        super().__init__()
+        self.encode = torch.nn.Sequential(torch.nn.Conv2d(1, 32, 5, stride=4), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32 * 49, 48))
+        self.embedding = torch.nn.Parameter(torch.randn(20, 48))
+        self.across = torch.nn.Parameter(torch.randn(48, 48))
+        self.bias = torch.nn.Parameter(torch.randn(48))
+        self.head = torch.nn.Parameter(torch.randn(48, 20))
+
+    def forward(self, image):
+        return spell(self.encode(image), self.embedding, self.across * 0.3, self.bias, self.head, 12)
+
+
 NETS = [
     Net("bert", "transformers", of(hf.BertModel, bert, ["input_ids", "attention_mask"], ["last_hidden_state", "pooler_output"]), [tokens("input_ids", 24, 500, 2, (1, 16)), mask(2, 24, 17, (1, 16))], 14, dynamic={"input_ids": SEQUENCE, "attention_mask": SEQUENCE}),
     Net("distilbert", "transformers", of(hf.DistilBertForSequenceClassification, distilbert, ["input_ids", "attention_mask"], ["logits"]), [tokens("input_ids", 24, 500, 2), mask(2, 24, 17)], 13),
@@ -120,4 +150,5 @@ NETS = [
     Net("t5_encoder", "transformers", of(hf.T5EncoderModel, t5, ["input_ids"], ["last_hidden_state"]), [tokens("input_ids", 24, 500)], 17),
     Net("llama", "transformers", of(hf.LlamaForCausalLM, llama, ["input_ids"], ["logits"]), [tokens("input_ids", 20, 500)], 20, dynamo=True),
     Net("recurrent", "torch", Recurrent, [Input("image", (2, 1, 16, 64))], 14),
+    Net("speller", "torch", Speller, [Input("image", (1, 1, 32, 32))], 13, outputs=["word", "state"], dynamic={"word": {0: "length"}}),
 ]

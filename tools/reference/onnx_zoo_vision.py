@@ -35,20 +35,20 @@ class Pick(torch.nn.Module):
 
 
 class Detector(torch.nn.Module):
-    """A torchvision detector on one image; boxes, labels and scores."""
+    """A torchvision detector on one image; boxes, labels, scores and perhaps masks."""
 
-    def __init__(self, module):
+    def __init__(self, module, masks):
         super().__init__()
-        self.module = module
+        self.module, self.keys = module, ["boxes", "labels", "scores", *(["masks"] if masks else [])]
 
     def forward(self, image):
         found = self.module([image])[0]
-        return found["boxes"], found["labels"], found["scores"]
+        return tuple(found[key] for key in self.keys)
 
 
-def detector(name, **config):
+def detector(name, masks=False, **config):
     build = getattr(detection, name)
-    return lambda: Detector(build(weights=None, weights_backbone=None, **config))
+    return lambda: Detector(build(weights=None, weights_backbone=None, **config), masks)
 
 
 def segmenter(name, **config):
@@ -102,15 +102,16 @@ NETS = [
     Net("swin", "torchvision", small_swin, image(64), 16),
     Net("swin_v2", "torchvision", small_swin_v2, image(64), 18, dynamo=True),
     Net("maxvit", "torchvision", small_maxvit, image(64), 17),
-    Net("fcn_resnet50", "torchvision", segmenter("fcn_resnet50", num_classes=5), image(64), 13),
+    Net("fcn_resnet50", "torchvision", segmenter("fcn_resnet50", num_classes=5), image(48), 13),
     Net("deeplabv3_mobilenet_v3_large", "torchvision", segmenter("deeplabv3_mobilenet_v3_large", num_classes=5), image(96), 18, dynamo=True),
     Net("lraspp_mobilenet_v3_large", "torchvision", segmenter("lraspp_mobilenet_v3_large", num_classes=5), image(128, 1, (1, 3, 96, 96)), 11, dynamic=SIZE),
-    Net("fasterrcnn_mobilenet", "torchvision", detector("fasterrcnn_mobilenet_v3_large_320_fpn", num_classes=5, min_size=96, max_size=128, box_score_thresh=0.0, rpn_post_nms_top_n_test=50, box_detections_per_img=20), [Input("image", (3, 96, 128))], 11),
-    Net("ssdlite320_mobilenet", "torchvision", detector("ssdlite320_mobilenet_v3_large", num_classes=5, topk_candidates=50, detections_per_img=20), [Input("image", (3, 96, 128))], 14),
+    Net("fasterrcnn_mobilenet", "torchvision", detector("fasterrcnn_mobilenet_v3_large_320_fpn", num_classes=5, min_size=96, max_size=128, box_score_thresh=0.0, rpn_post_nms_top_n_test=50, box_detections_per_img=20), [Input("image", (3, 96, 128))], 11, tame={"cls_score": 0.2, "bbox_pred": 0.2}),
+    Net("maskrcnn_resnet50", "torchvision", detector("maskrcnn_resnet50_fpn", masks=True, num_classes=3, min_size=64, max_size=96, box_score_thresh=0.0, rpn_post_nms_top_n_test=20, box_detections_per_img=3), [Input("image", (3, 64, 80))], 16, tame={"cls_score": 0.2, "bbox_pred": 0.2}),
+    Net("ssdlite320_mobilenet", "torchvision", detector("ssdlite320_mobilenet_v3_large", num_classes=5, topk_candidates=50, detections_per_img=20), [Input("image", (3, 96, 128))], 14, tame={"classification_head": 0.5, "regression_head": 0.5}),
     Net("retinanet_resnet50", "torchvision", detector("retinanet_resnet50_fpn", num_classes=5, min_size=64, max_size=96, topk_candidates=50, detections_per_img=20), [Input("image", (3, 64, 96))], 17),
     Net("tf_efficientnetv2_b0", "timm", tm("tf_efficientnetv2_b0"), image(96), 17),
     Net("convnextv2_atto", "timm", tm("convnextv2_atto"), image(64), 18, dynamo=True),
-    Net("mobilevit_xxs", "timm", tm("mobilevit_xxs"), image(128), 13),
+    Net("mobilevit_xxs", "timm", tm("mobilevit_xxs"), image(128), 14),
     Net("poolformer_s12", "timm", tm("poolformer_s12"), image(64), 17),
     Net("deit_tiny", "timm", tm("deit_tiny_patch16_224", img_size=64, depth=4), image(64, 2, (1, 3, 64, 64)), 14, dynamic=BATCH),
     Net("eva02_tiny", "timm", tm("eva02_tiny_patch14_224", img_size=56, depth=3), image(56), 20, dynamo=True),

@@ -62,6 +62,12 @@ pub fn fill(name: &str, shape: &[usize]) -> Vec<f32> {
     (0..count as u64).map(|i| uniform(seed, i) * spread + centre).collect()
 }
 
+/// `count` values in [−1, 1) from the stream that `name` names, for made-up inputs.
+pub fn noise(name: &str, count: usize) -> Vec<f32> {
+    let seed = fnv1a(name.as_bytes());
+    (0..count as u64).map(|index| uniform(seed, index)).collect()
+}
+
 /// Value `index` of the stream `seed`, in [−1, 1).
 fn uniform(seed: u64, index: u64) -> f32 {
     let mut z = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));

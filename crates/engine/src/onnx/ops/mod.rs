@@ -9,6 +9,7 @@ mod call;
 mod flow;
 mod infer;
 mod nn;
+mod math;
 mod plain;
 mod shape;
 
@@ -72,6 +73,7 @@ static FAMILIES: &[&[Op]] = &[
     shape::concat::OPS,
     shape::fill::OPS,
     shape::gather::OPS,
+    shape::labels::OPS,
     shape::layout::OPS,
     shape::order::OPS,
     shape::pad::OPS,
@@ -79,16 +81,45 @@ static FAMILIES: &[&[Op]] = &[
     shape::reverse::OPS,
     shape::scatter::OPS,
     shape::slice::OPS,
+    shape::text::OPS,
     shape::unique::OPS,
+    nn::attention::OPS,
     nn::batch_norm::OPS,
     nn::conv::OPS,
     nn::conv_transpose::OPS,
+    nn::deform_conv::OPS,
+    nn::flex_attention::OPS,
     nn::global_pool::OPS,
+    nn::grid_sample::OPS,
     nn::layer_norm::OPS,
+    nn::linear_attention::OPS,
+    nn::loss::OPS,
+    nn::non_max_suppression::OPS,
     nn::norm::OPS,
     nn::other_norms::OPS,
     nn::pool::OPS,
+    nn::recurrent::OPS,
+    nn::regions::OPS,
     nn::resize::OPS,
+    nn::rotary::OPS,
+    nn::spectrum::OPS,
+    nn::training::OPS,
+    nn::unpool::OPS,
+    math::activation::OPS,
+    math::arithmetic::OPS,
+    math::cast::OPS,
+    math::compare::OPS,
+    math::dropout::OPS,
+    math::einsum::OPS,
+    math::integer::OPS,
+    math::integer_conv::OPS,
+    math::matmul::OPS,
+    math::qlinear::OPS,
+    math::quantize::OPS,
+    math::running::OPS,
+    math::softmax::OPS,
+    math::unary::OPS,
+    plain::OPS,
 ];
 
 /// All operations, by domain and name.

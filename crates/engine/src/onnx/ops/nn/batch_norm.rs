@@ -2,6 +2,7 @@
 
 use super::floats::{array_of, floats};
 use super::share::each_chunk;
+use super::size::product;
 use crate::array::{Array, DType};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, Op, Value, wrong};
@@ -14,7 +15,7 @@ pub(in crate::onnx::ops) const OPS: &[Op] =
 fn layout(call: &Call, x: &[usize]) -> Result<(usize, usize)> {
     let (channels, spatial) = match x {
         [_] => (1, 1),
-        [_, channels, rest @ ..] => (*channels, rest.iter().product()),
+        [_, channels, rest @ ..] => (*channels, product(rest)),
         [] => return Err(wrong("a scalar has no channels")),
     };
     // Before version 9 every position could have statistics of its own.

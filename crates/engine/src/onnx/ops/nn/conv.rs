@@ -1,6 +1,7 @@
 //! `Conv`: weights packed once where they are the same at every run.
 
 use super::floats::{array_of, floats, maybe_floats};
+use super::size::product;
 use super::window::{Window, spatial};
 use crate::array::DType;
 use crate::error::Result;
@@ -56,8 +57,9 @@ fn conv(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     }
     let n = call.room(&out, DType::F32)?;
     let mut y = vec![0.0f32; n];
-    let (from, to) = (shape.input_len(), out[1..].iter().product::<usize>());
-    if n > 0 && from > 0 {
+    let to = product(&out[1..]);
+    if n > 0 && !x.is_empty() {
+        let from = shape.input_len();
         if shape.output().is_none() {
             return Err(wrong(format!("a convolution of {:?} by {:?}", x.shape(), w.shape())));
         }
@@ -82,7 +84,7 @@ fn conv(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
 
 /// Every value of a channel becomes the channel's bias: a sum over nothing.
 pub(super) fn fill_bias(bias: &[f32], shape: &[usize], y: &mut [f32]) {
-    let spatial: usize = shape[2..].iter().product();
+    let spatial: usize = product(&shape[2..]);
     for (y, bias) in y.chunks_exact_mut(spatial.max(1)).zip(bias.iter().cycle()) {
         y.fill(*bias);
     }

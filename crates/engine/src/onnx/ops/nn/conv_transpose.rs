@@ -2,6 +2,7 @@
 
 use super::conv::{fill_bias, groups};
 use super::floats::{array_of, floats, maybe_floats};
+use super::size::product;
 use super::window::{AutoPad, bounded, on_three, pads, per_axis, spatial};
 use crate::array::DType;
 use crate::error::Result;
@@ -102,11 +103,11 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     }
     let n = call.room(&out, DType::F32)?;
     let mut y = vec![0.0f32; n];
-    let (from, to) = (shape.input_len(), out[1..].iter().product::<usize>());
-    if n == 0 || from == 0 {
+    if n == 0 || x.is_empty() {
         fill_bias(bias.as_deref().unwrap_or(&[0.0]), &out, &mut y);
         return one(array_of(x.dtype(), &out, y)?);
     }
+    let (from, to) = (shape.input_len(), product(&out[1..]));
     let (weights, values) = (floats(w)?, floats(x)?);
     let samples = values.chunks_exact(from).zip(y.chunks_exact_mut(to));
     let phases = shape.stride.iter().fold(1usize, |n, s| n.saturating_mul(*s));
@@ -139,7 +140,7 @@ fn scatter(
     y: &mut [f32],
 ) {
     let (ins, outs) = (s.in_channels / s.groups, s.out_channels / s.groups);
-    let (positions, taps) = (to.iter().product::<usize>(), s.kernel.iter().product::<usize>());
+    let (positions, taps) = (product(&to), product(&s.kernel));
     let [_, ih, iw] = s.input;
     let [_, kh, kw] = s.kernel;
     let place = |axis: usize, i: usize, k: usize| {

@@ -1,5 +1,6 @@
 //! Floats of any width, computed in 32 bits and rounded once at the end.
 
+use super::size::product;
 use crate::array::{Array, DType, bf16, f16};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Inputs, Known, unsupported, wrong};
@@ -69,7 +70,7 @@ pub(super) fn like_input(ask: &Ask) -> Option<Vec<Known>> {
 pub(super) fn spread<T: Copy>(values: &[T], from: &[usize], to: &[usize]) -> Option<Vec<T>> {
     // Ones in front change nothing.
     let from = &from[from.iter().take_while(|n| **n == 1).count().min(from.len())..];
-    if from.len() > to.len() || values.len() != from.iter().product::<usize>() {
+    if from.len() > to.len() || values.len() != product(from) {
         return None;
     }
     let skipped = to.len() - from.len();
@@ -80,7 +81,7 @@ pub(super) fn spread<T: Copy>(values: &[T], from: &[usize], to: &[usize]) -> Opt
             n if n == to[skipped + a] => step[skipped + a] = running,
             _ => return None,
         }
-        running *= from[a];
+        running = running.saturating_mul(from[a]);
     }
     let n = crate::array::count(to)?;
     let mut at = vec![0; to.len()];

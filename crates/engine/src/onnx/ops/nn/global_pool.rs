@@ -1,6 +1,7 @@
 //! `GlobalAveragePool`, `GlobalMaxPool`, `GlobalLpPool`: one value a channel.
 
 use super::floats::{array_of, floats};
+use super::size::product;
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, Op, Value, one, wrong};
 
@@ -26,7 +27,7 @@ fn each_channel(inputs: &Inputs, f: impl Fn(&[f32]) -> f32) -> Result<Vec<Value>
     let x = inputs.array(0)?;
     let shape = pooled(x.shape())?;
     let values = floats(x)?;
-    let spatial: usize = x.shape()[2..].iter().product();
+    let spatial: usize = product(&x.shape()[2..]);
     let y = match spatial {
         0 => vec![f(&[]); shape[0].saturating_mul(shape[1]).min(values.len())],
         _ => values.chunks_exact(spatial).map(f).collect(),

@@ -3,6 +3,7 @@
 
 use super::floats::{array_of, array_of_doubles, doubles, floats, like_input, spread};
 use super::share::each_chunk;
+use super::size::product;
 use crate::array::{Array, DType};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, MICROSOFT, Op, Value, axis, one, wrong};
@@ -37,7 +38,11 @@ fn rows(at: i64, x: &Array, weight: &Array, bias: Option<&Array>) -> Result<Rows
     };
     let mut statistics = x.shape()[..at].to_vec();
     statistics.resize(x.rank(), 1);
-    let cols = normalised.iter().product();
+    let cols = product(normalised);
+    if x.is_empty() {
+        // The other axes may be of any size.
+        return Ok(Rows { cols, statistics, weight: Vec::new(), bias: None });
+    }
     Ok(Rows { cols, statistics, weight: fit(weight)?, bias: bias.map(fit).transpose()? })
 }
 
@@ -116,7 +121,7 @@ fn rms(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
 fn by_root_mean_square(call: &Call, x: &Array, rows: &Rows) -> Result<(Array, Array)> {
     let eps = f64::from(call.float("epsilon", 1e-5));
     if rows.cols == 0 || x.is_empty() {
-        let n = rows.statistics.iter().product();
+        let n = call.room(&rows.statistics, DType::F32)?;
         return Ok((x.clone(), Array::f32(&rows.statistics, vec![0.0; n])?));
     }
     let inverse = |x: &[f32]| {

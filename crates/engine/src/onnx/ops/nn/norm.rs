@@ -1,6 +1,7 @@
 //! `InstanceNormalization`, `GroupNormalization`: channels by their own mean and variance.
 
 use super::floats::{array_of, floats, like_input};
+use super::size::product;
 use crate::error::Result;
 use crate::onnx::ops::{Call, Inputs, Op, Value, one, wrong};
 use kernels::{Activation, Norm};
@@ -29,7 +30,7 @@ fn grouped(call: &Call, inputs: &Inputs, groups: Option<usize>) -> Result<Vec<Va
     if x.is_empty() {
         return one(x.clone());
     }
-    let (channels, spatial) = (*channels, rest.iter().product::<usize>());
+    let (channels, spatial) = (*channels, product(rest));
     let groups = groups.unwrap_or(channels);
     if groups == 0 || !channels.is_multiple_of(groups) {
         return Err(wrong(format!("{channels} channels in {groups} groups")));

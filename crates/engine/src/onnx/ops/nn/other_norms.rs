@@ -2,6 +2,7 @@
 
 use super::floats::{array_of, array_of_doubles, doubles, floats, like_input};
 use super::share::each_chunk;
+use super::size::product;
 use crate::error::Result;
 use crate::onnx::ops::{Call, Inputs, Op, Value, axis, one, wrong};
 
@@ -20,7 +21,7 @@ fn lrn(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let size = call.int("size", 0);
     let size = usize::try_from(size).ok().filter(|size| *size > 0);
     let size = size.ok_or_else(|| wrong("LRN needs a size"))?;
-    let (channels, spatial) = (*channels, rest.iter().product::<usize>());
+    let (channels, spatial) = (*channels, product(rest));
     let (alpha, beta) = (call.float("alpha", 1e-4) / size as f32, call.float("beta", 0.75));
     let bias = call.float("bias", 1.0);
     let values = floats(x)?;
@@ -47,9 +48,9 @@ fn lp(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     if p != 1 && p != 2 {
         return Err(wrong(format!("a norm of degree {p}")));
     }
-    let (n, inner) = (x.shape()[at], x.shape()[at + 1..].iter().product::<usize>());
+    let (n, inner) = (x.shape()[at], product(&x.shape()[at + 1..]));
     let mut y = doubles(x);
-    for block in y.chunks_exact_mut((n * inner).max(1)) {
+    for block in y.chunks_exact_mut(n.saturating_mul(inner).max(1)) {
         let mut norms = vec![0.0f64; inner];
         for row in block.chunks_exact(inner.max(1)) {
             norms.iter_mut().zip(row).for_each(|(sum, v)| {

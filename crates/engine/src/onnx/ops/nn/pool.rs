@@ -2,6 +2,7 @@
 
 use super::floats::{array_of, floats};
 use super::share::heavy_chunks;
+use super::size::product;
 use super::window::{Window, spatial};
 use crate::array::{Array, DType, Data, Element};
 use crate::error::Result;
@@ -43,7 +44,7 @@ fn fast(window: &Window, channels: usize, ceil: bool, count_pad: bool) -> Option
 }
 
 fn channels(x: &Array) -> usize {
-    x.shape()[..2].iter().product()
+    product(&x.shape()[..2])
 }
 
 fn max(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
@@ -107,10 +108,10 @@ fn largest<T: Element + PartialOrd + Copy + Send + Sync>(
     let mut found = vec![(least, -1i64); n];
     each_window(call, window, x, &mut found, |c, x, taps| {
         let mut best: Option<(T, [usize; 3])> = None;
+        let is_nan = |v: &T| v.partial_cmp(v).is_none();
         each_tap(window, taps, |at, i| {
             let v = x[i];
-            // The second comparison is true for NaN alone.
-            if best.is_none_or(|(m, _)| v > m || (v != v && m == m)) {
+            if best.is_none_or(|(m, _)| v > m || (is_nan(&v) && !is_nan(&m))) {
                 best = Some((v, at));
             }
         });
@@ -128,7 +129,7 @@ fn each_window<T: Sync, R: Send>(
     y: &mut [R],
     f: impl Fn(usize, &[T], [(usize, usize); 3]) -> R + Sync,
 ) {
-    let from: usize = window.input.iter().product();
+    let from: usize = product(&window.input);
     let [od, oh, ow] = window.output;
     heavy_chunks(call.pool, y, ow, |row, y| {
         let (c, z, h) = (row / oh / od, row / oh % od, row % oh);
@@ -176,7 +177,7 @@ fn average(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
 
 fn average_plain(call: &Call, window: &Window, x: &[f32], count_pad: bool, y: &mut [f32]) {
     let [od, oh, ow] = window.output;
-    let from: usize = window.input.iter().product();
+    let from: usize = product(&window.input);
     heavy_chunks(call.pool, y, ow, |row, y| {
         let (c, z, h) = (row / oh / od, row / oh % od, row % oh);
         let x = &x[c * from..][..from];

@@ -3,6 +3,7 @@
 use super::floats::{array_of, floats};
 use super::resize_axis::{Axis, Coordinates, How, Mode, Nearest, Taps};
 use super::share::each_chunk;
+use super::size::product;
 use crate::array::{Array, same_type};
 use crate::error::Result;
 use crate::onnx::graph::Attributes;
@@ -15,7 +16,7 @@ pub(in crate::onnx::ops) const OPS: &[Op] = &[
 ];
 
 /// Sizes above this are refused before a table of them is made.
-const MOST: f32 = 1e9;
+const MOST: f64 = 1e9;
 
 fn resize(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let x = inputs.array(0)?;
@@ -108,7 +109,7 @@ fn plan(
 ) -> Result<Vec<Axis>> {
     let mut plan: Vec<Axis> =
         x.iter().map(|n| Axis { from: *n, to: *n, scale: 1.0, given: false }).collect();
-    let mut set = |a: usize, to: f32, scale: f32, given: bool| {
+    let mut set = |a: usize, to: f64, scale: f32, given: bool| {
         if !(0.0..MOST).contains(&to) || !scale.is_finite() || scale < 0.0 {
             return Err(wrong(format!("axis {a} resized to {to}")));
         }
@@ -123,7 +124,7 @@ fn plan(
                 if *scale <= 0.0 {
                     return Err(wrong(format!("a scale of {scale}")));
                 }
-                set(*a, (x[*a] as f32 * scale).floor(), *scale, true)?;
+                set(*a, scaled(x[*a], *scale), *scale, true)?;
             }
         }
         (None, Some(sizes)) if sizes.len() == axes.len() => {
@@ -138,9 +139,10 @@ fn plan(
             };
             for ((a, size), ratio) in axes.iter().zip(sizes).zip(ratios) {
                 match shared {
-                    Some(scale) => set(*a, (scale * x[*a] as f32 + 0.5).floor(), scale, true)?,
-                    // Exact also beyond what 32-bit floats count.
-                    None => set(*a, *size as f32, ratio, false)?,
+                    Some(scale) => {
+                        set(*a, (f64::from(scale) * x[*a] as f64 + 0.5).floor(), scale, true)?;
+                    }
+                    None => set(*a, *size as f64, ratio, false)?,
                 }
             }
         }
@@ -158,7 +160,9 @@ fn all_axes(
     fill: f32,
 ) -> Result<Array> {
     let out: Vec<usize> = plan.iter().map(|axis| axis.to).collect();
-    call.room(&out, x.dtype())?;
+    if call.room(&out, x.dtype())? == 0 {
+        return Array::new(&out, same_type!(x.data(), values => nothing(values)));
+    }
     let mut tables = Vec::new();
     for (a, axis) in plan.iter().enumerate() {
         if !axis.is_still(coordinates[a]) {
@@ -196,7 +200,7 @@ fn all_axes(
         let dtype = y.dtype();
         let mut values = y.to_f32();
         for (a, taps) in &tables {
-            let inner: usize = shape[*a + 1..].iter().product();
+            let inner: usize = product(&shape[*a + 1..]);
             for (i, row) in values.chunks_exact_mut(inner.max(1)).enumerate() {
                 if taps.outside[i % shape[*a]] {
                     row.fill(fill);
@@ -208,12 +212,24 @@ fn all_axes(
     Ok(y)
 }
 
+/// An extent times a scale, in 32 bits as ONNX Runtime does where those count exactly.
+fn scaled(n: usize, scale: f32) -> f64 {
+    match n {
+        ..0x100_0000 => f64::from((n as f32 * scale).floor()),
+        _ => (n as f64 * f64::from(scale)).floor(),
+    }
+}
+
+/// No values, of the same type.
+fn nothing<T>(_: &[T]) -> Vec<T> {
+    Vec::new()
+}
+
 /// Extents before, and after an axis; `None` when there is nothing to make.
 fn around(shape: &[usize], a: usize, taps: &Taps) -> Option<(usize, usize, usize)> {
-    let (outer, inner): (usize, usize) =
-        (shape[..a].iter().product(), shape[a + 1..].iter().product());
+    let (outer, inner): (usize, usize) = (product(&shape[..a]), product(&shape[a + 1..]));
     let to = taps.outside.len();
-    (outer * to * inner > 0).then_some((outer, to, inner))
+    (outer > 0 && to > 0 && inner > 0).then_some((outer, to, inner))
 }
 
 /// One value for each output along axis `a`.

@@ -27,7 +27,7 @@ fn constant_of_shape(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     if value.len() != 1 {
         return Err(wrong(format!("a value of {} numbers, one expected", value.len())));
     }
-    one(Array::new(&shape, same_type!(value.data(), v => vec![v[0].clone(); n]))?)
+    one(Array::new(&shape, same_type!(value.data(), v => repeated(&v[0], n)))?)
 }
 
 fn infer_constant_of_shape(ask: &Ask) -> Option<Vec<Known>> {
@@ -173,17 +173,25 @@ fn one_hot(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     }
     let hot = whole(indices)?;
     let inner = product(&shape[at + 1..]);
-    let data = same_type!(values.data(), values => {
-        let mut out = vec![values[0].clone(); product(&shape)];
-        for (i, index) in hot.iter().enumerate().filter(|_| depth > 0) {
-            let counted = if *index < 0 { index.saturating_add(depth as i64) } else { *index };
-            if let Some(index) = usize::try_from(counted).ok().filter(|index| *index < depth) {
-                out[(i / inner * depth + index) * inner + i % inner].clone_from(&values[1]);
-            }
-        }
-        out
-    });
+    let sizes = [product(&shape), depth, inner];
+    let data = same_type!(values.data(), values => marked(&values[0], &values[1], &hot, sizes));
     one(Array::new(&shape, data)?)
+}
+
+/// `n` values `off`, and `on` where the indices say; `inner` values lie behind the new axis.
+fn marked<T: Clone>(off: &T, on: &T, hot: &[i64], [n, depth, inner]: [usize; 3]) -> Vec<T> {
+    let mut out = repeated(off, n);
+    for (i, index) in hot.iter().enumerate().filter(|_| depth > 0) {
+        let counted = if *index < 0 { index.saturating_add(depth as i64) } else { *index };
+        if let Some(index) = usize::try_from(counted).ok().filter(|index| *index < depth) {
+            out[(i / inner * depth + index) * inner + i % inner].clone_from(on);
+        }
+    }
+    out
+}
+
+fn repeated<T: Clone>(value: &T, n: usize) -> Vec<T> {
+    vec![value.clone(); n]
 }
 
 fn infer_one_hot(ask: &Ask) -> Option<Vec<Known>> {

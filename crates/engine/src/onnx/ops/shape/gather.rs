@@ -47,7 +47,7 @@ fn gathered(shape: &[usize], places: &[usize], at: usize) -> Vec<usize> {
 }
 
 /// Blocks of `length` values from those starts on, one after the other.
-fn blocks<T: Clone + Default + Send + Sync>(
+pub(super) fn blocks<T: Clone + Default + Send + Sync>(
     from: &[T],
     starts: &[usize],
     length: usize,
@@ -82,9 +82,7 @@ fn gather_elements(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let at = axis(call.int("axis", 0), array.rank())?;
     call.room(places.shape(), array.dtype())?;
     let positions = elements(array.shape(), places.shape(), at, &inputs.ints(1)?)?;
-    let data = same_type!(array.data(), values => {
-        positions.iter().map(|position| values[*position].clone()).collect()
-    });
+    let data = same_type!(array.data(), values => blocks(values, &positions, 1, call.pool));
     one(Array::new(places.shape(), data)?)
 }
 

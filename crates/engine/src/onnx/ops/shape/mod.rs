@@ -7,7 +7,8 @@
 //! gather    Gather* Compress                                  scatter   Scatter* TensorScatter
 //! reduce    Reduce*                                           order     ArgMax ArgMin TopK
 //! unique    Unique NonZero                                    reverse   ReverseSequence
-//! col2im    Col2Im                                            text      String*
+//! col2im    Col2Im                                            text      String* TfIdfVectorizer
+//! labels    ArrayFeatureExtractor Binarizer LabelEncoder
 //! ```
 //! `view` copies any strided view, `remap` any choice of positions axis by axis, `typed` reaches the
 //! values of every type; the operations are written on these.
@@ -17,6 +18,7 @@ pub(super) mod col2im;
 pub(super) mod concat;
 pub(super) mod fill;
 pub(super) mod gather;
+pub(super) mod labels;
 pub(super) mod layout;
 pub(super) mod order;
 pub(super) mod pad;
@@ -26,6 +28,9 @@ pub(super) mod reverse;
 pub(super) mod scatter;
 pub(super) mod slice;
 mod sums;
+#[cfg(test)]
+mod tests;
+pub(super) mod text;
 mod typed;
 pub(super) mod unique;
 mod view;

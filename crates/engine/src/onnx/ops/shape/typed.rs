@@ -125,8 +125,6 @@ pub(super) trait Number: Element + Copy + PartialOrd {
     const LOWEST: Self;
     /// Smallest of nothing.
     const HIGHEST: Self;
-    /// A float.
-    const FLOAT: bool;
     fn plus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
     fn larger(self, other: Self) -> Self;
@@ -143,7 +141,6 @@ macro_rules! floats {
             const ONE: $type = 1.0;
             const LOWEST: $type = <$type>::NEG_INFINITY;
             const HIGHEST: $type = <$type>::INFINITY;
-            const FLOAT: bool = true;
             fn plus(self, other: $type) -> $type { self + other }
             fn times(self, other: $type) -> $type { self * other }
             #[inline(always)]
@@ -170,7 +167,6 @@ macro_rules! integers {
             const ONE: $type = 1;
             const LOWEST: $type = <$type>::MIN;
             const HIGHEST: $type = <$type>::MAX;
-            const FLOAT: bool = false;
             fn plus(self, other: $type) -> $type { self.wrapping_add(other) }
             fn times(self, other: $type) -> $type { self.wrapping_mul(other) }
             fn larger(self, other: $type) -> $type { Ord::max(self, other) }
