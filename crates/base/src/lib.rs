@@ -7,6 +7,8 @@ mod case;
 mod consultation;
 mod error;
 mod image;
+pub mod intern;
+mod near;
 mod note;
 mod reading;
 mod text;
@@ -20,6 +22,7 @@ pub use case::{
 pub use consultation::{Agreement, Consultation, Manifest, ModelRun, Opinion};
 pub use error::{Error, Kind, Result};
 pub use image::{Image, Mask, Picture, Rect};
+pub use near::nearest;
 pub use note::{Note, Noted, Severity};
 pub use reading::{
     Code, Coding, ExplanationMap, ExplanationMethod, Finding, FindingBox, Measurement, ModelRef,

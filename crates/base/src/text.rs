@@ -33,8 +33,9 @@ impl Lang {
     }
 }
 
-/// One text in English and Chinese. Made in [`crate::words`], nowhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// One text in English and Chinese. Made in [`crate::words`], or by a user's own
+/// model card.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text {
     en: Cow<'static, str>,
     zh: Cow<'static, str>,

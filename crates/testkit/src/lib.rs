@@ -5,6 +5,8 @@
 //! unless `CONSILIUM_REQUIRE_TEST_DATA` is set.
 #![allow(clippy::panic, clippy::print_stdout)]
 
+pub mod onnx;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,15 +7,17 @@ use engine::ErrorKind;
 
 /// An engine error that has nothing to do with a particular model.
 pub fn translate(error: engine::Error) -> Error {
+    translate_as("the model", error)
+}
+
+fn translate_as(model: &str, error: engine::Error) -> Error {
     let detail = inner(&error);
     let (kind, text) = match error.kind() {
         ErrorKind::Io => (Kind::Io, words::engine_io(&detail)),
         ErrorKind::BrokenFile => (Kind::BrokenInput, words::weights_broken(&detail)),
         ErrorKind::Unsupported => (Kind::Unsupported, words::weights_unsupported(&detail)),
         ErrorKind::Limit => (Kind::Limit, words::engine_limit(&detail)),
-        ErrorKind::WeightsMismatch => {
-            (Kind::BrokenInput, words::weights_mismatch("the model", &detail))
-        }
+        ErrorKind::WeightsMismatch => (Kind::BrokenInput, words::weights_mismatch(model, &detail)),
         _ => (Kind::Bug, words::engine_bug(&detail)),
     };
     at(Error::new(kind, text), &error)
@@ -23,7 +25,10 @@ pub fn translate(error: engine::Error) -> Error {
 
 /// An engine error while a model's weights were opened: says which file was expected and where
 /// it is published.
-pub(crate) fn translate_for(card: &Card, error: engine::Error) -> Error {
+pub(crate) fn translate_for(card: &Card<'_>, error: engine::Error) -> Error {
+    if card.weights.file_names.is_empty() {
+        return translate_as(card.id, error);
+    }
     let hint = words::weights_hint(
         card.weights.file_names.first().copied().unwrap_or_default(),
         card.weights.url,

@@ -17,12 +17,12 @@ const ENDINGS: [&str; 5] = ["pt", "pth", "bin", "ckpt", "safetensors"];
 /// its tensors. Networks of one architecture cannot be told apart by tensors: then all of them.
 pub fn identify(path: &Path) -> Vec<&'static dyn System> {
     let named: Vec<_> =
-        SYSTEMS.iter().copied().filter(|system| has_published_name(system.card(), path)).collect();
+        SYSTEMS.iter().copied().filter(|system| has_published_name(&system.card(), path)).collect();
     if !named.is_empty() {
         return named;
     }
     let Ok(checkpoint) = Checkpoint::open(path, &Limits::default()) else { return Vec::new() };
-    SYSTEMS.iter().copied().filter(|system| has_signature(system.card(), &checkpoint)).collect()
+    SYSTEMS.iter().copied().filter(|system| has_signature(&system.card(), &checkpoint)).collect()
 }
 
 /// The weights of one system at `path`: the file itself, or the one in the folder.
@@ -42,12 +42,12 @@ pub fn find_weights(system: &dyn System, path: &Path) -> Result<PathBuf> {
     }
     let mut fitting = Vec::new();
     for file in weights_files(path)? {
-        let other = SYSTEMS.iter().any(|system| has_published_name(system.card(), &file));
+        let other = SYSTEMS.iter().any(|system| has_published_name(&system.card(), &file));
         if other {
             continue;
         }
         if let Ok(checkpoint) = Checkpoint::open(&file, &Limits::default())
-            && has_signature(card, &checkpoint)
+            && has_signature(&card, &checkpoint)
         {
             fitting.push(file);
         }
@@ -71,17 +71,17 @@ pub fn find_weights(system: &dyn System, path: &Path) -> Result<PathBuf> {
 }
 
 /// Opens a system's weights.
-pub(crate) fn open(card: &Card, file: &Path) -> Result<Checkpoint> {
+pub(crate) fn open(card: &Card<'_>, file: &Path) -> Result<Checkpoint> {
     Checkpoint::open(file, &Limits::default()).map_err(|error| translate_for(card, error).at(file))
 }
 
-fn has_published_name(card: &Card, path: &Path) -> bool {
+fn has_published_name(card: &Card<'_>, path: &Path) -> bool {
     path.file_name()
         .and_then(|name| name.to_str())
         .is_some_and(|name| card.weights.file_names.contains(&name))
 }
 
-fn has_signature(card: &Card, checkpoint: &Checkpoint) -> bool {
+fn has_signature(card: &Card<'_>, checkpoint: &Checkpoint) -> bool {
     card.weights
         .signature
         .iter()

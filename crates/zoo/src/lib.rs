@@ -2,22 +2,27 @@
 //!
 //! [`SYSTEMS`] lists what this build can run. A [`System`] prepares a study as its authors did,
 //! builds its network from a checkpoint's own names and says what the outputs mean; [`Loaded`]
-//! puts the three together.
+//! puts the three together. A [`folder::Folder`] is a system that a user brings.
 
 mod all;
 pub mod arch;
 mod card;
 mod error;
+pub mod folder;
+mod held;
 mod identify;
 mod loaded;
 pub mod panel;
 mod placeholder;
+mod runner;
+pub mod steps;
 mod system;
 pub mod systems;
 
 pub use all::{SYSTEMS, find};
 pub use card::{Accepts, Card, Evidence, InputSpec, Resampling, Task, WeightsFile};
 pub use error::{translate, translate_graph};
+pub use held::Held;
 pub use identify::{find_weights, identify};
 pub use loaded::{Explain, Loaded, ReadOptions};
 pub use system::{Answer, Head, Prepared, System};

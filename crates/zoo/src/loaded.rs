@@ -1,14 +1,18 @@
 //! A system with its weights, ready to read cases.
 
+use crate::card::Card;
 use crate::error::{translate, translate_for};
+use crate::folder::{self, Folder, Problem};
+use crate::held::Held;
 use crate::identify::{find_weights, open};
 use crate::panel::{explain, gate};
+use crate::runner::Runner;
+use crate::steps;
 use crate::system::{Answer, Prepared, System};
-use base::words::zoo as words;
-use base::{ModelRef, Note, Reading, Result, Trust};
+use base::words::{own, zoo as words};
+use base::{ModelRef, Note, Reading, Refusal, Result, Trust};
 use engine::Tensor;
-use engine::cpu::{Network, Options, Passes, Pool};
-use engine::graph::Builder;
+use engine::cpu::Pool;
 use engine::weights::Scope;
 use imaging::Study;
 use std::path::{Path, PathBuf};
@@ -40,8 +44,8 @@ pub struct ReadOptions {
 
 /// A system with its weights, planned for its input's shape.
 pub struct Loaded {
-    system: &'static dyn System,
-    network: Network,
+    system: Held,
+    runner: Runner,
     head: Option<Arc<Tensor>>,
     model: ModelRef,
     file: Option<PathBuf>,
@@ -55,14 +59,14 @@ impl Loaded {
     ///
     /// Errors: no such file, not a checkpoint, tensors missing, mis-shaped or left over (all by
     /// name), with the published file's name and address.
-    pub fn load(system: &'static dyn System, path: &Path, pool: &Pool) -> Result<Loaded> {
+    pub fn load(system: impl Into<Held>, path: &Path, pool: &Pool) -> Result<Loaded> {
         let started = Instant::now();
-        let card = system.card();
-        let file = find_weights(system, path)?;
-        let checkpoint = open(card, &file)?;
+        let system = system.into();
+        let file = find_weights(&*system, path)?;
+        let checkpoint = open(&system.card(), &file)?;
         let scope = checkpoint.scope();
-        let mut loaded = Loaded::build(system, &scope, pool)
-            .map_err(|error| translate_for(card, error).at(&file))?;
+        let mut loaded = Loaded::build(system.clone(), &scope, pool)
+            .map_err(|error| translate_for(&system.card(), error).at(&file))?;
         loaded.model.weights_sha256 = Some(checkpoint.sha256().to_owned());
         loaded.container = Some(checkpoint.container().to_owned());
         loaded.file = Some(file);
@@ -72,26 +76,56 @@ impl Loaded {
 
     /// The network with weights made on the spot: for trying the program without a download. Its
     /// answers mean nothing and say so.
-    pub fn placeholder(system: &'static dyn System, pool: &Pool) -> Result<Loaded> {
+    pub fn placeholder(system: impl Into<Held>, pool: &Pool) -> Result<Loaded> {
         let started = Instant::now();
-        let scope = crate::placeholder::scope(system);
+        let system = system.into();
+        let scope = crate::placeholder::scope(&*system);
         let mut loaded = Loaded::build(system, &scope, pool).map_err(translate)?;
         loaded.model.placeholder_weights = true;
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
     }
 
-    fn build(system: &'static dyn System, scope: &Scope, pool: &Pool) -> engine::Result<Loaded> {
+    /// A user's own model. Errors: the card and the network do not fit together; the first problem,
+    /// and how many more there are.
+    pub fn own(folder: Folder, pool: &Pool) -> Result<Loaded> {
+        let path = folder.path().to_path_buf();
+        Loaded::try_own(folder, pool).map_err(|problems| folder::broken(&path, &problems))
+    }
+
+    /// The same with all problems.
+    pub(crate) fn try_own(
+        folder: Folder,
+        pool: &Pool,
+    ) -> std::result::Result<Loaded, Vec<Problem>> {
+        let started = Instant::now();
+        let file = folder.network_file().map_err(|problem| vec![problem])?;
+        let licence = folder.declared().licence.clone();
+        let system = Held::Own(Arc::new(folder.clone()));
+        let mut loaded = if folder.declared().network.architecture.is_some() {
+            Loaded::load(system, &file, pool)
+                .map_err(|error| vec![Problem::new(None, error.what().clone())])?
+        } else {
+            let onnx = folder::open(&folder, pool)?;
+            let sha256 = onnx.session.model().sha256().to_owned();
+            let mut loaded = Loaded::around(system, Runner::Onnx(Box::new(onnx)), None);
+            loaded.model.weights_sha256 = Some(sha256);
+            loaded.container = Some("onnx".to_owned());
+            loaded.file = Some(file);
+            loaded
+        };
+        loaded.notes.push(Note::warning("own-model", own::own_model(&licence)));
+        loaded.seconds = started.elapsed().as_secs_f64();
+        Ok(loaded)
+    }
+
+    fn build(system: Held, scope: &Scope, pool: &Pool) -> engine::Result<Loaded> {
+        let (runner, head) = Runner::of_architecture(&*system, scope, pool)?;
+        Ok(Loaded::around(system, runner, head))
+    }
+
+    fn around(system: Held, runner: Runner, head: Option<Arc<Tensor>>) -> Loaded {
         let card = system.card();
-        let mut builder = Builder::new();
-        let outputs = system.network(&mut builder, scope)?;
-        let head =
-            system.head().map(|head| scope.tensor(head.weight, &[head.labels, head.channels]));
-        scope.finish(system.left_over())?;
-        let graph = builder.finish(&outputs);
-        let options =
-            Options { pool: pool.clone(), memory_limit_bytes: None, passes: Passes::all() };
-        let network = Network::compile(graph, &options)?;
         let model = ModelRef {
             id: card.id.to_owned(),
             name: card.name.clone(),
@@ -99,14 +133,15 @@ impl Loaded {
             placeholder_weights: false,
         };
         let (file, container, notes, seconds) = (None, None, Vec::new(), 0.0);
-        Ok(Loaded { system, network, head, model, file, container, notes, seconds })
+        Loaded { system, runner, head, model, file, container, notes, seconds }
     }
 
     /// Reads one case. A case that does not fit the model is no error: the reading says that the
     /// model refused, and why.
     pub fn read(&mut self, study: &Study, options: &ReadOptions) -> Result<Reading> {
         let started = Instant::now();
-        let card = self.system.card();
+        let system = self.system.clone();
+        let card = system.card();
         let mut overruled = None;
         if let Some(refusal) = gate::refusal(&study.facts, &card.accepts) {
             if !options.despite_header {
@@ -114,9 +149,12 @@ impl Loaded {
             }
             overruled = Some(gate::overruled(&refusal));
         }
-        let prepared = self.system.prepare(study)?;
+        if let Some(refusal) = spacing_unknown(study, &card) {
+            return Ok(Reading::refused(self.model.clone(), refusal));
+        }
+        let prepared = system.prepare(study)?;
         let outputs = self.run(&prepared)?;
-        let answer = self.system.interpret(&outputs, &prepared, study)?;
+        let answer = system.interpret(&outputs, &prepared, study)?;
         let maps = self.explain(study, &prepared, &outputs, &answer, options)?;
         let mut reading = Reading::empty(self.model.clone());
         reading.notes.extend(overruled);
@@ -137,8 +175,7 @@ impl Loaded {
 
     /// The network's outputs for a prepared study, in the order of [`System::network`].
     pub fn run(&mut self, prepared: &Prepared) -> Result<Vec<Tensor>> {
-        let inputs: Vec<&Tensor> = prepared.tensors.iter().collect();
-        self.network.run(&inputs).map_err(translate)
+        self.runner.run(&prepared.tensors).map_err(|error| self.runner.translate(error))
     }
 
     fn explain(
@@ -154,20 +191,23 @@ impl Loaded {
             return Ok(Vec::new());
         }
         let gap = self.system.head().zip(self.head.clone());
-        match (gap, options.method) {
+        let mut maps = match (gap, options.method) {
             (Some((head, weight)), Explain::Auto | Explain::GradCam) => {
-                Ok(explain::grad_cams(&leading, answer, &head, &weight, outputs, prepared))
+                explain::grad_cams(&leading, answer, &head, &weight, outputs, prepared)
             }
-            (None, Explain::GradCam) => Ok(Vec::new()),
+            (None, Explain::GradCam) => Vec::new(),
             (_, Explain::Auto | Explain::Occlusion) => {
-                explain::occlusions(self, study, prepared, answer, &leading)
+                explain::occlusions(self, study, prepared, answer, &leading)?
             }
-        }
+        };
+        let placement = steps::placement(self.system.card().before, &study.facts);
+        maps.iter_mut().for_each(|map| explain::turn_back(&mut map.map, &placement));
+        Ok(maps)
     }
 
     /// The system.
-    pub fn system(&self) -> &'static dyn System {
-        self.system
+    pub fn system(&self) -> &dyn System {
+        &*self.system
     }
 
     /// The model as readings name it.
@@ -192,6 +232,12 @@ impl Loaded {
 
     /// Peak bytes of the network's buffers as planned.
     pub fn planned_bytes(&self) -> u64 {
-        self.network.planned_bytes()
+        self.runner.planned_bytes()
     }
+}
+
+/// Why the model does not answer: the header rules the case out, or lacks what the steps need.
+fn spacing_unknown(study: &Study, card: &Card<'_>) -> Option<Refusal> {
+    let unknown = steps::needs_spacing(card.before) && study.facts.spacing.is_none();
+    unknown.then_some(Refusal { code: "spacing-unknown", reason: words::SPACING_UNKNOWN })
 }

@@ -12,20 +12,22 @@ const REACH: f32 = 0.42;
 /// Deterministic weights for a system. The last layer is quietened and its bias puts the scores
 /// here and there around the operating points, elsewhere for each system: raw random weights would
 /// drive every sigmoid to its end, and a report of zeros and ones shows nothing of a report.
-pub(crate) fn scope(system: &'static dyn System) -> Scope {
+pub(crate) fn scope(system: &dyn System) -> Scope {
     let Some(head) = system.head() else { return Scope::recording() };
     let card = system.card();
     let bias = head.weight.replace(".weight", ".bias");
+    let (id, points) = (card.id.to_string(), card.thresholds.to_vec());
+    let weight = head.weight.to_string();
     Scope::recording_with(move |name, shape| {
-        if name != head.weight && name != bias {
+        if name != weight && name != bias {
             return synth::fill(name, shape);
         }
-        let mut values = synth::fill(&format!("{}.{name}", card.id), shape);
-        if name == head.weight {
+        let mut values = synth::fill(&format!("{id}.{name}"), shape);
+        if name == weight {
             values.iter_mut().for_each(|value| *value *= HEARING);
         } else {
             for (at, value) in values.iter_mut().enumerate() {
-                let point = card.thresholds.get(at).copied().flatten().unwrap_or(0.5);
+                let point = points.get(at).copied().flatten().unwrap_or(0.5);
                 // The generator's biases are uniform in ±0.1.
                 let p = before_scaling(0.5 + *value * 10.0 * REACH, point);
                 *value = (p / (1.0 - p)).ln();

@@ -1,6 +1,7 @@
-//! What a published system has to say about itself to be run.
+//! What a system has to say about itself to be run.
 
 use crate::card::Card;
+use crate::steps;
 use base::{Finding, Measurement, Note, OutOfDomain, Rect, Result, Segment};
 use engine::Tensor;
 use engine::graph::{Builder, Value};
@@ -49,10 +50,11 @@ pub struct Head {
     pub features: usize,
 }
 
-/// One published system. Implemented by the static of each file in `systems/`.
-pub trait System: Sync {
+/// One system. Implemented by the static of each file in `systems/`, and by a user's own folder
+/// ([`crate::folder::Folder`]).
+pub trait System: Send + Sync {
     /// Its card.
-    fn card(&self) -> &'static Card;
+    fn card(&self) -> Card<'_>;
 
     /// Builds the network; the outputs by name, in the order in which `interpret` gets them.
     fn network(&self, b: &mut Builder, s: &Scope) -> engine::Result<Vec<(&'static str, Value)>>;
@@ -67,9 +69,11 @@ pub trait System: Sync {
         None
     }
 
-    /// The network's input from a study. Errors when the study has no image or it cannot be
-    /// decoded.
-    fn prepare(&self, study: &Study) -> Result<Prepared>;
+    /// The network's input from a study: the card's steps, in order. Errors when the study has no
+    /// image or it cannot be decoded.
+    fn prepare(&self, study: &Study) -> Result<Prepared> {
+        steps::prepare(self.card().before, study)
+    }
 
     /// What the outputs mean.
     fn interpret(&self, outputs: &[Tensor], prepared: &Prepared, study: &Study) -> Result<Answer>;

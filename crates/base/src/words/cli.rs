@@ -29,15 +29,15 @@ texts! {
     INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
         "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
     /// Command.
-    MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.",
-        "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。";
+    MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
+        "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
     /// Command.
     DEMO = "Read a made-up film with made-up weights, to see how it works.\nThe numbers mean nothing.",
         "用临时生成的权重判读一张模拟胸片，以了解程序如何工作。\n所得数值没有任何意义。";
     /// Command.
     VERSION = "Print the version.", "显示版本。";
     /// Flag.
-    FLAG_MODEL = "Models to ask, see `consilium models`.\nDefault: all whose weights are given.", "参加判读的模型，见 `consilium models`。\n默认：所有已给出权重的模型。";
+    FLAG_MODEL = "Models to ask, see `consilium models`, and folders\nof your own. Default: all whose weights are given.", "参加判读的模型（见 `consilium models`）或自带模型的文件夹。\n默认：所有已给出权重的模型。";
     /// Flag.
     FLAG_WEIGHTS = "Weights as published: a file, a folder of files,\nor one model's file; may be repeated.", "作者发布的权重：文件、文件夹，\n或为某一模型指定的文件；可重复给出。";
     /// Flag.

@@ -1,6 +1,6 @@
 //! What the panel says about fit, agreement and doubt.
 
-use crate::case::Modality;
+use crate::case::{BodyPart, Modality, View};
 use crate::text::Text;
 
 /// Weights were made on the spot.
@@ -43,26 +43,46 @@ pub fn disagree(finding: &Text, positive: usize, voting: usize) -> Text {
 }
 
 /// The header names another modality.
-pub fn wrong_modality(modality: &Modality) -> Text {
-    let found = match modality {
-        Modality::Ct => "CT",
-        Modality::Mr => "MR",
-        Modality::Us => "US",
-        Modality::Mg => "MG",
-        Modality::Other(name) => name,
-        _ => "?",
-    };
+pub fn wrong_modality(found: &Modality, accepted: &[Modality]) -> Text {
+    let found = modality(found);
+    let of = list(accepted.iter().filter(|one| **one != Modality::Ot).map(modality));
+    let radiographs = accepted
+        .iter()
+        .all(|one| matches!(one, Modality::Cr | Modality::Dx | Modality::Rg | Modality::Ot));
+    if radiographs {
+        return Text::filled(
+            format!("The model reads radiographs ({of}); the header says {found}."),
+            format!(
+                "该模型仅适用于 X 线摄影（{}），而文件头标注的检查类型为 {found}。",
+                of.replace(", ", "、")
+            ),
+        );
+    }
     Text::filled(
-        format!("The model reads radiographs (CR, DX, RG); the header says {found}."),
-        format!("该模型仅适用于 X 线摄影（CR、DX、RG），而文件头标注的检查类型为 {found}。"),
+        format!("The model reads images of modality {of}; the header says {found}."),
+        format!(
+            "该模型仅适用于检查类型 {}，而文件头标注的检查类型为 {found}。",
+            of.replace(", ", "、")
+        ),
     )
 }
 
 /// The header names another body part.
-pub fn wrong_body_part(found: &str) -> Text {
+pub fn wrong_body_part(found: &BodyPart, accepted: &[BodyPart]) -> Text {
+    let found = body_part(found);
+    if accepted == [BodyPart::Chest] {
+        return Text::filled(
+            format!("The model reads chest films; the header says body part {found}."),
+            format!("该模型仅适用于胸片，而文件头标注的检查部位为 {found}。"),
+        );
+    }
+    let of = list(accepted.iter().map(body_part));
     Text::filled(
-        format!("The model reads chest films; the header says body part {found}."),
-        format!("该模型仅适用于胸片，而文件头标注的检查部位为 {found}。"),
+        format!("The model reads images of {of}; the header says body part {found}."),
+        format!(
+            "该模型仅适用于部位 {}，而文件头标注的检查部位为 {found}。",
+            of.replace(", ", "、")
+        ),
     )
 }
 
@@ -71,6 +91,50 @@ pub static WRONG_VIEW: Text = Text::fixed(
     "The model reads frontal chest films; the header says lateral.",
     "该模型仅适用于胸部正位片，而文件头标注为侧位。",
 );
+
+/// The header names another projection.
+pub fn wrong_view(found: &View, accepted: &[View]) -> Text {
+    let found = view(found);
+    let of = list(accepted.iter().map(view));
+    Text::filled(
+        format!("The model reads projections {of}; the header says {found}."),
+        format!("该模型仅适用于 {} 投照，而文件头标注为 {found}。", of.replace(", ", "、")),
+    )
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn modality(modality: &Modality) -> &str {
+    match modality {
+        Modality::Cr => "CR",
+        Modality::Dx => "DX",
+        Modality::Rg => "RG",
+        Modality::Ct => "CT",
+        Modality::Mr => "MR",
+        Modality::Us => "US",
+        Modality::Mg => "MG",
+        Modality::Ot => "OT",
+        Modality::Other(name) => name,
+    }
+}
+
+fn body_part(part: &BodyPart) -> &str {
+    match part {
+        BodyPart::Chest => "CHEST",
+        BodyPart::Other(name) => name,
+    }
+}
+
+fn view(view: &View) -> &str {
+    match view {
+        View::Pa => "PA",
+        View::Ap => "AP",
+        View::Lateral => "LATERAL",
+        View::Other(name) => name,
+    }
+}
 
 /// More than one frame.
 pub fn several_frames(frames: usize) -> Text {

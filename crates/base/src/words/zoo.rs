@@ -131,6 +131,42 @@ pub fn cropped(side: usize, width: usize, height: usize) -> Text {
     )
 }
 
+/// A part that is no square was cut out.
+pub fn cropped_to(columns: usize, rows: usize, width: usize, height: usize) -> Text {
+    Text::filled(
+        format!("The network sees only the central {columns}×{rows} pixels of {width}×{height}."),
+        format!("网络仅分析 {width}×{height} 像素中央的 {columns}×{rows} 像素区域。"),
+    )
+}
+
+/// Colour was taken out.
+pub const COLOUR_TO_GREY: Text = Text::fixed(
+    "The image is in colour; the network sees its brightness.",
+    "图像为彩色；网络仅使用其亮度。",
+);
+
+/// The case does not know its spacing and the model cannot do without.
+pub const SPACING_UNKNOWN: Text = Text::fixed(
+    "The model needs to know the distance between pixels; the file does not give it.",
+    "该模型需要像素间距，而文件未提供。",
+);
+
+/// An image between two steps.
+pub fn step_too_large(columns: usize, rows: usize) -> Text {
+    Text::filled(
+        format!("a step of the preparation would make an image of {columns}×{rows} pixels"),
+        format!("预处理步骤将生成 {columns}×{rows} 像素的图像，超出限制"),
+    )
+}
+/// An image without pixels.
+pub const EMPTY_IMAGE: Text =
+    Text::fixed("an image without pixels came up during preparation", "预处理过程中出现空图像");
+/// The first step, not a later one.
+pub const VALUES_COME_FIRST: Text = Text::fixed(
+    "the step that says which values are meant must be the first",
+    "指明像素值来源的步骤必须为第一步",
+);
+
 /// The image was smaller than the network's input.
 pub fn enlarged(side: usize, input: usize) -> Text {
     Text::filled(

@@ -35,7 +35,7 @@ macro_rules! flags {
 }
 
 flags! {
-    MODEL: "--model", Some('m'), Some("ID[,ID…]"), FLAG_MODEL;
+    MODEL: "--model", Some('m'), Some("ID|DIR[,…]"), FLAG_MODEL;
     WEIGHTS: "--weights", Some('w'), Some("PATH|ID=PATH"), FLAG_WEIGHTS;
     OUT: "--out", Some('o'), Some("DIR"), FLAG_OUT;
     LANG: "--lang", None, Some("en|zh"), FLAG_LANG;
@@ -68,6 +68,7 @@ pub(super) static COMMANDS: &[Command] = &[
         examples: &[
             "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",
             "consilium read films/ --weights a.pt --weights b.pt --lang zh --out reports",
+            "consilium read chest.dcm --model ./my-model",
         ],
     },
     Command {
@@ -79,10 +80,15 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command {
         name: "models",
-        arguments: "[list | show ID]",
+        arguments: "[list | show ID|DIR | new [DIR] | check DIR]",
         about: &words::MODELS,
-        flags: &[&LANG, &JSON, &HELP],
-        examples: &["consilium models", "consilium models show xrv-densenet121-res224-all"],
+        flags: &[&LANG, &THREADS, &JSON, &HELP],
+        examples: &[
+            "consilium models",
+            "consilium models show xrv-densenet121-res224-all",
+            "consilium models new my-model",
+            "consilium models check my-model",
+        ],
     },
     Command {
         name: "infer",

@@ -83,7 +83,7 @@ fn dispatch(
             read::run(world, &request, out)
         }
         "inspect" => inspect::run(world, parsed, &common, out).map(|()| 0),
-        "models" => models::run(parsed, &common, out).map(|()| 0),
+        "models" => models::run(world, parsed, &common, out).map(|()| 0),
         "infer" => infer::run(world, parsed, &common, out).map(|()| 0),
         "demo" => demo::run(world, &common, out),
         _ => {

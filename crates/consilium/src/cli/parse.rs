@@ -2,7 +2,7 @@
 
 use super::declared::{self, COMMANDS, Command, Flag};
 use base::words::cli as words;
-use base::{Error, Kind, Lang, Result};
+use base::{Error, Kind, Lang, Result, nearest};
 use lexopt::{Arg, ValueExt};
 use std::ffi::OsString;
 
@@ -134,7 +134,7 @@ fn unknown_flag(command: Option<&Command>, name: &str) -> Error {
 fn unknown_command(name: &str) -> Error {
     let names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
     let error = Error::new(Kind::Usage, words::unknown_command(name, &names.join(", ")));
-    match nearest(name, names.into_iter()) {
+    match nearest(name, names) {
         Some(near) => error.hint(words::did_you_mean(near)),
         None => error,
     }
@@ -142,27 +142,6 @@ fn unknown_command(name: &str) -> Error {
 
 fn usage(error: lexopt::Error) -> Error {
     Error::new(Kind::Usage, words::usage(&error))
-}
-
-/// The closest name, at most two edits away.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names.map(|other| (distance(name, other), other)).filter(|(d, _)| *d <= 2).min().map(|(_, n)| n)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

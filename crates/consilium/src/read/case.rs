@@ -20,7 +20,11 @@ pub fn consult(
     let (readings, models) =
         panel.read(&study, common.explain, common.despite_header).map_err(named)?;
     let mut notes = Vec::new();
-    if readings.iter().any(|reading| reading.refused.is_none()) {
+    // Doubts about chest films concern only models that are for chest films.
+    let answered = |(reading, system): (&base::Reading, &dyn zoo::System)| {
+        reading.refused.is_none() && gate::is_frontal_chest(&system.card().accepts)
+    };
+    if readings.iter().zip(panel.systems()).any(answered) {
         let accepts = zoo::Accepts::FRONTAL_CHEST;
         notes.extend(gate::header_notes(&study.facts, &accepts));
         notes.extend(gate::picture_notes(&picture, &accepts));

@@ -1,11 +1,13 @@
 //! The models asked for, each with its weights.
 
-use base::words::cli as words;
+use crate::models::is_folder;
+use base::words::{cli as words, own};
 use base::{Error, Kind, ModelRun, Reading, Result};
 use imaging::Study;
 use kernels::Pool;
 use report::html::ModelCard;
 use std::path::{Path, PathBuf};
+use zoo::folder::Folder;
 use zoo::{Loaded, ReadOptions, SYSTEMS, System};
 
 /// Models ready to read, in the order asked for.
@@ -15,18 +17,28 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// Loads `models` (ids or aliases; empty for all whose weights are given) with `weights`
-    /// (`PATH` or `ID=PATH`). Errors name the file that was expected and where it is published.
+    /// Loads `models` (ids, aliases or folders of a user's own models; empty for all whose weights
+    /// are given) with `weights` (`PATH` or `ID=PATH`). Errors name the file that was expected and
+    /// where it is published, or what is wrong with a folder.
     pub fn load(models: &[String], weights: &[String], pool: &Pool) -> Result<Panel> {
         let sources: Vec<Source> = weights.iter().map(|text| Source::parse(text)).collect();
         let wanted = match models {
-            [] => given(&sources)?,
-            ids => ids.iter().map(|id| find(id)).collect::<Result<_>>()?,
+            [] => given(&sources)?.into_iter().map(Wanted::Published).collect(),
+            names => names.iter().map(|name| Wanted::parse(name)).collect::<Result<Vec<_>>>()?,
         };
-        let load = |system: &'static dyn System| {
-            Loaded::load(system, &weights_of(system, &sources)?, pool)
+        let load = |wanted: Wanted| match wanted {
+            Wanted::Published(system) => Loaded::load(system, &weights_of(system, &sources)?, pool),
+            Wanted::Own(folder) => Loaded::own(*folder, pool),
         };
-        let models = wanted.into_iter().map(load).collect::<Result<_>>()?;
+        let mut models: Vec<Loaded> = Vec::new();
+        for wanted in wanted {
+            let model = load(wanted)?;
+            let id = &model.model().id;
+            if models.iter().any(|other| other.model().id == *id) {
+                return Err(Error::new(Kind::Usage, own::model_twice(id)));
+            }
+            models.push(model);
+        }
         Ok(Panel { models, threads: pool.threads() })
     }
 
@@ -39,6 +51,11 @@ impl Panel {
     /// Threads the models run on.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// The models, in the order of the readings.
+    pub fn systems(&self) -> impl Iterator<Item = &dyn System> {
+        self.models.iter().map(Loaded::system)
     }
 
     /// What the report says of each model beside its answer.
@@ -79,6 +96,24 @@ impl Panel {
             readings.push(reading);
         }
         Ok((readings, runs))
+    }
+}
+
+/// One of `--model`.
+enum Wanted {
+    Published(&'static dyn System),
+    Own(Box<Folder>),
+}
+
+impl Wanted {
+    /// A name known to the program comes before a folder of that name.
+    fn parse(text: &str) -> Result<Wanted> {
+        match zoo::find(text) {
+            None if is_folder(text) => {
+                Folder::open(Path::new(text)).map(|own| Wanted::Own(Box::new(own)))
+            }
+            _ => find(text).map(Wanted::Published),
+        }
     }
 }
 

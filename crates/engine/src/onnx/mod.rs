@@ -27,7 +27,7 @@ pub use external::Supplier;
 pub use model::{Model, Port};
 pub use ops::Value;
 pub use proto::{Dim, Kind};
-pub use session::{PlanSummary, Session, SessionOptions};
+pub use session::{Named, PlanSummary, Session, SessionOptions};
 pub use tensor::{read_tensor, read_value};
 
 /// Every operation of the table, by domain (empty for the default set) and name.

@@ -43,6 +43,9 @@ const MOST_PLANS: usize = 8;
 /// Type and shape of each given input; `None` for one that is no tensor or not given.
 type Key = Vec<Option<(DType, Vec<usize>)>>;
 
+/// Outputs by name, in the declared order.
+pub type Named = Vec<(String, Array)>;
+
 /// A model ready to run.
 pub struct Session {
     model: Model,
@@ -90,15 +93,12 @@ impl Session {
 
     /// All outputs by name, in the declared order. Errors name the node: an input that is missing or
     /// does not fit, a result larger than the limit.
-    pub fn run(&mut self, inputs: &[(&str, Array)]) -> Result<Vec<(String, Array)>> {
+    pub fn run(&mut self, inputs: &[(&str, Array)]) -> Result<Named> {
         self.run_observed(inputs, |_| {})
     }
 
     /// The same with the time of every node.
-    pub fn run_timed(
-        &mut self,
-        inputs: &[(&str, Array)],
-    ) -> Result<(Vec<(String, Array)>, Vec<NodeTime>)> {
+    pub fn run_timed(&mut self, inputs: &[(&str, Array)]) -> Result<(Named, Vec<NodeTime>)> {
         let mut times = Vec::new();
         let results = self.run_observed(inputs, |time| times.push(time))?;
         Ok((results, times))
@@ -113,7 +113,7 @@ impl Session {
         &mut self,
         inputs: &[(&str, Array)],
         mut done: impl FnMut(NodeTime),
-    ) -> Result<Vec<(String, Array)>> {
+    ) -> Result<Named> {
         let given = inputs.iter().map(|(name, array)| (*name, Value::Array(array.clone())));
         let values = self.execute(given.collect(), &mut done)?;
         let named = self.model.outputs.iter().zip(values).map(|(port, value)| match value {

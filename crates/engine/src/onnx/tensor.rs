@@ -93,14 +93,14 @@ pub(super) fn dense(sparse: &proto::Sparse, external: &External, most: usize) ->
     };
     let places = places.filter(|places| places.len() == values.len());
     let places = places.ok_or_else(|| named(broken("indices do not fit".into())))?;
-    let data = crate::array::same_type!(values.data(), v => {
-        let mut all = vec![Default::default(); total];
-        for (place, value) in places.iter().zip(v.iter()) {
-            all[*place] = value.clone();
-        }
-        all
-    });
+    let data = crate::array::same_type!(values.data(), v => scattered(v, &places, total));
     Array::new(&shape, data).map_err(named)
+}
+
+fn scattered<T: Clone + Default>(values: &[T], places: &[usize], total: usize) -> Vec<T> {
+    let mut all = vec![T::default(); total];
+    places.iter().zip(values).for_each(|(place, value)| all[*place].clone_from(value));
+    all
 }
 
 fn values(

@@ -14,6 +14,7 @@
 //! patches that cover it; rises count as no drop.
 
 use crate::loaded::Loaded;
+use crate::steps::Placement;
 use crate::system::{Answer, Head, Prepared};
 use base::{ExplanationMap, ExplanationMethod, Finding, Image, Result};
 use engine::Tensor;
@@ -125,6 +126,18 @@ fn occlude(tensors: &[Tensor], row: usize, column: usize) -> Vec<Tensor> {
     tensors
 }
 
+/// Turns a map of a mirrored or upturned grid back to the way the image lies.
+pub(crate) fn turn_back(map: &mut Image, placement: &Placement) {
+    let width = map.width();
+    if placement.upside_down {
+        // Rows in reverse order with each row reversed, then each row turned back.
+        map.data_mut().reverse();
+    }
+    if placement.upside_down != placement.mirrored {
+        map.data_mut().chunks_exact_mut(width).for_each(<[f32]>::reverse);
+    }
+}
+
 fn scaled(width: usize, height: usize, map: &[f64]) -> Option<Image> {
     let highest = map.iter().copied().fold(0.0, f64::max);
     let scale = if highest > 0.0 { 1.0 / highest } else { 0.0 };
@@ -143,6 +156,21 @@ mod tests {
         assert_eq!(map.data(), [2.0 / 3.0, 1.0, 0.0]);
         assert_eq!(grad_cam(&features, &[-1.0, -1.0]).unwrap().data(), [0.0; 3]);
         assert!(grad_cam(&features, &[1.0]).is_none());
+    }
+
+    #[test]
+    fn a_map_is_turned_back_to_the_image() {
+        let turned = |mirrored, upside_down| {
+            let covers = base::Rect { x: 0.0, y: 0.0, width: 2.0, height: 2.0 };
+            let placement = Placement { covers, rows: 2, columns: 2, mirrored, upside_down };
+            let mut map = Image::gray(2, 2, vec![1.0, 2.0, 3.0, 4.0]).unwrap();
+            turn_back(&mut map, &placement);
+            map.into_data()
+        };
+        assert_eq!(turned(false, false), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(turned(true, false), [2.0, 1.0, 4.0, 3.0]);
+        assert_eq!(turned(false, true), [3.0, 4.0, 1.0, 2.0]);
+        assert_eq!(turned(true, true), [4.0, 3.0, 2.0, 1.0]);
     }
 
     #[test]

@@ -9,19 +9,30 @@ use base::{BodyPart, CaseFacts, Modality, Note, Picture, Refusal, View};
 const ADULT_YEARS: u16 = 16;
 
 /// The reason why the header rules a case out; `None` when it does not.
-pub fn refusal(facts: &CaseFacts, accepts: &Accepts) -> Option<Refusal> {
+pub fn refusal(facts: &CaseFacts, accepts: &Accepts<'_>) -> Option<Refusal> {
     if let Some(modality) = &facts.modality
         && !accepts.modalities.contains(modality)
     {
-        return Some(Refusal { code: "wrong-modality", reason: words::wrong_modality(modality) });
+        let reason = words::wrong_modality(modality, accepts.modalities);
+        return Some(Refusal { code: "wrong-modality", reason });
     }
-    if let Some(BodyPart::Other(name)) = &facts.body_part
+    if let Some(part) = &facts.body_part
         && !accepts.body_parts.is_empty()
+        && !accepts.body_parts.contains(part)
     {
-        return Some(Refusal { code: "wrong-body-part", reason: words::wrong_body_part(name) });
+        let reason = words::wrong_body_part(part, accepts.body_parts);
+        return Some(Refusal { code: "wrong-body-part", reason });
     }
-    if facts.view == Some(View::Lateral) && !accepts.views.contains(&View::Lateral) {
-        return Some(Refusal { code: "wrong-view", reason: words::WRONG_VIEW.clone() });
+    // A projection the program does not know is noted, not refused.
+    if let Some(view @ (View::Pa | View::Ap | View::Lateral)) = &facts.view
+        && !accepts.views.is_empty()
+        && !accepts.views.contains(view)
+    {
+        let reason = match is_frontal_chest(accepts) {
+            true => words::WRONG_VIEW.clone(),
+            false => words::wrong_view(view, accepts.views),
+        };
+        return Some(Refusal { code: "wrong-view", reason });
     }
     if facts.size_px.2 > 1 {
         return Some(Refusal {
@@ -38,7 +49,7 @@ pub fn overruled(refusal: &Refusal) -> Note {
 }
 
 /// What the header leaves in doubt.
-pub fn header_notes(facts: &CaseFacts, accepts: &Accepts) -> Vec<Note> {
+pub fn header_notes(facts: &CaseFacts, accepts: &Accepts<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
     if matches!(facts.modality, None | Some(Modality::Ot)) {
         notes.push(Note::info("modality-unknown", words::MODALITY_UNKNOWN.clone()));
@@ -57,10 +68,8 @@ pub fn header_notes(facts: &CaseFacts, accepts: &Accepts) -> Vec<Note> {
 }
 
 /// What the picture itself casts doubt on.
-pub fn picture_notes(picture: &Picture, accepts: &Accepts) -> Vec<Note> {
-    let frontal_chest =
-        accepts.body_parts == [BodyPart::Chest] && !accepts.views.contains(&View::Lateral);
-    if !frontal_chest {
+pub fn picture_notes(picture: &Picture, accepts: &Accepts<'_>) -> Vec<Note> {
+    if !is_frontal_chest(accepts) {
         return Vec::new();
     }
     let likeness = frontal::likeness(picture);
@@ -77,6 +86,13 @@ pub fn picture_notes(picture: &Picture, accepts: &Accepts) -> Vec<Note> {
         notes.push(Note::serious("coloured", words::COLOURED.clone()));
     }
     notes
+}
+
+/// Made for frontal films of the chest and nothing else.
+pub fn is_frontal_chest(accepts: &Accepts<'_>) -> bool {
+    accepts.body_parts == [BodyPart::Chest]
+        && !accepts.views.is_empty()
+        && !accepts.views.contains(&View::Lateral)
 }
 
 /// More than 2 % of the pixels differ by more than 24 of 255 between channels.

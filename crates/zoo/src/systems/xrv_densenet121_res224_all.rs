@@ -1,6 +1,6 @@
 //! DenseNet121 of TorchXRayVision trained on seven data sets (NIH, PadChest, CheXpert, MIMIC-CXR, Google, OpenI, RSNA); 18 of its 18 heads are trained.
 
-use super::xrv::{ALL, Classifier, Family, auc, densenet_file, grey, points};
+use super::xrv::{ALL, Classifier, Family, SCORES, auc, densenet_file, grey, grey_steps, points};
 use crate::card::{Accepts, Card, Evidence, Task};
 use base::words::findings::{
     ATELECTASIS, CARDIOMEGALY, CONSOLIDATION, EDEMA, EFFUSION, EMPHYSEMA, FIBROSIS, HERNIA,
@@ -19,6 +19,8 @@ static CARD: Card = Card {
     task: Task::Classification,
     accepts: Accepts::FRONTAL_CHEST,
     input: grey(224),
+    before: &grey_steps(224),
+    after: SCORES,
     labels: &ALL,
     thresholds: &THRESHOLDS,
     ppv80: &PPV80,

@@ -1,6 +1,8 @@
 //! DenseNet121 of TorchXRayVision trained on MIMIC-CXR with NegBio labels; 11 of its 18 heads are trained.
 
-use super::xrv::{CHEXPERT_LABELS, Classifier, Family, densenet_file, grey, points};
+use super::xrv::{
+    CHEXPERT_LABELS, Classifier, Family, SCORES, densenet_file, grey, grey_steps, points,
+};
 use crate::card::{Accepts, Card, Task};
 use base::words::zoo as words;
 
@@ -15,6 +17,8 @@ static CARD: Card = Card {
     task: Task::Classification,
     accepts: Accepts::FRONTAL_CHEST,
     input: grey(224),
+    before: &grey_steps(224),
+    after: SCORES,
     labels: &CHEXPERT_LABELS,
     thresholds: &THRESHOLDS,
     ppv80: &[],

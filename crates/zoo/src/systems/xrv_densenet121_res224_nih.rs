@@ -1,6 +1,6 @@
 //! DenseNet121 of TorchXRayVision trained on NIH ChestX-ray14; 14 of its 18 heads are trained.
 
-use super::xrv::{Classifier, Family, NIH_LABELS, densenet_file, grey, points};
+use super::xrv::{Classifier, Family, NIH_LABELS, SCORES, densenet_file, grey, grey_steps, points};
 use crate::card::{Accepts, Card, Task};
 use base::words::zoo as words;
 
@@ -15,6 +15,8 @@ static CARD: Card = Card {
     task: Task::Classification,
     accepts: Accepts::FRONTAL_CHEST,
     input: grey(224),
+    before: &grey_steps(224),
+    after: SCORES,
     labels: &NIH_LABELS,
     thresholds: &THRESHOLDS,
     ppv80: &[],

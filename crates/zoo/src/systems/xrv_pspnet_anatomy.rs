@@ -1,9 +1,9 @@
 //! The PSPNet of TorchXRayVision's `baseline_models.chestx_det`: outlines of 14 structures.
 
-use super::xrv::{grey, prepare};
+use super::xrv::{SQUARE, resize};
 use crate::arch::pspnet::pspnet;
 use crate::card::{Accepts, Card, InputSpec, Task, WeightsFile};
-use crate::error::translate;
+use crate::steps::{After, Back, Span, Step, normalized};
 use crate::system::{Answer, Prepared, System};
 use base::words::findings::{
     AORTA, DIAPHRAGM, ESOPHAGUS, HEART, LEFT_CLAVICLE, LEFT_HILUM, LEFT_LUNG, LEFT_SCAPULA,
@@ -33,7 +33,9 @@ static CARD: Card = Card {
     survey_row: "torchxrayvision",
     task: Task::Segmentation,
     accepts: Accepts::FRONTAL_CHEST,
-    input: InputSpec { shape: [1, 3, SIDE, SIDE], ..grey(SIDE) },
+    input: InputSpec { shape: [1, 3, SIDE, SIDE], range: None },
+    before: &BEFORE,
+    after: &[After::ResizeBack(Back::TorchBilinear), After::Sigmoid, After::Above(0.5)],
     labels: &LABELS,
     thresholds: &[],
     ppv80: &[],
@@ -58,6 +60,18 @@ static CARD: Card = Card {
             Segmentation, IEEE TMI 2021, arXiv:2104.10326",
 };
 
+/// ImageNet's, of red, green, blue (`torchvision.transforms.Normalize` in the original).
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// The library's square at 512 pixels; -1024..=1024 to 0..=1, three times, normalised.
+static BEFORE: [Step; 9] = {
+    let [values, channel, invert, scale, square] = SQUARE;
+    let unit = Step::Scale { from: Span::Fixed(-1024.0, 1024.0), to: (0.0, 1.0), clip: false };
+    let normalize = Step::Normalize { mean: MEAN, deviation: DEVIATION };
+    [values, channel, invert, scale, square, resize(SIDE), unit, Step::Rgb, normalize]
+};
+
 /// `PSPNet.targets`; "Facies Diaphragmatica" and "Weasand" there are the diaphragm and the
 /// oesophagus.
 static LABELS: [Option<&Code>; 14] = [
@@ -78,8 +92,8 @@ static LABELS: [Option<&Code>; 14] = [
 ];
 
 impl System for PspnetAnatomy {
-    fn card(&self) -> &'static Card {
-        &CARD
+    fn card(&self) -> Card<'_> {
+        CARD.clone()
     }
 
     fn network(&self, b: &mut Builder, s: &Scope) -> engine::Result<Vec<(&'static str, Value)>> {
@@ -93,29 +107,14 @@ impl System for PspnetAnatomy {
         &["*num_batches_tracked", "convbnrelu4_aux.*", "aux_cls.*", "pyramid_pooling.paths.*"]
     }
 
-    fn prepare(&self, study: &Study) -> Result<Prepared> {
-        let mut prepared = prepare::grey(study, &grey(SIDE))?;
-        let grey = prepared.tensors.remove(0);
-        let data = three_channels(grey.data());
-        prepared.tensors.push(Tensor::new(&CARD.input.shape, data).map_err(translate)?);
-        Ok(prepared)
-    }
-
     fn interpret(&self, outputs: &[Tensor], prepared: &Prepared, study: &Study) -> Result<Answer> {
         let logits = outputs.first().map_or(&[][..], Tensor::data);
-        outlines::interpret(CARD.id, &LABELS, logits, SIDE, prepared, study)
+        outlines::interpret(&CARD, logits, SIDE, prepared, study)
     }
 }
 
-/// -1024..=1024 to 0..=1, three times, each with ImageNet's mean and deviation of its channel
-/// (`torchvision.transforms.Normalize` in the original).
+/// The three channels from a plane in -1024..=1024: the last steps of the card.
 pub fn three_channels(grey: &[f32]) -> Vec<f32> {
-    const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-    const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
-    MEAN.iter()
-        .zip(DEVIATION)
-        .flat_map(|(mean, deviation)| {
-            grey.iter().map(move |&value| ((value + 1024.0) / 2048.0 - mean) / deviation)
-        })
-        .collect()
+    let scaled: Vec<f32> = grey.iter().map(|&value| (value + 1024.0) / 2048.0).collect();
+    normalized(scaled.repeat(3), grey.len(), MEAN, DEVIATION)
 }

@@ -1,7 +1,7 @@
 //! TorchXRayVision's ResNet101 autoencoder ("101-elastic"): how badly an image is rebuilt is a sign
 //! of how unlike the training data it is.
 
-use super::xrv::{grey, prepare};
+use super::xrv::{grey, grey_steps};
 use crate::arch::resnet_autoencoder::resnet_autoencoder;
 use crate::card::{Accepts, Card, Task, WeightsFile};
 use crate::system::{Answer, Prepared, System};
@@ -26,6 +26,8 @@ static CARD: Card = Card {
     task: Task::Reconstruction,
     accepts: Accepts::FRONTAL_CHEST,
     input: grey(224),
+    before: &grey_steps(224),
+    after: &[],
     labels: &[],
     thresholds: &[],
     ppv80: &[],
@@ -50,18 +52,14 @@ static CARD: Card = Card {
 };
 
 impl System for Autoencoder {
-    fn card(&self) -> &'static Card {
-        &CARD
+    fn card(&self) -> Card<'_> {
+        CARD.clone()
     }
 
     fn network(&self, b: &mut Builder, s: &Scope) -> engine::Result<Vec<(&'static str, Value)>> {
         let x = b.input("image", &CARD.input.shape);
         let (code, image) = resnet_autoencoder(b, s, x)?;
         Ok(vec![("image", image), ("code", code)])
-    }
-
-    fn prepare(&self, study: &Study) -> Result<Prepared> {
-        prepare::grey(study, &CARD.input)
     }
 
     fn interpret(&self, outputs: &[Tensor], prepared: &Prepared, _: &Study) -> Result<Answer> {

@@ -1,7 +1,7 @@
 //! ResNet50 of TorchXRayVision at 512 pixels, trained on PadChest, NIH, RSNA, SIIM and VinDr; 16 of
 //! its 18 heads have an operating point.
 
-use super::xrv::{Classifier, Family, PAPER, RESNET_LABELS, auc, grey, points};
+use super::xrv::{Classifier, Family, PAPER, RESNET_LABELS, SCORES, auc, grey, grey_steps, points};
 use crate::card::{Accepts, Card, Evidence, Task, WeightsFile};
 use base::words::findings::{
     ATELECTASIS, CARDIOMEGALY, CONSOLIDATION, EDEMA, EFFUSION, EMPHYSEMA, FIBROSIS, HERNIA,
@@ -20,6 +20,8 @@ static CARD: Card = Card {
     task: Task::Classification,
     accepts: Accepts::FRONTAL_CHEST,
     input: grey(512),
+    before: &grey_steps(512),
+    after: SCORES,
     labels: &RESNET_LABELS,
     thresholds: &THRESHOLDS,
     ppv80: &PPV80,

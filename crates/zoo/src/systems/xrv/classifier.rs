@@ -1,11 +1,11 @@
 //! A TorchXRayVision classifier: network, then sigmoid, then the scaling by operating points.
 
-use super::prepare;
 use crate::arch::{densenet, resnet};
 use crate::card::Card;
+use crate::steps;
 use crate::system::{Answer, Head, Prepared, System};
 use base::words::zoo as words;
-use base::{Code, Error, Finding, Kind, Note, Result};
+use base::{Code, Note, Result};
 use engine::Tensor;
 use engine::graph::{Builder, Value};
 use engine::weights::Scope;
@@ -25,14 +25,14 @@ pub enum Family {
 /// A classifier of TorchXRayVision; the card holds labels and operating points.
 pub struct Classifier {
     /// Its card.
-    pub card: &'static Card,
+    pub card: &'static Card<'static>,
     /// Its network.
     pub family: Family,
 }
 
 impl System for Classifier {
-    fn card(&self) -> &'static Card {
-        self.card
+    fn card(&self) -> Card<'_> {
+        self.card.clone()
     }
 
     fn network(&self, b: &mut Builder, s: &Scope) -> engine::Result<Vec<(&'static str, Value)>> {
@@ -57,28 +57,9 @@ impl System for Classifier {
         Some(Head { weight, labels: LABELS, channels, features: 1 })
     }
 
-    fn prepare(&self, study: &Study) -> Result<Prepared> {
-        prepare::grey(study, &self.card.input)
-    }
-
     fn interpret(&self, outputs: &[Tensor], _: &Prepared, _: &Study) -> Result<Answer> {
-        let mut answer = Answer::default();
         let logits = outputs.first().map_or(&[][..], Tensor::data);
-        for (row, code, score) in self.scores(logits) {
-            if !score.is_finite() {
-                return Err(Error::new(Kind::BrokenInput, words::not_a_number(self.card.id)));
-            }
-            answer.rows.push(row);
-            answer.findings.push(Finding {
-                code,
-                score,
-                calibrated: false,
-                interval: None,
-                threshold: Some(0.5),
-                side: None,
-                site: None,
-            });
-        }
+        let mut answer = steps::findings(self.card, logits)?;
         answer.notes.push(Note::info("score-meaning", words::SCORE_MEANING));
         Ok(answer)
     }
@@ -88,21 +69,8 @@ impl Classifier {
     /// Row, finding and score of each head that was trained and has an operating point; the score
     /// is scaled so that the operating point lies at 0.5.
     pub fn scores(&self, logits: &[f32]) -> Vec<(usize, &'static Code, f32)> {
-        let points = self.card.labels.iter().zip(self.card.thresholds);
-        let rows = logits.iter().zip(points).enumerate();
-        rows.filter_map(|(row, (&logit, (&label, &threshold)))| {
-            Some((row, label?, op_norm(sigmoid(logit), threshold?)))
-        })
-        .collect()
+        let card = self.card;
+        let found = steps::scores(card.after, card.labels, card.thresholds, logits);
+        found.into_iter().map(|found| (found.row, found.code, found.score)).collect()
     }
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// Scales a sigmoid's output so that `threshold` becomes 0.5: two straight lines through (0, 0),
-/// (threshold, 0.5) and (1, 1). `torchxrayvision.models.op_norm`.
-pub fn op_norm(p: f32, threshold: f32) -> f32 {
-    if p < threshold { p / (threshold * 2.0) } else { 1.0 - (1.0 - p) / ((1.0 - threshold) * 2.0) }
 }

@@ -1,79 +1,25 @@
 //! From logits to masks on the original grid, areas, the cardiothoracic ratio, and doubts.
 
+use crate::card::Card;
+use crate::steps;
 use crate::system::{Answer, Prepared};
 use base::words::findings::{HEART, LEFT_LUNG, RIGHT_LUNG};
 use base::words::zoo as words;
-use base::{CaseFacts, Code, Error, Kind, Mask, Measurement, Note, Rect, Result, Segment, View};
-use imaging::{Study, resample};
+use base::{CaseFacts, Code, Mask, Measurement, Note, Rect, Result, View};
+use imaging::Study;
 
 /// `logits`: `[labels][side][side]`. A pixel is inside where sigmoid(logit) > 0.5, that is
 /// logit > 0, after the logits were brought to the original grid by bilinear interpolation.
 pub fn interpret(
-    id: &str,
-    labels: &[Option<&'static Code>],
+    card: &Card<'_>,
     logits: &[f32],
     side: usize,
     prepared: &Prepared,
     study: &Study,
 ) -> Result<Answer> {
-    if logits.iter().any(|value| !value.is_finite()) {
-        return Err(Error::new(Kind::BrokenInput, words::not_a_number(id)));
-    }
-    let (columns, rows, _) = study.facts.size_px;
-    let mut answer = Answer::default();
-    for (index, plane) in logits.chunks_exact(side * side).enumerate() {
-        let Some(code) = labels.get(index).copied().flatten() else { continue };
-        let Some((mask, mean_score)) =
-            on_original_grid(plane, side, &prepared.covers, columns, rows)
-        else {
-            continue;
-        };
-        if mask.area_px() == 0 {
-            answer.notes.push(Note::info("nothing-outlined", words::not_outlined(&code.name)));
-            continue;
-        }
-        let area_mm2 = study
-            .facts
-            .spacing
-            .map(|spacing| mask.area_px() as f64 * spacing.row.0 * spacing.column.0);
-        let label = u16::try_from(index + 1).unwrap_or(u16::MAX);
-        answer.segments.push(Segment { code, label, mask, area_mm2, mean_score });
-    }
+    let mut answer = steps::outlines(card, logits, (side, side), study)?;
     measure(&mut answer, &study.facts, &prepared.covers);
     Ok(answer)
-}
-
-/// The mask and the mean score inside it; `None` when the extents do not fit together.
-fn on_original_grid(
-    plane: &[f32],
-    side: usize,
-    covers: &Rect,
-    columns: usize,
-    rows: usize,
-) -> Option<(Mask, Option<f32>)> {
-    let square = covers.width as usize;
-    let (left, top) = (covers.x as usize, covers.y as usize);
-    if left + square > columns || top + square > rows {
-        return None;
-    }
-    let mut bits = vec![0u8; columns * rows];
-    let (mut sum, mut count) = (0.0f64, 0usize);
-    // Most structures fill a small part: enlarge only the rows that have something inside.
-    if plane.iter().any(|&logit| logit > 0.0) {
-        let large = resample::torch_bilinear(plane, (side, side), (square, square));
-        for (row, line) in large.chunks_exact(square).enumerate() {
-            let target = &mut bits[(top + row) * columns + left..][..square];
-            for (bit, &logit) in target.iter_mut().zip(line) {
-                if logit > 0.0 {
-                    *bit = 1;
-                    sum += f64::from(1.0 / (1.0 + (-logit).exp()));
-                    count += 1;
-                }
-            }
-        }
-    }
-    let mean = (count > 0).then(|| (sum / count as f64) as f32);
-    Some((Mask::new(columns, rows, bits)?, mean))
 }
 
 fn measure(answer: &mut Answer, facts: &CaseFacts, covers: &Rect) {
@@ -213,15 +159,5 @@ mod tests {
         };
         assert_eq!(codes(&b, &a), Vec::<&str>::new());
         assert_eq!(codes(&a, &b), ["lungs-exchanged"]);
-    }
-
-    #[test]
-    fn a_mask_lies_where_the_square_lay() {
-        let covers = Rect { x: 2.0, y: 0.0, width: 4.0, height: 4.0 };
-        let (mask, score) = on_original_grid(&[1.0, -1.0, 1.0, -1.0], 2, &covers, 8, 4).unwrap();
-        assert_eq!(mask.area_px(), 8);
-        assert_eq!(span(&mask), Some((2, 3)));
-        assert!(score.unwrap() > 0.5);
-        assert!(on_original_grid(&[0.0; 4], 2, &covers, 5, 4).is_none());
     }
 }

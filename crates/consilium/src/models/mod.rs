@@ -1,5 +1,8 @@
-//! `models`: what this build runs, from the cards.
+//! `models`: what this build runs, from the cards; a user's own model begun and checked.
 
+mod own;
+
+use crate::World;
 use crate::cli::{Arguments, print};
 use crate::read::Common;
 use base::words::cli as words;
@@ -7,29 +10,49 @@ use base::{Error, Kind, Lang, Result, Text};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
-use zoo::{Card, SYSTEMS};
+use std::path::Path;
+use zoo::folder::Folder;
+use zoo::{Card, SYSTEMS, System};
 
-/// `models`, `models list`, `models show ID`.
-pub fn run(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()> {
+/// `models`, `models list`, `models show ID|DIR`, `models new [DIR]`, `models check DIR`.
+pub fn run(
+    world: &dyn World,
+    typed: &Arguments,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<()> {
     let words: Vec<&str> = typed.free.iter().map(String::as_str).collect();
     match words[..] {
         [] | ["list"] => list(common, out),
         ["show", id] => {
-            let found = zoo::find(id);
-            let system = found.ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))?;
-            show(system.card(), common, out)
+            if let Some(system) = zoo::find(id) {
+                return show(&system.card(), common, out);
+            }
+            if !is_folder(id) {
+                return Err(Error::new(Kind::Usage, words::unknown_model(id)));
+            }
+            show(&Folder::open(Path::new(id))?.card(), common, out)
         }
+        ["new"] => own::new(world, Path::new("."), common, out),
+        ["new", folder] => own::new(world, Path::new(folder), common, out),
+        ["check", folder] => own::check(Path::new(folder), common, out),
         _ => {
-            let text = words::unknown_command(&words.join(" "), "list, show ID");
+            let text =
+                words::unknown_command(&words.join(" "), "list, show ID|DIR, new [DIR], check DIR");
             Err(Error::new(Kind::Usage, text))
         }
     }
 }
 
+/// A model's name or the path of a folder: a path has a separator, or is there.
+pub(crate) fn is_folder(text: &str) -> bool {
+    text.contains(['/', '\\']) || Path::new(text).is_dir()
+}
+
 fn list(common: &Common, out: &mut dyn Write) -> Result<()> {
     let cards = SYSTEMS.iter().map(|system| system.card());
     if common.json {
-        let all: Vec<Value> = cards.map(as_json).collect();
+        let all: Vec<Value> = cards.map(|card| as_json(&card)).collect();
         return print(out, &format!("{:#}\n", Value::from(all)));
     }
     let mut text = format!("{}\n\n", words::MODELS_HEAD.get(common.lang));
@@ -39,7 +62,7 @@ fn list(common: &Common, out: &mut dyn Write) -> Result<()> {
     print(out, &text)
 }
 
-fn show(card: &Card, common: &Common, out: &mut dyn Write) -> Result<()> {
+fn show(card: &Card<'_>, common: &Common, out: &mut dyn Write) -> Result<()> {
     if common.json {
         return print(out, &format!("{:#}\n", as_json(card)));
     }
@@ -51,11 +74,16 @@ fn show(card: &Card, common: &Common, out: &mut dyn Write) -> Result<()> {
     line(&words::SHOW_USE, card.intended_use.get(lang));
     line(&words::SHOW_LIMITS, card.limits.get(lang));
     line(&words::SHOW_LABELS, &labels(card, lang).join(", "));
-    line(&words::SHOW_WEIGHTS, &card.weights.file_names.join(", "));
-    line(&words::SHOW_FROM, card.weights.url);
-    line(&words::SHOW_LICENCE, card.weights_licence.get(lang));
-    line(&words::SHOW_CODE, card.code_licence);
-    line(&words::SHOW_PAPER, card.paper);
+    let mut line_unless_empty = |label: &Text, value: &str| {
+        if !value.is_empty() {
+            line(label, value);
+        }
+    };
+    line_unless_empty(&words::SHOW_WEIGHTS, &card.weights.file_names.join(", "));
+    line_unless_empty(&words::SHOW_FROM, card.weights.url);
+    line_unless_empty(&words::SHOW_LICENCE, card.weights_licence.get(lang));
+    line_unless_empty(&words::SHOW_CODE, card.code_licence);
+    line_unless_empty(&words::SHOW_PAPER, card.paper);
     for evidence in card.evidence {
         let finding = evidence.finding.map_or("", |code| code.name.get(lang));
         let value = format!(
@@ -67,7 +95,7 @@ fn show(card: &Card, common: &Common, out: &mut dyn Write) -> Result<()> {
     print(out, &text)
 }
 
-fn labels(card: &Card, lang: Lang) -> Vec<&'static str> {
+fn labels(card: &Card<'_>, lang: Lang) -> Vec<&'static str> {
     card.labels.iter().flatten().map(|code| code.name.get(lang)).collect()
 }
 
@@ -75,7 +103,7 @@ fn both(text: &Text) -> Value {
     json!({ "en": text.en(), "zh": text.zh() })
 }
 
-fn as_json(card: &Card) -> Value {
+fn as_json(card: &Card<'_>) -> Value {
     let labels: Vec<Value> = card
         .labels
         .iter()
