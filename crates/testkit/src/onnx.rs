@@ -41,6 +41,31 @@ impl Onnx {
         self
     }
 
+    /// Stored floats whose bytes need not go with the shape.
+    #[must_use]
+    pub fn claimed(mut self, name: &str, shape: &[u64], raw: &[u8]) -> Onnx {
+        bytes(&mut self.graph, 5, &tensor(name, FLOAT, shape, raw));
+        self
+    }
+
+    /// Floats that lie in a file beside the model.
+    #[must_use]
+    pub fn external(mut self, name: &str, shape: &[u64], entries: &[(&str, &str)]) -> Onnx {
+        let mut tensor = Vec::new();
+        shape.iter().for_each(|&extent| number(&mut tensor, 1, extent));
+        number(&mut tensor, 2, FLOAT);
+        bytes(&mut tensor, 8, name.as_bytes());
+        for (key, value) in entries {
+            let mut entry = Vec::new();
+            bytes(&mut entry, 1, key.as_bytes());
+            bytes(&mut entry, 2, value.as_bytes());
+            bytes(&mut tensor, 13, &entry);
+        }
+        number(&mut tensor, 14, 1);
+        bytes(&mut self.graph, 5, &tensor);
+        self
+    }
+
     /// Stored integers.
     #[must_use]
     pub fn integers(mut self, name: &str, values: &[i64]) -> Onnx {

@@ -10,12 +10,14 @@ use kernels::Pool;
 /// Most bytes of one result that is computed before the run and kept.
 const MOST_FOLDED_BYTES: u64 = 512 << 20;
 
-/// What is known of each slot of `graph`, when `given` is known of its inputs and captures.
+/// What is known of each slot of `graph`, when `given` is known of its inputs and captures. Nothing
+/// larger than `most_bytes` is computed beforehand.
 pub(super) fn facts(
     graph: &Graph,
     given: impl IntoIterator<Item = (Slot, Option<Known>)>,
-    pool: &Pool,
+    (pool, most_bytes): (&Pool, u64),
 ) -> Vec<Option<Known>> {
+    let most_bytes = most_bytes.min(MOST_FOLDED_BYTES);
     let mut facts: Vec<Option<Known>> = vec![None; graph.names.len()];
     for (slot, array) in &graph.constants {
         facts[*slot] = Some(Known::from(array.clone()));
@@ -25,7 +27,7 @@ pub(super) fn facts(
         facts[slot] = known;
     }
     for node in &graph.nodes {
-        let Some(results) = of_node(node, &facts, pool) else { continue };
+        let Some(results) = of_node(node, &facts, (pool, most_bytes)) else { continue };
         for (slot, known) in node.outputs.iter().zip(results) {
             if let Some(slot) = *slot {
                 facts[slot] = Some(known);
@@ -35,7 +37,7 @@ pub(super) fn facts(
     facts
 }
 
-fn of_node(node: &Node, facts: &[Option<Known>], pool: &Pool) -> Option<Vec<Known>> {
+fn of_node(node: &Node, facts: &[Option<Known>], with: (&Pool, u64)) -> Option<Vec<Known>> {
     let mut inputs = Vec::with_capacity(node.inputs.len());
     for slot in &node.inputs {
         inputs.push(match slot {
@@ -44,11 +46,11 @@ fn of_node(node: &Node, facts: &[Option<Known>], pool: &Pool) -> Option<Vec<Know
         });
     }
     if !node.bodies.is_empty() {
-        return of_branch(node, &inputs, facts, pool);
+        return of_branch(node, &inputs, facts, with);
     }
     let numbers = inputs.iter().flatten().all(|known| known.value.is_some());
     if numbers && !is_random(node) {
-        if let Some(results) = run_now(node, &inputs, pool) {
+        if let Some(results) = run_now(node, &inputs, with) {
             return Some(results);
         }
     }
@@ -61,7 +63,7 @@ fn of_branch(
     node: &Node,
     inputs: &[Option<&Known>],
     facts_around: &[Option<Known>],
-    pool: &Pool,
+    with: (&Pool, u64),
 ) -> Option<Vec<Known>> {
     if node.op.name != "If" {
         return None;
@@ -75,29 +77,26 @@ fn of_branch(
     let (_, body) = node.bodies.iter().find(|(name, _)| name == branch)?;
     let captured = body.captures.iter();
     let captured = captured.map(|(outer, slot)| (*slot, facts_around[*outer].clone()));
-    let inside = facts(body, captured, pool);
+    let inside = facts(body, captured, with);
     body.outputs.iter().map(|slot| inside[*slot].clone()).collect()
 }
 
 /// The results of a node whose inputs are all known.
-fn run_now(node: &Node, inputs: &[Option<&Known>], pool: &Pool) -> Option<Vec<Known>> {
+fn run_now(
+    node: &Node,
+    inputs: &[Option<&Known>],
+    (pool, most_bytes): (&Pool, u64),
+) -> Option<Vec<Known>> {
     let value = |known: &Known| known.value.clone().map(Value::Array);
     let inputs: Vec<Option<Value>> = inputs.iter().map(|known| value(known.as_ref()?)).collect();
     let constant = vec![true; inputs.len()];
     let memo = Memo::with_bodies(Vec::new());
-    let call = Call {
-        node,
-        pool,
-        most_bytes: MOST_FOLDED_BYTES,
-        constant: &constant,
-        memo: &memo,
-        bodies: &NoBodies,
-    };
+    let call = Call { node, pool, most_bytes, constant: &constant, memo: &memo, bodies: &NoBodies };
     let results = (node.op.run)(&call, Inputs(inputs)).ok()?;
     results
         .into_iter()
         .map(|value| match value {
-            Value::Array(array) if array.bytes() <= MOST_FOLDED_BYTES => Some(Known::from(array)),
+            Value::Array(array) if array.bytes() <= most_bytes => Some(Known::from(array)),
             _ => None,
         })
         .collect()

@@ -64,7 +64,8 @@ impl Plan {
         pool: &Pool,
         memory_limit_bytes: Option<u64>,
     ) -> Result<Plan> {
-        let facts = facts(graph, given, pool);
+        let most_bytes = memory_limit_bytes.unwrap_or(u64::MAX);
+        let facts = facts(graph, given, (pool, most_bytes));
         let is_number = |slot: Slot| number(&facts, slot).is_some();
         let needed = needed(graph, is_number);
         let lowered =

@@ -2,7 +2,7 @@
 
 use super::Gathered;
 use crate::array::Array;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::onnx::ops::{Call, Inputs, Op, Value, shape::stack, wrong};
 
 pub(in crate::onnx::ops) const OPS: &[Op] = &[Op::new("If", if_then_else), Op::new("Loop", repeat)];
@@ -20,6 +20,9 @@ fn truth(array: &Array) -> Result<bool> {
     }
 }
 
+/// Turns of one loop: a decoder takes thousands.
+const MOST_TURNS: i64 = 1 << 20;
+
 /// Inputs: most turns, condition, carried values. The body takes turn, condition and carried values,
 /// and gives condition, carried values and what is stacked over all turns.
 fn repeat(call: &Call, mut inputs: Inputs) -> Result<Vec<Value>> {
@@ -34,6 +37,10 @@ fn repeat(call: &Call, mut inputs: Inputs) -> Result<Vec<Value>> {
     let mut stacks: Vec<Gathered> = (0..count).map(|_| Gathered::new(call.most_bytes)).collect();
     let mut turn = 0i64;
     while goes_on && turns.is_none_or(|turns| turn < turns) {
+        if turn == MOST_TURNS {
+            let message = format!("a loop of more than {MOST_TURNS} turns");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
         let mut given = vec![Array::scalar(turn).into(), Array::scalar(true).into()];
         given.append(&mut carried);
         let mut results = call.bodies.run("body", given)?.into_iter();

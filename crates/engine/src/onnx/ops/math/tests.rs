@@ -2,7 +2,7 @@
 //! change bits.
 
 use crate::array::{Array, DType, Data};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::onnx::graph::{Attribute, Attributes, Node};
 use crate::onnx::ops::{Ask, Call, Inputs, Known, Memo, NoBodies, Value, find};
 use kernels::Pool;
