@@ -62,9 +62,5 @@ fn begins_like_one(path: &Path) -> bool {
     let mut head = [0; 9];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
     read.is_ok()
-        && match head {
-            [b'P', b'K', 3, 4, ..] | [0x80, 2..=4, ..] => true,
-            [.., 0, 0, 0, 0, b'{'] => true,
-            _ => false,
-        }
+        && matches!(head, [b'P', b'K', 3, 4, ..] | [0x80, 2..=4, ..] | [.., 0, 0, 0, 0, b'{'])
 }
