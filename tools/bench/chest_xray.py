@@ -6,8 +6,11 @@ Needs torch, torchxrayvision, pydicom, numpy (tools/reference/requirements.txt).
 temporary folder: one 2000 x 2500 DICOM, a folder of 1024 x 1024 DICOMs, and DenseNet121 weights
 (random, saved as the library saves its own: a pickled module). Prints, for both programs in turn:
 a cold process on the single film (median wall time, peak memory) and images per second over the
-folder, then the ratios. Both use two threads. The figures of the two programs come from the same
-sitting; compare ratios, not milliseconds.
+folder, then the ratios. Both use two threads. The folder is read three ways in turn, each time twice,
+the better time counts: as `consilium read` does it by default (page, pictures and three explanation
+maps a film), with `--explain none` (page and picture), and by the original, which prints scores. The
+figures come from the same sitting; compare ratios, not milliseconds, and leave the machine alone:
+the original's threads wait for each other, so other work slows it more than it slows this program.
 """
 import argparse
 import multiprocessing
@@ -100,10 +103,10 @@ def main():
         maker.start()
         maker.join()
 
-        def ours(inputs):
+        def ours(inputs, *more):
             out = os.path.join(folder, "out")
             return [arguments.consilium, "read", *inputs, "--model", "xrv-densenet121-res224-all",
-                    "--weights", weights, "--out", out, "--threads", "2"]
+                    "--weights", weights, "--out", out, "--threads", "2", *more]
 
         def theirs(inputs):
             return [sys.executable, script, weights, *inputs]
@@ -118,12 +121,19 @@ def main():
             memory = max(memory for _, memory in runs)
             print(f"one film, cold: {name:10} {medians[name]:6.2f} s  peak {memory:6.0f} MB")
         print(f"one film, cold: ratio {medians['original'] / medians['consilium']:.1f}")
-        ours_s, ours_mb = timed(ours([films]))
-        theirs_s, theirs_mb = timed(theirs(paths))
+        ways = {
+            "consilium": ours([films]),
+            "consilium, no maps": ours([films], "--explain", "none"),
+            "original": theirs(paths),
+        }
+        best = {}
+        for _ in range(2):
+            for name, command in ways.items():
+                best[name] = min(best.get(name, (float("inf"), 0)), timed(command))
         count = arguments.films
-        print(f"{count} films: consilium  {count / ours_s:6.1f} images/s  peak {ours_mb:6.0f} MB")
-        print(f"{count} films: original   {count / theirs_s:6.1f} images/s  peak {theirs_mb:6.0f} MB")
-        print(f"{count} films: ratio {theirs_s / ours_s:.1f}")
+        for name, (seconds, memory) in best.items():
+            ratio = best["original"][0] / seconds
+            print(f"{count} films: {name:18} {count / seconds:6.1f} images/s  peak {memory:6.0f} MB  ratio {ratio:.1f}")
 
 
 if __name__ == "__main__":

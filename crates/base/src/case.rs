@@ -27,6 +27,23 @@ pub enum Modality {
     Other(String),
 }
 
+impl Modality {
+    /// The code of Modality (0008,0060).
+    pub fn code(&self) -> &str {
+        match self {
+            Modality::Cr => "CR",
+            Modality::Dx => "DX",
+            Modality::Rg => "RG",
+            Modality::Ct => "CT",
+            Modality::Mr => "MR",
+            Modality::Us => "US",
+            Modality::Mg => "MG",
+            Modality::Ot => "OT",
+            Modality::Other(value) => value,
+        }
+    }
+}
+
 /// The part of the body a header names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -35,6 +52,16 @@ pub enum BodyPart {
     Chest,
     /// Any other value, as written in Body Part Examined (0018,0015).
     Other(String),
+}
+
+impl BodyPart {
+    /// As Body Part Examined (0018,0015) writes it.
+    pub fn code(&self) -> &str {
+        match self {
+            BodyPart::Chest => "CHEST",
+            BodyPart::Other(value) => value,
+        }
+    }
 }
 
 /// Projection of a radiograph: View Position (0018,5101) or View Code Sequence.
@@ -49,6 +76,18 @@ pub enum View {
     Lateral,
     /// Any other value, as written.
     Other(String),
+}
+
+impl View {
+    /// As View Position (0018,5101) writes it; `LATERAL` for both sides.
+    pub fn code(&self) -> &str {
+        match self {
+            View::Pa => "PA",
+            View::Ap => "AP",
+            View::Lateral => "LATERAL",
+            View::Other(value) => value,
+        }
+    }
 }
 
 /// Laterality (0020,0060) or Image Laterality (0020,0062).
@@ -91,8 +130,20 @@ pub enum SpacingSource {
     ImagerPixelSpacing,
     /// Nominal Scanned Pixel Spacing (0018,2010): of a digitised film or print.
     NominalScannedPixelSpacing,
-    /// The picture file's own resolution (PNG pHYs, TIFF resolution tags).
+    /// The picture file's own resolution (PNG pHYs, JFIF density, TIFF resolution tags).
     PictureResolution,
+}
+
+impl SpacingSource {
+    /// The attribute's keyword in the standard (PS3.6); `resolution` for pictures.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            SpacingSource::PixelSpacing => "PixelSpacing",
+            SpacingSource::ImagerPixelSpacing => "ImagerPixelSpacing",
+            SpacingSource::NominalScannedPixelSpacing => "NominalScannedPixelSpacing",
+            SpacingSource::PictureResolution => "resolution",
+        }
+    }
 }
 
 /// Distance between the centres of neighbouring pixels.

@@ -3,7 +3,7 @@
 mod phantom;
 
 use crate::World;
-use crate::read::{Common, Panel, io_error, read_with};
+use crate::read::{Common, Panel, io_error, read_with, write_file};
 use base::Result;
 use kernels::Pool;
 use std::io::Write;
@@ -15,7 +15,7 @@ const MODELS: [&str; 2] = ["xrv-densenet121-res224-all", "xrv-densenet121-res224
 pub fn run(world: &dyn World, common: &Common, out: &mut dyn Write) -> Result<u8> {
     world.make_folder(&common.out).map_err(|error| io_error(&error, &common.out))?;
     let film = common.out.join("made-up-film.dcm");
-    phantom::write(&film)?;
+    write_file(world, &film, &phantom::film()?)?;
     let mut panel = Panel::placeholder(&MODELS, &Pool::new(common.threads))?;
     let common = Common { progress: !common.json, ..common.clone() };
     read_with(world, &common, &[film], &mut panel, out)

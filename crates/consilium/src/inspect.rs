@@ -1,10 +1,12 @@
 //! `inspect`: what a file is, before any model looks at it.
 
+mod weights;
+
 use crate::World;
 use crate::cli::{Arguments, complain, print};
 use crate::read::{Common, write_file};
 use base::words::cli as words;
-use base::{BodyPart, CaseFacts, Error, Kind, Lang, Modality, Result, SpacingSource, Text, View};
+use base::{CaseFacts, Error, Kind, Lang, Result, Text};
 use imaging::{Limits, Study};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -45,7 +47,16 @@ fn inspect(
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let study = imaging::read(path, &Limits::default())?;
+    let study = match imaging::read(path, &Limits::default()) {
+        // No image, but perhaps the other kind of file that this program reads.
+        Err(error) if error.kind() == Kind::Unsupported => {
+            return match weights::inspect(path, common)? {
+                Some(text) => print(out, &text),
+                None => Err(error),
+            };
+        }
+        other => other?,
+    };
     let preview = match folder {
         Some(folder) => Some(preview(world, &study, folder).map_err(|error| error.at(path))?),
         None => None,
@@ -57,9 +68,11 @@ fn inspect(
     for (label, value) in lines(&study.facts, common.lang) {
         let _ = writeln!(text, "  {}: {value}", label.get(common.lang));
     }
-    if let Some(preview) = preview {
-        let _ = writeln!(text, "  {}: {}", words::PREVIEW.get(common.lang), preview.display());
-    }
+    let preview = match preview {
+        Some(path) => path.display().to_string(),
+        None => words::NO_PREVIEW.get(common.lang).to_owned(),
+    };
+    let _ = writeln!(text, "  {}: {preview}", words::PREVIEW.get(common.lang));
     print(out, &text)
 }
 
@@ -86,11 +99,11 @@ fn lines(facts: &CaseFacts, lang: Lang) -> Vec<(&'static Text, String)> {
     let (allocated, stored) = facts.file.bits;
     line(&words::BITS, Some(format!("{stored} / {allocated}")));
     line(&words::PHOTOMETRIC, facts.file.photometric.clone());
-    line(&words::MODALITY, facts.modality.as_ref().map(modality));
-    line(&words::BODY_PART, facts.body_part.as_ref().map(body_part));
-    line(&words::VIEW, facts.view.as_ref().map(view));
+    line(&words::MODALITY, facts.modality.as_ref().map(|m| m.code().to_owned()));
+    line(&words::BODY_PART, facts.body_part.as_ref().map(|part| part.code().to_owned()));
+    line(&words::VIEW, facts.view.as_ref().map(|view| view.code().to_owned()));
     let spacing = facts.spacing.map(|spacing| {
-        let (row, column, source) = (spacing.row.0, spacing.column.0, source(spacing.source));
+        let (row, column, source) = (spacing.row.0, spacing.column.0, spacing.source.keyword());
         format!("{row:.4} × {column:.4} mm ({source})")
     });
     line(&words::SPACING, spacing);
@@ -106,7 +119,7 @@ fn as_json(facts: &CaseFacts, preview: Option<&Path>) -> Value {
         json!({
             "row_mm": spacing.row.0,
             "column_mm": spacing.column.0,
-            "source": source(spacing.source),
+            "source": spacing.source.keyword(),
         })
     });
     let notes: Vec<Value> = facts
@@ -127,55 +140,13 @@ fn as_json(facts: &CaseFacts, preview: Option<&Path>) -> Value {
         "columns": facts.size_px.0,
         "rows": facts.size_px.1,
         "frames": facts.size_px.2,
-        "modality": facts.modality.as_ref().map(modality),
-        "body_part": facts.body_part.as_ref().map(body_part),
-        "view": facts.view.as_ref().map(view),
+        "modality": facts.modality.as_ref().map(|m| m.code().to_owned()),
+        "body_part": facts.body_part.as_ref().map(|part| part.code().to_owned()),
+        "view": facts.view.as_ref().map(|view| view.code().to_owned()),
         "spacing": spacing,
         "age_years": facts.patient.age_years,
         "device": facts.device,
         "notes": notes,
         "preview": preview,
     })
-}
-
-fn modality(modality: &Modality) -> String {
-    match modality {
-        Modality::Cr => "CR",
-        Modality::Dx => "DX",
-        Modality::Rg => "RG",
-        Modality::Ct => "CT",
-        Modality::Mr => "MR",
-        Modality::Us => "US",
-        Modality::Mg => "MG",
-        Modality::Other(name) => name,
-        _ => "OT",
-    }
-    .to_owned()
-}
-
-fn body_part(part: &BodyPart) -> String {
-    match part {
-        BodyPart::Other(name) => name.clone(),
-        _ => "CHEST".into(),
-    }
-}
-
-fn view(view: &View) -> String {
-    match view {
-        View::Pa => "PA".into(),
-        View::Ap => "AP".into(),
-        View::Lateral => "LATERAL".into(),
-        View::Other(name) => name.clone(),
-        _ => "?".into(),
-    }
-}
-
-/// The attribute's keyword in the standard.
-fn source(source: SpacingSource) -> &'static str {
-    match source {
-        SpacingSource::PixelSpacing => "PixelSpacing",
-        SpacingSource::ImagerPixelSpacing => "ImagerPixelSpacing",
-        SpacingSource::NominalScannedPixelSpacing => "NominalScannedPixelSpacing",
-        SpacingSource::PictureResolution => "resolution",
-    }
 }

@@ -12,7 +12,9 @@ fn main() -> ExitCode {
     let locale =
         variables.iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
     let locale = locale.unwrap_or_default();
-    say_bugs_plainly(Lang::parse(&locale).unwrap_or_default());
+    let lang = Lang::parse(&locale).unwrap_or_default();
+    say_bugs_plainly(lang);
+    end_cleanly_when_broken_off(lang);
     let outcome = std::panic::catch_unwind(|| {
         let mut stdout = std::io::stdout().lock();
         let terminal = std::io::stderr().is_terminal();
@@ -23,6 +25,19 @@ fn main() -> ExitCode {
         outcome
     });
     ExitCode::from(outcome.unwrap_or(1))
+}
+
+/// Ctrl-C, or being asked to end: what is half-written goes, then the process. The exit code is the
+/// shells' 128 + SIGINT.
+#[allow(clippy::print_stderr)]
+fn end_cleanly_when_broken_off(lang: Lang) {
+    // Without a handler the system ends the process; the next run clears up after it.
+    let _ = ctrlc::set_handler(move || {
+        consilium::read::break_off(|| {
+            eprintln!("{}", words::BROKEN_OFF.get(lang));
+            std::process::exit(130);
+        });
+    });
 }
 
 /// A panic is our fault; its message may quote the input, so only its place is shown.

@@ -15,8 +15,12 @@ pub trait World: Sync {
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Moves a file, replacing what is there.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder and all in it.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder if nothing is in it.
+    fn remove_empty_folder(&self, path: &Path) -> io::Result<()>;
     /// Removes what a killed run of the program left in a folder: `.part-PID` of no process.
     fn sweep(&self, _folder: &Path) {}
     /// The most memory this process ever held, in MiB, where the system tells.
@@ -46,8 +50,16 @@ impl World for Disk {
         fs::rename(from, to)
     }
 
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         fs::remove_dir_all(path)
+    }
+
+    fn remove_empty_folder(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
     }
 
     fn sweep(&self, folder: &Path) {

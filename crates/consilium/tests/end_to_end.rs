@@ -2,62 +2,14 @@
 //! half-written stays behind.
 #![allow(clippy::unwrap_used)]
 
-use engine::graph::Builder;
-use engine::weights::{Scope, write_pytorch};
-use imaging::dicom::{Projection, Radiograph, write_radiograph};
+mod common;
+
+use common::{ALL, code, consilium, film, names, result, said, weights};
+use imaging::dicom::Projection;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
 
-const ALL: &str = "xrv-densenet121-res224-all";
 const RSNA: &str = "xrv-densenet121-res224-rsna";
-
-fn consilium(folder: &Path, line: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_consilium"))
-        .args(line)
-        .current_dir(folder)
-        .env("CONSILIUM_LANG", "en")
-        .output()
-        .unwrap()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// Weights made on the spot under the published name of [`ALL`], written once for all tests into
-/// the build's own folder.
-fn weights() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let system = zoo::find(ALL).unwrap();
-        let scope = Scope::recording();
-        system.network(&mut Builder::new(), &scope).unwrap();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join(system.card().weights.file_names[0]);
-        let aside = folder.join(format!("weights-{}", std::process::id()));
-        write_pytorch(&aside, &scope.recorded()).unwrap();
-        fs::rename(&aside, &path).unwrap();
-        path.to_str().unwrap().to_owned()
-    })
-}
-
-fn film(path: &Path, change: impl FnOnce(&mut Radiograph)) {
-    let samples = (0..300 * 260).map(|i| ((i * 37 + i / 300 * 11) % 4096) as u16).collect();
-    let mut film = Radiograph::chest(260, 300, samples);
-    change(&mut film);
-    write_radiograph(path, &film).unwrap();
-}
-
-fn result(path: PathBuf) -> Value {
-    serde_json::from_slice(&fs::read(&path).unwrap()).unwrap()
-}
 
 /// Times and threads taken out: everything else must repeat.
 fn timeless(mut result: Value) -> Value {
@@ -73,14 +25,6 @@ fn timeless(mut result: Value) -> Value {
         model["seconds"] = Value::Null;
     }
     result
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]

@@ -38,8 +38,39 @@ impl World for Filling {
         Disk.rename(from, to)
     }
 
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        Disk.remove_file(path)
+    }
+
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
         Disk.remove_folder(path)
+    }
+
+    fn remove_empty_folder(&self, path: &Path) -> io::Result<()> {
+        Disk.remove_empty_folder(path)
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_demonstration_with_nothing_left() {
+    let dir = testkit::temp_dir("full-demo");
+    let common = common(dir.join("out"));
+    let world = Filling { left: AtomicUsize::new(0) };
+    let error = consilium::demo::run(&world, &common, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Io);
+    assert_eq!(std::fs::read_dir(dir.join("out")).unwrap().count(), 0);
+}
+
+fn common(out: std::path::PathBuf) -> Common {
+    Common {
+        lang: Lang::En,
+        threads: 1,
+        out,
+        progress: false,
+        verbose: false,
+        json: true,
+        explain: 0,
+        despite_header: false,
     }
 }
 
@@ -52,15 +83,7 @@ fn a_full_disk_leaves_nothing_half_written() {
     let mut panel = Panel::placeholder(&["xrv-densenet121-res224-rsna"], &Pool::new(1)).unwrap();
     for left in 0..3 {
         let out = dir.join(format!("out-{left}"));
-        let common = Common {
-            lang: Lang::En,
-            threads: 1,
-            out: out.clone(),
-            progress: false,
-            verbose: false,
-            json: true,
-            explain: 0,
-        };
+        let common = common(out.clone());
         let world = Filling { left: AtomicUsize::new(left) };
         let mut printed = Vec::new();
         let code =

@@ -49,7 +49,8 @@ fn check(fixtures: Vec<PathBuf>) {
 /// The descriptions in a folder of fixtures, sorted.
 fn fixtures(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx").join(folder);
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
@@ -124,7 +125,8 @@ fn array(json: &Json) -> Array {
         return Array::f32(&shape, synth::noise(generator, count)).unwrap();
     }
     let values = json["values"].as_array().unwrap();
-    let ints = || values.iter().map(|v| v.as_i64().unwrap_or_else(|| i64::from(v.as_bool().unwrap())));
+    let ints =
+        || values.iter().map(|v| v.as_i64().unwrap_or_else(|| i64::from(v.as_bool().unwrap())));
     match json["dtype"].as_str().unwrap() {
         "int64" => Array::of(&shape, ints().collect::<Vec<i64>>()),
         "int32" => Array::of(&shape, ints().map(|v| v as i32).collect::<Vec<i32>>()),
@@ -140,7 +142,9 @@ fn array(json: &Json) -> Array {
 
 fn same_bits(a: &[(String, Array)], b: &[(String, Array)]) -> bool {
     a.iter().zip(b).all(|((_, a), (_, b))| match (a.data(), b.data()) {
-        (Data::F32(x), Data::F32(y)) => x.iter().map(|v| v.to_bits()).eq(y.iter().map(|v| v.to_bits())),
+        (Data::F32(x), Data::F32(y)) => {
+            x.iter().map(|v| v.to_bits()).eq(y.iter().map(|v| v.to_bits()))
+        }
         (x, y) => x == y,
     })
 }
@@ -158,9 +162,10 @@ fn distance(result: &Array, json: &Json) -> Result<f64, String> {
         return Err(format!("{} samples stored, {} found", samples.len(), picked.len()));
     }
     if let Some(ints) = result.to_i64() {
-        let equal = picked.iter().zip(samples).all(|(i, v)| {
-            v.as_i64().or(v.as_bool().map(i64::from)) == Some(ints[*i])
-        });
+        let equal = picked
+            .iter()
+            .zip(samples)
+            .all(|(i, v)| v.as_i64().or(v.as_bool().map(i64::from)) == Some(ints[*i]));
         return if equal { Ok(0.0) } else { Err("integers differ".into()) };
     }
     let values = result.to_f32();

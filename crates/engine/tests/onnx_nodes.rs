@@ -116,7 +116,11 @@ fn run(case: &Case) -> Outcome {
         Err(error) => return Outcome::Failed(error.to_string()),
     };
     let options = SessionOptions { pool: Pool::new(2), memory_limit_bytes: Some(1 << 30) };
-    let (ins, outs) = (model.inputs().to_vec(), model.outputs().to_vec());
+    // Files of IR version 3 list stored values among the inputs; data come for the others.
+    let (ins, stored): (Vec<_>, Vec<_>) =
+        model.inputs().iter().cloned().partition(|port| !port.optional);
+    let ins = [ins, stored].concat();
+    let outs = model.outputs().to_vec();
     let mut session = Session::new(model, options);
     let mut set = 0;
     while case.folder.join(format!("test_data_set_{set}")).is_dir() {

@@ -7,9 +7,10 @@
 pub mod dicom;
 mod limits;
 mod pictures;
-pub mod png;
 pub mod resample;
+mod resolution;
 mod study;
+mod tiff;
 
 pub use limits::Limits;
 pub use study::{Frame, Samples, Study};
@@ -41,6 +42,12 @@ pub fn read_bytes(bytes: Vec<u8>, name: &str, limits: &Limits) -> Result<Study> 
         return dicom::read(bytes, name, limits);
     }
     Err(Error::new(Kind::Unsupported, words::UNKNOWN_FORMAT).hint(words::KNOWN_FORMATS))
+}
+
+/// Whether a file's first bytes are those of an image this program reads; a few kilobytes suffice.
+/// For telling the images of a folder from what else lies there.
+pub fn looks_like_image(head: &[u8]) -> bool {
+    pictures::format(head).is_some() || dicom::looks_like_dicom(head)
 }
 
 fn load(path: &Path, limits: &Limits) -> Result<Vec<u8>> {

@@ -2,10 +2,9 @@
 
 use crate::Limits;
 use crate::study::{Frame, Samples, Source, Study};
+use crate::{resolution, tiff};
 use base::words::imaging as words;
-use base::{
-    CaseFacts, Error, FileFacts, Kind, Mm, Note, PatientFacts, PixelSpacing, Result, SpacingSource,
-};
+use base::{CaseFacts, Error, FileFacts, Kind, Note, PatientFacts, Result};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use std::io::Cursor;
 
@@ -65,8 +64,27 @@ pub(crate) fn read(
         let text = words::too_many_bytes(decoder.total_bytes(), limits.max_total_bytes);
         return Err(Error::new(Kind::Limit, text));
     }
+    // The decoders fill what a cut file lacks with grey; a film half grey must not pass.
+    let cut = match format {
+        ImageFormat::Jpeg => !jpeg_is_whole(&bytes),
+        ImageFormat::Tiff => !tiff::Directory::first(&bytes)
+            .is_some_and(|directory| directory.holds(decoder.total_bytes())),
+        _ => false,
+    };
+    if cut {
+        return Err(Error::new(Kind::BrokenInput, words::decoder(label, "the file is cut short"))
+            .hint(words::COPY_AGAIN));
+    }
     let image = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    // Floating samples have no full scale of their own: 1.0 or 4095.0 could be white.
+    if matches!(image, DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_)) {
+        let text = words::decoder(label, "floating-point samples");
+        return Err(Error::new(Kind::Unsupported, text).hint(words::KNOWN_DEPTHS));
+    }
     let mut notes = Vec::new();
+    if format == ImageFormat::Tiff && more_pages(&bytes) {
+        notes.push(Note::warning("first-page", words::FIRST_PAGE));
+    }
     if image.color().has_alpha() {
         notes.push(Note::info("alpha-flattened", words::ALPHA_FLATTENED));
     }
@@ -88,12 +106,25 @@ pub(crate) fn read(
         body_part: None,
         view: None,
         laterality: None,
-        spacing: if format == ImageFormat::Png { png_spacing(&bytes) } else { None },
+        spacing: resolution::spacing(&bytes, format),
         patient: PatientFacts::default(),
         device: None,
         notes,
     };
     Ok(Study { facts, source: Source::Picture(Frame { columns, rows, channels, samples }) })
+}
+
+/// An end marker follows the last scan. Neither marker can occur inside a scan's data, where 0xff
+/// is followed by 0 or a restart marker (ITU-T T.81 B.1.1.5).
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xff, marker]);
+    matches!((last(0xda), last(0xd9)), (Some(scan), Some(end)) if scan < end)
+}
+
+/// A TIFF with another image behind the first.
+fn more_pages(bytes: &[u8]) -> bool {
+    let directory = tiff::Directory::first(bytes);
+    directory.and_then(|directory| directory.next()).is_some_and(|at| at != 0)
 }
 
 /// 8 or 16 bit, grey or RGB, alpha multiplied in (over black).
@@ -125,30 +156,4 @@ fn over_black<T: Copy + Into<u64> + TryFrom<u64> + Default>(
         }));
     }
     out
-}
-
-/// pHYs in pixels per metre (PNG specification 11.3.4.3); screen resolutions (72, 96 dpi and
-/// coarser than 1 mm) say nothing about the patient and are left out.
-fn png_spacing(bytes: &[u8]) -> Option<PixelSpacing> {
-    let mut at = 8;
-    loop {
-        let length = u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize;
-        let kind = bytes.get(at + 4..at + 8)?;
-        if kind == b"pHYs" {
-            let body = bytes.get(at + 8..at + 17)?;
-            let x = u32::from_be_bytes(body[0..4].try_into().ok()?);
-            let y = u32::from_be_bytes(body[4..8].try_into().ok()?);
-            let screen = |v: u32| matches!(v, 2834..=2835 | 3779..=3780);
-            let sane = |v: u32| (1_000..=100_000).contains(&v) && !screen(v);
-            return (body[8] == 1 && sane(x) && sane(y)).then_some(PixelSpacing {
-                row: Mm(1000.0 / f64::from(y)),
-                column: Mm(1000.0 / f64::from(x)),
-                source: SpacingSource::PictureResolution,
-            });
-        }
-        if kind == b"IDAT" {
-            return None;
-        }
-        at = at.checked_add(length)?.checked_add(12)?;
-    }
 }

@@ -227,10 +227,47 @@ fn damaged_real_files_never_panic() {
 }
 
 #[test]
+fn damaged_small_files_never_panic() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small");
+    let mut dice = Dice(4);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        damage(&std::fs::read(entry.unwrap().path()).unwrap(), 200, &mut dice);
+    }
+}
+
+#[test]
+fn a_hundred_megapixels_are_read_and_more_than_the_limit_is_not() {
+    // 10 000 x 10 000 of 8 bit: as DICOM, and as a PNG that takes 100 KB on disk.
+    let side = 10_000;
+    let pixels = vec![9; side * side];
+    let dicom = Header { rows: 10_000, columns: 10_000, pixels, ..Header::default() };
+    let study = read_bytes(dicom.bytes(), "x", &Limits::default()).unwrap();
+    assert_eq!(study.frame(0).unwrap().samples().len(), side * side);
+    let png = |side: u32| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, side, side);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::One);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&vec![0; (side as usize).div_ceil(8) * side as usize]).unwrap();
+        drop(writer);
+        bytes
+    };
+    let small = png(10_000);
+    assert!(small.len() < 1 << 20, "{}", small.len());
+    assert_eq!(read_bytes(small, "x", &Limits::default()).unwrap().facts.size_px.0, side);
+    let error = read_bytes(png(12_000), "x", &Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Limit);
+}
+
+#[test]
 fn damaged_pictures_never_panic() {
     let picture =
         base::Picture::new(20, 10, 3, (0..600).map(|i| (i % 251) as u8).collect()).unwrap();
-    let bytes = imaging::png::encode(&picture);
+    let mut bytes = Vec::new();
+    let png = image::codecs::png::PngEncoder::new(&mut bytes);
+    let rgb = image::ExtendedColorType::Rgb8;
+    image::ImageEncoder::write_image(png, picture.data(), 20, 10, rgb).unwrap();
     let study = read_bytes(bytes.clone(), "x", &Limits::default()).unwrap();
     assert_eq!(study.picture(0).unwrap(), picture);
     damage(&bytes, 500, &mut Dice(3));

@@ -104,18 +104,21 @@ impl Pool {
 
     /// As [`Pool::run`]; `f` also gets the number of the thread it runs on (below `threads()`), for scratch memory of its own.
     pub(crate) fn run_workers<F: Fn(usize, usize) + Sync>(&self, tasks: usize, f: F) {
+        self.run_dyn(tasks, &f);
+    }
+
+    /// Compiled once, not for each of a thousand closures.
+    fn run_dyn(&self, tasks: usize, f: &(dyn Fn(usize, usize) + Sync + '_)) {
         let owner = &*self.owner;
         let alone = tasks < 2 || owner.threads == 1 || INSIDE.get();
         if alone || owner.busy.swap(true, Ordering::Acquire) {
             (0..tasks).for_each(|task| f(0, task));
             return;
         }
-        let task: &(dyn Fn(usize, usize) + Sync + '_) = &f;
         // SAFETY: only the lifetime is erased. The pointer is used by `work` for tasks below `tasks`, and this function does
         // not return before all of those are done.
-        let task: *const Task = unsafe {
-            std::mem::transmute::<&(dyn Fn(usize, usize) + Sync + '_), &'static Task>(task)
-        };
+        let task: *const Task =
+            unsafe { std::mem::transmute::<&(dyn Fn(usize, usize) + Sync + '_), &'static Task>(f) };
         let job = Arc::new(Job {
             task,
             tasks,

@@ -55,7 +55,7 @@ fn main() -> std::io::Result<()> {
         std::fs::write(out.join(file.name), file.bytes)?;
     }
     let start = Instant::now();
-    let text = report::json::result_text(&panel, &artifacts);
+    let text = report::json::file_text(&report::json::result(&panel, &artifacts));
     println!("json {:.1?}", start.elapsed());
     std::fs::write(out.join("result.json"), text)
 }

@@ -10,8 +10,9 @@ mod parts;
 
 pub use index::{CaseLine, Outcome, index};
 
+use base::words::panel::PLACEHOLDER_WEIGHTS;
 use base::words::report as words;
-use base::{Consultation, Lang, Text};
+use base::{Consultation, Lang, Note, Text};
 use film::Film;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -46,7 +47,7 @@ pub fn page_with(consultation: &Consultation, cards: &[ModelCard], lang: Lang) -
         }
         main {
             @if c.readings.iter().any(|reading| reading.model.placeholder_weights) {
-                p.banner.serious role="note" { strong { "⚠ " (words::PLACEHOLDER.get(lang)) } }
+                p.banner.serious role="note" { strong { "⚠ " (PLACEHOLDER_WEIGHTS.get(lang)) } }
             }
             (parts::warnings(c, lang))
             (opinion::section(c, lang))
@@ -69,6 +70,11 @@ pub fn page_with(consultation: &Consultation, cards: &[ModelCard], lang: Lang) -
         footer { p.research { (words::RESEARCH_USE.get(lang)) } }
     };
     document(&format!("{} · {}", c.case.name, words::TITLE.get(lang)), lang, body)
+}
+
+/// Said by the banner on top already.
+fn in_banner(note: &Note) -> bool {
+    note.text == PLACEHOLDER_WEIGHTS
 }
 
 /// The frame every page shares. Nothing may be loaded: the policy forbids what the page lacks.

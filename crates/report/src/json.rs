@@ -5,8 +5,8 @@ use crate::number;
 use crate::wire;
 use base::words::report as words;
 use base::{
-    BodyPart, Code, Consultation, ExplanationMethod, Laterality, Modality, Note, Rect, Severity,
-    Sex, Side, SpacingSource, Text, View,
+    Code, Consultation, ExplanationMethod, Laterality, Note, Rect, Severity, Sex, Side,
+    SpacingSource, Text,
 };
 
 /// The published JSON Schema (draft 2020-12) of what [`result`] makes.
@@ -36,9 +36,9 @@ pub fn result(consultation: &Consultation, artifacts: &Artifacts) -> serde_json:
     serde_json::to_value(document).unwrap_or_default()
 }
 
-/// [`result`] as the bytes of the file: indented, ending with a newline.
-pub fn result_text(consultation: &Consultation, artifacts: &Artifacts) -> String {
-    format!("{:#}\n", result(consultation, artifacts))
+/// A [`result`] as the file holds it: indented, ending with a newline.
+pub fn file_text(result: &serde_json::Value) -> String {
+    format!("{result:#}\n")
 }
 
 fn case(c: &Consultation) -> wire::Case {
@@ -62,9 +62,9 @@ fn case(c: &Consultation) -> wire::Case {
         columns: facts.size_px.0,
         rows: facts.size_px.1,
         frames: facts.size_px.2,
-        modality: facts.modality.as_ref().map(|m| modality(m).to_owned()),
-        body_part: facts.body_part.as_ref().map(|part| body_part(part).to_owned()),
-        view: facts.view.as_ref().map(|v| view(v).to_owned()),
+        modality: facts.modality.as_ref().map(|m| m.code().to_owned()),
+        body_part: facts.body_part.as_ref().map(|part| part.code().to_owned()),
+        view: facts.view.as_ref().map(|v| v.code().to_owned()),
         laterality: facts.laterality.map(laterality),
         pixel_spacing: facts.spacing.map(|spacing| wire::Spacing {
             row_mm: number::of_f64(spacing.row.0, 6),
@@ -241,40 +241,6 @@ fn rect(rect: Rect) -> wire::Rect {
         y: number::of_f32(rect.y),
         width: number::of_f32(rect.width),
         height: number::of_f32(rect.height),
-    }
-}
-
-/// The DICOM code of a modality.
-pub(crate) fn modality(modality: &Modality) -> &str {
-    match modality {
-        Modality::Cr => "CR",
-        Modality::Dx => "DX",
-        Modality::Rg => "RG",
-        Modality::Ct => "CT",
-        Modality::Mr => "MR",
-        Modality::Us => "US",
-        Modality::Mg => "MG",
-        Modality::Ot => "OT",
-        Modality::Other(value) => value,
-        _ => "OT",
-    }
-}
-
-fn body_part(part: &BodyPart) -> &str {
-    match part {
-        BodyPart::Chest => "CHEST",
-        BodyPart::Other(value) => value,
-        _ => "UNKNOWN",
-    }
-}
-
-fn view(view: &View) -> &str {
-    match view {
-        View::Pa => "PA",
-        View::Ap => "AP",
-        View::Lateral => "LATERAL",
-        View::Other(value) => value,
-        _ => "UNKNOWN",
     }
 }
 

@@ -11,8 +11,12 @@ pub use scale::{fit, sample_mask};
 use crate::artifacts::Artifacts;
 use base::{Consultation, Mask, Picture};
 
-/// Longest side of pictures that are made to be looked at.
+/// Longest side of the image as a person looks at it.
 pub const SHOWN_PX: usize = 1024;
+/// Longest side of pictures with something drawn over the image. A map has 7 to 16 cells a side,
+/// and the page draws outlines sharply whatever its size; three colours a pixel at full size took
+/// longer to write than the network takes to run.
+pub const OVERLAY_PX: usize = 512;
 
 /// Colours of outlines, in the order of use, chosen to differ in lightness too and to show on a
 /// film: after Okabe and Ito, "Color Universal Design" (2008), lightened for a dark ground.
@@ -36,8 +40,9 @@ pub struct File {
 }
 
 /// Every picture that belongs into the output folder, and the names that go into `result.json`:
-/// `image.png`, `anatomy-MODEL.png`, `map-MODEL-FINDING.png` (at most [`SHOWN_PX`] a side) and
-/// `mask-MODEL-STRUCTURE.png` (on the grid of the original image, 255 inside and 0 outside).
+/// `image.png` (at most [`SHOWN_PX`] a side), `anatomy-MODEL.png`, `map-MODEL-FINDING.png` (at most
+/// [`OVERLAY_PX`]) and `mask-MODEL-STRUCTURE.png` (on the grid of the original image, 255 inside
+/// and 0 outside).
 pub fn render(consultation: &Consultation) -> (Vec<File>, Artifacts) {
     let shown = fit(&consultation.picture, SHOWN_PX);
     let mut names = Names::default();
@@ -49,11 +54,12 @@ pub fn render(consultation: &Consultation) -> (Vec<File>, Artifacts) {
         name
     };
     artifacts.image = Some(push("image".into(), png(&shown)));
+    let under = fit(&shown, OVERLAY_PX);
     for (at, reading) in consultation.readings.iter().enumerate() {
         let model = slug(&reading.model.id);
         if !reading.segments.is_empty() {
             let masks: Vec<&Mask> = reading.segments.iter().map(|segment| &segment.mask).collect();
-            let name = push(format!("anatomy-{model}"), png(&outlined(&shown, &masks)));
+            let name = push(format!("anatomy-{model}"), png(&outlined(&under, &masks)));
             artifacts.anatomy.insert(at, name);
         }
         for (number, segment) in reading.segments.iter().enumerate() {
@@ -67,7 +73,7 @@ pub fn render(consultation: &Consultation) -> (Vec<File>, Artifacts) {
         for (number, map) in reading.maps.iter().enumerate() {
             let heat = heat(map);
             let size = (consultation.picture.width(), consultation.picture.height());
-            let bytes = png(&heat.over(&shown, size));
+            let bytes = png(&heat.over(&under, size));
             let name = push(format!("map-{model}-{}", map.code.id), bytes);
             artifacts.explanations.insert((at, number), name);
         }

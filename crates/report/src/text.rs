@@ -9,22 +9,24 @@ use base::{Consultation, Lang, Severity};
 pub fn summary(consultation: &Consultation, lang: Lang, width: usize) -> String {
     let c = consultation;
     let mut out = format!("{}\n{}\n", visible(&c.case.name), words::RESEARCH_USE.get(lang));
-    if c.readings.iter().any(|reading| reading.model.placeholder_weights) {
-        out += &format!("! {}\n", words::PLACEHOLDER.get(lang));
-    }
     let mut notes: Vec<_> = (c.notes.iter().chain(&c.opinion.notes).chain(&c.case.notes))
         .filter(|note| note.severity >= Severity::Warning)
         .collect();
     notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
     for note in notes {
         let severity = words::severity(note.severity);
-        out += &format!("! {}: {}\n", severity.get(lang), visible(note.text.get(lang)));
+        let colon = if lang == Lang::Zh { "：" } else { ": " };
+        out += &format!("! {}{colon}{}\n", severity.get(lang), visible(note.text.get(lang)));
     }
     for reading in &c.readings {
         if let Some(refusal) = &reading.refused {
             let refused = words::REFUSED.get(lang);
             let reason = visible(refusal.reason.get(lang));
-            out += &format!("x {} ({refused}): {reason}\n", visible(&reading.model.id));
+            let id = visible(&reading.model.id);
+            out += &match lang {
+                Lang::En => format!("x {id} ({refused}): {reason}\n"),
+                Lang::Zh => format!("x {id}（{refused}）：{reason}\n"),
+            };
         }
     }
     let names: Vec<String> =

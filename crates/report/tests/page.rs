@@ -133,9 +133,10 @@ fn research_use_is_said_first_and_last() {
 #[test]
 fn placeholder_weights_are_announced_before_any_number() {
     for (lang, _) in LANGS {
-        let banner = base::words::report::PLACEHOLDER.get(lang);
+        let banner = base::words::panel::PLACEHOLDER_WEIGHTS.get(lang);
         let page = page(&sample::placeholder(48, 48), lang);
         assert!(page.find(banner).unwrap() < page.find("<section").unwrap());
+        assert_eq!(page.matches(banner).count(), 1, "said once");
         assert!(!report::html::page(&sample::panel(48, 60), lang).contains(banner));
     }
 }

@@ -125,7 +125,7 @@ fn fields_come_in_the_order_of_the_contract() {
     let names: Vec<&String> = document.as_object().unwrap().keys().collect();
     let order = ["schema", "disclaimer", "case", "models", "opinion", "notes", "manifest", "files"];
     assert_eq!(names, order);
-    let text = json::result_text(&sample::panel(24, 30), &Artifacts::default());
+    let text = json::file_text(&json::result(&sample::panel(24, 30), &Artifacts::default()));
     assert!(text.contains("\"score\": 0.612,"), "no noise behind the digits");
     assert!(text.ends_with("}\n"));
 }

@@ -13,6 +13,7 @@ mod held;
 mod identify;
 mod loaded;
 pub mod panel;
+mod placeholder;
 mod runner;
 pub mod steps;
 mod system;

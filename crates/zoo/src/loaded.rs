@@ -38,6 +38,8 @@ pub struct ReadOptions {
     pub explain: usize,
     /// How.
     pub method: Explain,
+    /// Read although the header rules the case out; the reading then carries a serious note.
+    pub despite_header: bool,
 }
 
 /// A system with its weights, planned for its input's shape.
@@ -76,10 +78,10 @@ impl Loaded {
     /// answers mean nothing and say so.
     pub fn placeholder(system: impl Into<Held>, pool: &Pool) -> Result<Loaded> {
         let started = Instant::now();
-        let mut loaded =
-            Loaded::build(system.into(), &Scope::recording(), pool).map_err(translate)?;
+        let system = system.into();
+        let scope = crate::placeholder::scope(&*system);
+        let mut loaded = Loaded::build(system, &scope, pool).map_err(translate)?;
         loaded.model.placeholder_weights = true;
-        loaded.notes.push(Note::serious("placeholder-weights", words::PLACEHOLDER));
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
     }
@@ -140,7 +142,15 @@ impl Loaded {
         let started = Instant::now();
         let system = self.system.clone();
         let card = system.card();
-        if let Some(refusal) = refusal(study, &card) {
+        let mut overruled = None;
+        if let Some(refusal) = gate::refusal(&study.facts, &card.accepts) {
+            if !options.despite_header {
+                return Ok(Reading::refused(self.model.clone(), refusal));
+            }
+            overruled = Some(gate::overruled(&refusal));
+        }
+        // Nobody can overrule this: the steps cannot be carried out.
+        if let Some(refusal) = lacking(study, &card) {
             return Ok(Reading::refused(self.model.clone(), refusal));
         }
         let prepared = system.prepare(study)?;
@@ -148,6 +158,7 @@ impl Loaded {
         let answer = system.interpret(&outputs, &prepared, study)?;
         let maps = self.explain(study, &prepared, &outputs, &answer, options)?;
         let mut reading = Reading::empty(self.model.clone());
+        reading.notes.extend(overruled);
         reading.notes.extend(self.notes.iter().cloned());
         reading.notes.extend(prepared.notes);
         reading.notes.extend(answer.notes);
@@ -226,10 +237,8 @@ impl Loaded {
     }
 }
 
-/// Why the model does not answer: the header rules the case out, or lacks what the steps need.
-fn refusal(study: &Study, card: &Card<'_>) -> Option<Refusal> {
-    gate::refusal(&study.facts, &card.accepts).or_else(|| {
-        let unknown = steps::needs_spacing(card.before) && study.facts.spacing.is_none();
-        unknown.then(|| Refusal { code: "spacing-unknown", reason: words::SPACING_UNKNOWN })
-    })
+/// What the case lacks for the card's steps.
+fn lacking(study: &Study, card: &Card<'_>) -> Option<Refusal> {
+    let unknown = steps::needs_spacing(card.before) && study.facts.spacing.is_none();
+    unknown.then_some(Refusal { code: "spacing-unknown", reason: words::SPACING_UNKNOWN })
 }

@@ -123,9 +123,9 @@ fn a_file_that_is_no_checkpoint_is_an_error_with_advice() {
 fn a_classifier_reads_a_film() {
     let Some(mut study) = film() else { return };
     let mut loaded = Loaded::placeholder(all(), &pool()).unwrap();
-    let options = ReadOptions { explain: 2, method: Explain::Auto };
+    let options = ReadOptions { explain: 2, method: Explain::Auto, ..ReadOptions::default() };
     let reading = loaded.read(&study, &options).unwrap();
-    assert!(reading.model.placeholder_weights && codes(&reading).contains(&"placeholder-weights"));
+    assert!(reading.model.placeholder_weights);
     assert_eq!(reading.findings.len(), 18);
     for finding in &reading.findings {
         assert!((0.0..=1.0).contains(&finding.score) && !finding.calibrated);
@@ -144,7 +144,7 @@ fn a_classifier_reads_a_film() {
     let again = loaded.read(&study, &options).unwrap();
     assert_eq!(reading.findings, again.findings);
     assert_eq!(reading.maps, again.maps);
-    let options = ReadOptions { explain: 1, method: Explain::Occlusion };
+    let options = ReadOptions { explain: 1, method: Explain::Occlusion, ..ReadOptions::default() };
     let reading = loaded.read(&study, &options).unwrap();
     assert_eq!(reading.maps[0].method, ExplanationMethod::Occlusion);
     assert_eq!((reading.maps[0].map.width(), reading.maps[0].map.height()), (8, 8));
@@ -152,6 +152,28 @@ fn a_classifier_reads_a_film() {
     study.facts.modality = Some(Modality::Mr);
     let refused = loaded.read(&study, &options).unwrap();
     assert!(refused.refused.is_some() && refused.findings.is_empty());
+    let overruled = loaded.read(&study, &ReadOptions { despite_header: true, ..options }).unwrap();
+    assert!(overruled.refused.is_none());
+    assert_eq!(overruled.findings, reading.findings);
+    let note = &overruled.notes[0];
+    assert_eq!((note.code, note.severity), ("wrong-modality", base::Severity::Serious));
+}
+
+#[test]
+fn made_up_weights_spread_the_scores_and_still_look_at_the_film() {
+    let Some(study) = film() else { return };
+    let mut loaded = Loaded::placeholder(all(), &pool()).unwrap();
+    let scores = |reading: &base::Reading| -> Vec<f32> {
+        reading.findings.iter().map(|finding| finding.score).collect()
+    };
+    let one = scores(&loaded.read(&study, &ReadOptions::default()).unwrap());
+    assert!(one.iter().all(|score| (0.02..0.98).contains(score)), "{one:?}");
+    let above = one.iter().filter(|score| **score >= 0.5).count();
+    assert!((3..=15).contains(&above), "{one:?}");
+    let Some(other) = testkit::data_files("cxr/nih").into_iter().nth(7) else { return };
+    let other = imaging::read(&other, &imaging::Limits::default()).unwrap();
+    let two = scores(&loaded.read(&other, &ReadOptions::default()).unwrap());
+    assert!(one.iter().zip(&two).any(|(a, b)| (a - b).abs() > 0.005), "{one:?} {two:?}");
 }
 
 #[test]
@@ -159,7 +181,9 @@ fn the_autoencoder_gives_a_sign_without_a_threshold() {
     let Some(study) = film() else { return };
     let mut loaded =
         Loaded::placeholder(find("xrv-resnet101-autoencoder").unwrap(), &pool()).unwrap();
-    let reading = loaded.read(&study, &ReadOptions { explain: 3, method: Explain::Auto }).unwrap();
+    let reading = loaded
+        .read(&study, &ReadOptions { explain: 3, method: Explain::Auto, ..ReadOptions::default() })
+        .unwrap();
     assert!(reading.findings.is_empty() && reading.maps.is_empty());
     let sign = &reading.trust.out_of_domain[0];
     assert!(sign.score > 0.0 && sign.threshold.is_none());

@@ -4,13 +4,8 @@ use crate::text::Text;
 use std::fmt::Display;
 use std::path::Path;
 
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident = $en:literal, $zh:literal;)*) => {
-        $($(#[$doc])* pub static $name: Text = Text::fixed($en, $zh);)*
-    };
-}
-
 texts! {
+    static:
     /// Before an error.
     ERROR = "error: ", "错误：";
     /// First line of the help.
@@ -25,14 +20,14 @@ texts! {
     /// Title.
     EXAMPLES_TITLE = "Examples", "示例";
     /// Exit codes.
-    EXIT_CODES = "Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 every case was refused.",
-        "退出码：0 完成；1 有失败；2 用法错误；3 所有病例均被拒绝判读。";
+    EXIT_CODES = "Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 every case was refused,\n130 broken off (Ctrl-C).",
+        "退出码：0 完成；1 有失败；2 用法错误；3 所有病例均被拒绝判读；130 被用户中断（Ctrl-C）。";
     /// Command.
     READ = "Read films with one or more models.\nWrites result.json, report.html and pictures to the output folder; with several inputs a\nfolder for each, index.html and results.jsonl. Inputs are files or folders.",
         "用一个或多个模型判读影像。\n在输出文件夹中写出 result.json、report.html 及图像；输入多个时，每例一个文件夹，\n并写出 index.html 与 results.jsonl。输入可以是文件或文件夹。";
     /// Command.
-    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings.\nWith --out a preview picture is written too.",
-        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告。\n给出 --out 时同时写出预览图。";
+    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
+        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
     /// Command.
     MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
         "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
@@ -54,7 +49,9 @@ texts! {
     /// Flag.
     FLAG_DEVICE = "Device; this build has cpu.", "运算设备；本版本为 cpu。";
     /// Flag.
-    FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成解释图\n（默认 3）。";
+    FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成模型关注区域图\n（默认 3）。";
+    /// Flag.
+    FLAG_DESPITE = "Read a case although its header names another modality,\nbody part or view, or several frames; the report says so.", "文件头标注的检查类型、部位、体位或帧数与模型不符时\n仍予判读，报告中注明。";
     /// Flag.
     FLAG_JSON = "Print JSON on standard output and nothing else;\none line for each case when there are several.", "仅在标准输出打印 JSON；\n多个病例时每例一行。";
     /// Flag.
@@ -120,6 +117,24 @@ texts! {
     DEVICE = "device", "设备";
     /// Inspect.
     WARNING = "note", "说明";
+    /// What to do when a header is wrong.
+    DESPITE_HEADER_HINT = "if the header is wrong, --despite-header reads the case all the same", "若文件头标注有误，可用 --despite-header 仍予判读";
+    /// Ctrl-C.
+    BROKEN_OFF = "broken off; nothing half-written was left behind", "已中断，未留下不完整的文件";
+    /// Inspect.
+    NO_PREVIEW = "not written; give a folder with --out", "未写出；请用 --out 指定文件夹";
+    /// Inspect.
+    IS_WEIGHTS = "weights of a network, no image", "神经网络权重文件，不是图像";
+    /// Inspect.
+    TENSORS = "tensors", "张量";
+    /// Inspect.
+    VALUES = "values", "数值个数";
+    /// Inspect.
+    SHA256 = "SHA-256 of the file", "文件 SHA-256";
+    /// Inspect.
+    FITS = "fits", "适用模型";
+    /// Inspect.
+    FITS_NONE = "none of the models of this build, neither by name nor by tensors", "按文件名和张量均不属于本版本的任何模型";
     /// Inspect.
     PREVIEW = "preview", "预览图";
     /// Inspect, pixel units.

@@ -2,13 +2,8 @@
 
 use crate::text::Text;
 
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident = $en:literal, $zh:literal;)*) => {
-        $($(#[$doc])* pub const $name: Text = Text::fixed($en, $zh);)*
-    };
-}
-
 texts! {
+    const:
     /// Nothing in the file.
     EMPTY_FILE = "the file is empty; expected an image", "文件为空，应为图像文件";
     /// A folder was given.
@@ -51,6 +46,10 @@ texts! {
     LOSSY = "the image was compressed with loss", "图像经过有损压缩";
     /// Spacing not usable.
     SPACING_BROKEN = "the pixel spacing is not usable and was left out", "像素间距无效，已忽略";
+    /// Remedy for pictures of an odd depth.
+    KNOWN_DEPTHS = "save the picture with 8 or 16 bits per sample", "请将图片另存为每样本 8 位或 16 位";
+    /// A TIFF of several pages.
+    FIRST_PAGE = "the file holds several pages; only the first was read", "文件含多页图像，仅读取第一页";
     /// Alpha.
     ALPHA_FLATTENED = "transparency was laid over black", "透明通道已与黑色背景合成";
     /// Burned-in.

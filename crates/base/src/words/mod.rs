@@ -3,6 +3,16 @@
 //! Chinese follows the usage of radiology reports in mainland China. A text with values in it is a
 //! function; a text without is a constant.
 
+/// Declares texts: documentation, name, English, Chinese; and `ALL` of them. `const` where the
+/// text is moved into errors and notes, `static` where it is borrowed.
+macro_rules! texts {
+    ($kind:tt: $($(#[$doc:meta])* $name:ident = $en:literal, $zh:literal;)*) => {
+        $($(#[$doc])* pub $kind $name: $crate::Text = $crate::Text::fixed($en, $zh);)*
+        /// All of them.
+        pub static ALL: &[&$crate::Text] = &[$(&$name),*];
+    };
+}
+
 pub mod cli;
 pub mod findings;
 pub mod imaging;

@@ -5,9 +5,20 @@ use crate::text::Text;
 
 /// Weights were made on the spot.
 pub static PLACEHOLDER_WEIGHTS: Text = Text::fixed(
-    "The weights were made on the spot to show how the program works. The numbers mean nothing.",
-    "本次使用的权重为演示用临时生成，所有数值均无任何意义。",
+    "Placeholder weights, made on the spot to show how the program works: the numbers mean nothing.",
+    "占位权重：本次使用的权重为演示用临时生成，所有数值均无任何意义。",
 );
+
+/// The header rules the case out and the user asked for a reading all the same.
+pub fn despite_header(reason: &Text) -> Text {
+    Text::filled(
+        format!(
+            "Read at the user's request although the header speaks against it. {}",
+            reason.en()
+        ),
+        format!("文件头与模型适用范围不符，按用户要求仍予判读。{}", reason.zh()),
+    )
+}
 
 /// A model's own measure calls the case strange.
 pub static OUT_OF_DOMAIN: Text = Text::fixed(

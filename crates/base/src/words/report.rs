@@ -7,23 +7,14 @@ use crate::note::Severity;
 use crate::reading::{ExplanationMethod, Side};
 use crate::text::Text;
 
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident = $en:literal, $zh:literal;)*) => {
-        $($(#[$doc])* pub static $name: Text = Text::fixed($en, $zh);)*
-        /// All of them.
-        pub static ALL: &[&Text] = &[$(&$name),*];
-    };
-}
-
 texts! {
+    static:
     /// The line on top and at the foot of every result.
     RESEARCH_USE = "Research use only; a physician decides.", "仅供科研使用，诊断由医师作出。";
     /// The longer form in `result.json`.
     DISCLAIMER = "Research use only; a physician decides. Scores are not probabilities unless marked as calibrated, and no finding above its operating point does not exclude disease.", "仅供科研使用，诊断由医师作出。除标明已校准者外，评分不是概率；未见超过判定阈值的征象不能排除疾病。";
     /// Title of the page.
     TITLE = "Model consultation", "模型会诊结果";
-    /// Banner for placeholder weights.
-    PLACEHOLDER = "Placeholder weights: these weights were made on the spot. The numbers mean nothing.", "占位权重：权重为现场生成，以下数值没有任何意义。";
     /// Marks one model with placeholder weights.
     PLACEHOLDER_SHORT = "placeholder weights", "占位权重";
     /// Heading.

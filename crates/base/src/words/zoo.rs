@@ -86,7 +86,7 @@ pub const CLASSIFIER_LIMITS: Text = Text::fixed(
     "Trained on labels mined from report texts. Scores are scaled so that 0.5 is the operating \
      point; they are not probabilities. Not for lateral views, not for children, not for images \
      with markings burnt in. A negative score does not rule a finding out.",
-    "训练标签由报告文本自动提取。评分以 0.5 为工作点进行缩放，不是概率。\
+    "训练标签由报告文本自动提取。评分经缩放，判定阈值为 0.5，不是概率。\
      不适用于侧位片、儿童及带有烧录标记的图像。评分为阴性不能排除病变。",
 );
 /// What the anatomy model is for.
@@ -221,17 +221,12 @@ pub fn deep_picture(bits: u16) -> Text {
 /// The scores' meaning.
 pub const SCORE_MEANING: Text = Text::fixed(
     "Scores are scaled so that the model's operating point is 0.5. They are not probabilities.",
-    "评分已缩放，使模型工作点为 0.5；评分不是概率。",
+    "评分已缩放，使模型的判定阈值为 0.5；评分不是概率。",
 );
 /// Explanation maps' meaning.
 pub const MAP_MEANING: Text = Text::fixed(
     "An explanation map shows what moved the score, not where the finding is.",
-    "热力图显示影响评分的区域，并不等同于病变位置。",
-);
-/// Weights made on the spot.
-pub const PLACEHOLDER: Text = Text::fixed(
-    "The weights were made up on the spot: this answer means nothing.",
-    "权重为临时生成，结果没有任何意义。",
+    "关注区域图显示影响评分的区域，并不等同于病变位置。",
 );
 
 /// A structure was not found.

@@ -42,6 +42,7 @@ flags! {
     THREADS: "--threads", Some('t'), Some("N"), FLAG_THREADS;
     DEVICE: "--device", None, Some("auto|cpu"), FLAG_DEVICE;
     EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
+    DESPITE: "--despite-header", None, None, FLAG_DESPITE;
     SYSTEM: "--system", Some('m'), Some("ID"), FLAG_SYSTEM;
     INPUT: "--input", Some('i'), Some("X.npy"), FLAG_INPUT;
     OUTPUT: "--output", Some('o'), Some("Y.npy"), FLAG_OUTPUT;
@@ -61,8 +62,8 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "INPUT…",
         about: &words::READ,
         flags: &[
-            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &LANG, &THREADS, &DEVICE, &JSON, &VERBOSE, &QUIET,
-            &HELP,
+            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &DESPITE, &LANG, &THREADS, &DEVICE, &JSON, &VERBOSE,
+            &QUIET, &HELP,
         ],
         examples: &[
             "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",

@@ -62,6 +62,7 @@ fn dispatch(
             Some("none") => 0,
             _ => parsed.number("--explain")?.unwrap_or(3),
         },
+        despite_header: parsed.has("--despite-header"),
     };
     if parsed.has("--help") || parsed.command.is_empty() {
         print(out, &help::text(&parsed.command, lang))?;

@@ -2,17 +2,16 @@
 //! spine, clavicles, and noise. It shows anatomy's places, no patient and no finding.
 
 use base::Result;
-use imaging::dicom::{Radiograph, write_radiograph};
-use std::path::Path;
+use imaging::dicom::{Radiograph, radiograph};
 
 const COLUMNS: usize = 1024;
 const ROWS: usize = 1200;
 
-/// Writes the drawing as a 12-bit DX image.
-pub(super) fn write(path: &Path) -> Result<()> {
+/// The drawing as a 12-bit DX image, the bytes of a DICOM file.
+pub(super) fn film() -> Result<Vec<u8>> {
     let film =
         Radiograph { spacing_mm: Some((0.35, 0.35)), ..Radiograph::chest(COLUMNS, ROWS, draw()) };
-    write_radiograph(path, &film)
+    radiograph(&film)
 }
 
 /// 12-bit samples; bright is dense. Positions are fractions of the picture's width and height.

@@ -17,7 +17,8 @@ pub fn consult(
 ) -> Result<Consultation> {
     let named = |error: base::Error| error.at(&input.path);
     let Decoded { study, picture, seconds } = decoded;
-    let (readings, models) = panel.read(&study, common.explain).map_err(named)?;
+    let (readings, models) =
+        panel.read(&study, common.explain, common.despite_header).map_err(named)?;
     let mut notes = Vec::new();
     // Doubts about chest films concern only models that are for chest films.
     let answered = |(reading, system): (&base::Reading, &dyn zoo::System)| {
@@ -28,12 +29,16 @@ pub fn consult(
         notes.extend(gate::header_notes(&study.facts, &accepts));
         notes.extend(gate::picture_notes(&picture, &accepts));
     }
+    let mut settings = vec![("explain".into(), common.explain.to_string())];
+    if common.despite_header {
+        settings.push(("despite-header".into(), "true".into()));
+    }
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
         cpu: kernels::cpu_name().into(),
         threads: panel.threads(),
         created: rfc3339(world.now()),
-        settings: vec![("explain".into(), common.explain.to_string())],
+        settings,
         models,
         decode_seconds: seconds,
     };

@@ -1,6 +1,7 @@
 //! `read`: films in, consultations out. Models are loaded once; while one case is inferred, the
 //! next is decoded and the last is written.
 
+mod aside;
 mod case;
 mod inputs;
 mod output;
@@ -9,7 +10,7 @@ mod panel;
 use crate::World;
 use crate::cli::{complain, print};
 use base::words::cli as words;
-use base::{Error, Kind, Lang, Picture, Result, Text};
+use base::{Error, Kind, Lang, Picture, Result};
 use imaging::{Limits, Study};
 use indicatif::{ProgressBar, ProgressStyle};
 use inputs::Input;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
+pub use aside::break_off;
 pub use case::consult;
 pub use output::{io_error, write_case, write_file};
 pub use panel::Panel;
@@ -42,6 +44,8 @@ pub struct Common {
     pub json: bool,
     /// Explanation maps for that many leading findings.
     pub explain: usize,
+    /// Read cases that the header rules out for a model, with a serious note.
+    pub despite_header: bool,
 }
 
 /// What `read` was asked.
@@ -75,7 +79,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
         let hint = words::see_help("read");
         return Err(Error::new(Kind::Usage, words::NO_INPUT.clone()).hint(hint));
     }
-    let (inputs, skipped) = inputs::expand(&request.inputs)?;
+    let (inputs, skipped) = inputs::expand(&request.inputs, &request.common.out)?;
     if inputs.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::NO_FILES.clone()));
     }
@@ -84,7 +88,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     with_decoded(&inputs, |next| {
         let started = Instant::now();
         let mut panel = Panel::load(&request.models, &request.weights, &pool)?;
-        say(&request.common, "weights", started);
+        say(&request.common, words::SHOW_WEIGHTS.get(request.common.lang), started);
         read_all(world, &request.common, &inputs, skipped, &mut panel, next, out)
     })
 }
@@ -97,7 +101,7 @@ pub fn read_with(
     panel: &mut Panel,
     out: &mut dyn Write,
 ) -> Result<u8> {
-    let (inputs, skipped) = inputs::expand(paths)?;
+    let (inputs, skipped) = inputs::expand(paths, &common.out)?;
     with_decoded(&inputs, |next| read_all(world, common, &inputs, skipped, panel, next, out))
 }
 
@@ -202,16 +206,7 @@ fn finish(
         }
         Err(error) => {
             complain(&error, common.lang);
-            let what = Text::filled(error.render(Lang::En), error.render(Lang::Zh));
-            CaseLine {
-                name: input.name.clone(),
-                link: None,
-                thumbnail: None,
-                leading: Vec::new(),
-                notes: Vec::new(),
-                placeholder_weights: false,
-                outcome: Outcome::Failed(what),
-            }
+            CaseLine::failed(&input.name, &error)
         }
     }
 }
@@ -246,7 +241,8 @@ fn conclude(
         }
         for line in lines.iter().filter(|_| !many) {
             if let Outcome::Refused(reason) = &line.outcome {
-                text += &format!("{}\n", reason.get(common.lang));
+                let hint = words::DESPITE_HEADER_HINT.get(common.lang);
+                text += &format!("{}\n{hint}\n", reason.get(common.lang));
             }
         }
         if read + refused > 0 {

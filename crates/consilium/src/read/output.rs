@@ -1,13 +1,18 @@
 //! Files of a case, written aside and then moved into place: nothing half-written stays behind.
 
+use super::aside::Aside;
 use crate::World;
 use base::words::cli as words;
 use base::{Consultation, Error, Kind, Lang, Result};
 use report::html::{CaseLine, ModelCard};
+use serde_json::Value;
+use std::io::Read;
 use std::path::Path;
 
 /// Columns of the summary on a terminal.
 const SUMMARY_COLUMNS: usize = 80;
+/// A `result.json` of an earlier run that is larger is not looked into.
+const MOST_RESULT_BYTES: u64 = 32 << 20;
 
 /// What is left to say of a case after its files are in place.
 #[derive(Clone, Debug)]
@@ -20,8 +25,9 @@ pub struct Written {
     pub line: CaseLine,
 }
 
-/// Writes `result.json`, `report.html` and the pictures into `folder`. Other files there are left
-/// alone; own files of an earlier run are replaced, `result.json` last.
+/// Writes `result.json`, `report.html` and the pictures into `folder`. Own files of an earlier run
+/// are replaced, and its pictures that this run does not make are removed; other files are left
+/// alone. `result.json` comes last.
 pub fn write_case(
     world: &dyn World,
     folder: &Path,
@@ -35,18 +41,31 @@ pub fn write_case(
     let file = |name: &str, bytes| report::pictures::File { name: name.into(), bytes };
     files.push(file("report.html", page.into_bytes()));
     let result = report::json::result(consultation, &artifacts);
-    files.push(file("result.json", format!("{result:#}\n").into_bytes()));
+    files.push(file("result.json", report::json::file_text(&result).into_bytes()));
 
-    let aside = folder.join(format!(".part-{}", std::process::id()));
     world.sweep(folder);
+    let new = !folder.exists();
+    let aside = Aside::new(folder.join(format!(".part-{}", std::process::id())), new);
     let written = (|| {
-        world.make_folder(&aside)?;
-        files.iter().try_for_each(|file| world.write(&aside.join(&file.name), &file.bytes))?;
-        files
-            .iter()
-            .try_for_each(|file| world.rename(&aside.join(&file.name), &folder.join(&file.name)))
+        world.make_folder(aside.path())?;
+        for file in &files {
+            world.write(&aside.path().join(&file.name), &file.bytes)?;
+        }
+        let _undisturbed = aside.moving();
+        for name in pictures_of_earlier_run(folder) {
+            if files.iter().all(|file| file.name != name) {
+                let _ = world.remove_file(&folder.join(name));
+            }
+        }
+        for file in &files {
+            world.rename(&aside.path().join(&file.name), &folder.join(&file.name))?;
+        }
+        Ok(())
     })();
-    let _ = world.remove_folder(&aside);
+    let _ = world.remove_folder(aside.path());
+    if written.is_err() && new {
+        let _ = world.remove_empty_folder(folder);
+    }
     written.map_err(|error| io_error(&error, folder))?;
     Ok(Written {
         json: result.to_string(),
@@ -55,13 +74,40 @@ pub fn write_case(
     })
 }
 
+/// The pictures that the `result.json` lying in `folder` names, as far as they bear names this
+/// program gives: a map of a model that was not asked this time would pass for this case's.
+fn pictures_of_earlier_run(folder: &Path) -> Vec<String> {
+    let mut text = Vec::new();
+    let Ok(file) = std::fs::File::open(folder.join("result.json")) else { return Vec::new() };
+    if file.take(MOST_RESULT_BYTES).read_to_end(&mut text).is_err() {
+        return Vec::new();
+    }
+    let Ok(result) = serde_json::from_slice::<Value>(&text) else { return Vec::new() };
+    if !result["schema"].as_str().is_some_and(|schema| schema.starts_with("consilium.result/")) {
+        return Vec::new();
+    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut named = list(&result["files"]["anatomy"]);
+    for model in list(&result["models"]) {
+        named.extend(list(&model["segments"]).iter().map(|segment| segment["mask"].clone()));
+        named.extend(list(&model["explanations"]).iter().map(|map| map["picture"].clone()));
+    }
+    let ours = |name: &&str| {
+        ["anatomy-", "mask-", "map-"].iter().any(|start| name.starts_with(start))
+            && name.ends_with(".png")
+            && !name.contains(['/', '\\', ':'])
+    };
+    named.iter().filter_map(Value::as_str).filter(ours).map(str::to_owned).collect()
+}
+
 /// Writes one file aside and moves it into place.
 pub fn write_file(world: &dyn World, path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".part-{}-{name}", std::process::id()));
-    let written = world.write(&aside, bytes).and_then(|()| world.rename(&aside, path));
+    let aside = Aside::new(aside, false);
+    let written = world.write(aside.path(), bytes).and_then(|()| world.rename(aside.path(), path));
     if written.is_err() {
-        let _ = std::fs::remove_file(&aside);
+        let _ = world.remove_file(aside.path());
     }
     written.map_err(|error| io_error(&error, path))
 }

@@ -28,7 +28,7 @@ impl Panel {
         };
         let load = |wanted: Wanted| match wanted {
             Wanted::Published(system) => Loaded::load(system, &weights_of(system, &sources)?, pool),
-            Wanted::Own(folder) => Loaded::own(folder, pool),
+            Wanted::Own(folder) => Loaded::own(*folder, pool),
         };
         let mut models: Vec<Loaded> = Vec::new();
         for wanted in wanted {
@@ -72,8 +72,13 @@ impl Panel {
     }
 
     /// All models on one study: readings and the manifest's lines.
-    pub fn read(&mut self, study: &Study, explain: usize) -> Result<(Vec<Reading>, Vec<ModelRun>)> {
-        let options = ReadOptions { explain, ..ReadOptions::default() };
+    pub fn read(
+        &mut self,
+        study: &Study,
+        explain: usize,
+        despite_header: bool,
+    ) -> Result<(Vec<Reading>, Vec<ModelRun>)> {
+        let options = ReadOptions { explain, despite_header, ..ReadOptions::default() };
         let mut readings = Vec::new();
         let mut runs = Vec::new();
         for model in &mut self.models {
@@ -97,14 +102,16 @@ impl Panel {
 /// One of `--model`.
 enum Wanted {
     Published(&'static dyn System),
-    Own(Folder),
+    Own(Box<Folder>),
 }
 
 impl Wanted {
     /// A name known to the program comes before a folder of that name.
     fn parse(text: &str) -> Result<Wanted> {
         match zoo::find(text) {
-            None if is_folder(text) => Folder::open(Path::new(text)).map(Wanted::Own),
+            None if is_folder(text) => {
+                Folder::open(Path::new(text)).map(|folder| Wanted::Own(Box::new(folder)))
+            }
             _ => find(text).map(Wanted::Published),
         }
     }

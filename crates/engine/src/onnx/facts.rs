@@ -3,9 +3,8 @@
 //! plan, and weights that are stored in parts or as integers are put together once.
 
 use super::graph::{Graph, Node, Slot};
-use super::ops::{Ask, Bodies, Call, Inputs, Known, Memo, Value};
+use super::ops::{Ask, Call, Inputs, Known, Memo, NoBodies, Value};
 use crate::array::Array;
-use crate::error::{Error, ErrorKind, Result};
 use kernels::Pool;
 
 /// Most bytes of one result that is computed before the run and kept.
@@ -107,26 +106,6 @@ fn run_now(node: &Node, inputs: &[Option<&Known>], pool: &Pool) -> Option<Vec<Kn
 fn is_random(node: &Node) -> bool {
     let name = node.op.name;
     name.starts_with("Random") || ["Bernoulli", "Multinomial", "Dropout"].contains(&name)
-}
-
-struct NoBodies;
-
-impl Bodies for NoBodies {
-    fn run(&self, _: &str, _: Vec<Value>) -> Result<Vec<Value>> {
-        Err(no_body())
-    }
-
-    fn input_count(&self, _: &str) -> Result<usize> {
-        Err(no_body())
-    }
-
-    fn nothing(&self, _: &str, _: usize) -> Result<Array> {
-        Err(no_body())
-    }
-}
-
-fn no_body() -> Error {
-    Error::new(ErrorKind::Unsupported, "no graph inside")
 }
 
 /// The stored or folded array of a slot.

@@ -20,9 +20,27 @@ pub struct Scope {
 
 #[derive(Debug)]
 struct Source {
-    /// `None` in a recording: every tensor is made on the spot.
-    checkpoint: Option<Arc<Checkpoint>>,
+    from: Origin,
     account: Mutex<Account>,
+}
+
+/// Values of a tensor from its full name and shape.
+type Make = dyn Fn(&str, &[usize]) -> Vec<f32> + Send + Sync;
+
+/// Where tensors come from.
+enum Origin {
+    Checkpoint(Arc<Checkpoint>),
+    /// A recording: every tensor is made on the spot.
+    Made(Box<Make>),
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Checkpoint(checkpoint) => checkpoint.fmt(f),
+            Origin::Made(_) => f.write_str("Made"),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,18 +57,26 @@ struct Account {
 impl Scope {
     /// The root of a checkpoint.
     pub fn new(checkpoint: Arc<Checkpoint>) -> Scope {
-        Scope::from_source(Some(checkpoint))
+        Scope::from_source(Origin::Checkpoint(checkpoint))
     }
 
     /// A scope that makes every tensor asked for with [`synth::fill`] and records name and shape,
     /// so that a checkpoint for any network can be written from [`Scope::recorded`].
     pub fn recording() -> Scope {
-        Scope::from_source(None)
+        Scope::recording_with(synth::fill)
     }
 
-    fn from_source(checkpoint: Option<Arc<Checkpoint>>) -> Scope {
+    /// [`Scope::recording`] with values of one's own: `make` gets the full name and the shape and
+    /// gives the values, row-major. A wrong number of values counts as zeros.
+    pub fn recording_with(
+        make: impl Fn(&str, &[usize]) -> Vec<f32> + Send + Sync + 'static,
+    ) -> Scope {
+        Scope::from_source(Origin::Made(Box::new(make)))
+    }
+
+    fn from_source(from: Origin) -> Scope {
         let account = Mutex::new(Account::default());
-        Scope { source: Arc::new(Source { checkpoint, account }), prefix: String::new() }
+        Scope { source: Arc::new(Source { from, account }), prefix: String::new() }
     }
 
     /// The place `path` (dotted, relative) below this one.
@@ -77,9 +103,9 @@ impl Scope {
     /// that a network takes its default form.
     pub fn has(&self, name: &str) -> bool {
         let name = self.name(name);
-        match &self.source.checkpoint {
-            Some(checkpoint) => checkpoint.entry(&name).is_some(),
-            None => self.account().asked.contains_key(&name),
+        match &self.source.from {
+            Origin::Checkpoint(checkpoint) => checkpoint.entry(&name).is_some(),
+            Origin::Made(_) => self.account().asked.contains_key(&name),
         }
     }
 
@@ -87,9 +113,9 @@ impl Scope {
     /// zeros and is reported by [`Scope::finish`].
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Arc<Tensor> {
         let name = self.name(name);
-        let made = match &self.source.checkpoint {
-            None => Tensor::new(shape, synth::fill(&name, shape)).ok(),
-            Some(checkpoint) => match checkpoint.entry(&name) {
+        let made = match &self.source.from {
+            Origin::Made(make) => Tensor::new(shape, make(&name, shape)).ok(),
+            Origin::Checkpoint(checkpoint) => match checkpoint.entry(&name) {
                 None => {
                     self.account().missing.insert(name.clone(), shape.to_vec());
                     None
@@ -127,12 +153,13 @@ impl Scope {
             .collect()
     }
 
-    /// Every tensor of a recording, made anew, in the order of the first ask.
+    /// Every tensor of a recording, made anew, in the order of the first ask; of a checkpoint none.
     pub fn recorded(&self) -> Vec<(String, Tensor)> {
+        let Origin::Made(make) = &self.source.from else { return Vec::new() };
         self.asked()
             .into_iter()
             .filter_map(|(name, shape)| {
-                let values = synth::fill(&name, &shape);
+                let values = make(&name, &shape);
                 Some((name, Tensor::new(&shape, values).ok()?))
             })
             .collect()
@@ -142,7 +169,7 @@ impl Scope {
     /// over, naming them all. `allowed` are globs (`*` stands for any run of characters) of names
     /// that may be left over.
     pub fn finish(&self, allowed: &[&str]) -> Result<()> {
-        let Some(checkpoint) = &self.source.checkpoint else { return Ok(()) };
+        let Origin::Checkpoint(checkpoint) = &self.source.from else { return Ok(()) };
         let account = self.account();
         let left_over: Vec<String> = checkpoint
             .names()

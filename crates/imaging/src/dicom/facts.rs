@@ -1,6 +1,7 @@
 //! De-identified facts of a DICOM header. Names, identifiers, dates and free-text descriptions are
 //! never read.
 
+use super::attributes::Attributes;
 use super::image::DicomImage;
 use base::words::imaging as words;
 use base::{
@@ -126,7 +127,7 @@ fn body_part(image: &DicomImage) -> Option<BodyPart> {
             _ => BodyPart::Other(part),
         });
     }
-    let region = header.item(0x0008_2218)?;
+    let region = header.item(0x0008_2218).or_else(|| frame_anatomy(image)?.item(0x0008_2218))?;
     let code = region.text(0x0008_0100).map(|text| short(&text.replace('-', "")))?;
     match code.as_str() {
         "TD3000" | "T28000" | "51185008" | "39607008" | "816094009" | "43799004" => {
@@ -134,6 +135,12 @@ fn body_part(image: &DicomImage) -> Option<BodyPart> {
         }
         _ => region.text(0x0008_0104).map(|meaning| BodyPart::Other(short(&meaning))),
     }
+}
+
+/// Frame Anatomy of the shared or else the first frame's functional groups (PS3.3 C.7.6.16.2.8).
+fn frame_anatomy(image: &DicomImage) -> Option<Attributes<'_>> {
+    let header = image.attributes();
+    [0x5200_9229, 0x5200_9230].into_iter().find_map(|groups| header.item(groups)?.item(0x0020_9071))
 }
 
 /// View Position, else View Code Sequence (PS3.16 CID 4010).
@@ -158,23 +165,30 @@ fn view(image: &DicomImage) -> Option<View> {
     })
 }
 
-/// Pixel Spacing, else that of the detector, else that of a digitised film.
+/// Pixel Spacing, else that of the detector, else that of a digitised film. Multi-frame objects
+/// keep it in Pixel Measures of the shared or else the first frame's functional groups
+/// (PS3.3 C.7.6.16.2.1).
 fn spacing(image: &DicomImage, notes: &mut Vec<Note>) -> Option<PixelSpacing> {
     let header = image.attributes();
+    let measures = [0x5200_9229, 0x5200_9230]
+        .into_iter()
+        .filter_map(|groups| header.item(groups)?.item(0x0028_9110));
+    let places: Vec<_> = std::iter::once(header).chain(measures).collect();
     let sources = [
         (0x0028_0030, SpacingSource::PixelSpacing),
         (0x0018_1164, SpacingSource::ImagerPixelSpacing),
         (0x0018_2010, SpacingSource::NominalScannedPixelSpacing),
     ];
     for (tag, source) in sources {
-        if header.raw(tag).is_none() {
-            continue;
-        }
-        match header.numbers(tag).as_deref() {
-            Some([row, column]) if (1e-4..1e3).contains(row) && (1e-4..1e3).contains(column) => {
-                return Some(PixelSpacing { row: Mm(*row), column: Mm(*column), source });
+        for place in places.iter().filter(|place| place.raw(tag).is_some()) {
+            match place.numbers(tag).as_deref() {
+                Some([row, column])
+                    if (1e-4..1e3).contains(row) && (1e-4..1e3).contains(column) =>
+                {
+                    return Some(PixelSpacing { row: Mm(*row), column: Mm(*column), source });
+                }
+                _ => notes.push(Note::warning("spacing-broken", words::SPACING_BROKEN)),
             }
-            _ => notes.push(Note::warning("spacing-broken", words::SPACING_BROKEN)),
         }
     }
     None

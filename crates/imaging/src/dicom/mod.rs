@@ -13,7 +13,7 @@ mod rle;
 mod write;
 
 pub(crate) use image::DicomImage;
-pub use write::{Projection, Radiograph, write_radiograph};
+pub use write::{Projection, Radiograph, radiograph, write_radiograph};
 
 use crate::Limits;
 use crate::study::{Source, Study};

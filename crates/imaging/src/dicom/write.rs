@@ -59,8 +59,16 @@ impl Radiograph {
     }
 }
 
-/// Writes Explicit VR Little Endian. Errors: `Usage` when `film` contradicts itself, `Io`.
+/// Writes a [`radiograph`] to a file. Errors as there, and `Io`.
 pub fn write_radiograph(path: &Path, film: &Radiograph) -> Result<()> {
+    let bytes = radiograph(film).map_err(|error| error.at(path))?;
+    let io = |why: std::io::Error| Error::new(Kind::Io, words::cannot_write(&why.to_string()));
+    std::fs::write(path, bytes).map_err(|why| io(why).at(path))
+}
+
+/// The film as the bytes of a DICOM file, Explicit VR Little Endian. Errors: `Usage` when `film`
+/// contradicts itself.
+pub fn radiograph(film: &Radiograph) -> Result<Vec<u8>> {
     let expected = film.columns.saturating_mul(film.rows);
     let (Ok(columns), Ok(rows)) = (u16::try_from(film.columns), u16::try_from(film.rows)) else {
         let found = format!("{} × {}", film.columns, film.rows);
@@ -119,7 +127,9 @@ pub fn write_radiograph(path: &Path, film: &Radiograph) -> Result<()> {
         .transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN)
         .media_storage_sop_class_uid(class)
         .media_storage_sop_instance_uid(instance);
-    let io = |why: String| Error::new(Kind::Io, words::cannot_write(&why)).at(path);
-    let file = object.with_meta(meta).map_err(|error| io(error.to_string()))?;
-    file.write_to_file(path).map_err(|error| io(error.to_string()))
+    let bug = |why: String| Error::new(Kind::Bug, words::cannot_write(&why));
+    let file = object.with_meta(meta).map_err(|error| bug(error.to_string()))?;
+    let mut bytes = Vec::with_capacity(film.samples.len() * 2 + 2048);
+    file.write_all(&mut bytes).map_err(|error| bug(error.to_string()))?;
+    Ok(bytes)
 }

@@ -2,6 +2,7 @@
 
 use crate::number::score;
 use crate::pictures;
+use base::words::panel::PLACEHOLDER_WEIGHTS;
 use base::words::report as words;
 use base::{Consultation, Error, Lang, Note, Severity, Text};
 use maud::{Markup, html};
@@ -46,7 +47,10 @@ impl CaseLine {
         let mut notes: Vec<Note> = Vec::new();
         let all = c.notes.iter().chain(&c.case.notes).chain(&c.opinion.notes);
         for note in all.chain(c.readings.iter().flat_map(|reading| &reading.notes)) {
-            if note.severity >= Severity::Warning && !notes.contains(note) {
+            if note.severity >= Severity::Warning
+                && !super::in_banner(note)
+                && !notes.contains(note)
+            {
                 notes.push(note.clone());
             }
         }
@@ -80,7 +84,7 @@ impl CaseLine {
             leading: Vec::new(),
             notes: Vec::new(),
             placeholder_weights: false,
-            outcome: Outcome::Failed(error.what().clone()),
+            outcome: Outcome::Failed(Text::filled(error.render(Lang::En), error.render(Lang::Zh))),
         }
     }
 }
@@ -101,7 +105,7 @@ pub fn index(cases: &[CaseLine], lang: Lang) -> String {
         }
         main {
             @if cases.iter().any(|case| case.placeholder_weights) {
-                p.banner.serious role="note" { strong { "⚠ " (words::PLACEHOLDER.get(lang)) } }
+                p.banner.serious role="note" { strong { "⚠ " (PLACEHOLDER_WEIGHTS.get(lang)) } }
             }
             section {
                 p.lead { (totals.get(lang)) }

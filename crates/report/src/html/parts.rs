@@ -12,7 +12,9 @@ pub fn warnings(c: &Consultation, lang: Lang) -> Markup {
     let general = c.notes.iter().chain(&c.case.notes).chain(&c.opinion.notes).map(|n| (n, None));
     let own = (c.readings.iter())
         .flat_map(|r| r.notes.iter().map(|note| (note, Some(r.model.name.get(lang)))));
-    for (note, model) in general.chain(own).filter(|(n, _)| n.severity >= Severity::Warning) {
+    for (note, model) in
+        general.chain(own).filter(|(n, _)| n.severity >= Severity::Warning && !super::in_banner(n))
+    {
         match notes.iter_mut().find(|(known, _)| *known == note) {
             // Said of the case as a whole: the models' names add nothing.
             Some((_, models)) => {

@@ -36,11 +36,7 @@ fn encode(
     let mut encoder = png::Encoder::new(&mut out, columns, rows);
     encoder.set_color(colour);
     encoder.set_depth(png::BitDepth::Eight);
-    // Heat maps are small and travel inside the page; photographs are large and written aside.
-    encoder.set_compression(match palette {
-        Some(_) => png::Compression::Balanced,
-        None => png::Compression::Fast,
-    });
+    encoder.set_compression(png::Compression::Fast);
     encoder.set_filter(png::Filter::Up);
     if let Some((colours, alpha)) = palette {
         encoder.set_palette(colours.concat());

@@ -8,7 +8,7 @@ use crate::system::System;
 use base::words::own as words;
 use base::{Error, Laterality, Mm, Picture, PixelSpacing, Result, SpacingSource, Text};
 use engine::cpu::Pool;
-use imaging::{Limits, Study};
+use imaging::Study;
 use std::path::Path;
 use std::time::Instant;
 
@@ -112,8 +112,7 @@ fn made_up() -> Result<Study> {
     let data = (0..COLUMNS * ROWS).map(pixel).collect();
     let picture = Picture::new(COLUMNS, ROWS, 1, data)
         .ok_or_else(|| Error::new(base::Kind::Bug, words::CHECK_IMAGE.clone()))?;
-    let mut study =
-        imaging::read_bytes(imaging::png::encode(&picture), "made-up", &Limits::default())?;
+    let mut study = Study::from_picture(&picture, "made-up");
     let source = SpacingSource::PictureResolution;
     study.facts.spacing = Some(PixelSpacing { row: Mm(0.5), column: Mm(0.5), source });
     study.facts.laterality = Some(Laterality::Right);

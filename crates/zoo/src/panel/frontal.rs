@@ -48,13 +48,14 @@ pub fn likeness(picture: &Picture) -> Likeness {
 
 /// `reduced`: [`REDUCED`]² samples; `template`: [`GRID`]² samples of mean 0 and mean square 1.
 fn match_template(reduced: &[f64], template: &[f64]) -> Likeness {
-    let negative: Vec<f64> = reduced.iter().map(|value| -value).collect();
-    let best = |samples: &[f64]| {
-        windows()
-            .map(|window| correlation(&features(samples, window), template))
-            .fold(-1.0, f64::max)
-    };
-    Likeness { upright: best(reduced), inverted: best(&negative) }
+    // The negative's features are the features' negative.
+    let (mut upright, mut inverted) = (-1.0f64, -1.0f64);
+    for window in windows() {
+        let likeness = correlation(&features(reduced, window), template);
+        upright = upright.max(likeness);
+        inverted = inverted.max(-likeness);
+    }
+    Likeness { upright, inverted }
 }
 
 /// Left, top and side of a square window on the reduced picture.
@@ -80,15 +81,14 @@ fn reduce(picture: &Picture) -> Vec<f64> {
     for (y, row) in picture.data().chunks_exact(width * channels).enumerate() {
         line.fill(0.0);
         for (cell, share) in line.iter_mut().zip(&columns) {
-            for (x, weight) in share.clone() {
-                let samples = &row[x * channels..(x + 1) * channels];
-                let sum: f64 = samples.iter().map(|&sample| f64::from(sample)).sum();
-                *cell += weight * sum;
+            let samples = &row[share.first * channels..][..share.weights.len() * channels];
+            for (pixel, weight) in samples.chunks_exact(channels).zip(&share.weights) {
+                let sum: u32 = pixel.iter().map(|&sample| u32::from(sample)).sum();
+                *cell += weight * f64::from(sum);
             }
         }
-        for (cell_row, share) in rows.iter().enumerate() {
-            if let Some(weight) = share.weight_of(y) {
-                let out = &mut reduced[cell_row * REDUCED..(cell_row + 1) * REDUCED];
+        for (out, share) in reduced.chunks_exact_mut(REDUCED).zip(&rows) {
+            if let Some(weight) = y.checked_sub(share.first).and_then(|at| share.weights.get(at)) {
                 out.iter_mut().zip(&line).for_each(|(o, value)| *o += weight * value);
             }
         }
@@ -108,12 +108,12 @@ fn features(reduced: &[f64], (left, top, side): Window) -> Vec<f64> {
     let mut cells = Vec::with_capacity(GRID * GRID);
     for row in &rows {
         for column in &columns {
-            let sum: f64 = row
-                .clone()
-                .flat_map(|(y, wy)| {
-                    column.clone().map(move |(x, wx)| wy * wx * reduced[y * REDUCED + x])
-                })
-                .sum();
+            let mut sum = 0.0;
+            for (line, wy) in reduced.chunks_exact(REDUCED).skip(row.first).zip(&row.weights) {
+                for (value, wx) in line[column.first..].iter().zip(&column.weights) {
+                    sum += wy * wx * value;
+                }
+            }
             cells.push(sum);
         }
     }
@@ -124,41 +124,10 @@ fn features(reduced: &[f64], (left, top, side): Window) -> Vec<f64> {
     unit(fast.iter().zip(&energy).map(|(value, energy)| value / (energy.sqrt() + 0.15)).collect())
 }
 
-/// The source samples under one target cell and each one's share of it.
-#[derive(Clone)]
+/// The source samples under one target cell, from `first` on, and each one's share of it.
 struct Share {
-    next: usize,
-    end: usize,
-    low: f64,
-    high: f64,
-}
-
-impl Share {
-    fn weight(&self, index: usize) -> f64 {
-        let from = self.low.max(index as f64);
-        let to = self.high.min(index as f64 + 1.0);
-        (to - from).max(0.0) / (self.high - self.low)
-    }
-
-    fn weight_of(&self, index: usize) -> Option<f64> {
-        (self.next <= index && index < self.end).then(|| self.weight(index))
-    }
-}
-
-impl Iterator for Share {
-    type Item = (usize, f64);
-
-    fn next(&mut self) -> Option<(usize, f64)> {
-        let index = self.next;
-        self.next += 1;
-        self.weight_of_current(index)
-    }
-}
-
-impl Share {
-    fn weight_of_current(&self, index: usize) -> Option<(usize, f64)> {
-        (index < self.end).then(|| (index, self.weight(index)))
-    }
+    first: usize,
+    weights: Vec<f64>,
 }
 
 /// Cuts `length` source samples from `start` into `cells` equal parts.
@@ -169,7 +138,10 @@ fn shares(count: usize, start: f64, length: f64, cells: usize) -> Vec<Share> {
             let low = start + cell as f64 * step;
             let high = low + step;
             let end = (high.ceil() as usize).clamp(1, count);
-            Share { next: (low.floor() as usize).min(end - 1), end, low, high }
+            let first = (low.floor() as usize).min(end - 1);
+            let covered = |index: usize| high.min(index as f64 + 1.0) - low.max(index as f64);
+            let weights = (first..end).map(|index| covered(index).max(0.0) / step).collect();
+            Share { first, weights }
         })
         .collect()
 }
@@ -187,24 +159,27 @@ fn unit(mut values: Vec<f64>) -> Vec<f64> {
 
 /// Three box filters of width 15 in both directions, edges repeated: close to a Gaussian of 7.5.
 fn blur(values: &[f64]) -> Vec<f64> {
-    const RADIUS: isize = 7;
+    const RADIUS: usize = 7;
     let mut out = values.to_vec();
     let mut line = [0.0; GRID];
     for (stride, step) in [(GRID, 1), (1, GRID)] {
         for start in (0..GRID).map(|index| index * stride) {
+            for (index, cell) in line.iter_mut().enumerate() {
+                *cell = out[start + index * step];
+            }
             for _ in 0..3 {
-                for (index, cell) in line.iter_mut().enumerate() {
-                    *cell = (-RADIUS..=RADIUS)
-                        .map(|offset| {
-                            let at = (index as isize + offset).clamp(0, GRID as isize - 1);
-                            out[start + at as usize * step]
-                        })
-                        .sum::<f64>()
-                        / (2 * RADIUS + 1) as f64;
+                let at = |index: usize| line[index.saturating_sub(RADIUS).min(GRID - 1)];
+                // The window moves by one: what enters is added, what leaves is taken away.
+                let mut sum: f64 = (0..2 * RADIUS + 1).map(at).sum();
+                let mut filtered = [0.0; GRID];
+                for (index, cell) in filtered.iter_mut().enumerate() {
+                    *cell = sum / (2 * RADIUS + 1) as f64;
+                    sum += at(index + 2 * RADIUS + 1) - at(index);
                 }
-                for (index, cell) in line.iter().enumerate() {
-                    out[start + index * step] = *cell;
-                }
+                line = filtered;
+            }
+            for (index, cell) in line.iter().enumerate() {
+                out[start + index * step] = *cell;
             }
         }
     }

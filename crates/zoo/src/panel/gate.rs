@@ -43,6 +43,11 @@ pub fn refusal(facts: &CaseFacts, accepts: &Accepts<'_>) -> Option<Refusal> {
     None
 }
 
+/// The remark on a case that was read against [`refusal`]: grave, because every number rests on it.
+pub fn overruled(refusal: &Refusal) -> Note {
+    Note::serious(refusal.code, words::despite_header(&refusal.reason))
+}
+
 /// What the header leaves in doubt.
 pub fn header_notes(facts: &CaseFacts, accepts: &Accepts<'_>) -> Vec<Note> {
     let mut notes = Vec::new();

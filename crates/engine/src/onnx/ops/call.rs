@@ -53,6 +53,23 @@ pub(crate) trait Bodies {
     fn input_count(&self, name: &str) -> Result<usize>;
 }
 
+/// Of a node without graphs among its attributes.
+pub(crate) struct NoBodies;
+
+impl Bodies for NoBodies {
+    fn run(&self, name: &str, _: Vec<Value>) -> Result<Vec<Value>> {
+        Err(wrong(format!("the graph `{name}` is missing")))
+    }
+
+    fn nothing(&self, name: &str, _: usize) -> Result<Array> {
+        Err(wrong(format!("the graph `{name}` is missing")))
+    }
+
+    fn input_count(&self, name: &str) -> Result<usize> {
+        Err(wrong(format!("the graph `{name}` is missing")))
+    }
+}
+
 /// Keeps what a node prepared, such as packed weights, from one run to the next.
 pub(crate) struct Memo {
     kept: Mutex<Option<Arc<dyn Any + Send + Sync>>>,

@@ -8,13 +8,13 @@
 mod call;
 mod flow;
 mod infer;
-mod nn;
 mod math;
+mod nn;
 mod plain;
 mod shape;
 
 pub use call::Value;
-pub(crate) use call::{Bodies, Call, Inputs, Memo, axis, one, unsupported, wrong};
+pub(crate) use call::{Bodies, Call, Inputs, Memo, NoBodies, axis, one, unsupported, wrong};
 pub(crate) use infer::{Ask, Infer, Known};
 
 use crate::error::Result;

@@ -248,17 +248,16 @@ fn biased(
         }
     };
     let result = activated(call, sum, activation, double)?;
-    one(if dtype == DType::F64 {
-        result
-    } else {
-        halve(result.shape(), owned(result.clone())?, dtype)?
+    one(match dtype {
+        DType::F16 | DType::BF16 => halve(result.shape(), result.to_f32(), dtype)?,
+        _ => result,
     })
 }
 
 fn thresholded_relu(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let alpha = call.float("alpha", 1.0);
     let a = f64::from(alpha);
-    floating(call, inputs, |x| if x <= alpha { 0.0 } else { x }, |x| if x <= a { 0.0 } else { x })
+    floating(call, inputs, |x| if x > alpha { x } else { 0.0 }, |x| if x > a { x } else { 0.0 })
 }
 
 fn shrink(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {

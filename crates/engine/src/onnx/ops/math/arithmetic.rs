@@ -118,6 +118,8 @@ fn floats(call: &Call, kind: Kind, a: Array, b: Array, shape: &[usize]) -> Resul
         Kind::Sub => map2(pool, shape, a, b, |x, y| x - y),
         Kind::Mul => map2(pool, shape, a, b, |x, y| x * y),
         Kind::Div => map2(pool, shape, a, b, |x, y| x / y),
+        Kind::Max => map2(pool, shape, a, b, |x, y| Number::max(*x, *y)),
+        Kind::Min => map2(pool, shape, a, b, |x, y| Number::min(*x, *y)),
         kind => {
             let f = kind.of::<f32>();
             map2(pool, shape, a, b, |x, y| f(*x, *y))
@@ -143,6 +145,8 @@ fn onto(
         (Kind::Sub, true) => map2_onto(pool, shape, x, y, |x, y| y - x),
         (Kind::Div, false) => map2_onto(pool, shape, x, y, |x, y| x / y),
         (Kind::Div, true) => map2_onto(pool, shape, x, y, |x, y| y / x),
+        (Kind::Max, _) => map2_onto(pool, shape, x, y, Number::max),
+        (Kind::Min, _) => map2_onto(pool, shape, x, y, Number::min),
         (Kind::Pow, false) if y.1.len() == 1 && y.1[0] == 2.0 => each(pool, x, |x| x * x),
         (kind, false) => {
             let f = kind.of::<f32>();

@@ -8,6 +8,7 @@ use super::threads::{fill, map};
 use crate::array::{Array, DType, count, same_type};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, Op, Value, one, wrong};
+use kernels::Pool;
 use std::collections::BTreeMap;
 
 pub(in super::super) const OPS: &[Op] = &[Op::new("Einsum", einsum).infer(infer)];
@@ -182,32 +183,42 @@ fn view(call: &Call, array: &Array, axes: &[(usize, usize)]) -> Result<Array> {
     if same {
         return array.clone().reshaped(&shape);
     }
-    let data = same_type!(array.data(), v => {
-        let mut out = vec![Default::default(); n];
-        fill(call.pool, &mut out, |from, part| {
-            let mut place = vec![0; axes.len()];
-            let (mut rest, mut at) = (from, 0);
-            for (place, (extent, step)) in place.iter_mut().zip(axes).rev() {
+    let data = same_type!(array.data(), v => picked(call.pool, v, axes, n));
+    Array::new(&shape, data)
+}
+
+/// `n` values of `v` at the strided places.
+fn picked<T: Clone + Default + Send + Sync>(
+    pool: &Pool,
+    v: &[T],
+    axes: &[(usize, usize)],
+    n: usize,
+) -> Vec<T> {
+    let mut out = vec![T::default(); n];
+    fill(pool, &mut out, |from, part| {
+        let mut place = vec![0; axes.len()];
+        let (mut rest, mut at) = (from, 0);
+        for (place, (extent, step)) in place.iter_mut().zip(axes).rev() {
+            if *extent > 0 {
                 *place = rest % extent;
                 rest /= extent;
-                at += *place * step;
             }
-            for o in part {
-                *o = v[at].clone();
-                for (place, (extent, step)) in place.iter_mut().zip(axes).rev() {
-                    *place += 1;
-                    at += step;
-                    if *place < *extent {
-                        break;
-                    }
-                    at -= extent * step;
-                    *place = 0;
+            at += *place * step;
+        }
+        for o in part {
+            *o = v[at].clone();
+            for (place, (extent, step)) in place.iter_mut().zip(axes).rev() {
+                *place += 1;
+                at += step;
+                if *place < *extent {
+                    break;
                 }
+                at -= extent * step;
+                *place = 0;
             }
-        });
-        out
+        }
     });
-    Array::new(&shape, data)
+    out
 }
 
 /// With its axes in that order; every label must be there.
@@ -262,9 +273,14 @@ fn contract(call: &Call, a: Term, b: Term, needed: impl Fn(&Label) -> bool) -> R
     let (batch, k) = (size(&a, &stack)?, size(&a, &depth)?);
     let (m, n) = (size(&a, &only_a)?, size(&b, &only_b)?);
     let left = arranged(call, &a, &[&stack[..], &only_a, &depth].concat())?;
-    let right = arranged(call, &b, &[&stack[..], &depth, &only_b].concat())?;
-    let (left, right) = (left.reshaped(&[batch, m, k])?, right.reshaped(&[batch, k, n])?);
-    let product = multiply(call, &left, &right, false, false)?;
+    // Where the depth already runs fastest the product reads its transpose, nothing moves.
+    let turned = [&stack[..], &only_b, &depth].concat();
+    let turn = b.labels == turned;
+    let order = if turn { turned } else { [&stack[..], &depth, &only_b].concat() };
+    let right = arranged(call, &b, &order)?;
+    let right = right.reshaped(&if turn { [batch, n, k] } else { [batch, k, n] })?;
+    let left = left.reshaped(&[batch, m, k])?;
+    let product = multiply(call, &left, &right, turn, false)?;
     let labels = [&stack[..], &only_a, &only_b].concat();
     let shape: Vec<usize> = labels
         .iter()

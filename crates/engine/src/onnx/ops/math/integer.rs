@@ -1,4 +1,5 @@
-//! Products of eight-bit matrices, summed exactly: `MatMulInteger`, `QLinearMatMul`, ONNX Runtime's `QGemm`.
+//! Products of eight-bit matrices, summed exactly: `MatMulInteger`, `QLinearMatMul`, ONNX Runtime's `QGemm`,
+//! `MatMulIntegerToFloat` and `DynamicQuantizeMatMul`.
 //!
 //! The factors, their zero points taken off, are whole numbers within ±255. As 32-bit floats they are
 //! multiplied by the kernels in stretches of depth so short that no sum reaches 2²⁴: every number on the
@@ -7,7 +8,7 @@
 use super::broadcast::map2;
 use super::matmul::turn;
 use super::product::{self, After, Stack, floats};
-use super::quantize::{Step, quantized, step};
+use super::quantize::{Step, dynamic_levels, quantized, step};
 use crate::array::{Array, DType};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, MICROSOFT, Op, Value, one, wrong};
@@ -16,6 +17,8 @@ pub(in super::super) const OPS: &[Op] = &[
     Op::new("MatMulInteger", matmul_integer).infer(infer_integer),
     Op::new("QLinearMatMul", qlinear_matmul).infer(infer_qlinear),
     Op::new("QGemm", qgemm).domain(MICROSOFT),
+    Op::new("MatMulIntegerToFloat", matmul_to_float).domain(MICROSOFT).infer(infer_to_float),
+    Op::new("DynamicQuantizeMatMul", dynamic_matmul).domain(MICROSOFT).infer(infer_to_float),
 ];
 
 /// 255² times this stays below 2²⁴.
@@ -128,10 +131,12 @@ fn requantized(
     if super::broadcast::stretched(&[shape, &scales]).as_deref() != Some(shape) {
         return Err(wrong(format!("scales {scales:?} for {shape:?}")));
     }
-    let both =
-        map2(call.pool, &scales, (&a_shape, &a.to_f32()), (&b_shape, &b.to_f32()), |a, b| a * b);
+    // One factor for all three scales, so that a sum is rounded once.
+    let factor = |a: &f32, b: &f32| a * b / target.scale;
+    let pair = ((&a_shape[..], &a.to_f32()[..]), (&b_shape[..], &b.to_f32()[..]));
+    let both = map2(call.pool, &scales, pair.0, pair.1, factor);
     let real = map2(call.pool, shape, (shape, sums), (&scales, &both), |x, s| *x as f32 * s);
-    quantized(call.pool, shape, &real, (&[], &[target]), to, true)
+    quantized(call.pool, shape, &real, (&[], &[Step { scale: 1.0, ..target }]), to, true)
 }
 
 fn qlinear_matmul(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
@@ -144,6 +149,63 @@ fn qlinear_matmul(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let sums = exact(call, &stack, &x, &y, constant)?;
     let scales = (inputs.array(1)?, inputs.array(4)?);
     one(requantized(call, &stack.shape, &sums, scales, step(&inputs, 6)?, to)?)
+}
+
+fn infer_to_float(ask: &Ask) -> Option<Vec<Known>> {
+    let shape = product::shape(&ask.input(0)?.shape, &ask.input(1)?.shape)?;
+    Some(vec![Known::of(DType::F32, shape)])
+}
+
+/// a, b, their scales, their zero points, a bias.
+fn matmul_to_float(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
+    let (a, b) = (inputs.array(0)?, inputs.array(1)?);
+    let stack = Stack::new(call, a.shape(), b.shape(), DType::I32)?;
+    let x = centred(call, a, inputs.maybe(4)?, true)?;
+    let y = centred(call, b, inputs.maybe(5)?, false)?;
+    let constant = call.is_constant(1) && call.is_constant(5);
+    let sums = exact(call, &stack, &x, &y, constant)?;
+    let scales = (inputs.array(2)?, inputs.array(3)?);
+    one(unquantized(call, &stack.shape, &sums, scales, inputs.maybe(6)?)?)
+}
+
+/// a in floats, quantised here to `u8`; b, its scale, its zero point, a bias.
+fn dynamic_matmul(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
+    let (a, b) = (inputs.array(0)?, inputs.array(1)?);
+    let stack = Stack::new(call, a.shape(), b.shape(), DType::I32)?;
+    let (levels, scale, zero) = dynamic_levels(call, a)?;
+    let x = centred(call, &levels, Some(&Array::scalar(zero)), true)?;
+    let y = centred(call, b, inputs.maybe(3)?, false)?;
+    let constant = call.is_constant(1) && call.is_constant(3);
+    let sums = exact(call, &stack, &x, &y, constant)?;
+    let scale = Array::scalar(scale);
+    let scales = (&scale, inputs.array(2)?);
+    one(unquantized(call, &stack.shape, &sums, scales, inputs.maybe(4)?)?)
+}
+
+/// Sums as floats: times the scales of both factors, plus a bias that stretches to them.
+fn unquantized(
+    call: &Call,
+    shape: &[usize],
+    sums: &[i32],
+    (a, b): (&Array, &Array),
+    bias: Option<&Array>,
+) -> Result<Array> {
+    let (a_shape, b_shape) = (per(a.shape(), true), per(b.shape(), false));
+    let scales = super::broadcast::common(&[&a_shape, &b_shape])?;
+    if super::broadcast::stretched(&[shape, &scales]).as_deref() != Some(shape) {
+        return Err(wrong(format!("scales {scales:?} for {shape:?}")));
+    }
+    let pair = ((&a_shape[..], &a.to_f32()[..]), (&b_shape[..], &b.to_f32()[..]));
+    let both = map2(call.pool, &scales, pair.0, pair.1, |a, b| a * b);
+    let mut real = map2(call.pool, shape, (shape, sums), (&scales, &both), |x, s| *x as f32 * s);
+    if let Some(bias) = bias {
+        if super::broadcast::stretched(&[shape, bias.shape()]).as_deref() != Some(shape) {
+            return Err(wrong(format!("a bias {:?} for {shape:?}", bias.shape())));
+        }
+        let bias = (bias.shape(), &bias.to_f32()[..]);
+        super::broadcast::map2_onto(call.pool, shape, &mut real, bias, |x, b: f32| x + b);
+    }
+    Array::f32(shape, real)
 }
 
 /// `alpha·a·b + c`; a, its step, b, its steps per column, c in 32 bits, the step of the result. Without

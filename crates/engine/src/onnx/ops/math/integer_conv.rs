@@ -5,7 +5,7 @@
 
 use super::integer::{centred, exact};
 use super::product::Stack;
-use super::quantize::{quantized, step};
+use super::quantize::{Step, quantized, step};
 use crate::array::{Array, DType, count};
 use crate::error::Result;
 use crate::onnx::graph::Attributes;
@@ -38,7 +38,7 @@ impl Geometry {
     fn of(attributes: &Attributes, x: &[usize], w: &[usize]) -> Option<Geometry> {
         let axes = x.len().checked_sub(2).filter(|axes| *axes > 0 && w.len() == x.len())?;
         let groups = usize::try_from(attributes.int("group").unwrap_or(1)).ok()?;
-        if groups == 0 || w[1].checked_mul(groups)? != x[1] || w[0] % groups != 0 {
+        if groups == 0 || w[1].checked_mul(groups)? != x[1] || !w[0].is_multiple_of(groups) {
             return None;
         }
         let sizes = |name: &str| attributes.sizes(name, &vec![1; axes]).ok();
@@ -203,15 +203,18 @@ fn qlinear_conv(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
             sums.iter_mut().for_each(|x| *x = x.wrapping_add(bias));
         }
     }
-    let x_scale = step(&inputs, 1)?.scale;
+    let (x_scale, target) = (step(&inputs, 1)?.scale, step(&inputs, 6)?);
     let w_scale = inputs.array(4)?.to_f32();
     if w_scale.len() != 1 && w_scale.len() != outs {
         return Err(wrong(format!("{} scales for {outs} channels", w_scale.len())));
     }
     let mut real = vec![0.0; sums.len()];
     for (row, (real, sums)) in real.chunks_mut(places).zip(sums.chunks(places)).enumerate() {
-        let scale = x_scale * if w_scale.len() == 1 { w_scale[0] } else { w_scale[row % outs] };
+        let w_scale = if w_scale.len() == 1 { w_scale[0] } else { w_scale[row % outs] };
+        // One factor for all three scales, so that a sum is rounded once.
+        let scale = x_scale * w_scale / target.scale;
         real.iter_mut().zip(sums).for_each(|(r, x)| *r = *x as f32 * scale);
     }
-    one(quantized(call.pool, &shape, &real, (&[], &[step(&inputs, 6)?]), to, true)?)
+    let target = [Step { scale: 1.0, ..target }];
+    one(quantized(call.pool, &shape, &real, (&[], &target), to, true)?)
 }

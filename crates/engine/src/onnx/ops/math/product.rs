@@ -29,8 +29,8 @@ pub(super) struct Stack {
 /// The shape of a product as `numpy.matmul` defines it: the last two axes are matrices, the others
 /// stretch; a vector is a row on the left, a column on the right.
 pub(super) fn shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
-    let (a_outer, a_last) = a.split_at(a.len().checked_sub(2).unwrap_or(0));
-    let (b_outer, b_last) = b.split_at(b.len().checked_sub(2).unwrap_or(0));
+    let (a_outer, a_last) = a.split_at(a.len().saturating_sub(2));
+    let (b_outer, b_last) = b.split_at(b.len().saturating_sub(2));
     let (m, k) = match *a_last {
         [m, k] => (Some(m), k),
         [k] => (None, k),

@@ -223,7 +223,12 @@ fn dequantize(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
 
 /// To `u8`, with the step that holds zero and all values: y, its scale, its zero point.
 fn dynamic(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
-    let x = inputs.array(0)?;
+    let (y, scale, zero) = dynamic_levels(call, inputs.array(0)?)?;
+    Ok(vec![y.into(), Array::scalar(scale).into(), Array::scalar(zero).into()])
+}
+
+/// Levels of `u8`, their scale, their zero point.
+pub(super) fn dynamic_levels(call: &Call, x: &Array) -> Result<(Array, f32, u8)> {
     let v = values::<f32>(x)?;
     let (low, high) = v.iter().fold((0.0f32, 0.0f32), |(low, high), x| (low.min(*x), high.max(*x)));
     let scale = (high - low) / 255.0;
@@ -231,7 +236,7 @@ fn dynamic(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let zero = (-low / scale).clamp(0.0, 255.0).round_ties_even();
     let step = [Step { scale, zero }];
     let y = quantized(call.pool, x.shape(), v, (&[], &step), DType::U8, true)?;
-    Ok(vec![y.into(), Array::scalar(scale).into(), Array::scalar(zero as u8).into()])
+    Ok((y, scale, zero as u8))
 }
 
 /// The step of a whole tensor.

@@ -2,21 +2,10 @@
 //! change bits.
 
 use crate::array::{Array, DType, Data};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::onnx::graph::{Attribute, Attributes, Node};
-use crate::onnx::ops::{Ask, Bodies, Call, Inputs, Known, Memo, Value, find};
+use crate::onnx::ops::{Ask, Call, Inputs, Known, Memo, NoBodies, Value, find};
 use kernels::Pool;
-
-struct NoBodies;
-
-impl Bodies for NoBodies {
-    fn run(&self, _: &str, _: Vec<Value>) -> Result<Vec<Value>> {
-        Err(Error::new(ErrorKind::Unsupported, "no bodies"))
-    }
-    fn input_count(&self, _: &str) -> Result<usize> {
-        Ok(0)
-    }
-}
 
 fn node(domain: &str, name: &str, version: i64, attributes: &[(&str, Attribute)]) -> Node {
     let mut all = Attributes::default();

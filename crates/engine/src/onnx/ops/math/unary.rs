@@ -158,7 +158,7 @@ pub(super) fn erf(x: f64) -> f64 {
 /// precision; relative error below 4e-7.
 pub(super) fn erf_f32(x: f32) -> f32 {
     const P: [f32; 7] = [
-        1.128_379_1,
+        std::f32::consts::FRAC_2_SQRT_PI,
         2.071_181e-1,
         5.152_394_3e-2,
         3.990_261_4e-3,

@@ -106,6 +106,8 @@ impl Sampler {
             }
             x = match self.padding {
                 Padding::Zeros => x,
+                // The cubic kernel clamps its taps instead, as PyTorch's does.
+                Padding::Border if self.mode == Mode::Cubic => x,
                 Padding::Border => x.clamp(0.0, n - 1.0),
                 Padding::Reflection => self.reflected(axis, x),
             };

@@ -108,8 +108,8 @@ pub(super) fn lstm(cell: &Cell, x: &mut [f32], h: &mut [f32], c: &mut [f32]) {
         peep(1, output, c);
         cell.apply(0, output);
         h.copy_from_slice(c);
-        // The cell itself is never limited, only what goes into a function.
-        cell.apply(2, h);
+        // `clip` limits gates alone, as in ONNX Runtime: models were trained and checked so.
+        cell.gates[2].apply(cell.pool, h);
         h.iter_mut().zip(output.iter()).for_each(|(h, o)| *h *= o);
     }
 }

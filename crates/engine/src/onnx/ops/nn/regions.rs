@@ -80,7 +80,7 @@ fn roi_align(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         let (bin_h, bin_w) = (h / high as f32, w / wide as f32);
         let count = |bin: f32| if ratio > 0 { ratio as f32 } else { bin.ceil() };
         let (rows, cols) = (count(bin_h), count(bin_w));
-        if !(rows.max(1.0) * cols.max(1.0) <= MOST_SAMPLES) {
+        if rows.max(1.0) * cols.max(1.0) > MOST_SAMPLES {
             return Err(wrong(format!("a region with {rows} × {cols} samples a bin")));
         }
         let (rows, cols) = (rows.max(0.0) as usize, cols.max(0.0) as usize);

@@ -79,17 +79,19 @@ impl Axis {
     fn coordinate(&self, i: usize, coordinates: Coordinates) -> f32 {
         let (x, from) = (i as f32, self.from as f32);
         let length = if self.given { self.scale * from } else { self.to as f32 };
+        // Sizes say the ratio exactly: their quotient in 32 bits would miss ties.
+        let back = |x: f32| if self.given { x / self.scale } else { x * from / self.to as f32 };
         match coordinates {
-            Coordinates::HalfPixel => (x + 0.5) / self.scale - 0.5,
+            Coordinates::HalfPixel => back(x + 0.5) - 0.5,
             Coordinates::HalfPixelSymmetric => {
                 let offset = from / 2.0 * (1.0 - self.to as f32 / length);
-                offset + (x + 0.5) / self.scale - 0.5
+                offset + back(x + 0.5) - 0.5
             }
-            Coordinates::PytorchHalfPixel if length > 1.0 => (x + 0.5) / self.scale - 0.5,
-            Coordinates::PytorchHalfPixel => -0.5,
+            Coordinates::PytorchHalfPixel if length > 1.0 => back(x + 0.5) - 0.5,
+            Coordinates::PytorchHalfPixel => 0.0,
             Coordinates::AlignCorners if length == 1.0 => 0.0,
             Coordinates::AlignCorners => x * (from - 1.0) / (length - 1.0),
-            Coordinates::Asymmetric | Coordinates::Simple => x / self.scale,
+            Coordinates::Asymmetric | Coordinates::Simple => back(x),
             Coordinates::Crop([start, end]) if length > 1.0 => {
                 start * (from - 1.0) + x * (end - start) * (from - 1.0) / (length - 1.0)
             }
@@ -130,7 +132,8 @@ impl Axis {
                     (_, Coordinates::Simple) | (Nearest::Floor, _) => x.floor(),
                     (Nearest::Ceil, _) => x.ceil(),
                     (Nearest::RoundPreferFloor, _) => (x - 0.5).ceil(),
-                    (Nearest::RoundPreferCeil, _) => (x + 0.5).floor(),
+                    // Below zero ties fall the other way, but there is nothing to take from.
+                    (Nearest::RoundPreferCeil, _) => x.round(),
                 };
                 taps.index.push((at.max(0.0) as usize).min(last));
                 continue;

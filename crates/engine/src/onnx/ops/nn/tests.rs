@@ -5,20 +5,9 @@ use super::*;
 use crate::array::{Array, DType, Data};
 use crate::error::Result;
 use crate::onnx::graph::{Attribute, Attributes, Node};
-use crate::onnx::ops::{Ask, Bodies, Call, Inputs, Known, Memo, Op, Value};
+use crate::onnx::ops::{Ask, Call, Inputs, Known, Memo, NoBodies, Op, Value};
 use kernels::Pool;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-struct NoBodies;
-
-impl Bodies for NoBodies {
-    fn run(&self, name: &str, _: Vec<Value>) -> Result<Vec<Value>> {
-        Err(crate::onnx::ops::wrong(name))
-    }
-    fn input_count(&self, name: &str) -> Result<usize> {
-        Err(crate::onnx::ops::wrong(name))
-    }
-}
 
 fn families() -> Vec<&'static Op> {
     let all: &[&'static [Op]] = &[

@@ -2,7 +2,7 @@
 
 use super::axes::listed;
 use super::sums::along;
-use super::typed::{Number, from_f64, narrowed, numbers, widened};
+use super::typed::{Number, from_f64, narrowed};
 use super::view::{View, product};
 use crate::array::{Array, DType, Data, Element};
 use crate::error::Result;
@@ -53,20 +53,64 @@ fn reduce(call: &Call, mut inputs: Inputs, kind: Kind) -> Result<Vec<Value>> {
     if dtype == DType::Bool && !matches!(kind, Kind::Max | Kind::Min) {
         return Err(unsupported("arithmetic with truths"));
     }
-    let array = widened(array)?;
-    let result = if array.dtype().is_float() {
-        numbers!(array, values => Ok(floats(call.pool, values, &shape, &gone, kind)))?
-    } else if matches!(kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp | Kind::Mean) {
-        let wide: Vec<f64> = numbers!(array, values => {
-            Ok(values.iter().map(|value| value.to_f64()).collect())
-        })?;
-        let values = combined(call.pool, &wide, &shape, &gone, kind);
-        let n = values.len();
-        from_f64(&[n], values, array.dtype())?.into_data()
-    } else {
-        numbers!(array, values => Ok(floats(call.pool, values, &shape, &gone, kind)))?
+    let data = match array.data() {
+        Data::F32(values) => f32::wrap(combined(call.pool, values, &shape, &gone, kind)),
+        Data::F64(values) => f64::wrap(combined(call.pool, values, &shape, &gone, kind)),
+        Data::F16(_) | Data::BF16(_) => {
+            f32::wrap(combined(call.pool, &array.to_f32(), &shape, &gone, kind))
+        }
+        _ => integers(call.pool, &array, &shape, &gone, kind)?,
     };
-    one(narrowed(Array::new(&target, result)?, dtype)?)
+    one(narrowed(Array::new(&target, data)?, dtype)?)
+}
+
+/// Integers of every width as the widest, so that the sums exist once. Sums and products wrap the
+/// same when they are cut afterwards; the ends of the widest type, which stand for the largest and
+/// smallest of nothing, become those of the narrow one. Means and roots go by way of 64-bit floats.
+fn integers(
+    pool: &Pool,
+    array: &Array,
+    shape: &[usize],
+    gone: &[bool],
+    kind: Kind,
+) -> Result<Data> {
+    let dtype = array.dtype();
+    if matches!(kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp | Kind::Mean) {
+        let wide: Vec<f64> = match array.slice::<u64>() {
+            Some(values) => values.iter().map(|value| *value as f64).collect(),
+            None => array.to_i64().unwrap_or_default().into_iter().map(|v| v as f64).collect(),
+        };
+        let values = combined(pool, &wide, shape, gone, kind);
+        return Ok(from_f64(&[values.len()], values, dtype)?.into_data());
+    }
+    if let Some(values) = array.slice::<u64>() {
+        return Ok(u64::wrap(combined(pool, values, shape, gone, kind)));
+    }
+    let Some(values) = array.to_i64() else {
+        return Err(unsupported(format!("values of type {dtype}")));
+    };
+    let values = combined(pool, &values, shape, gone, kind);
+    let ends = matches!(kind, Kind::Max | Kind::Min);
+    macro_rules! cut {
+        ($type:ty) => {{
+            let (low, high) = (i64::from(<$type>::MIN), i64::from(<$type>::MAX));
+            let cut = |v: i64| if ends { v.clamp(low, high) as $type } else { v as $type };
+            <$type>::wrap(values.into_iter().map(cut).collect())
+        }};
+    }
+    Ok(match dtype {
+        DType::I8 => cut!(i8),
+        DType::I16 => cut!(i16),
+        DType::I32 => cut!(i32),
+        DType::U8 => cut!(u8),
+        DType::U16 => cut!(u16),
+        DType::U32 => cut!(u32),
+        DType::Bool => {
+            // Of nothing: the largest is false, the smallest true.
+            bool::wrap(values.into_iter().map(|v| v > 0).collect())
+        }
+        _ => i64::wrap(values),
+    })
 }
 
 fn infer(ask: &Ask) -> Option<Vec<Known>> {
@@ -98,35 +142,30 @@ fn reduced(shape: &[usize], gone: &[bool], keep: bool) -> Vec<usize> {
     }
 }
 
-fn floats<T: Number>(pool: &Pool, x: &[T], shape: &[usize], gone: &[bool], kind: Kind) -> Data {
-    Element::wrap(combined(pool, x, shape, gone, kind))
-}
-
 /// The result's values, row-major.
 fn combined<T: Number>(pool: &Pool, x: &[T], shape: &[usize], gone: &[bool], kind: Kind) -> Vec<T> {
-    let sum = |x: &[T], map: fn(T) -> T| passes(pool, x, shape, gone, T::ZERO, map, T::plus);
-    let finish = |values: Vec<T>, f: &dyn Fn(f64) -> f64| -> Vec<T> {
-        values.into_iter().map(|value| T::from_f64(f(value.to_f64()))).collect()
-    };
-    match kind {
-        Kind::Sum => passes(pool, x, shape, gone, T::ZERO, |v| v, T::plus),
+    let values = match kind {
+        Kind::Sum | Kind::Mean | Kind::LogSum => {
+            passes(pool, x, shape, gone, T::ZERO, |v| v, T::plus)
+        }
         Kind::Max => passes(pool, x, shape, gone, T::LOWEST, |v| v, T::larger),
         Kind::Min => passes(pool, x, shape, gone, T::HIGHEST, |v| v, T::smaller),
         Kind::Prod => passes(pool, x, shape, gone, T::ONE, |v| v, T::times),
-        Kind::L1 => sum(x, T::magnitude),
-        Kind::SumSquare => passes(pool, x, shape, gone, T::ZERO, |v| v.times(v), T::plus),
-        Kind::L2 => {
-            let squares = passes(pool, x, shape, gone, T::ZERO, |v| v.times(v), T::plus);
-            finish(squares, &f64::sqrt)
-        }
-        Kind::LogSum => finish(passes(pool, x, shape, gone, T::ZERO, |v| v, T::plus), &f64::ln),
-        Kind::Mean => {
-            let n = shape.iter().zip(gone).filter(|(_, gone)| **gone).map(|(extent, _)| *extent);
-            let n = n.fold(1.0, |n, extent| n * extent as f64);
-            finish(passes(pool, x, shape, gone, T::ZERO, |v| v, T::plus), &|sum| sum / n)
+        Kind::L1 => passes(pool, x, shape, gone, T::ZERO, T::magnitude, T::plus),
+        Kind::SumSquare | Kind::L2 => {
+            passes(pool, x, shape, gone, T::ZERO, |v| v.times(v), T::plus)
         }
         Kind::LogSumExp => log_sum_exp(pool, x, shape, gone),
-    }
+    };
+    let n = shape.iter().zip(gone).filter(|(_, gone)| **gone).map(|(extent, _)| *extent);
+    let n = n.fold(1.0, |n, extent| n * extent as f64);
+    let finish: &dyn Fn(f64) -> f64 = match kind {
+        Kind::Mean => &|sum| sum / n,
+        Kind::L2 => &f64::sqrt,
+        Kind::LogSum => &f64::ln,
+        _ => return values,
+    };
+    values.into_iter().map(|value| T::from_f64(finish(value.to_f64()))).collect()
 }
 
 /// Adjacent axes of one kind become one; then the combined ones go, the innermost first. `map` is
