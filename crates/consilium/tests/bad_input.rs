@@ -4,7 +4,6 @@
 
 mod common;
 
-use base::BodyPart;
 use base::words::{cli as cli_words, panel as panel_words};
 use common::{ALL, code, command, consilium, film, names, printed, result, said, weights};
 use std::fs;
@@ -62,7 +61,10 @@ fn a_wrong_header_can_be_overruled_and_the_report_says_so() {
     assert!(notes.iter().any(|n| n["code"] == "wrong-body-part" && n["severity"] == "serious"));
     assert_eq!(result["manifest"]["settings"]["despite-header"], "true");
     let page = fs::read_to_string(dir.join("consilium-out/report.html")).unwrap();
-    let reason = panel_words::wrong_body_part(&BodyPart::Other("HAND".into()), &[BodyPart::Chest]);
+    let reason = panel_words::wrong_body_part(
+        &base::BodyPart::Other("HAND".into()),
+        &[base::BodyPart::Chest],
+    );
     assert!(page.contains(panel_words::despite_header(&reason).en()));
 }
 

@@ -121,7 +121,7 @@ fn own_models_read_beside_a_published_one() {
     // The panel weighs them with the published one.
     let opinion = result["opinion"]["findings"].as_array().unwrap();
     let pneumonia = opinion.iter().find(|finding| finding["code"] == "pneumonia").unwrap();
-    assert_eq!(pneumonia["models"], 3);
+    assert_eq!(pneumonia["agreement"]["models"], 3);
     let report = fs::read_to_string(dir.join("consilium-out/report.html")).unwrap();
     assert!(report.contains("CC-BY-NC-4.0") && report.contains("My pneumonia model"));
 }

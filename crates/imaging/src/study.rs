@@ -2,7 +2,7 @@
 
 use crate::dicom::{DicomImage, display};
 use base::words::imaging as words;
-use base::{CaseFacts, Error, Image, Kind, Picture, Result};
+use base::{CaseFacts, Error, FileFacts, Image, Kind, PatientFacts, Picture, Result};
 
 /// Samples as stored, one vector for all channels, interleaved:
 /// `[(row * columns + column) * channels + channel]`.
@@ -160,6 +160,36 @@ pub(crate) enum Source {
 }
 
 impl Study {
+    /// A study of a picture that is no file: made up to try something. Nothing is known of it but
+    /// its pixels.
+    pub fn from_picture(picture: &Picture, name: &str) -> Study {
+        let (columns, rows) = (picture.width(), picture.height());
+        let samples = Samples::U8(picture.data().to_vec());
+        let frame = Frame { columns, rows, channels: picture.channels(), samples };
+        let facts = CaseFacts {
+            name: name.to_owned(),
+            file: FileFacts {
+                format: "PNG",
+                bytes: picture.data().len() as u64,
+                sha256: crate::dicom::sha256(picture.data()),
+                transfer_syntax: None,
+                photometric: None,
+                bits: (8, 8),
+                signed: false,
+            },
+            size_px: (columns, rows, 1),
+            modality: None,
+            body_part: None,
+            view: None,
+            laterality: None,
+            spacing: None,
+            patient: PatientFacts::default(),
+            device: None,
+            notes: Vec::new(),
+        };
+        Study { facts, source: Source::Picture(frame) }
+    }
+
     /// Frames in the file.
     pub fn frames(&self) -> usize {
         self.facts.size_px.2

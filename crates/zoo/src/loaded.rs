@@ -149,7 +149,8 @@ impl Loaded {
             }
             overruled = Some(gate::overruled(&refusal));
         }
-        if let Some(refusal) = spacing_unknown(study, &card) {
+        // Nobody can overrule this: the steps cannot be carried out.
+        if let Some(refusal) = lacking(study, &card) {
             return Ok(Reading::refused(self.model.clone(), refusal));
         }
         let prepared = system.prepare(study)?;
@@ -236,8 +237,8 @@ impl Loaded {
     }
 }
 
-/// Why the model does not answer: the header rules the case out, or lacks what the steps need.
-fn spacing_unknown(study: &Study, card: &Card<'_>) -> Option<Refusal> {
+/// What the case lacks for the card's steps.
+fn lacking(study: &Study, card: &Card<'_>) -> Option<Refusal> {
     let unknown = steps::needs_spacing(card.before) && study.facts.spacing.is_none();
     unknown.then_some(Refusal { code: "spacing-unknown", reason: words::SPACING_UNKNOWN })
 }

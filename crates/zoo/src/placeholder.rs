@@ -15,19 +15,18 @@ const REACH: f32 = 0.42;
 pub(crate) fn scope(system: &dyn System) -> Scope {
     let Some(head) = system.head() else { return Scope::recording() };
     let card = system.card();
+    let (id, thresholds) = (card.id.to_owned(), card.thresholds.to_vec());
     let bias = head.weight.replace(".weight", ".bias");
-    let (id, points) = (card.id.to_string(), card.thresholds.to_vec());
-    let weight = head.weight.to_string();
     Scope::recording_with(move |name, shape| {
-        if name != weight && name != bias {
+        if name != head.weight && name != bias {
             return synth::fill(name, shape);
         }
         let mut values = synth::fill(&format!("{id}.{name}"), shape);
-        if name == weight {
+        if name == head.weight {
             values.iter_mut().for_each(|value| *value *= HEARING);
         } else {
             for (at, value) in values.iter_mut().enumerate() {
-                let point = points.get(at).copied().flatten().unwrap_or(0.5);
+                let point = thresholds.get(at).copied().flatten().unwrap_or(0.5);
                 // The generator's biases are uniform in ±0.1.
                 let p = before_scaling(0.5 + *value * 10.0 * REACH, point);
                 *value = (p / (1.0 - p)).ln();
@@ -37,7 +36,7 @@ pub(crate) fn scope(system: &dyn System) -> Scope {
     })
 }
 
-/// The sigmoid's output that [`crate::systems::xrv::classifier::op_norm`] takes to `score`.
+/// The sigmoid's output that [`crate::steps::op_norm`] takes to `score`.
 fn before_scaling(score: f32, point: f32) -> f32 {
     if score < 0.5 { score * 2.0 * point } else { 1.0 - (1.0 - score) * 2.0 * (1.0 - point) }
 }

@@ -6,7 +6,7 @@ mod common;
 use base::words::own::TEMPLATE_EN;
 use base::{Kind, Lang, Picture};
 use common::{pool, write_checkpoint};
-use imaging::{Limits, Study};
+use imaging::Study;
 use std::fmt::Write;
 use std::path::Path;
 use zoo::folder::{Folder, check};
@@ -18,7 +18,7 @@ const ALL: &str = "xrv-densenet121-res224-all";
 fn study() -> Study {
     let data = (0..300 * 260).map(|i| ((i * 37 + i / 300 * 11) % 256) as u8).collect();
     let picture = Picture::new(300, 260, 1, data).unwrap();
-    imaging::read_bytes(imaging::png::encode(&picture), "made-up", &Limits::default()).unwrap()
+    Study::from_picture(&picture, "made-up")
 }
 
 /// A card for a DenseNet121 with TorchXRayVision's preparation and these labels.

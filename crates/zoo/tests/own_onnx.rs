@@ -7,7 +7,7 @@ mod common;
 use base::words::own::TEMPLATE_EN;
 use base::{ExplanationMethod, Lang, Mm, Picture, PixelSpacing, Reading, SpacingSource};
 use common::pool;
-use imaging::{Limits, Study};
+use imaging::Study;
 use std::path::Path;
 use testkit::onnx::{FLOAT, Onnx, UINT8};
 use zoo::folder::{Folder, check};
@@ -17,8 +17,7 @@ use zoo::{Loaded, ReadOptions, System};
 fn halves() -> Study {
     let data = (0..120 * 80).map(|i| if i % 120 < 60 { 51 } else { 204 }).collect();
     let picture = Picture::new(120, 80, 1, data).unwrap();
-    let bytes = imaging::png::encode(&picture);
-    let mut study = imaging::read_bytes(bytes, "halves", &Limits::default()).unwrap();
+    let mut study = Study::from_picture(&picture, "halves");
     let source = SpacingSource::PictureResolution;
     study.facts.spacing = Some(PixelSpacing { row: Mm(0.5), column: Mm(0.25), source });
     study

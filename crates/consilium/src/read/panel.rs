@@ -110,7 +110,7 @@ impl Wanted {
     fn parse(text: &str) -> Result<Wanted> {
         match zoo::find(text) {
             None if is_folder(text) => {
-                Folder::open(Path::new(text)).map(|own| Wanted::Own(Box::new(own)))
+                Folder::open(Path::new(text)).map(|folder| Wanted::Own(Box::new(folder)))
             }
             _ => find(text).map(Wanted::Published),
         }

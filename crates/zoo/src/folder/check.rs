@@ -6,10 +6,9 @@ use super::{Folder, parse, read_card};
 use crate::loaded::Loaded;
 use crate::system::System;
 use base::words::own as words;
-use base::{Laterality, Mm, PixelSpacing, Result, SpacingSource, Text};
+use base::{Error, Laterality, Mm, Picture, PixelSpacing, Result, SpacingSource, Text};
 use engine::cpu::Pool;
-use imaging::dicom::{Radiograph, radiograph};
-use imaging::{Limits, Study};
+use imaging::Study;
 use std::path::Path;
 use std::time::Instant;
 
@@ -108,12 +107,12 @@ fn made_up() -> Result<Study> {
         let (x, y) = (at % COLUMNS, at / COLUMNS);
         let across = 1.0 - (2.0 * x as f64 / (COLUMNS - 1) as f64 - 1.0).abs();
         let texture = ((x * 7919 + y * 104_729) % 61) as f64 / 60.0;
-        ((across * 0.8 + texture * 0.2) * 255.0).round() as u16
+        ((across * 0.8 + texture * 0.2) * 255.0).round() as u8
     };
-    let samples = (0..COLUMNS * ROWS).map(pixel).collect();
-    let film = Radiograph { bits_stored: 8, ..Radiograph::chest(COLUMNS, ROWS, samples) };
-    let mut study = imaging::read_bytes(radiograph(&film)?, "made-up", &Limits::default())?;
-    (study.facts.modality, study.facts.body_part, study.facts.view) = (None, None, None);
+    let data = (0..COLUMNS * ROWS).map(pixel).collect();
+    let picture = Picture::new(COLUMNS, ROWS, 1, data)
+        .ok_or_else(|| Error::new(base::Kind::Bug, words::CHECK_IMAGE.clone()))?;
+    let mut study = Study::from_picture(&picture, "made-up");
     let source = SpacingSource::PictureResolution;
     study.facts.spacing = Some(PixelSpacing { row: Mm(0.5), column: Mm(0.5), source });
     study.facts.laterality = Some(Laterality::Right);

@@ -95,11 +95,8 @@ pub(super) fn take(step: &Step, work: &mut Work, after: &Placement, known: &Know
             }
             work.image = resize(image, after.rows, after.columns, resampling)?;
         }
-        Step::Mirror { only } => {
-            if applies(only, known) {
-                let lines = work.image.data_mut().chunks_exact_mut(width);
-                lines.for_each(<[f32]>::reverse);
-            }
+        Step::Mirror { only } if applies(only, known) => {
+            work.image.data_mut().chunks_exact_mut(width).for_each(<[f32]>::reverse);
         }
         Step::UpsideDown => {
             let planes = image.data().chunks_exact(width * height);

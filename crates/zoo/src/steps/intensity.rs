@@ -14,11 +14,7 @@ pub(super) fn take(step: &Step, work: &mut Work, study: &Study) {
             each(work, window);
             work.range = Some((0.0, 1.0));
         }
-        Step::InvertMonochrome1(about) => {
-            if study.is_monochrome1() {
-                invert(about, work);
-            }
-        }
+        Step::InvertMonochrome1(about) if study.is_monochrome1() => invert(about, work),
         Step::Scale { from, to, clip } => scale(from, to, clip, work, study),
         Step::Clip { low, high } => {
             each(work, |x| x.clamp(low, high));
@@ -59,7 +55,6 @@ fn window(centre: f32, width: f32, exact: bool) -> impl Fn(f32) -> f32 {
 fn invert(about: About, work: &mut Work) {
     work.notes.push(Note::info("monochrome1-inverted", words::INVERTED));
     match (about, work.range) {
-        (About::Range, Some((0.0, high))) => each(work, |x| high - x),
         (About::Range, Some((low, high))) => each(work, |x| low + high - x),
         _ => {
             let (_, high) = extremes(work.image.data());
