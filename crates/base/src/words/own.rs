@@ -98,6 +98,8 @@ texts! {
     // ---- Check ----
     /// Good.
     CHECK_PASSED = "The card and the network fit together.", "模型卡与网络相符。";
+    /// A case that is no file.
+    CHECK_IMAGE = "on a made-up image", "在一幅模拟图像上";
     /// Network's answers.
     CHECK_NOT_FINITE = "the network answers the made-up image with values that are not numbers", "网络对模拟图像输出了非数值结果";
     /// Hint after scores.
