@@ -75,10 +75,13 @@ fn integers(
     kind: Kind,
 ) -> Result<Data> {
     let dtype = array.dtype();
+    let Some(values) = array.to_i64() else {
+        return Err(unsupported(format!("values of type {dtype}")));
+    };
     if matches!(kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp | Kind::Mean) {
         let wide: Vec<f64> = match array.slice::<u64>() {
             Some(values) => values.iter().map(|value| *value as f64).collect(),
-            None => array.to_i64().unwrap_or_default().into_iter().map(|v| v as f64).collect(),
+            None => values.iter().map(|value| *value as f64).collect(),
         };
         let values = combined(pool, &wide, shape, gone, kind);
         return Ok(from_f64(&[values.len()], values, dtype)?.into_data());
@@ -86,9 +89,6 @@ fn integers(
     if let Some(values) = array.slice::<u64>() {
         return Ok(u64::wrap(combined(pool, values, shape, gone, kind)));
     }
-    let Some(values) = array.to_i64() else {
-        return Err(unsupported(format!("values of type {dtype}")));
-    };
     let values = combined(pool, &values, shape, gone, kind);
     let ends = matches!(kind, Kind::Max | Kind::Min);
     macro_rules! cut {
