@@ -34,6 +34,19 @@ pub(crate) trait Simd: Copy {
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
 }
 
+/// Asks for the cache line of `x` ahead of its use.
+#[inline(always)]
+pub(crate) fn prefetch(x: &f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = x;
+}
+
 /// Four floats in plain code, for processors without vectors of their own here.
 #[cfg(not(target_arch = "x86_64"))]
 #[derive(Clone, Copy)]

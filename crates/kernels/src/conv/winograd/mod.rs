@@ -74,16 +74,17 @@ impl Winograd {
             && s.stride == [1; 3]
             && s.dilation == [1; 3]
             && s.pad[0] == [0, 0];
+        if !fits || s.in_channels < 16 || s.out_channels < 16 {
+            return false;
+        }
         let width = tile::size(isa).1;
-        let weight = s
-            .out_channels
-            .next_multiple_of(width)
-            .checked_mul(s.in_channels)
-            .and_then(|n| n.checked_mul(POINTS * size_of::<f32>()));
-        fits && weight.is_some_and(|bytes| bytes <= LIMIT)
-            && s.in_channels >= 16
-            && s.out_channels >= 16
-            && output[1] * output[2] > 0
+        let bytes = s.out_channels.next_multiple_of(width) as u128
+            * s.in_channels as u128
+            * (POINTS * size_of::<f32>()) as u128;
+        // One tile does not pay for reading four times the weights, nor does a corner of one.
+        let [down, across] = [output[1], output[2]];
+        let enough = down * across >= STEP && (bytes <= HEAVY as u128 || down.max(across) > STEP);
+        enough && bytes <= LIMIT as u128
     }
 
     /// Packs `[out][in][3][3]` weights.
