@@ -51,6 +51,19 @@ pub fn conv_cases() -> Vec<ConvShape> {
         ConvShape { stride: [2; 3], ..ConvShape::new(5, 8, [4, 6, 8], [2, 2, 2]) },
         ConvShape { groups: 4, pad: [[1, 1]; 3], ..ConvShape::new(4, 4, [4, 5, 6], [3, 3, 3]) },
         ConvShape::new(3, 4, [5, 1, 1], [3, 1, 1]),
+        // 3×3 kernels on enough channels for tiles of 4×4: one tile and less, ragged edges, padding of every kind, channels that fill
+        // no vector, several depth blocks, strips of more tiles than one takes, many batches.
+        ConvShape { pad: pad(1), ..flat(16, 16, [4, 4], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(16, 16, [1, 1], [3, 3]) },
+        flat(24, 40, [3, 3], [3, 3]),
+        ConvShape { pad: pad(1), ..flat(32, 64, [7, 7], [3, 3]) },
+        ConvShape { pad: pad(2), ..flat(19, 21, [13, 9], [3, 3]) },
+        ConvShape { pad: [[0, 0], [2, 0], [0, 1]], ..flat(33, 17, [10, 23], [3, 3]) },
+        ConvShape { pad: [[0, 0], [9, 0], [0, 9]], ..flat(17, 16, [4, 5], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(16, 18, [2, 150], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(211, 50, [6, 11], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(40, 24, [57, 61], [3, 3]) },
+        ConvShape { pad: pad(1), ..flat(256, 256, [9, 8], [3, 3]) },
     ];
     // Output widths around every vector and tile edge.
     cases.extend(

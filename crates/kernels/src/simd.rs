@@ -1,6 +1,6 @@
 //! A vector register as a type: the few operations the tiles and the packing need, once per instruction set.
 //!
-//! Code generic over [`Simd`] is inlined into a function that enables the instruction set (`gemm/tile.rs`, `conv/pack.rs`); only
+//! Code generic over [`Simd`] is inlined into a function that enables the instruction set (`gemm/tile.rs`, `conv/pack.rs`, `conv/winograd/`); only
 //! there do these methods become single instructions, and only on a processor that has them may that function be called.
 
 /// One instruction set's vectors of `f32`.
@@ -14,6 +14,8 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Registers side by side in a tile, see `gemm/tile.rs`.
     const VECTORS: usize;
+    /// Rows and columns of the block [`Simd::transpose`] turns; divides `LANES`.
+    const SIDE: usize;
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
@@ -21,10 +23,28 @@ pub(crate) trait Simd: Copy {
     unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
     unsafe fn store_part(p: *mut f32, v: Self::V, n: usize);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// `a·b + c`, fused where the set can.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `x < 0 ? 0 : x`, NaN staying NaN.
     unsafe fn relu(x: Self::V) -> Self::V;
+    /// Turns a block of `SIDE`×`SIDE`: `to[j·to_step + i] = from[i·step + j]`. Of each row of `from` only the first `n ≤ SIDE`
+    /// elements are read, the rest count as zero.
+    unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
+}
+
+/// Asks for the cache line of `x` ahead of its use.
+#[inline(always)]
+pub(crate) fn prefetch(x: &f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = x;
 }
 
 /// Four floats in plain code, for processors without vectors of their own here.
@@ -38,6 +58,7 @@ impl Simd for Portable {
     type V = [f32; 4];
     const LANES: usize = 4;
     const VECTORS: usize = 2;
+    const SIDE: usize = 4;
     #[inline(always)]
     unsafe fn splat(x: f32) -> [f32; 4] {
         [x; 4]
@@ -69,12 +90,31 @@ impl Simd for Portable {
         std::array::from_fn(|i| a[i] + b[i])
     }
     #[inline(always)]
+    unsafe fn sub(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
     unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| a[i] * b[i] + c[i])
     }
     #[inline(always)]
     unsafe fn relu(x: [f32; 4]) -> [f32; 4] {
         x.map(|v| if v < 0.0 { 0.0 } else { v })
+    }
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller vouches for `n` elements of each row, and for the whole of `to`.
+                unsafe {
+                    *to.add(j * to_step + i) = if j < n { *from.add(i * step + j) } else { 0.0 }
+                };
+            }
+        }
     }
 }
 
@@ -94,6 +134,7 @@ mod x86 {
         type V = __m128;
         const LANES: usize = 4;
         const VECTORS: usize = 2;
+        const SIDE: usize = 4;
         #[inline(always)]
         unsafe fn splat(x: f32) -> __m128 {
             // SAFETY: SSE2 is part of x86-64.
@@ -131,6 +172,16 @@ mod x86 {
             unsafe { _mm_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe { _mm_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: SSE2 is part of x86-64.
+            unsafe { _mm_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn fma(a: __m128, b: __m128, c: __m128) -> __m128 {
             // SAFETY: SSE2 is part of x86-64.
             unsafe { _mm_add_ps(_mm_mul_ps(a, b), c) }
@@ -140,6 +191,23 @@ mod x86 {
             // `max` returns its second operand when one is NaN.
             // SAFETY: SSE2 is part of x86-64.
             unsafe { _mm_max_ps(_mm_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
+            // SAFETY: contract, as are all loads and stores here.
+            unsafe {
+                let mut r = [_mm_setzero_ps(); 4];
+                for i in 0..4 {
+                    let p = from.add(i * step);
+                    r[i] = if n < 4 { Self::load_part(p, n) } else { _mm_loadu_ps(p) };
+                }
+                let (a, b) = (_mm_unpacklo_ps(r[0], r[1]), _mm_unpackhi_ps(r[0], r[1]));
+                let (c, d) = (_mm_unpacklo_ps(r[2], r[3]), _mm_unpackhi_ps(r[2], r[3]));
+                _mm_storeu_ps(to, _mm_movelh_ps(a, c));
+                _mm_storeu_ps(to.add(to_step), _mm_movehl_ps(c, a));
+                _mm_storeu_ps(to.add(2 * to_step), _mm_movelh_ps(b, d));
+                _mm_storeu_ps(to.add(3 * to_step), _mm_movehl_ps(d, b));
+            }
         }
     }
 
@@ -159,6 +227,7 @@ mod x86 {
         type V = __m256;
         const LANES: usize = 8;
         const VECTORS: usize = 2;
+        const SIDE: usize = 8;
         #[inline(always)]
         unsafe fn splat(x: f32) -> __m256 {
             // SAFETY: the instruction set by the trait's contract; so in every method below, with its pointers.
@@ -190,6 +259,16 @@ mod x86 {
             unsafe { _mm256_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
             // SAFETY: contract.
             unsafe { _mm256_fmadd_ps(a, b, c) }
@@ -198,6 +277,39 @@ mod x86 {
         unsafe fn relu(x: __m256) -> __m256 {
             // SAFETY: contract. `max` returns its second operand when one is NaN.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
+            // SAFETY: contract, as are all loads and stores here.
+            unsafe {
+                // Four columns at a time: register i holds row i in its low half and row i + 4 in its high half.
+                let mut halves = [[_mm256_setzero_ps(); 4]; 2];
+                for i in 0..4 {
+                    let (low, high) = (from.add(i * step), from.add((i + 4) * step));
+                    if n < 8 {
+                        let (low, high) = (Self::load_part(low, n), Self::load_part(high, n));
+                        halves[0][i] = _mm256_permute2f128_ps::<0x20>(low, high);
+                        halves[1][i] = _mm256_permute2f128_ps::<0x31>(low, high);
+                    } else {
+                        for (half, r) in halves.iter_mut().enumerate() {
+                            let low = _mm256_castps128_ps256(_mm_loadu_ps(low.add(4 * half)));
+                            let high = _mm_loadu_ps(high.add(4 * half));
+                            r[i] = _mm256_insertf128_ps::<1>(low, high);
+                        }
+                    }
+                }
+                for (half, r) in halves.iter().enumerate() {
+                    let to = to.add(4 * half * to_step);
+                    let a = _mm256_unpacklo_ps(r[0], r[1]);
+                    let b = _mm256_unpackhi_ps(r[0], r[1]);
+                    let c = _mm256_unpacklo_ps(r[2], r[3]);
+                    let d = _mm256_unpackhi_ps(r[2], r[3]);
+                    _mm256_storeu_ps(to, _mm256_shuffle_ps::<0x44>(a, c));
+                    _mm256_storeu_ps(to.add(to_step), _mm256_shuffle_ps::<0xEE>(a, c));
+                    _mm256_storeu_ps(to.add(2 * to_step), _mm256_shuffle_ps::<0x44>(b, d));
+                    _mm256_storeu_ps(to.add(3 * to_step), _mm256_shuffle_ps::<0xEE>(b, d));
+                }
+            }
         }
     }
 
@@ -209,6 +321,7 @@ mod x86 {
         type V = __m512;
         const LANES: usize = 16;
         const VECTORS: usize = 3;
+        const SIDE: usize = 8;
         #[inline(always)]
         unsafe fn splat(x: f32) -> __m512 {
             // SAFETY: the instruction set by the trait's contract; so in every method below, with its pointers.
@@ -240,6 +353,16 @@ mod x86 {
             unsafe { _mm512_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
             // SAFETY: contract.
             unsafe { _mm512_fmadd_ps(a, b, c) }
@@ -248,6 +371,11 @@ mod x86 {
         unsafe fn relu(x: __m512) -> __m512 {
             // SAFETY: contract. `max` returns its second operand when one is NaN.
             unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
+            // SAFETY: contract; a processor with AVX-512 has AVX2.
+            unsafe { Avx2::transpose(from, step, n, to, to_step) }
         }
     }
 }

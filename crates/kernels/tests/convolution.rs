@@ -188,6 +188,28 @@ fn any_number_of_threads_gives_the_same_bits() {
 }
 
 #[test]
+fn small_kernels_on_many_channels_are_filtered_by_winograd() {
+    every_isa(|isa| {
+        let pad = [[0, 0], [1, 1], [1, 1]];
+        let s = ConvShape { pad, ..ConvShape::new(32, 32, [1, 28, 28], [1, 3, 3]) };
+        let algorithm = |s: &ConvShape| pack_conv(s, &vec![0.0; s.weight_len()]).algorithm();
+        assert_eq!(algorithm(&s), "winograd", "{isa:?}");
+        for other in [
+            ConvShape { stride: [1, 2, 1], ..s.clone() },
+            ConvShape { dilation: [1, 1, 2], ..s.clone() },
+            ConvShape { groups: 2, ..s.clone() },
+            ConvShape { input: [2, 28, 28], ..s.clone() },
+            ConvShape { kernel: [1, 3, 1], ..s.clone() },
+            ConvShape { in_channels: 3, ..s.clone() },
+            ConvShape { out_channels: 1, ..s.clone() },
+            ConvShape { in_channels: 1024, out_channels: 1024, ..s.clone() },
+        ] {
+            assert_eq!(algorithm(&other), "product", "{isa:?} {other:?}");
+        }
+    });
+}
+
+#[test]
 fn padding_is_zero_after_the_prologue() {
     every_isa(|_| {
         for groups in [1, 4] {

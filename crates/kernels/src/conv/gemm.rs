@@ -124,6 +124,7 @@ impl Product {
                     let tile = Tile {
                         depth: length,
                         a: weights[row * length..].as_ptr(),
+                        a_stride: 0,
                         b: panel.as_ptr(),
                         // SAFETY: `at` is an element of the output.
                         c: unsafe { out.pointer().add(at) },

@@ -5,6 +5,7 @@ mod gemm;
 mod pack;
 mod shape;
 mod transpose;
+mod winograd;
 
 pub use shape::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Prologue};
 pub(crate) use shape::{steps, volume};
@@ -28,6 +29,8 @@ pub struct PackedConv {
 enum Algorithm {
     /// Implicit matrix product.
     Product(gemm::Product),
+    /// Minimal filtering of 3×3 kernels.
+    Winograd(winograd::Winograd),
     /// One input channel a group; weights as they came.
     Depthwise(Vec<f32>),
 }
@@ -37,14 +40,16 @@ impl PackedConv {
     pub fn bytes(&self) -> usize {
         match &self.algorithm {
             Algorithm::Product(p) => p.weight.len() * 4,
+            Algorithm::Winograd(w) => w.weight.len() * 4,
             Algorithm::Depthwise(w) => w.len() * 4,
         }
     }
 
-    /// The algorithm chosen, for reports: `"product"` or `"depthwise"`.
+    /// The algorithm chosen, for reports: `"product"`, `"winograd"` or `"depthwise"`.
     pub fn algorithm(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Product(_) => "product",
+            Algorithm::Winograd(_) => "winograd",
             Algorithm::Depthwise(_) => "depthwise",
         }
     }
@@ -57,6 +62,8 @@ pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
     let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     let algorithm = if shape.groups > 1 && ins == 1 {
         Algorithm::Depthwise(weight.to_vec())
+    } else if winograd::Winograd::suits(shape, output, isa()) {
+        Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, weight))
     } else {
         let offset = [0, 1, 2].map(|a| {
             let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
@@ -79,6 +86,7 @@ pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
 pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usize {
     match &w.algorithm {
         Algorithm::Product(p) => p.workspace(threads),
+        Algorithm::Winograd(w) => w.workspace(threads),
         Algorithm::Depthwise(_) => 0,
     }
 }
@@ -107,6 +115,7 @@ pub fn conv(
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
     match &w.algorithm {
         Algorithm::Product(product) => product.run(pool, x, args, work, y),
+        Algorithm::Winograd(winograd) => winograd.run(pool, x, args, work, y),
         Algorithm::Depthwise(weight) => depthwise::run(pool, shape, w.output, x, weight, args, y),
     }
 }

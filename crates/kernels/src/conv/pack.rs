@@ -12,7 +12,7 @@
 //! ```
 
 use super::shape::Prologue;
-use crate::simd::{Portable, Simd};
+use crate::simd::{Portable, Simd, prefetch};
 use crate::{Activation, Isa, activation::activate};
 
 /// Which input element an output position meets at a tap: `position·stride + offset[axis][tap]` along each axis.
@@ -166,6 +166,20 @@ fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
     if f.depth == 0 {
         return;
     }
+    if let [run] = runs.runs[..]
+        && taps == 1
+        && runs.stride == 1
+        && run.target == 0
+    {
+        let rows = panel.chunks_exact_mut(width).take(f.depth).enumerate();
+        for (channel, row) in rows.map(|(i, row)| (f.from + i, row)) {
+            let x = &f.x[channel * f.volume + run.source..];
+            let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
+            // SAFETY: the instruction set by the function this is inlined into.
+            unsafe { point::<S>(x, run.length, pre, row) };
+        }
+        return;
+    }
     let (mut channel, mut tap) = (f.from / taps, f.from % taps);
     for row in panel.chunks_exact_mut(width).take(f.depth) {
         let x = &f.x[channel * f.volume..][..f.volume];
@@ -196,6 +210,29 @@ fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
 }
 
 type Before = Option<(f32, f32, Activation)>;
+
+/// One row of a panel whose kernel is one point: `length` neighbouring elements, then zeros.
+#[inline(always)]
+unsafe fn point<S: Simd>(x: &[f32], length: usize, pre: Before, row: &mut [f32]) {
+    if let Some(next) = x.get(row.len()) {
+        // The next panel's elements: its rows lie a channel apart, too far for the processor to see them coming.
+        prefetch(next);
+    }
+    if length == S::VECTORS * S::LANES {
+        let (x, row) = (&x[..length], &mut row[..length]);
+        // SAFETY: passed on to the caller.
+        unsafe { copy::<S>(x, pre, row) };
+    } else {
+        row[length..].fill(0.0);
+        // SAFETY: passed on to the caller.
+        unsafe { copy::<S>(&x[..length], pre, &mut row[..length]) };
+    }
+    if let Some((_, _, act)) = pre
+        && !matches!(act, Activation::Identity | Activation::Relu)
+    {
+        activate(&mut row[..length], act);
+    }
+}
 
 #[inline(always)]
 unsafe fn copy<S: Simd>(x: &[f32], pre: Before, y: &mut [f32]) {

@@ -92,6 +92,7 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                     let tile = Tile {
                         depth,
                         a: packed[from * tall_rows + (top + row) * depth..].as_ptr(),
+                        a_stride: 0,
                         b: b.panels[from * n.next_multiple_of(width) + panel * width * depth..]
                             .as_ptr(),
                         // SAFETY: `at` is an element of `c`.

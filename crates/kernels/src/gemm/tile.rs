@@ -43,8 +43,9 @@ pub(crate) fn blocks(depth: usize) -> (usize, usize) {
 pub(crate) struct Tile {
     /// Length of the sums.
     pub depth: usize,
-    /// `[depth][height]`
+    /// `[depth][height]`, or in place `[rows][a_stride]` unless `a_stride` is zero.
     pub a: *const f32,
+    pub a_stride: usize,
     /// `[depth][columns of a panel]`
     pub b: *const f32,
     /// First element of the result; rows `stride` apart.
@@ -69,15 +70,16 @@ pub(crate) struct Tile {
 pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
     macro_rules! pick {
         ($lanes:literal, $f:ident, [$($h:literal)*], $n:tt) => {
-            match height(t.rows, size(isa).0) {
-                $($h => pick!(@ $lanes, $f, $h, $n),)*
+            match (height(t.rows, size(isa).0), t.a_stride) {
+                $(($h, 0) => pick!(@ $lanes, $f, $h, $n, false),
+                ($h, _) => pick!(@ $lanes, $f, $h, $n, true),)*
                 _ => unreachable!("tile of {} rows", t.rows),
             }
         };
-        (@ $lanes:literal, $f:ident, $h:literal, [$($n:literal)*]) => {
+        (@ $lanes:literal, $f:ident, $h:literal, [$($n:literal)*], $in_place:literal) => {
             match t.columns.div_ceil($lanes) {
                 // SAFETY: passed on to the caller.
-                $($n => unsafe { $f::<$h, $n>(t) },)*
+                $($n => unsafe { $f::<$h, $n, $in_place>(t) },)*
                 _ => unreachable!("tile of {} columns", t.columns),
             }
         };
@@ -93,41 +95,42 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn avx512<const H: usize, const N: usize>(t: &Tile) {
+unsafe fn avx512<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Avx512, H, N>(t) }
+    unsafe { tile::<crate::simd::Avx512, H, N, IN_PLACE>(t) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const H: usize, const N: usize>(t: &Tile) {
+unsafe fn avx2<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Avx2, H, N>(t) }
+    unsafe { tile::<crate::simd::Avx2, H, N, IN_PLACE>(t) }
 }
 
-unsafe fn portable<const H: usize, const N: usize>(t: &Tile) {
+unsafe fn portable<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<Portable, H, N>(t) }
+    unsafe { tile::<Portable, H, N, IN_PLACE>(t) }
 }
 
 #[inline(always)]
-unsafe fn tile<S: Simd, const H: usize, const N: usize>(t: &Tile) {
+unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: all pointers by the caller's promise; the instruction set by the function this is inlined into.
     unsafe {
         let mut sums = [[S::splat(0.0); N]; H];
         let (mut a, mut b) = (t.a, t.b);
+        let (down, along) = if IN_PLACE { (t.a_stride, 1) } else { (1, H) };
         for _ in 0..t.depth {
             let mut row = [S::splat(0.0); N];
             for j in 0..N {
                 row[j] = S::load(b.add(j * S::LANES));
             }
             for i in 0..H {
-                let factor = S::splat(*a.add(i));
+                let factor = S::splat(*a.add(i * down));
                 for j in 0..N {
                     sums[i][j] = S::fma(factor, row[j], sums[i][j]);
                 }
             }
-            a = a.add(H);
+            a = a.add(along);
             b = b.add(S::VECTORS * S::LANES);
         }
         for i in 0..H {
