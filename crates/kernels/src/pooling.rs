@@ -81,10 +81,12 @@ pub fn max_pool(pool: &Pool, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
 
 /// The mean of each window. Panics unless the lengths agree and the shape has an output.
 pub fn avg_pool(pool: &Pool, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    let across: Vec<usize> =
+        (0..shape.output().map_or(0, |out| out[2])).map(|w| divisor(shape, 2, w)).collect();
     windows(pool, shape, x, y, 0.0, fold_sum, |row, z, h| {
         let planes = divisor(shape, 0, z) * divisor(shape, 1, h);
-        for (w, v) in row.iter_mut().enumerate() {
-            *v /= (planes * divisor(shape, 2, w)) as f32;
+        for (v, n) in row.iter_mut().zip(&across) {
+            *v /= (planes * n) as f32;
         }
     });
 }

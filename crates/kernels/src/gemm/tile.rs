@@ -133,10 +133,34 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
             a = a.add(along);
             b = b.add(S::VECTORS * S::LANES);
         }
-        for i in 0..H {
-            if i < t.rows {
-                for j in 0..N {
-                    finish::<S>(t, i, j * S::LANES, sums[i][j]);
+        let bare = t.row_bias.is_null()
+            && t.column_bias.is_null()
+            && t.residual.is_null()
+            && !t.relu
+            && t.columns == N * S::LANES;
+        if bare && !t.add {
+            for i in 0..H {
+                if i < t.rows {
+                    for j in 0..N {
+                        S::store(t.c.add(i * t.stride + j * S::LANES), sums[i][j]);
+                    }
+                }
+            }
+        } else if bare {
+            for i in 0..H {
+                if i < t.rows {
+                    for j in 0..N {
+                        let c = t.c.add(i * t.stride + j * S::LANES);
+                        S::store(c, S::add(sums[i][j], S::load(c)));
+                    }
+                }
+            }
+        } else {
+            for i in 0..H {
+                if i < t.rows {
+                    for j in 0..N {
+                        finish::<S>(t, i, j * S::LANES, sums[i][j]);
+                    }
                 }
             }
         }

@@ -12,7 +12,7 @@
 //! times one number. `U = G w Gᵀ` is made once, in `f64`. Both transforms work on as many channels as a vector holds; a strip of
 //! neighbouring tiles is turned to channels-last in scratch memory and back (`tiles.rs`).
 //!
-//! Many tiles are cut in batches whose V and M stay in the second-level cache, a task each; `M[ξ]` takes the room of `V[ξ - 1]`, which has
+//! Many tiles are cut in batches whose V and M stay in the nearer caches, a task each; `M[ξ]` takes the room of `V[ξ - 1]`, which has
 //! been used. Few tiles and many channels (deep layers) go through the three steps one after another, the products shared out by
 //! point, so that each weight is read once. Every number is computed the same way whatever the sharing.
 //!
@@ -36,8 +36,8 @@ const POINTS: usize = points::SIDE * points::SIDE;
 const STEP: usize = 4;
 /// Weights may grow to this many bytes.
 const LIMIT: usize = 64 << 20;
-/// Bytes V and M of a batch should stay below.
-const BATCH: usize = 384 << 10;
+/// Bytes V of a batch should stay below: somewhat more than a second-level cache, as each weight is read once a batch.
+const BATCH: usize = 768 << 10;
 /// Bytes of weights beyond which reading them again for each batch is worth avoiding.
 const HEAVY: usize = 2 << 20;
 

@@ -58,14 +58,24 @@ pub(super) fn lanes(isa: Isa) -> usize {
     }
 }
 
-/// Elements of scratch memory of a thread, whole cache lines: the strip, the longer of both, and the turned rows of `backward`.
+/// Strips made at a time, so that their channels fill a cache line.
+const fn strips(lanes: usize) -> usize {
+    16 / lanes
+}
+
+/// Elements of a strip with room for a last turned block, whole cache lines.
+const fn strip_len(lanes: usize) -> usize {
+    (lanes * (SIDE * LONGEST + SPARE)).next_multiple_of(16)
+}
+
+/// Elements of scratch memory of a thread: the strips, which are longer than what `backward` needs.
 pub(super) fn scratch(isa: Isa) -> usize {
-    (lanes(isa) * (SIDE * LONGEST + SPARE)).next_multiple_of(16)
+    strips(lanes(isa)) * strip_len(lanes(isa))
 }
 
 const _: () = assert!(
     STEP * STEP * SEGMENT + SPARE + STEP * SEGMENT + SPARE <= SIDE * LONGEST,
-    "the strip of `backward` and its turned rows fit in the scratch memory"
+    "the strip of `backward` and its turned rows fit in one of `forward`"
 );
 
 /// Transforms the tiles of `segment`, channels `channels` (whole vectors, perhaps past the last channel), to
@@ -166,35 +176,43 @@ unsafe fn forward_all<S: Simd>(
     v: Matrix,
 ) {
     let columns = STEP * segment.count + 2;
-    assert!(scratch.len() >= S::LANES * (SIDE * columns + SPARE));
-    for channel in channels.step_by(S::LANES) {
-        fill::<S>(source, segment, channel, scratch);
-        let strip = scratch.as_mut_ptr();
-        let pitch = columns * S::LANES;
-        // SAFETY: the strip has `SIDE` rows of `columns` vectors, by the assertion; V by the contract.
-        unsafe {
+    let (pitch, stride) = (columns * S::LANES, strip_len(S::LANES));
+    assert!(scratch.len() >= strips(S::LANES) * stride && SIDE * pitch <= stride);
+    for channel in channels.clone().step_by(strips(S::LANES) * S::LANES) {
+        let strips = strips(S::LANES).min((channels.end - channel).div_ceil(S::LANES));
+        for (k, strip) in scratch.chunks_exact_mut(stride).take(strips).enumerate() {
+            fill::<S>(source, segment, channel + k * S::LANES, strip);
             for column in 0..columns {
-                let at = strip.add(column * S::LANES);
-                let mut d = [S::splat(0.0); SIDE];
-                for i in 0..SIDE {
-                    d[i] = S::load(at.add(i * pitch));
-                }
-                let d = points::input::<S>(d);
-                for i in 0..SIDE {
-                    S::store(at.add(i * pitch), d[i]);
-                }
-            }
-            for tile in 0..segment.count {
-                let from = strip.add(tile * STEP * S::LANES);
-                let to = v.start.add(tile * v.row + channel);
-                for i in 0..SIDE {
+                // SAFETY: the strip has `SIDE` rows of `columns` vectors, by the assertion.
+                unsafe {
+                    let at = strip.as_mut_ptr().add(column * S::LANES);
                     let mut d = [S::splat(0.0); SIDE];
-                    for j in 0..SIDE {
-                        d[j] = S::load(from.add(i * pitch + j * S::LANES));
+                    for i in 0..SIDE {
+                        d[i] = S::load(at.add(i * pitch));
                     }
                     let d = points::input::<S>(d);
-                    for j in 0..SIDE {
-                        S::store(to.add((i * SIDE + j) * v.slot), d[j]);
+                    for i in 0..SIDE {
+                        S::store(at.add(i * pitch), d[i]);
+                    }
+                }
+            }
+        }
+        let strip = scratch.as_ptr();
+        for tile in 0..segment.count {
+            for k in 0..strips {
+                // SAFETY: as above; V by the contract.
+                unsafe {
+                    let from = strip.add(k * stride + tile * STEP * S::LANES);
+                    let to = v.start.add(tile * v.row + channel + k * S::LANES);
+                    for i in 0..SIDE {
+                        let mut d = [S::splat(0.0); SIDE];
+                        for j in 0..SIDE {
+                            d[j] = S::load(from.add(i * pitch + j * S::LANES));
+                        }
+                        let d = points::input::<S>(d);
+                        for j in 0..SIDE {
+                            S::store(to.add((i * SIDE + j) * v.slot), d[j]);
+                        }
                     }
                 }
             }
@@ -263,7 +281,7 @@ fn fill<S: Simd>(source: &Source, segment: &Segment, channel: usize, strip: &mut
                     S::store(at.as_mut_ptr(), if relu { S::relu(y) } else { y });
                 }
             }
-            if !relu {
+            if !matches!(pre.activation, Activation::Identity | Activation::Relu) {
                 activate(line, pre.activation);
             }
         }
@@ -350,7 +368,7 @@ unsafe fn write<S: Simd>(target: &Target, segment: &Segment, channel: usize, scr
             let residual = target.epilogue.residual.map(|r| r[at..][..wide].as_ptr());
             // SAFETY: `wide` elements of each; the instruction set by the caller of the function this is inlined into.
             unsafe { finish::<S>(from.as_ptr(), residual, relu, y) };
-            if !relu {
+            if !matches!(activation, Activation::Identity | Activation::Relu) {
                 activate(y, activation);
             }
         }
