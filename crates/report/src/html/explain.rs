@@ -6,7 +6,7 @@ use crate::number::at;
 use crate::pictures::{Heat, base64, heat};
 use base::words::report as words;
 use base::{Consultation, Lang};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use std::fmt::Write;
 
 /// One figure per map; nothing without maps.
@@ -55,7 +55,7 @@ fn layer(heat: &Heat, film: &Film) -> Markup {
     }
     let unit = film.unit();
     html! {
-        image href=(source) x=(at(x)) y=(at(y)) width=(at(width)) height=(at(height)) preserveAspectRatio="none" {}
+        image href=(PreEscaped(&source)) x=(at(x)) y=(at(y)) width=(at(width)) height=(at(height)) preserveAspectRatio="none" {}
         rect.covers x=(at(x)) y=(at(y)) width=(at(width)) height=(at(height)) stroke-width=(at(unit * 1.5)) {}
         path.half d=(path) stroke-width=(at(unit * 3.0)) stroke-dasharray=(at(unit * 10.0)) {}
     }

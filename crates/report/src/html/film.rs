@@ -4,12 +4,12 @@ use crate::number::at;
 use crate::pictures;
 use base::words::report as words;
 use base::{Lang, Picture, Rect, View};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 /// Quality of the page's JPEG: no visible loss on a film at this size.
 const QUALITY: u8 = 85;
 /// Longest side on the page.
-const LONGEST: usize = 1024;
+const LONGEST: usize = 768;
 
 /// The shown image and how original pixels map onto it.
 pub struct Film {
@@ -52,7 +52,7 @@ impl Film {
     pub fn figure(&self, lang: Lang) -> Markup {
         let source = format!("data:image/jpeg;base64,{}", self.data);
         let defs = html! {
-            defs { image id="film" href=(source) width=(self.width) height=(self.height) {} }
+            defs { image id="film" href=(PreEscaped(&source)) width=(self.width) height=(self.height) {} }
         };
         html! {
             figure {
