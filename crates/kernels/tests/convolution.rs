@@ -210,6 +210,75 @@ fn small_kernels_on_many_channels_are_filtered_by_winograd() {
 }
 
 #[test]
+fn every_activation_ends_and_begins_a_filtered_convolution() {
+    let all = [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu(0.01),
+        Activation::Elu(1.3),
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Silu,
+        Activation::HardSigmoid,
+        Activation::HardSwish,
+        Activation::Softplus,
+        Activation::Clamp(-1.0, 2.0),
+    ];
+    let pools = [1, 2, 3].map(Pool::new);
+    let pad = [[0, 0], [1, 1], [1, 1]];
+    let s = ConvShape { pad, ..ConvShape::new(20, 18, [1, 10, 70], [1, 3, 3]) };
+    let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+    let outputs = 18 * 10 * 70;
+    let numbers = numbers(20, 18, outputs);
+    every_isa(|isa| {
+        assert_eq!(pack_conv(&s, &weight).algorithm(), "winograd");
+        for activation in all {
+            let args = ConvArgs {
+                prologue: Some(Prologue {
+                    scale: &numbers.scale,
+                    shift: &numbers.shift,
+                    activation,
+                }),
+                epilogue: Epilogue {
+                    bias: Some(&numbers.bias),
+                    residual: Some(&numbers.residual),
+                    activation,
+                },
+            };
+            let mut expected = vec![0.0; outputs];
+            naive::conv(&s, &x, &weight, &args, &mut expected);
+            let [first, others @ ..] =
+                pools.each_ref().map(|pool| run(pool, &s, &x, &weight, &args));
+            close(&first, &expected, &(isa, activation));
+            let same = |y: &Vec<f32>| y.iter().zip(&first).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(others.iter().all(same), "{isa:?} {activation:?}");
+        }
+    });
+}
+
+#[test]
+fn a_filtered_nan_reaches_every_window_that_holds_it_and_no_far_tile() {
+    every_isa(|_| {
+        let pad = [[0, 0], [1, 1], [1, 1]];
+        let s = ConvShape { pad, ..ConvShape::new(16, 16, [1, 16, 16], [1, 3, 3]) };
+        let mut x = noise(1, s.input_len());
+        x[3 * 256 + 6 * 16 + 9] = f32::NAN;
+        let y = run(&Pool::new(1), &s, &x, &noise(2, s.weight_len()), &ConvArgs::default());
+        for (i, v) in y.iter().enumerate() {
+            let (row, column) = (i % 256 / 16, i % 16);
+            if row.abs_diff(6) <= 1 && column.abs_diff(9) <= 1 {
+                assert!(v.is_nan(), "row {row} column {column}");
+            }
+            if row / 4 == 3 || column / 4 == 0 {
+                assert!(!v.is_nan(), "row {row} column {column}");
+            }
+        }
+    });
+}
+
+#[test]
 fn padding_is_zero_after_the_prologue() {
     every_isa(|_| {
         for groups in [1, 4] {

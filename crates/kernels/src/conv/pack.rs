@@ -209,14 +209,19 @@ fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
     }
 }
 
+/// Elements of a cache line.
+const LINE: usize = 16;
+
 type Before = Option<(f32, f32, Activation)>;
 
 /// One row of a panel whose kernel is one point: `length` neighbouring elements, then zeros.
 #[inline(always)]
 unsafe fn point<S: Simd>(x: &[f32], length: usize, pre: Before, row: &mut [f32]) {
-    if let Some(next) = x.get(row.len()) {
-        // The next panel's elements: its rows lie a channel apart, too far for the processor to see them coming.
-        prefetch(next);
+    // The next panel's elements: its rows lie a channel apart, too far for the processor to see them coming.
+    for at in (row.len()..2 * row.len()).step_by(LINE) {
+        if let Some(last) = x.get(at + LINE - 1) {
+            prefetch(last);
+        }
     }
     if length == S::VECTORS * S::LANES {
         let (x, row) = (&x[..length], &mut row[..length]);
