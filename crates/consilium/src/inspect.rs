@@ -1,5 +1,6 @@
 //! `inspect`: what a file is, before any model looks at it.
 
+mod graph;
 mod weights;
 
 use crate::World;
@@ -50,7 +51,11 @@ fn inspect(
     let study = match imaging::read(path, &Limits::default()) {
         // No image, but perhaps the other kind of file that this program reads.
         Err(error) if error.kind() == Kind::Unsupported => {
-            return match weights::inspect(path, common)? {
+            let other = match graph::inspect(path, common)? {
+                Some(text) => Some(text),
+                None => weights::inspect(path, common)?,
+            };
+            return match other {
                 Some(text) => print(out, &text),
                 None => Err(error),
             };

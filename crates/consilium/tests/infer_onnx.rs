@@ -97,6 +97,22 @@ fn what_does_not_fit_is_said_by_name() {
 }
 
 #[test]
+fn inspect_says_what_a_graph_takes_and_gives() {
+    let dir = testkit::temp_dir("inspect-onnx");
+    fs::write(dir.join("net.onnx"), network()).unwrap();
+    let output = consilium(dir.path(), &["inspect", "net.onnx"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for word in ["operator set: 17", "nodes: 4", "image: float32 [N, 1, N, N]", "total: float32"] {
+        assert!(text.contains(word), "`{word}`: {text}");
+    }
+    fs::write(dir.join("cut.onnx"), &network()[..90]).unwrap();
+    let output = consilium(dir.path(), &["inspect", "cut.onnx"]);
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("cut.onnx"), "{}", said(&output));
+}
+
+#[test]
 fn the_operations_are_listed_for_people_and_machines() {
     let dir = testkit::temp_dir("infer-ops");
     let output = consilium(dir.path(), &["infer", "--ops"]);

@@ -25,6 +25,18 @@ texts! {
     BY_KIND = "operation          calls       ms      %   MiB out   GFLOP/s", "算子               次数       毫秒      %   输出MiB   GFLOP/s";
     /// Heading of the slowest nodes.
     BY_NODE = "slowest nodes                                          ms   MiB out   GFLOP/s", "最慢的节点                                             毫秒   输出MiB   GFLOP/s";
+    /// What `inspect` says of an ONNX file.
+    IS_GRAPH = "a network as an ONNX graph; `consilium infer` runs it", "ONNX 计算图；可用 `consilium infer` 运行";
+    /// Label.
+    PRODUCER = "written by", "生成程序";
+    /// Label.
+    OPSET = "operator set", "算子集版本";
+    /// Label.
+    NODES = "nodes", "节点数";
+    /// Label.
+    INPUTS = "inputs", "输入";
+    /// Label.
+    OUTPUTS = "outputs", "输出";
     /// Neither a graph nor a system.
     WHAT_TO_RUN = "name an ONNX file, or a model with --system", "请给出 ONNX 文件，或用 --system 指定模型";
     /// Both a graph and a system.
