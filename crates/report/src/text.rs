@@ -61,7 +61,7 @@ pub fn summary(consultation: &Consultation, lang: Lang, width: usize) -> String 
 }
 
 /// Without control characters, so that a header cannot steer the terminal.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

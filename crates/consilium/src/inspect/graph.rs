@@ -4,6 +4,7 @@ use crate::read::Common;
 use base::Result;
 use base::words::{cli as words, infer};
 use engine::onnx::{Model, Port};
+use report::text::visible;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
@@ -46,13 +47,9 @@ pub(super) fn inspect(path: &Path, common: &Common) -> Result<Option<String>> {
         (&infer::OUTPUTS, outputs.join("; ")),
         (&words::SHA256, model.sha256().to_owned()),
     ];
+    // Names come from the file: no control character reaches the terminal.
     for (label, value) in lines {
         let _ = writeln!(text, "  {}: {}", label.get(lang), visible(&value));
     }
     Ok(Some(text))
-}
-
-/// Names come from the file: no control character reaches the terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -132,13 +132,17 @@ impl Network {
         self.run_nodes(&views(inputs), |_, _| {})
     }
 
-    /// One run on inputs given as shape and values; `done` hears of every node.
+    /// One run on inputs given as shape and values; `done`, if anybody asks, hears of every node.
     pub(crate) fn run_views(
         &mut self,
         inputs: &[(&[usize], &[f32])],
-        mut done: impl FnMut(NodeTime),
+        done: &mut Option<&mut dyn FnMut(NodeTime)>,
     ) -> Result<Vec<Tensor>> {
-        self.run_nodes(inputs, |node, time| done(node.took(time)))
+        self.run_nodes(inputs, |node, time| {
+            if let Some(done) = done {
+                done(node.took(time));
+            }
+        })
     }
 
     /// One run that reports after each node how many of how many are done.

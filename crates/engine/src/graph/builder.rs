@@ -287,7 +287,7 @@ pub(super) fn shape_error(node: &str, message: String) -> Error {
 }
 
 /// One to three axes as depth, height, width.
-fn axes(values: &[usize], fill: usize) -> [usize; 3] {
+pub(crate) fn axes(values: &[usize], fill: usize) -> [usize; 3] {
     let mut all = [fill; 3];
     let start = 3 - values.len().min(3);
     all[start..].copy_from_slice(&values[values.len().saturating_sub(3)..]);

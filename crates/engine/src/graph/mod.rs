@@ -8,5 +8,6 @@ mod op;
 mod params;
 
 pub use builder::Builder;
+pub(crate) use builder::axes;
 pub use op::{ChannelAffine, Graph, Node, Op, Value};
 pub use params::{Conv, ConvTranspose, Window};

@@ -6,7 +6,7 @@
 use super::graph::{Node, Slot};
 use super::ops::{Known, MICROSOFT, ONNX};
 use crate::array::{Array, DType};
-use crate::graph::Op;
+use crate::graph::{Op, axes as spread};
 use crate::tensor::Tensor;
 use kernels::{Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape};
 use std::sync::Arc;
@@ -498,12 +498,4 @@ fn per_channel(array: &Array, shape: &[usize]) -> Option<Vec<f32>> {
     let only_channels =
         array.shape().iter().enumerate().all(|(i, extent)| *extent == 1 || i + lead == 1);
     (only_channels && values.len() == channels).then(|| values.to_vec())
-}
-
-/// One to three axes as depth, height, width.
-fn spread(values: &[usize], fill: usize) -> [usize; 3] {
-    let mut all = [fill; 3];
-    let start = 3 - values.len().min(3);
-    all[start..].copy_from_slice(&values[values.len().saturating_sub(3)..]);
-    all
 }

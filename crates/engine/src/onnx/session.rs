@@ -94,28 +94,28 @@ impl Session {
     /// All outputs by name, in the declared order. Errors name the node: an input that is missing or
     /// does not fit, a result larger than the limit.
     pub fn run(&mut self, inputs: &[(&str, Array)]) -> Result<Named> {
-        self.run_observed(inputs, |_| {})
+        self.run_named(inputs, None)
     }
 
     /// The same with the time of every node.
     pub fn run_timed(&mut self, inputs: &[(&str, Array)]) -> Result<(Named, Vec<NodeTime>)> {
         let mut times = Vec::new();
-        let results = self.run_observed(inputs, |time| times.push(time))?;
+        let results = self.run_named(inputs, Some(&mut |time| times.push(time)))?;
         Ok((results, times))
     }
 
     /// The same for values of every kind.
     pub fn run_values(&mut self, inputs: Vec<(&str, Value)>) -> Result<Vec<Value>> {
-        self.execute(inputs, &mut |_| {})
+        self.execute(inputs, None)
     }
 
-    fn run_observed(
+    fn run_named(
         &mut self,
         inputs: &[(&str, Array)],
-        mut done: impl FnMut(NodeTime),
+        done: Option<&mut dyn FnMut(NodeTime)>,
     ) -> Result<Named> {
         let given = inputs.iter().map(|(name, array)| (*name, Value::Array(array.clone())));
-        let values = self.execute(given.collect(), &mut done)?;
+        let values = self.execute(given.collect(), done)?;
         let named = self.model.outputs.iter().zip(values).map(|(port, value)| match value {
             Value::Array(array) => Ok((port.name.clone(), array)),
             _ => {
@@ -129,7 +129,7 @@ impl Session {
     fn execute(
         &mut self,
         inputs: Vec<(&str, Value)>,
-        done: &mut dyn FnMut(NodeTime),
+        mut done: Option<&mut dyn FnMut(NodeTime)>,
     ) -> Result<Vec<Value>> {
         let given = self.arrange(inputs)?;
         self.choose_plan(&given)?;
@@ -153,15 +153,17 @@ impl Session {
             match step {
                 Step::Node(index) => {
                     let node = &graph.nodes[*index];
-                    let shapes = profile::shapes(node, &values);
+                    let shapes = done.is_some().then(|| profile::shapes(node, &values));
                     let memo = &plan.memos[*index];
                     let at = (position, last_use.as_slice());
                     let time = machine.step(graph, *index, at, memo, &mut values)?;
-                    done(profile::node_time(node, &shapes, &values, time));
+                    if let (Some(done), Some(shapes)) = (&mut done, shapes) {
+                        done(profile::node_time(node, &shapes, &values, time));
+                    }
                     check_facts(graph, node, &plan.facts, &values)?;
                 }
                 Step::Piece(piece) => {
-                    run_piece(piece, (position, last_use), &mut values, done)?;
+                    run_piece(piece, (position, last_use), &mut values, &mut done)?;
                     values.check(most_bytes)?;
                 }
             }
@@ -229,7 +231,7 @@ fn run_piece(
     piece: &mut Piece,
     (position, last_use): (usize, &[usize]),
     values: &mut Values,
-    done: &mut dyn FnMut(NodeTime),
+    done: &mut Option<&mut dyn FnMut(NodeTime)>,
 ) -> Result<()> {
     let mut inputs: Vec<Array> = Vec::with_capacity(piece.inputs.len());
     for slot in &piece.inputs {

@@ -118,15 +118,7 @@ fn each<const N: usize>(
 
 /// IEEE 754 binary16, exactly.
 fn half_to_f32(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let exponent = i32::from(bits >> 10 & 31);
-    let fraction = f32::from(bits & 1023);
-    match exponent {
-        0 => sign * fraction / (1 << 24) as f32,
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * f32::powi(2.0, exponent - 15),
-    }
+    half::f16::from_bits(bits).to_f32()
 }
 
 #[cfg(test)]
