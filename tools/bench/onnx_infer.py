@@ -22,71 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-
-def torchvision_net(name):
-    def build():
-        import torchvision
-
-        return getattr(torchvision.models, name)(weights=None)
-
-    return build
-
-
-def timm_net(name):
-    def build():
-        import timm
-
-        return timm.create_model(name, pretrained=False)
-
-    return build
-
-
-def monai_net(name, *arguments, **options):
-    def build():
-        from monai.networks import nets
-
-        return getattr(nets, name)(*arguments, **options)
-
-    return build
-
-
-def bert():
-    import torch
-    from transformers import BertConfig, BertModel
-
-    class Hidden(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.bert = BertModel(BertConfig(attn_implementation="eager"))
-
-        def forward(self, ids):
-            return self.bert(ids).last_hidden_state
-
-    return Hidden()
-
-
-NETWORKS = {
-    "resnet50": (torchvision_net("resnet50"), (1, 3, 224, 224)),
-    "densenet121": (torchvision_net("densenet121"), (1, 3, 224, 224)),
-    "mobilenet_v3_large": (torchvision_net("mobilenet_v3_large"), (1, 3, 224, 224)),
-    "efficientnet_b0": (torchvision_net("efficientnet_b0"), (1, 3, 224, 224)),
-    "inception_v3": (torchvision_net("inception_v3"), (1, 3, 299, 299)),
-    "convnext_tiny": (torchvision_net("convnext_tiny"), (1, 3, 224, 224)),
-    "swin_t": (torchvision_net("swin_t"), (1, 3, 224, 224)),
-    "vit_base": (timm_net("vit_base_patch16_224"), (1, 3, 224, 224)),
-    "bert_base": (bert, (1, 128)),
-    "unet_2d": (monai_net("UNet", 2, 1, 3, (32, 64, 128, 256), (2, 2, 2), num_res_units=2), (1, 1, 256, 256)),
-    "dynunet_3d": (
-        monai_net(
-            "DynUNet", 3, 1, 3, [3] * 5, [1, 2, 2, 2, 2], [2] * 4, filters=[32, 64, 128, 256, 320],
-            norm_name=("INSTANCE", {"affine": True}), act_name=("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
-        ),
-        (1, 1, 64, 64, 64),
-    ),
-    "segresnet_3d": (monai_net("SegResNet", 3, 16, 1, 3), (1, 1, 64, 64, 64)),
-    "swin_unetr": (monai_net("SwinUNETR", 1, 3, feature_size=24), (1, 1, 64, 64, 64)),
-}
+from networks import NETWORKS, export_apart
 
 
 def main():
@@ -114,11 +50,12 @@ def main():
 
 
 def compare(name, folder, engines, arguments):
-    # In a process of its own, so that none of the timed programs inherits its memory or threads.
-    made = subprocess.run([sys.executable, __file__, "--peer", "export", name, folder], capture_output=True, text=True)
-    if made.returncode != 0:
-        print(f"{name}: not exported: {made.stderr.strip()[-400:]}", flush=True)
+    error = export_apart(name, folder)
+    if error is not None:
+        print(f"{name}: not exported: {error}", flush=True)
         return None
+    (folder / f"{name}.onnx").rename(folder / "model.onnx")
+    (folder / f"{name}.npy").rename(folder / "input.npy")
     times = {engine: [] for engine in engines}
     for _ in range(arguments.rounds):
         for engine in engines:
@@ -159,8 +96,6 @@ def timed(engine, folder, arguments):
 
 
 def peer(engine, *arguments):
-    if engine == "export":
-        return export(arguments[0], Path(arguments[1]))
     folder, output, threads, repeat = Path(arguments[0]), arguments[1], int(arguments[2]), int(arguments[3])
     model, value = str(folder / "model.onnx"), np.load(folder / "input.npy")
     run = {"onnxruntime": onnxruntime_runner, "openvino": openvino_runner}[engine](model, value, threads)
@@ -190,21 +125,6 @@ def openvino_runner(model, value, threads):
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
     request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
     return lambda: request.infer([value])[0]
-
-
-def export(name, folder):
-    import torch
-
-    torch.manual_seed(0)
-    torch.backends.mha.set_fastpath_enabled(False)
-    build, shape = NETWORKS[name]
-    value = torch.randint(0, 1000, shape) if len(shape) == 2 else torch.randn(shape)
-    np.save(folder / "input.npy", value.numpy())
-    with torch.inference_mode():
-        torch.onnx.export(
-            build().eval(), (value,), folder / "model.onnx", dynamo=False, opset_version=17,
-            input_names=["input"], output_names=["output"],
-        )
 
 
 if __name__ == "__main__":
