@@ -7,6 +7,7 @@ use crate::{
     Pool,
     isa::multiversion,
     shared::{Shared, pieces},
+    simd::Simd,
 };
 
 /// A function applied to each element.
@@ -94,6 +95,29 @@ multiversion! {
             Activation::HardSwish => x.iter_mut().for_each(|v| *v *= hard_sigmoid(*v)),
             Activation::Softplus => x.iter_mut().for_each(|v| *v = softplus(*v)),
             Activation::Clamp(low, high) => x.iter_mut().for_each(|v| *v = clamp(*v, low, high)),
+        }
+    }
+}
+
+/// Whether [`in_register`] is the whole activation, so that [`activate`] has nothing left to do.
+pub(crate) fn is_quick(act: Activation) -> bool {
+    matches!(act, Activation::Identity | Activation::Relu | Activation::LeakyRelu(_))
+}
+
+/// The activation of a register if it [`is_quick`], else the register as it is.
+///
+/// # Safety
+/// The processor has the instruction set.
+#[inline(always)]
+pub(crate) unsafe fn in_register<S: Simd>(act: Activation, v: S::V) -> S::V {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match act {
+            Activation::Relu => S::relu(v),
+            Activation::LeakyRelu(slope) => {
+                S::if_less(v, S::splat(0.0), S::mul(v, S::splat(slope)), v)
+            }
+            _ => v,
         }
     }
 }

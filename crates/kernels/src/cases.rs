@@ -8,6 +8,7 @@ pub fn conv_cases() -> Vec<ConvShape> {
         ConvShape::new(i, o, [1, h, w], [1, kh, kw])
     };
     let pad = |p: usize| [[0, 0], [p, p], [p, p]];
+    let cube = |i, o, n, pad| ConvShape { pad, ..ConvShape::new(i, o, n, [3; 3]) };
     let mut cases = vec![
         flat(1, 1, [1, 1], [1, 1]),
         flat(0, 3, [4, 5], [1, 1]),
@@ -64,6 +65,20 @@ pub fn conv_cases() -> Vec<ConvShape> {
         ConvShape { pad: pad(1), ..flat(211, 50, [6, 11], [3, 3]) },
         ConvShape { pad: pad(1), ..flat(40, 24, [57, 61], [3, 3]) },
         ConvShape { pad: pad(1), ..flat(256, 256, [9, 8], [3, 3]) },
+        // 3×3×3 on enough channels for tiles of 4×4×4, 2×4×4 and 2×2×2: odd sizes, channels that fill no vector, several depth blocks, no
+        // padding and padding of every kind, tiles that hang over on every side, rows of more tiles than a strip takes; 1×3×3 in a volume.
+        cube(16, 16, [4, 4, 4], [[1, 1]; 3]),
+        cube(17, 21, [7, 9, 13], [[1, 1]; 3]),
+        cube(33, 19, [5, 6, 7], [[0, 0]; 3]),
+        cube(20, 40, [2, 10, 11], [[1, 1]; 3]),
+        cube(16, 17, [3, 3, 5], [[2, 0], [0, 3], [1, 2]]),
+        cube(24, 16, [1, 5, 6], [[1, 1]; 3]),
+        cube(16, 24, [9, 3, 45], [[0, 1], [1, 0], [1, 1]]),
+        cube(211, 35, [4, 6, 5], [[1, 1]; 3]),
+        cube(64, 64, [6, 6, 6], [[1, 1]; 3]),
+        cube(16, 16, [2, 2, 2], [[9, 0], [1, 1], [0, 9]]),
+        cube(32, 32, [13, 18, 17], [[1, 1]; 3]),
+        ConvShape { pad: pad(1), ..ConvShape::new(18, 35, [5, 9, 11], [1, 3, 3]) },
     ];
     // Output widths around every vector and tile edge.
     cases.extend(
@@ -146,8 +161,23 @@ pub fn layers() -> Vec<Layer> {
         times: 1,
     };
     all.extend([
-        cube("32→32 at 48³", 32, 32, 48, 1),
-        cube("64→128 at 24³ stride 2", 64, 128, 24, 2),
+        cube("1→32 at 96³", 1, 32, 96, 1),
+        cube("32→32 at 96³", 32, 32, 96, 1),
+        cube("64→32 at 96³", 64, 32, 96, 1),
+        cube("64→64 at 48³", 64, 64, 48, 1),
+        cube("128→64 at 48³", 128, 64, 48, 1),
+        cube("128→128 at 24³", 128, 128, 24, 1),
+        cube("256→128 at 24³", 256, 128, 24, 1),
+        cube("256→256 at 12³", 256, 256, 12, 1),
+        cube("512→256 at 12³", 512, 256, 12, 1),
+        cube("320→320 at 6³", 320, 320, 6, 1),
+        cube("640→320 at 6³", 640, 320, 6, 1),
+        cube("320→320 at 3³", 320, 320, 3, 1),
+        cube("32→64 at 96³ stride 2", 32, 64, 96, 2),
+        cube("64→128 at 48³ stride 2", 64, 128, 48, 2),
+        cube("128→256 at 24³ stride 2", 128, 256, 24, 2),
+        cube("256→320 at 12³ stride 2", 256, 320, 12, 2),
+        cube("320→320 at 6³ stride 2", 320, 320, 6, 2),
     ]);
     all.push(Layer {
         name: "depthwise 3x3 96 at 112²".into(),

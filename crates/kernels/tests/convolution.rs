@@ -5,9 +5,9 @@ mod common;
 use common::{Guarded, close, every_isa, noise};
 use kernels::cases::{conv_cases, conv_transpose_cases};
 use kernels::{
-    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Pool, Prologue, conv,
-    conv_transpose, conv_transpose_workspace, conv_workspace, naive, pack_conv,
-    pack_conv_transpose,
+    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackOptions, Pool, Prologue,
+    conv, conv_transpose, conv_transpose_workspace, conv_workspace, naive, pack_conv,
+    pack_conv_transpose, pack_conv_with,
 };
 
 fn run(pool: &Pool, s: &ConvShape, x: &[f32], weight: &[f32], args: &ConvArgs) -> Vec<f32> {
@@ -194,11 +194,26 @@ fn small_kernels_on_many_channels_are_filtered_by_winograd() {
         let s = ConvShape { pad, ..ConvShape::new(32, 32, [1, 28, 28], [1, 3, 3]) };
         let algorithm = |s: &ConvShape| pack_conv(s, &vec![0.0; s.weight_len()]).algorithm();
         assert_eq!(algorithm(&s), "winograd", "{isa:?}");
+        let cube =
+            ConvShape { pad: [[1, 1]; 3], ..ConvShape::new(32, 32, [12, 12, 12], [3, 3, 3]) };
         for other in [
+            ConvShape { input: [2, 28, 28], ..s.clone() },
+            cube.clone(),
+            ConvShape { input: [6, 6, 6], ..cube.clone() },
+            ConvShape { pad: [[0, 0]; 3], ..cube.clone() },
+        ] {
+            assert_eq!(algorithm(&other), "winograd", "{isa:?} {other:?}");
+        }
+        let exact = PackOptions { exact: true, ..PackOptions::default() };
+        let packed = pack_conv_with(&cube, &vec![0.0; cube.weight_len()], &exact);
+        assert_eq!(packed.algorithm(), "product", "{isa:?}");
+        for other in [
+            ConvShape { stride: [2; 3], ..cube.clone() },
+            ConvShape { dilation: [2, 1, 1], ..cube.clone() },
+            ConvShape { input: [1, 1, 1], ..cube.clone() },
             ConvShape { stride: [1, 2, 1], ..s.clone() },
             ConvShape { dilation: [1, 1, 2], ..s.clone() },
             ConvShape { groups: 2, ..s.clone() },
-            ConvShape { input: [2, 28, 28], ..s.clone() },
             ConvShape { kernel: [1, 3, 1], ..s.clone() },
             ConvShape { in_channels: 3, ..s.clone() },
             ConvShape { out_channels: 1, ..s.clone() },

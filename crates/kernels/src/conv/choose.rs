@@ -83,7 +83,9 @@ fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Candidate> {
         return vec![Candidate { choice: Choice::Depthwise, bytes: s.weight_len() * 4, cost: 0.0 }];
     }
     let mut all = vec![product(s, output, isa)];
-    all.extend(winograd::steps_for(s, output).map(|step| filtered(s, output, isa, step)));
+    all.extend(
+        winograd::steps_for(s, output).into_iter().map(|step| filtered(s, output, isa, step)),
+    );
     all
 }
 

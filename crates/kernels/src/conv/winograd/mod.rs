@@ -1,16 +1,18 @@
-//! Convolution with a 3×3 kernel by Winograd's minimal filtering F(4×4, 3×3): four by four outputs from a tile of six by six inputs with
-//! 36 multiplications a channel pair where the sum of products takes 144.
+//! Convolution with kernels of three elements along two or three axes by Winograd's minimal filtering: F(4×4×4, 3×3×3) makes 64 outputs
+//! from a tile of 6×6×6 inputs with 216 multiplications a channel pair where the sum of products takes 1728, F(4×4, 3×3) 16 from 6×6
+//! with 36 instead of 144.
 //!
 //! ```text
-//! x [in][h][w]            V [36][tile][in]                         M [36][tile][out]          y [out][h][w]
-//! ┌──────┐ tiles of 6×6,                   × U [36][in][out]                      ┌────┐ tiles of 4×4,
-//! │      │ 4 apart, zeros ──── Bᵀ x B ──▶  one matrix product  ──── Aᵀ M A ────▶  │    │ side by side, bias,
-//! └──────┘ past the border                 for each of the 36                     └────┘ residual, activation
+//! x [in][d][h][w]         V [points][tile][in]                     M [points][tile][out]      y [out][d][h][w]
+//! ┌──────┐ tiles of 6×6×6,            × U [points][in][out]                          ┌────┐ tiles of 4×4×4,
+//! │      │ 4 apart, zeros ── Bᵀ x ──▶  one matrix product  ───────────── Aᵀ M ─────▶ │    │ side by side, bias,
+//! └──────┘ past the border             for each of the points                        └────┘ residual, activation
 //! ```
 //!
 //! A tile is the polynomial product of its input and the kernel, taken at six points a side (`points.rs`): there the product is one number
-//! times one number. `U = G w Gᵀ` is made once, in `f64`. Both transforms work on as many channels as a vector holds; a strip of
-//! neighbouring tiles is turned to channels-last in scratch memory and back (`tiles.rs`).
+//! times one number. `U` is made once, in `f64` (`weights.rs`). Both transforms work on as many channels as a vector holds; a strip of
+//! neighbouring tiles is turned to channels-last in scratch memory and back (`forward.rs`, `backward.rs`). Tiles of 2×2×2 and 2×4×4 outputs
+//! serve where few outputs are left along an axis, or the weights would grow too large (`conv/choose.rs`).
 //!
 //! Many tiles are cut in batches whose V and M stay in the nearer caches, a task each; `M[ξ]` takes the room of `V[ξ - 1]`, which has
 //! been used. Few tiles and many channels (deep layers) go through the three steps one after another, the products shared out by
@@ -18,24 +20,28 @@
 //!
 //! A NaN or an infinity reaches every output of the tiles that hold it, so also outputs whose window does not.
 //!
-//! Sources: A. Lavin & S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. Points: see `points.rs`.
+//! Sources: A. Lavin & S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; in three dimensions D. Budden et al.,
+//! "Deep tensor convolution on multicores", ICML 2017. Points: see `points.rs`.
 
+mod backward;
+mod forward;
 mod points;
 mod tiles;
+mod weights;
 
 use super::shape::{ConvArgs, ConvShape};
 use crate::gemm::tile::{self, Tile};
 use crate::shared::{Aligned, Shared};
 use crate::{Isa, Pool};
+pub(super) use points::side;
 use std::ops::Range;
-use tiles::{SEGMENT, Segment, Source, Target};
+use tiles::{Matrix, Segment, Source, Target};
+use weights::Kernels;
 
-/// Products a tile is made of.
-const POINTS: usize = points::SIDE * points::SIDE;
-/// Outputs of a tile along each axis.
-const STEP: usize = 4;
 /// Bytes V of a batch should stay below: somewhat more than a second-level cache, as each weight is read once a batch.
 const BATCH: usize = 768 << 10;
+/// Channels on either side below which the transforms cost more than they save.
+const FEWEST: usize = 16;
 /// Bytes of weights beyond which reading them again for each batch is worth avoiding.
 const HEAVY: usize = 2 << 20;
 
@@ -43,13 +49,15 @@ const HEAVY: usize = 2 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Winograd {
     isa: Isa,
+    /// Outputs of a tile along each axis.
+    step: [usize; 3],
     ins: usize,
     outs: usize,
-    input: [usize; 2],
-    output: [usize; 2],
-    /// Zeros above and to the left.
-    pad: [usize; 2],
-    /// `[36][block of in channels][panel of out channels][in][width]`, zero past the last channel.
+    input: [usize; 3],
+    output: [usize; 3],
+    /// Zeros before the input along each axis.
+    pad: [usize; 3],
+    /// `[points][block of in channels][panel of out channels][in][width]`, zero past the last channel.
     pub weight: Aligned,
 }
 
@@ -62,26 +70,17 @@ enum Plan {
     Steps,
 }
 
-/// Inputs of a tile along an axis with so many outputs; 1 where the kernel has one element.
-pub(super) fn side(step: usize) -> usize {
-    if step == 1 { 1 } else { step + 2 }
-}
-
 /// The tiles a convolution can be and may be worth being filtered with.
-pub(super) fn steps_for(
-    s: &ConvShape,
-    output: [usize; 3],
-) -> impl Iterator<Item = [usize; 3]> + use<> {
-    let fits = s.groups == 1
-        && s.kernel == [1, 3, 3]
-        && s.input[0] == 1
-        && output[0] == 1
-        && s.stride == [1; 3]
-        && s.dilation == [1; 3]
-        && s.pad[0] == [0, 0];
+pub(super) fn steps_for(s: &ConvShape, output: [usize; 3]) -> Vec<[usize; 3]> {
+    let plain = s.groups == 1 && s.stride == [1; 3] && s.dilation == [1; 3];
     // A corner of a tile does not pay, nor do few channels.
-    let enough = s.in_channels.min(s.out_channels) >= 16 && output[1] * output[2] >= STEP;
-    (fits && enough).then_some([1, STEP, STEP]).into_iter()
+    let enough = s.in_channels.min(s.out_channels) >= FEWEST && output[1] * output[2] >= 4;
+    match s.kernel {
+        _ if !plain || !enough => Vec::new(),
+        [1, 3, 3] => vec![[1, 4, 4]],
+        [3, 3, 3] => vec![[4, 4, 4], [2, 4, 4], [2, 2, 2]],
+        _ => Vec::new(),
+    }
 }
 
 /// Bytes of the packed weights; `usize::MAX` where they overflow.
@@ -92,45 +91,56 @@ pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
 }
 
 impl Winograd {
-    /// Packs `[out][in][3][3]` weights.
+    /// Packs `[out][in][kernel]` weights for tiles of `step` outputs.
     pub fn new(
         isa: Isa,
         s: &ConvShape,
         output: [usize; 3],
-        _step: [usize; 3],
+        step: [usize; 3],
         weight: &[f32],
     ) -> Winograd {
         let (ins, outs) = (s.in_channels, s.out_channels);
         let width = tile::size(isa).1;
         let wide = outs.next_multiple_of(width);
-        let (_, step) = tile::blocks(ins);
-        let mut packed = Aligned::zeros(POINTS * ins * wide);
-        for panel in (0..outs).step_by(width) {
+        let (_, block) = tile::blocks(ins);
+        let points: usize = step.map(side).iter().product();
+        let mut packed = Aligned::zeros(points * ins * wide);
+        let mut kernels = Kernels::new(step);
+        let taps: usize = s.kernel.iter().product();
+        for panel in (0..outs).step_by(16) {
+            let count = 16.min(outs - panel);
             for c in 0..ins {
-                let (from, within) = (c / step * step, c % step);
-                let at = from * wide + panel * step.min(ins - from) + within * width;
-                for o in panel..outs.min(panel + width) {
-                    let kernel = &weight[(o * ins + c) * 9..][..9];
-                    for (xi, u) in points::kernel(kernel).into_iter().enumerate() {
-                        packed[xi * ins * wide + at + o - panel] = u;
+                kernels.transform(&weight[panel * ins * taps..], ins, c, count);
+                let (from, within) = (c / block * block, c % block);
+                let (block, row) = (from * wide, within * width);
+                let depth = tile::blocks(ins).1.min(ins - from);
+                // The panels of the instruction set may be wider or narrower than the sixteen channels.
+                for first in (panel..panel + count).step_by(width.min(16)) {
+                    let n = width.min(16).min(panel + count - first);
+                    let at = block + first / width * width * depth + row + first % width;
+                    for (xi, u) in kernels.at_points.iter().enumerate() {
+                        packed[xi * ins * wide + at..][..n]
+                            .copy_from_slice(&u[first - panel..][..n]);
                     }
                 }
             }
         }
-        Winograd {
-            isa,
-            ins,
-            outs,
-            input: [s.input[1], s.input[2]],
-            output: [output[1], output[2]],
-            pad: [s.pad[1][0], s.pad[2][0]],
-            weight: packed,
-        }
+        let pad = s.pad.map(|p| p[0]);
+        Winograd { isa, step, ins, outs, input: s.input, output, pad, weight: packed }
     }
 
-    /// Tiles down and across.
-    fn tiles(&self) -> [usize; 2] {
-        self.output.map(|n| n.div_ceil(STEP))
+    /// Tiles along each axis.
+    fn grid(&self) -> [usize; 3] {
+        [0, 1, 2].map(|a| self.output[a].div_ceil(self.step[a]))
+    }
+
+    fn tiles(&self) -> usize {
+        self.grid().iter().product()
+    }
+
+    /// Products a tile is made of.
+    fn points(&self) -> usize {
+        self.step.map(side).iter().product()
     }
 
     /// Elements of a tile in V and in M: the channels, filled up to whole vectors.
@@ -139,10 +149,10 @@ impl Winograd {
     }
 
     fn plan(&self, threads: usize) -> Plan {
-        let tiles: usize = self.tiles().iter().product();
+        let tiles = self.tiles();
         let [ins, outs] = self.rows();
         let high = tile::size(self.isa).0;
-        let batch = BATCH / (POINTS * ins.max(outs) * size_of::<f32>()) / high * high;
+        let batch = BATCH / (self.points() * ins.max(outs) * size_of::<f32>()) / high * high;
         let batch = batch.clamp(12usize.next_multiple_of(high), 48);
         let starved = threads > 1 && tiles < 2 * threads * batch;
         let heavy = self.weight.len() * size_of::<f32>() > HEAVY && tiles <= 600;
@@ -157,16 +167,16 @@ impl Winograd {
 
     /// Elements of V and M together: one batch's, or all.
     fn matrices(&self, plan: Plan) -> usize {
-        let ([ins, outs], tiles) = (self.rows(), self.tiles().iter().product());
+        let ([ins, outs], tiles) = (self.rows(), self.tiles());
         match plan {
-            Plan::Batches(batch) => (POINTS + 1) * self.slot(batch, ins.max(outs)),
-            Plan::Steps => POINTS * (self.slot(tiles, ins) + self.slot(tiles, outs)),
+            Plan::Batches(batch) => (self.points() + 1) * self.slot(batch, ins.max(outs)),
+            Plan::Steps => self.points() * (self.slot(tiles, ins) + self.slot(tiles, outs)),
         }
     }
 
     /// Elements of scratch memory.
     pub fn workspace(&self, threads: usize) -> usize {
-        let (plan, scratch) = (self.plan(threads), tiles::scratch(self.isa));
+        let (plan, scratch) = (self.plan(threads), tiles::scratch(self.step, self.isa));
         let matrices = self.matrices(plan);
         16 + match plan {
             Plan::Batches(_) => threads * (matrices + scratch),
@@ -190,10 +200,11 @@ impl Winograd {
     }
 
     fn batches(&self, pool: &Pool, batch: usize, source: &Source, target: &Target, work: &Shared) {
-        let ([_, across], [ins, outs]) = (self.tiles(), self.rows());
-        let tiles: usize = self.tiles().iter().product();
+        let ([ins, outs], tiles) = (self.rows(), self.tiles());
+        let (kind, points) = ((self.isa, self.step), self.points());
         let slot = self.slot(batch, ins.max(outs));
-        let (matrices, scratch) = (self.matrices(Plan::Batches(batch)), tiles::scratch(self.isa));
+        let (matrices, scratch) =
+            (self.matrices(Plan::Batches(batch)), tiles::scratch(self.step, self.isa));
         let panels = 0..self.outs.div_ceil(tile::size(self.isa).1);
         pool.run_workers(tiles.div_ceil(batch), |worker, task| {
             // SAFETY: each thread has a part of its own.
@@ -201,39 +212,41 @@ impl Winograd {
             let (matrices, scratch) = part.split_at_mut(matrices);
             let range = task * batch..tiles.min((task + 1) * batch);
             let m = matrices.as_mut_ptr();
-            // SAFETY: the matrices have `POINTS + 1` slots; V takes the last 36, M the first.
+            // SAFETY: the matrices have `points + 1` slots; V takes the last of them, M the first.
             let v = unsafe { m.add(slot) };
-            for segment in segments(range.clone(), across) {
+            for segment in self.segments(range.clone()) {
                 // SAFETY: the instruction set was supported when the weights were packed; a slot has room for `batch` tiles.
                 unsafe {
-                    let v = v.add((segment.first - range.start) * ins);
-                    tiles::forward(self.isa, source, &segment, 0..ins, scratch, v, [slot, ins]);
+                    let start = v.add((segment.first - range.start) * ins);
+                    let v = Matrix { start, slot, row: ins };
+                    tiles::forward(kind, source, &segment, 0..ins, scratch, v);
                 }
             }
-            for xi in 0..POINTS {
+            for xi in 0..points {
                 // SAFETY: as above; M of a point lies over V of the point before.
                 unsafe {
                     let (v, m) = (v.add(xi * slot), m.add(xi * slot));
                     self.product(xi, range.len(), panels.clone(), v, m);
                 }
             }
-            for segment in segments(range.clone(), across) {
+            for segment in self.segments(range.clone()) {
                 // SAFETY: as above; the tiles of a task are its own part of the output.
                 unsafe {
-                    let m = m.add((segment.first - range.start) * outs);
-                    tiles::backward(self.isa, target, &segment, 0..outs, scratch, m, [slot, outs]);
+                    let start = m.add((segment.first - range.start) * outs);
+                    let m = Matrix { start, slot, row: outs };
+                    tiles::backward(kind, target, &segment, 0..outs, scratch, m);
                 }
             }
         });
     }
 
     fn steps(&self, pool: &Pool, source: &Source, target: &Target, work: &Shared) {
-        let ([_, across], [ins, outs]) = (self.tiles(), self.rows());
-        let tiles: usize = self.tiles().iter().product();
+        let ([ins, outs], tiles) = (self.rows(), self.tiles());
+        let (kind, points) = ((self.isa, self.step), self.points());
         let slots = [self.slot(tiles, ins), self.slot(tiles, outs)];
-        let (matrices, scratch) = (self.matrices(Plan::Steps), tiles::scratch(self.isa));
-        let (v, m) = (0, POINTS * slots[0]);
-        let segments: Vec<Segment> = segments(0..tiles, across).collect();
+        let (matrices, scratch) = (self.matrices(Plan::Steps), tiles::scratch(self.step, self.isa));
+        let (v, m) = (0, points * slots[0]);
+        let segments: Vec<Segment> = self.segments(0..tiles).collect();
         // Channels of one task: a few vectors.
         let group = 2 * tiles::lanes(self.isa).max(16);
         let groups = ins.div_ceil(group);
@@ -246,13 +259,14 @@ impl Winograd {
             );
             // SAFETY: the instruction set was supported when the weights were packed; these tiles and channels of V are this task's.
             unsafe {
-                let v = work.pointer().add(v + segment.first * ins);
-                tiles::forward(self.isa, source, segment, group, scratch, v, [slots[0], ins]);
+                let start = work.pointer().add(v + segment.first * ins);
+                let v = Matrix { start, slot: slots[0], row: ins };
+                tiles::forward(kind, source, segment, group, scratch, v);
             }
         });
         let panels = self.outs.div_ceil(tile::size(self.isa).1);
-        let shares = (4 * pool.threads()).div_ceil(POINTS).min(panels);
-        pool.run(POINTS * shares, |task| {
+        let shares = (4 * pool.threads()).div_ceil(points).min(panels);
+        pool.run(points * shares, |task| {
             let (xi, share) = (task / shares, task % shares);
             let panels = panels * share / shares..panels * (share + 1) / shares;
             // SAFETY: these panels of M's point are this task's; V is only read.
@@ -272,8 +286,9 @@ impl Winograd {
             );
             // SAFETY: these tiles and channels of the output are this task's.
             unsafe {
-                let m = work.pointer().add(m + segment.first * outs);
-                tiles::backward(self.isa, target, segment, group, scratch, m, [slots[1], outs]);
+                let start = work.pointer().add(m + segment.first * outs);
+                let m = Matrix { start, slot: slots[1], row: outs };
+                tiles::backward(kind, target, segment, group, scratch, m);
             }
         });
     }
@@ -324,16 +339,17 @@ impl Winograd {
             }
         }
     }
-}
 
-/// Tiles `range`, counted row by row with `across` in a row, as stretches of one row.
-fn segments(range: Range<usize>, across: usize) -> impl Iterator<Item = Segment> {
-    let mut first = range.start;
-    std::iter::from_fn(move || {
-        let column = first % across;
-        let count = SEGMENT.min(across - column).min(range.end - first);
-        let segment = Segment { first, row: first / across, column, count };
-        first += count;
-        (count > 0).then_some(segment)
-    })
+    /// Tiles `range`, counted row by row, as stretches of one row.
+    fn segments(&self, range: Range<usize>) -> impl Iterator<Item = Segment> + use<> {
+        let ([_, down, across], longest) = (self.grid(), tiles::segment_len(self.step));
+        let mut first = range.start;
+        std::iter::from_fn(move || {
+            let tile = [first / across / down, first / across % down, first % across];
+            let count = longest.min(across - tile[2]).min(range.end - first);
+            let segment = Segment { first, tile, count };
+            first += count;
+            (count > 0).then_some(segment)
+        })
+    }
 }

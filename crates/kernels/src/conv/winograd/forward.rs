@@ -1,0 +1,230 @@
+//! Tiles out of a plain `[channel][d][h][w]` picture into V, as many channels at a time as a vector holds.
+//!
+//! ```text
+//! strip  [planes][rows][X·count + 2 columns][lanes], for tiles of Z×Y×X outputs 6 or 4 planes (1 on flat kernels) and rows
+//!
+//! plane  ┌─────────┬─────────┬───                 1 turned from the picture, zero past its borders
+//!  row   │ tile 0  ╎ ╎  tile 1 ╎                  2 prologue and transform down its rows, in place; neighbouring tiles
+//!  row   │         ╎ ╎         ╎                    share two columns, which are done once
+//!        └─────────┴─────────┴───                 3 tile by tile across the planes, in place, then along each row into V
+//! ```
+
+use super::points::{self, SIDE, side};
+use super::tiles::{Matrix, SPARE, Segment, Source, strip_len, strips};
+use crate::Activation;
+use crate::activation::activate;
+use crate::simd::Simd;
+use std::ops::Range;
+
+/// Transforms a segment; see [`super::tiles::forward`].
+#[inline(always)]
+pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+    source: &Source,
+    segment: &Segment,
+    channels: Range<usize>,
+    work: &mut [f32],
+    v: Matrix,
+) {
+    let columns = X * segment.count + side(X) - X;
+    let (pitch, stride) = (columns * S::LANES, strip_len([Z, Y, X], S::LANES));
+    let plane = side(Y) * pitch;
+    assert!(work.len() >= strips(S::LANES) * stride);
+    assert!(side(Z) * plane + SPARE * S::LANES <= stride);
+    for channel in channels.clone().step_by(strips(S::LANES) * S::LANES) {
+        let strips = strips(S::LANES).min((channels.end - channel).div_ceil(S::LANES));
+        for (k, strip) in work.chunks_exact_mut(stride).take(strips).enumerate() {
+            for p in 0..side(Z) {
+                let at = Plane::new(source, segment, [Z, Y, X], p);
+                // SAFETY: passed on to the caller; the strip has `SPARE` columns behind its last plane, by the assertion.
+                unsafe { at.fill::<S, Y>(source, channel + k * S::LANES, &mut strip[p * plane..]) };
+            }
+        }
+        let strip = work.as_mut_ptr();
+        for tile in 0..segment.count {
+            for k in 0..strips {
+                // SAFETY: the strip has `side(Z)` planes of `side(Y)` rows of `columns` vectors, by the assertion; V by the contract.
+                unsafe {
+                    let strip = strip.add(k * stride + tile * X * S::LANES);
+                    if Z > 1 {
+                        let done = if tile == 0 { 0 } else { side(X) - X };
+                        for i in 0..side(Y) {
+                            for j in done..side(X) {
+                                let at = strip.add(i * pitch + j * S::LANES);
+                                let mut d = [S::splat(0.0); SIDE];
+                                for p in 0..side(Z) {
+                                    d[p] = S::load(at.add(p * plane));
+                                }
+                                let d = points::input::<S, Z>(d);
+                                for p in 0..side(Z) {
+                                    S::store(at.add(p * plane), d[p]);
+                                }
+                            }
+                        }
+                    }
+                    let to = v.start.add(tile * v.row + channel + k * S::LANES);
+                    for p in 0..side(Z) {
+                        for i in 0..side(Y) {
+                            let from = strip.add(p * plane + i * pitch);
+                            let mut d = [S::splat(0.0); SIDE];
+                            for j in 0..side(X) {
+                                d[j] = S::load(from.add(j * S::LANES));
+                            }
+                            let d = points::input::<S, X>(d);
+                            for j in 0..side(X) {
+                                S::store(to.add(((p * side(Y) + i) * side(X) + j) * v.slot), d[j]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One plane of a strip: the part of it that lies on the picture.
+struct Plane {
+    columns: usize,
+    /// Columns and rows on the picture; no rows where the plane is not.
+    across: Range<usize>,
+    down: Range<usize>,
+    /// Where the first of them begins in a channel.
+    first: usize,
+}
+
+impl Plane {
+    fn new(source: &Source, segment: &Segment, step: [usize; 3], plane: usize) -> Plane {
+        let [d, h, w] = source.input;
+        let columns = step[2] * segment.count + side(step[2]) - step[2];
+        // The elements of an axis that begins at `from` on the padded input and lie on the input, counted from `from`.
+        let on = |axis: usize, from: usize, len: usize| {
+            let low = source.pad[axis].saturating_sub(from).min(len);
+            low..(source.input[axis] + source.pad[axis]).saturating_sub(from).clamp(low, len)
+        };
+        let [z, y, x] = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
+        let across = on(2, x, columns);
+        let (z, depth) = (z + plane, on(0, z + plane, 1));
+        let down =
+            if depth.is_empty() || across.is_empty() { 0..0 } else { on(1, y, side(step[1])) };
+        if down.is_empty() || z >= d + source.pad[0] {
+            return Plane { columns, across: 0..0, down: 0..0, first: 0 };
+        }
+        let row = (z - source.pad[0]) * h + y + down.start - source.pad[1];
+        let first = row * w + x + across.start - source.pad[2];
+        Plane { columns, across, down, first }
+    }
+
+    /// Turns the plane to `[rows][columns][lanes]` and transforms it down its rows, after the prologue. Zeros outside the picture and past
+    /// the last channel.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    #[inline(always)]
+    unsafe fn fill<S: Simd, const Y: usize>(
+        &self,
+        source: &Source,
+        channel: usize,
+        strip: &mut [f32],
+    ) {
+        let pitch = self.columns * S::LANES;
+        if self.down.is_empty() {
+            strip[..side(Y) * pitch].fill(0.0);
+            return;
+        }
+        let valid = S::LANES.min(source.ins - channel);
+        let Range { start: low, end: high } = self.across;
+        let (width, volume) = (source.input[2], source.input.iter().product::<usize>());
+        for i in self.down.clone() {
+            let line = &mut strip[i * pitch..][..(self.columns + SPARE) * S::LANES];
+            let first = channel * volume + self.first + (i - self.down.start) * width;
+            if valid == S::LANES {
+                let x = &source.x[first..];
+                assert!(x.len() >= (S::LANES - 1) * volume + high - low);
+                for at in (low..high).step_by(S::SIDE) {
+                    let n = S::SIDE.min(high - at);
+                    for half in (0..S::LANES).step_by(S::SIDE) {
+                        // SAFETY: `n` elements of each of the `LANES` channels, by the assertion; the line has `SPARE ≥ SIDE` columns
+                        // more than `columns ≥ at`. What it writes too much is the next row's, which is filled later.
+                        unsafe {
+                            let from = x.as_ptr().add(half * volume + at - low);
+                            let to = line.as_mut_ptr().add(at * S::LANES + half);
+                            S::transpose(from, volume, n, to, S::LANES);
+                        }
+                    }
+                }
+            } else {
+                line[low * S::LANES..high * S::LANES].fill(0.0);
+                for c in 0..valid {
+                    let x = &source.x[c * volume + first..][..high - low];
+                    let to = line[low * S::LANES + c..].iter_mut().step_by(S::LANES);
+                    x.iter().zip(to).for_each(|(x, to)| *to = *x);
+                }
+            }
+        }
+        // SAFETY: the instruction set by the caller; `valid ≤ LANES` factors.
+        unsafe {
+            let Some(pre) = &source.pre else {
+                return self.down::<S, Y>(strip, |v| v);
+            };
+            let (scale, shift) = (&pre.scale[channel..][..valid], &pre.shift[channel..][..valid]);
+            let (scale, shift) = if valid == S::LANES {
+                (S::load(scale.as_ptr()), S::load(shift.as_ptr()))
+            } else {
+                (S::load_part(scale.as_ptr(), valid), S::load_part(shift.as_ptr(), valid))
+            };
+            match pre.activation {
+                Activation::Relu => {
+                    self.down::<S, Y>(strip, |v| S::relu(S::fma(v, scale, shift)));
+                }
+                Activation::LeakyRelu(slope) => {
+                    let (slope, zero) = (S::splat(slope), S::splat(0.0));
+                    self.down::<S, Y>(strip, |v| {
+                        let v = S::fma(v, scale, shift);
+                        S::if_less(v, zero, S::mul(v, slope), v)
+                    });
+                }
+                Activation::Identity => self.down::<S, Y>(strip, |v| S::fma(v, scale, shift)),
+                other => {
+                    for i in self.down.clone() {
+                        let line = &mut strip[i * pitch..][low * S::LANES..high * S::LANES];
+                        for at in line.chunks_exact_mut(S::LANES) {
+                            S::store(at.as_mut_ptr(), S::fma(S::load(at.as_ptr()), scale, shift));
+                        }
+                        activate(line, other);
+                    }
+                    self.down::<S, Y>(strip, |v| v);
+                }
+            }
+        }
+    }
+
+    /// Transforms each column down its rows, in place, `pre` before.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    #[inline(always)]
+    unsafe fn down<S: Simd, const Y: usize>(&self, strip: &mut [f32], pre: impl Fn(S::V) -> S::V) {
+        let pitch = self.columns * S::LANES;
+        let strip = &mut strip[..side(Y) * pitch];
+        for i in 0..side(Y) {
+            let line = &mut strip[i * pitch..][..pitch];
+            line[..self.across.start * S::LANES].fill(0.0);
+            line[self.across.end * S::LANES..].fill(0.0);
+        }
+        for column in self.across.clone() {
+            // SAFETY: the plane has `side(Y)` rows of `columns` vectors, by the slice.
+            unsafe {
+                let at = strip.as_mut_ptr().add(column * S::LANES);
+                let mut d = [S::splat(0.0); SIDE];
+                for i in 0..side(Y) {
+                    if self.down.contains(&i) {
+                        d[i] = pre(S::load(at.add(i * pitch)));
+                    }
+                }
+                let d = points::input::<S, Y>(d);
+                for i in 0..side(Y) {
+                    S::store(at.add(i * pitch), d[i]);
+                }
+            }
+        }
+    }
+}
