@@ -210,6 +210,19 @@ pub fn binary(op: BinaryOp, x: &[f32], y: &[f32], out: &mut [f32]) {
     }
 }
 
+/// Twin of [`norm_scale`](crate::norm_scale).
+pub fn norm_scale(groups: usize, norm: &Norm, x: &[f32], scale: &mut [f32], shift: &mut [f32]) {
+    let (channels, run) = (scale.len(), x.len() / groups.max(1));
+    for c in 0..channels {
+        let x = &x[c / (channels / groups) * run..][..run];
+        let mean = x.iter().map(|v| *v as f64).sum::<f64>() / run as f64;
+        let spread = x.iter().map(|v| (*v as f64 - mean).powi(2)).sum::<f64>() / run as f64;
+        let factor = norm.weight.map_or(1.0, |w| w[c] as f64) / (spread + norm.eps as f64).sqrt();
+        scale[c] = factor as f32;
+        shift[c] = (norm.bias.map_or(0.0, |b| b[c] as f64) - mean * factor) as f32;
+    }
+}
+
 /// Twin of [`group_norm`](crate::group_norm), and with as many groups as channels of [`instance_norm`](crate::instance_norm).
 pub fn group_norm(
     groups: usize,

@@ -1,15 +1,25 @@
 //! Normalisation at inference by statistics of the input itself: instance, group, layer.
 //!
-//! All three are one loop: mean and variance of a run of numbers in two passes, summed in `f64` in sixteen fixed lanes (so the
-//! result does not depend on instruction set or threads), then y = act((x − mean)/√(var + ε)·weight + bias). The variance is the
-//! biased one (÷ n), as in PyTorch.
+//! Mean and variance of a run of numbers are summed in `f64` in sixteen fixed lanes, then y = act((x − mean)/√(var + ε)·weight + bias).
+//! The variance is the biased one (÷ n), as in PyTorch.
+//!
+//! ```text
+//! run of a group   ├── piece ──┼── piece ──┼── piece ──┤    each piece read from memory once: its mean, then its squared
+//!                     (n, mean, M2) … joined in order        differences while it lies in the second-level cache
+//! ```
+//! Pieces have a fixed length and are joined in a fixed order (T. Chan, G. Golub & R. LeVeque, "Algorithms for computing the sample
+//! variance", The American Statistician 37, 1983, eq. 2.1), so the result does not depend on threads.
+//!
+//! [`norm_scale`] stops at one factor and one offset a channel, for a convolution that applies them while it reads its input: the
+//! normalised volume is then never written.
 
 use crate::{
     Activation, Pool,
-    activation::activate,
+    activation::{activate, is_quick},
     isa::multiversion,
     shared::{Shared, check, pieces},
 };
+use std::sync::OnceLock;
 
 /// The learnt part of a norm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +51,7 @@ pub fn instance_norm(
     x: &[f32],
     y: &mut [f32],
 ) {
-    group_norm(pool, channels, channels, spatial, norm, x, y);
+    group_norm_add(pool, [channels, channels, spatial], norm, x, None, y);
 }
 
 /// Each of `groups` runs of channels by its own mean and variance. Panics unless the lengths agree and groups divide channels.
@@ -54,30 +64,117 @@ pub fn group_norm(
     x: &[f32],
     y: &mut [f32],
 ) {
+    group_norm_add(pool, [groups, channels, spatial], norm, x, None, y);
+}
+
+/// [`group_norm`] of `[groups, channels, spatial]` with a residual, laid out as `x`, added before the activation.
+pub fn group_norm_add(
+    pool: &Pool,
+    [groups, channels, spatial]: [usize; 3],
+    norm: &Norm,
+    x: &[f32],
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+) {
+    residual.inspect(|r| check("residual of a norm", r.len(), x.len()));
     check("x of a norm", x.len(), channels * spatial);
     check("y of a norm", y.len(), x.len());
     norm.check(channels);
     if x.is_empty() {
         return;
     }
+    let moments = group_moments(pool, groups, channels, x, norm.eps);
+    let per = channels / groups;
+    let (tasks, step) = (spatial.div_ceil(PIECE), PIECE);
+    let out = Shared::new(y);
+    pool.run(channels * tasks, |task| {
+        let (channel, from) = (task / tasks, task % tasks * step);
+        let (at, len) = (channel * spatial + from, step.min(spatial - from));
+        // SAFETY: each piece of each channel belongs to one task.
+        let y = unsafe { out.part(at, len) };
+        let (mean, inverse) = moments[channel / per];
+        let scale = inverse * norm.weight.map_or(1.0, |w| w[channel] as f64);
+        let bias = norm.bias.map_or(0.0, |b| b[channel]);
+        let residual = residual.map_or(&[][..], |r| &r[at..][..len]);
+        centre(&x[at..][..len], (mean, scale, bias), residual, norm.activation, y);
+        if !is_quick(norm.activation) {
+            activate(y, norm.activation);
+        }
+    });
+}
+
+/// What [`group_norm`] does to `x` before the activation, as a factor and an offset a channel: `x·scale + shift`. The activation of
+/// `norm` is left to whoever applies them. Where a mean is far from zero compared to the deviation, the offset cancels digits that
+/// [`group_norm`] keeps: a factor of that ratio in the error. Panics unless the lengths agree and groups divide channels.
+pub fn norm_scale(
+    pool: &Pool,
+    groups: usize,
+    channels: usize,
+    norm: &Norm,
+    x: &[f32],
+    scale: &mut [f32],
+    shift: &mut [f32],
+) {
+    assert!(x.is_empty() || x.len().is_multiple_of(channels.max(1)), "channels of one length");
+    check("scale of a norm", scale.len(), channels);
+    check("shift of a norm", shift.len(), channels);
+    norm.check(channels);
+    if x.is_empty() {
+        return;
+    }
+    let moments = group_moments(pool, groups, channels, x, norm.eps);
+    for (channel, (scale, shift)) in scale.iter_mut().zip(shift).enumerate() {
+        let (mean, inverse) = moments[channel / (channels / groups)];
+        let factor = inverse * norm.weight.map_or(1.0, |w| w[channel] as f64);
+        *scale = factor as f32;
+        *shift = (norm.bias.map_or(0.0, |b| b[channel] as f64) - mean * factor) as f32;
+    }
+}
+
+/// Elements of a piece: 128 KiB, a quarter of a second-level cache.
+const PIECE: usize = 1 << 15;
+
+/// Mean and 1/√(variance + ε) of each group.
+fn group_moments(
+    pool: &Pool,
+    groups: usize,
+    channels: usize,
+    x: &[f32],
+    eps: f32,
+) -> Vec<(f64, f64)> {
     assert!(
         groups > 0 && channels.is_multiple_of(groups),
         "{channels} channels in {groups} groups"
     );
-    let (per, run) = (channels / groups, channels / groups * spatial);
-    let out = Shared::new(y);
-    pool.run(groups, |group| {
-        // SAFETY: each group belongs to one task.
-        let y = unsafe { out.part(group * run, run) };
-        let x = &x[group * run..][..run];
-        let (mean, inverse) = moments(x, norm.eps);
-        for (i, (x, y)) in x.chunks_exact(spatial).zip(y.chunks_exact_mut(spatial)).enumerate() {
-            let channel = group * per + i;
-            let scale = inverse * norm.weight.map_or(1.0, |w| w[channel] as f64);
-            centre(x, mean, scale, norm.bias.map_or(0.0, |b| b[channel]), y);
-        }
-        activate(y, norm.activation);
+    let run = x.len() / groups;
+    let pieces = run.div_ceil(PIECE);
+    let found: Vec<OnceLock<(f64, f64)>> = vec![OnceLock::new(); groups * pieces];
+    pool.run(groups * pieces, |task| {
+        let (group, from) = (task / pieces, task % pieces * PIECE);
+        let x = &x[group * run + from..][..PIECE.min(run - from)];
+        found[task].get_or_init(|| spread(x));
     });
+    let join = |group: &[OnceLock<(f64, f64)>]| {
+        let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
+        for (i, piece) in group.iter().enumerate() {
+            let (m, s) = piece.get().copied().unwrap_or_default();
+            let len = PIECE.min(run - i * PIECE) as f64;
+            let (apart, all) = (m - mean, n + len);
+            mean += apart * len / all;
+            squares += s + apart * apart * n * len / all;
+            n = all;
+        }
+        (mean, 1.0 / (squares / n + eps as f64).sqrt())
+    };
+    found.chunks_exact(pieces).map(join).collect()
+}
+
+multiversion! {
+    /// Mean, and the sum of squared differences from it.
+    fn spread(x: &[f32]) -> (f64, f64) {
+        let mean = lanes(x, |v| v) / x.len() as f64;
+        (mean, lanes(x, |v| (v - mean) * (v - mean)))
+    }
 }
 
 /// Each row of `cols` elements by its own mean and variance, weight and bias per column. Panics unless the lengths agree.
@@ -96,7 +193,7 @@ pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32],
             let y = unsafe { out.part(row * cols, cols) };
             let x = &x[row * cols..][..cols];
             let (mean, inverse) = moments(x, norm.eps);
-            centre(x, mean, inverse, 0.0, y);
+            centre(x, (mean, inverse, 0.0), &[], Activation::Identity, y);
             weigh(y, norm.weight.unwrap_or(&[]), norm.bias.unwrap_or(&[]));
             activate(y, norm.activation);
         }
@@ -116,14 +213,36 @@ multiversion! {
 }
 
 multiversion! {
-    /// `y = (x − mean)·scale + bias`. The mean is taken off first, in two parts, so that numbers far from zero keep their digits.
-    fn centre(x: &[f32], mean: f64, scale: f64, bias: f32, y: &mut [f32]) {
+    /// `y = act((x − mean)·scale + bias + residual)` if the activation is a quick one, else without it; the residual is absent when empty.
+    /// The mean is taken off first, in two parts, so that numbers far from zero keep their digits.
+    fn centre(x: &[f32], by: (f64, f64, f32), residual: &[f32], act: Activation, y: &mut [f32]) {
+        let (mean, scale, bias) = by;
         let high = mean as f32;
         let shift = (bias as f64 - (mean - high as f64) * scale) as f32;
         let scale = scale as f32;
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = (*x - high) * scale + shift;
+        let norm = |x: f32| (x - high) * scale + shift;
+        match act {
+            Activation::Relu => each(x, residual, y, norm, |v| if v < 0.0 { 0.0 } else { v }),
+            Activation::LeakyRelu(slope) => {
+                each(x, residual, y, norm, |v| if v < 0.0 { v * slope } else { v })
+            }
+            _ => each(x, residual, y, norm, |v| v),
         }
+    }
+}
+
+#[inline(always)]
+fn each(
+    x: &[f32],
+    residual: &[f32],
+    y: &mut [f32],
+    norm: impl Fn(f32) -> f32,
+    act: impl Fn(f32) -> f32,
+) {
+    if residual.is_empty() {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = act(norm(*x)));
+    } else {
+        y.iter_mut().zip(x).zip(residual).for_each(|((y, x), r)| *y = act(norm(*x) + *r));
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
+    /// Elements 0, 2, 4 … of `2 · LANES`.
+    unsafe fn load_even(p: *const f32) -> Self::V;
     /// The first `n < LANES` elements, the rest zero.
     unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
     unsafe fn store_part(p: *mut f32, v: Self::V, n: usize);
@@ -86,6 +88,11 @@ impl Simd for Portable {
     unsafe fn store(p: *mut f32, v: [f32; 4]) {
         // SAFETY: the caller vouches for four elements.
         unsafe { p.cast::<[f32; 4]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn load_even(p: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for eight elements.
+        std::array::from_fn(|i| unsafe { *p.add(2 * i) })
     }
     #[inline(always)]
     unsafe fn load_part(p: *const f32, n: usize) -> [f32; 4] {
@@ -196,6 +203,11 @@ mod x86 {
         unsafe fn store(p: *mut f32, v: __m128) {
             // SAFETY: contract.
             unsafe { _mm_storeu_ps(p, v) }
+        }
+        #[inline(always)]
+        unsafe fn load_even(p: *const f32) -> __m128 {
+            // SAFETY: contract.
+            unsafe { _mm_shuffle_ps::<0x88>(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
         }
         #[inline(always)]
         unsafe fn load_part(p: *const f32, n: usize) -> __m128 {
@@ -353,6 +365,16 @@ mod x86 {
             unsafe { _mm256_storeu_ps(p, v) }
         }
         #[inline(always)]
+        unsafe fn load_even(p: *const f32) -> __m256 {
+            // SAFETY: contract.
+            unsafe {
+                let (a, b) = (_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8)));
+                // 0 2 8 10 | 4 6 12 14, whose pairs then change places.
+                let mixed = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(a, b));
+                _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(mixed))
+            }
+        }
+        #[inline(always)]
         unsafe fn load_part(p: *const f32, n: usize) -> __m256 {
             // SAFETY: contract; masked lanes are not touched.
             unsafe { _mm256_maskload_ps(p, first(n)) }
@@ -503,6 +525,15 @@ mod x86 {
         unsafe fn store(p: *mut f32, v: __m512) {
             // SAFETY: contract.
             unsafe { _mm512_storeu_ps(p, v) }
+        }
+        #[inline(always)]
+        unsafe fn load_even(p: *const f32) -> __m512 {
+            // SAFETY: contract.
+            unsafe {
+                let even =
+                    _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+                _mm512_permutex2var_ps(_mm512_loadu_ps(p), even, _mm512_loadu_ps(p.add(16)))
+            }
         }
         #[inline(always)]
         unsafe fn load_part(p: *const f32, n: usize) -> __m512 {

@@ -155,6 +155,23 @@ fn norms_and_softmax_agree_with_their_twins() {
                 naive::group_norm(groups, 6, n, &norm, &x, &mut expected);
                 let error = common::error(y.check(), &expected);
                 assert!(error < common::BOUND, "{error:.1e} {isa:?} {groups} {n}");
+                let residual = noise(4, 6 * n);
+                let mut y = Guarded::new(6 * n);
+                group_norm_add(&pool, [groups, 6, n], &norm, &x, Some(&residual), y.slice());
+                let plain = Norm { activation: Activation::Identity, ..norm };
+                naive::group_norm(groups, 6, n, &plain, &x, &mut expected);
+                for (e, r) in expected.iter_mut().zip(&residual) {
+                    *e = norm.activation.apply(*e + *r);
+                }
+                let error = common::error(y.check(), &expected);
+                assert!(error < common::BOUND, "{error:.1e} {isa:?} {groups} {n}");
+                let (mut scale, mut shift) = (Guarded::new(6), Guarded::new(6));
+                norm_scale(&pool, groups, 6, &norm, &x, scale.slice(), shift.slice());
+                let mut expected = [vec![0.0; 6], vec![0.0; 6]];
+                let [a, b] = &mut expected;
+                naive::norm_scale(groups, &norm, &x, a, b);
+                close(scale.check(), a, &(isa, groups, n));
+                close(shift.check(), b, &(isa, groups, n));
             }
             let norm =
                 Norm { weight: Some(&weight[..n]), bias: None, eps: 1e-2, ..Default::default() };

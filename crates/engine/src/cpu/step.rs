@@ -19,6 +19,7 @@ pub(super) enum Step {
         weight: PackedConv,
         bias: Option<Vector>,
         prologue: Option<ChannelAffine>,
+        measured: Option<Activation>,
         activation: Activation,
     },
     ConvTranspose {
@@ -53,6 +54,10 @@ pub(super) enum Step {
     GroupNorm {
         groups: usize,
         channels: usize,
+        norm: OwnNorm,
+    },
+    NormScale {
+        groups: usize,
         norm: OwnNorm,
     },
     LayerNorm {
@@ -106,9 +111,9 @@ impl Step {
     pub fn new(op: Op, shape: &[usize], packing: &PackOptions) -> Step {
         match op {
             Op::Input => Step::Input,
-            Op::Conv { shape, weight, bias, prologue, activation } => {
+            Op::Conv { shape, weight, bias, prologue, measured, activation } => {
                 let weight = kernels::pack_conv_with(&shape, weight.data(), packing);
-                Step::Conv { shape, weight, bias, prologue, activation }
+                Step::Conv { shape, weight, bias, prologue, measured, activation }
             }
             Op::ConvTranspose { shape, weight, bias, activation } => {
                 let weight = kernels::pack_conv_transpose(&shape, weight.data());
@@ -136,6 +141,10 @@ impl Step {
                 channels: shape.get(1).copied().unwrap_or(1),
                 norm: OwnNorm { weight, bias, eps, activation },
             },
+            Op::NormScale { groups, weight, bias, eps } => {
+                let activation = Activation::Identity;
+                Step::NormScale { groups, norm: OwnNorm { weight, bias, eps, activation } }
+            }
             Op::LayerNorm { weight, bias, eps, activation } => {
                 Step::LayerNorm { norm: OwnNorm { weight, bias, eps, activation } }
             }
@@ -173,9 +182,9 @@ impl Step {
             } else if let [first, rest @ ..] = io.inputs {
                 let out = io.plan.range(io.index, sample);
                 let x = io.plan.range(*first, sample);
-                let second = rest.first().map(|&second| io.plan.range(second, sample));
-                let (x, second, y) = split(arena, x, second, out);
-                self.sample(pool, io, x, second, work, y);
+                let rest = [0, 1].map(|at| rest.get(at).map(|&input| io.plan.range(input, sample)));
+                let (x, rest, y) = split(arena, x, rest, out);
+                self.sample(pool, io, x, rest, work, y);
             }
         }
     }
@@ -185,21 +194,32 @@ impl Step {
         pool: &Pool,
         io: &Io,
         x: &[f32],
-        second: Option<&[f32]>,
+        rest: [Option<&[f32]>; 2],
         work: &mut [f32],
         y: &mut [f32],
     ) {
         let (from, to) = io.shapes;
+        let second = rest[0];
         match self {
             Step::Input | Step::Concat => {}
-            Step::Conv { shape, weight, bias, prologue, activation } => {
+            Step::Conv { shape, weight, bias, prologue, measured, activation } => {
+                // The norm's factors and offsets come last.
+                let (second, scales) = match (measured, rest) {
+                    (None, [second, _]) => (second, None),
+                    (Some(_), [scales, None]) => (None, scales),
+                    (Some(_), [second, scales]) => (second, scales),
+                };
+                let measured = measured.zip(scales).map(|(activation, scales)| {
+                    let (scale, shift) = scales.split_at(shape.in_channels);
+                    Prologue { scale, shift, activation }
+                });
                 let prologue = prologue.as_ref().map(|before| Prologue {
                     scale: &before.scale,
                     shift: &before.shift,
                     activation: before.activation,
                 });
                 let epilogue = epilogue(bias, second, *activation);
-                let args = ConvArgs { prologue, epilogue };
+                let args = ConvArgs { prologue: measured.or(prologue), epilogue };
                 kernels::conv(pool, shape, x, weight, &args, work, y);
             }
             Step::ConvTranspose { shape, weight, bias, activation } => {
@@ -245,7 +265,12 @@ impl Step {
             }
             Step::GroupNorm { groups, channels, norm } => {
                 let positions = x.len() / (*channels).max(1);
-                kernels::group_norm(pool, *groups, *channels, positions, &norm.kernel(), x, y);
+                let (shape, norm) = ([*groups, *channels, positions], norm.kernel());
+                kernels::group_norm_add(pool, shape, &norm, x, second, y);
+            }
+            Step::NormScale { groups, norm } => {
+                let (scale, shift) = y.split_at_mut(y.len() / 2);
+                kernels::norm_scale(pool, *groups, scale.len(), &norm.kernel(), x, scale, shift);
             }
             Step::LayerNorm { norm } => {
                 let columns = to.last().copied().unwrap_or(1).max(1);
@@ -290,13 +315,13 @@ fn concat(io: &Io, sample: usize, arena: &mut [f32]) {
     }
 }
 
-/// Two parts to read and one to write. The planner keeps what is written apart from what is read.
+/// Up to three parts to read and one to write. The planner keeps what is written apart from what is read.
 fn split(
     arena: &mut [f32],
     x: Range<usize>,
-    second: Option<Range<usize>>,
+    others: [Option<Range<usize>>; 2],
     out: Range<usize>,
-) -> (&[f32], Option<&[f32]>, &mut [f32]) {
+) -> (&[f32], [Option<&[f32]>; 2], &mut [f32]) {
     let end = out.end;
     let (before, rest) = arena.split_at_mut(out.start);
     let (y, after) = rest.split_at_mut(out.len());
@@ -304,5 +329,5 @@ fn split(
     let part = |range: Range<usize>| {
         if range.start < end { &before[range] } else { &after[range.start - end..range.end - end] }
     };
-    (part(x), second.map(part), y)
+    (part(x), others.map(|range| range.map(part)), y)
 }

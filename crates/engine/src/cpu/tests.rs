@@ -35,7 +35,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
         let scope = s.at(&format!("layer{step}"));
         let x = values[random.below(values.len())];
         let y = values[random.below(values.len())];
-        let value = match random.below(7) {
+        let value = match random.below(9) {
             0 => conv(&mut b, &scope, x, 1, 1 + random.below(5), solid),
             1 => conv(&mut b, &scope, x, 3, 1 + random.below(5), solid),
             2 => b.batch_norm(x, &scope, 1e-5).unwrap(),
@@ -46,6 +46,30 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
                 b.binary(BinaryOp::Add, a, c).unwrap()
             }
             5 => b.concat(&[x, y], 1).unwrap(),
+            6 => {
+                // A norm before a convolution, with and without activation and sum.
+                let a = b.group_norm(x, &scope.at("norm"), 1, 1e-3).unwrap();
+                let a = if random.below(2) == 0 {
+                    b.activation(a, kernels::Activation::LeakyRelu(0.1))
+                } else {
+                    a
+                };
+                let c = conv(&mut b, &scope.at("a"), a, 1 + 2 * random.below(2), 3, solid);
+                if random.below(2) == 0 {
+                    let d = conv(&mut b, &scope.at("c"), y, 1, 3, solid);
+                    b.binary(BinaryOp::Add, c, d).unwrap()
+                } else {
+                    c
+                }
+            }
+            7 => {
+                // A norm that ends a residual block.
+                let a = conv(&mut b, &scope.at("a"), x, 3, 4, solid);
+                let a = b.group_norm(a, &scope.at("norm"), 2, 1e-3).unwrap();
+                let c = conv(&mut b, &scope.at("c"), y, 1, 4, solid);
+                let sum = b.binary(BinaryOp::Add, a, c).unwrap();
+                b.relu(sum)
+            }
             _ if solid => b.max_pool(x, Window::new([3; 3]).stride(1).pad(1)).unwrap(),
             _ => {
                 let p = ConvTranspose::new(2, [3, 3]).pad(1);
@@ -95,6 +119,8 @@ fn every_pass_keeps_the_result() {
         Passes { fuse_residual: true, ..none },
         Passes { fuse_activation: true, ..none },
         Passes { fuse_prologue: true, ..none },
+        Passes { fuse_norm: true, ..none },
+        Passes { fuse_norm: true, fuse_residual: true, fuse_activation: true, ..none },
         Passes { place_in_concat: true, ..none },
         Passes::all(),
     ];

@@ -53,8 +53,8 @@ impl Builder {
         let weight = s.tensor("weight", &weight_shape);
         let bias = self.bias(s, conv.bias, conv.channels);
         let shape_out = with_spatial(batch, conv.channels, &output, conv.kernel.len());
-        let (prologue, activation) = (None, Activation::Identity);
-        let op = Op::Conv { shape, weight, bias, prologue, activation };
+        let (prologue, measured, activation) = (None, None, Activation::Identity);
+        let op = Op::Conv { shape, weight, bias, prologue, measured, activation };
         Ok(self.push(s.path().to_string(), op, &[x], shape_out))
     }
 

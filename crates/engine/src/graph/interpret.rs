@@ -62,12 +62,22 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
     let second = rest.first().copied();
     match &node.op {
         Op::Input => {}
-        Op::Conv { shape, weight, bias, prologue, activation } => {
+        Op::Conv { shape, weight, bias, prologue, measured, activation } => {
+            let (rest, scales) = match (measured, rest) {
+                (Some(activation), [rest @ .., scales]) => (rest, Some((*activation, *scales))),
+                _ => (rest, None),
+            };
+            let second = rest.first().copied();
+            let measured = scales.map(|(activation, scales)| {
+                let (scale, shift) = scales.split_at(shape.in_channels);
+                Prologue { scale, shift, activation }
+            });
             let prologue = prologue.as_ref().map(|before| Prologue {
                 scale: &before.scale,
                 shift: &before.shift,
                 activation: before.activation,
             });
+            let prologue = prologue.or(measured);
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
             naive::conv(shape, x, weight.data(), &ConvArgs { prologue, epilogue }, y);
@@ -118,8 +128,21 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
         }
         Op::GroupNorm { groups, weight, bias, eps, activation } => {
             let channels = node.shape[1];
-            let norm = norm(weight, bias, *eps, *activation);
-            naive::group_norm(*groups, channels, x.len() / channels.max(1), &norm, x, y);
+            let spatial = x.len() / channels.max(1);
+            if let Some(second) = second {
+                let norm = norm(weight, bias, *eps, Activation::Identity);
+                naive::group_norm(*groups, channels, spatial, &norm, x, y);
+                let sum: Vec<f32> = y.iter().zip(second).map(|(a, b)| a + b).collect();
+                activate(*activation, &sum, y);
+            } else {
+                let norm = norm(weight, bias, *eps, *activation);
+                naive::group_norm(*groups, channels, spatial, &norm, x, y);
+            }
+        }
+        Op::NormScale { groups, weight, bias, eps } => {
+            let norm = norm(weight, bias, *eps, Activation::Identity);
+            let (scale, shift) = y.split_at_mut(node.shape[2]);
+            naive::norm_scale(*groups, &norm, x, scale, shift);
         }
         Op::LayerNorm { weight, bias, eps, activation } => {
             let columns = node.shape.last().copied().unwrap_or(1);

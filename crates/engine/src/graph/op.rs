@@ -26,7 +26,7 @@ pub struct ChannelAffine {
 pub enum Op {
     /// Given at each run.
     Input,
-    /// Convolution; a second input is added before the activation.
+    /// Convolution; a second input is added before the activation. The last input may be a norm's [`Op::NormScale`].
     #[non_exhaustive]
     Conv {
         /// Its shape.
@@ -37,6 +37,8 @@ pub enum Op {
         bias: Option<Arc<Vec<f32>>>,
         /// Applied to the input while it is loaded.
         prologue: Option<ChannelAffine>,
+        /// The last input is a factor and an offset for each channel of the first, applied with this activation while it is loaded.
+        measured: Option<Activation>,
         /// Applied to the output.
         activation: Activation,
     },
@@ -91,7 +93,8 @@ pub enum Op {
     },
     /// The nearest neighbour in the input, to the node's shape.
     ResizeNearest,
-    /// Runs of channels by their own mean and variance; as many groups as channels: instance norm.
+    /// Runs of channels by their own mean and variance; as many groups as channels: instance norm. A second input is added before the
+    /// activation.
     GroupNorm {
         /// Number of runs.
         groups: usize,
@@ -103,6 +106,17 @@ pub enum Op {
         eps: f32,
         /// Applied to the output.
         activation: Activation,
+    },
+    /// What [`Op::GroupNorm`] does to each channel, as factors and offsets, `[N, 2, C]`.
+    NormScale {
+        /// Number of runs.
+        groups: usize,
+        /// `[C]`.
+        weight: Option<Arc<Vec<f32>>>,
+        /// `[C]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Added to the variance.
+        eps: f32,
     },
     /// Over the last axis.
     LayerNorm {
@@ -140,6 +154,7 @@ impl Op {
             Op::ResizeLinear { .. } => "resize-linear",
             Op::ResizeNearest => "resize-nearest",
             Op::GroupNorm { .. } => "group-norm",
+            Op::NormScale { .. } => "norm-scale",
             Op::LayerNorm { .. } => "layer-norm",
             Op::Reshape => "reshape",
             Op::Softmax => "softmax",

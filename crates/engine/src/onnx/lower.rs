@@ -188,6 +188,7 @@ impl View<'_> {
             weight: tensor(weight)?,
             bias,
             prologue: None,
+            measured: None,
             activation: Activation::Identity,
         };
         Some((op, vec![0]))

@@ -1,9 +1,9 @@
-//! The sum at the end of a residual block, added while the last convolution writes its output.
+//! The sum at the end of a residual block, added while the last convolution or norm writes its output.
 
 use crate::graph::{Graph, Op};
 use kernels::{Activation, BinaryOp};
 
-/// Fuses wherever one term is a convolution used by the sum alone. Of two, the later is taken: the
+/// Fuses wherever one term is a convolution or norm used by the sum alone. Of two, the later is taken: the
 /// other is then surely ready.
 pub(super) fn run(graph: &mut Graph) {
     let uses = graph.uses();
@@ -19,7 +19,10 @@ pub(super) fn run(graph: &mut Graph) {
             _ => continue,
         };
         let mut op = graph.nodes[conv.0].op.clone();
-        if let Op::Conv { activation, .. } | Op::ConvTranspose { activation, .. } = &mut op {
+        if let Op::Conv { activation, .. }
+        | Op::ConvTranspose { activation, .. }
+        | Op::GroupNorm { activation, .. } = &mut op
+        {
             *activation = next;
         }
         let inputs = vec![graph.nodes[conv.0].inputs[0], other];
@@ -32,7 +35,9 @@ pub(super) fn run(graph: &mut Graph) {
 fn takes_residual(graph: &Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     match &node.op {
-        Op::Conv { activation, .. } | Op::ConvTranspose { activation, .. } => {
+        Op::Conv { activation, .. }
+        | Op::ConvTranspose { activation, .. }
+        | Op::GroupNorm { activation, .. } => {
             *activation == Activation::Identity && node.inputs.len() == 1
         }
         _ => false,

@@ -3,6 +3,7 @@
 
 mod fold_affine;
 mod fuse_activation;
+mod fuse_norm;
 mod fuse_prologue;
 mod fuse_residual;
 mod nest_concat;
@@ -22,6 +23,8 @@ pub struct Passes {
     pub fuse_activation: bool,
     /// Batch norm and activation into the 1×1 convolution after them.
     pub fuse_prologue: bool,
+    /// Instance or group norm and activation into the convolution after them.
+    pub fuse_norm: bool,
     /// Producers write straight into the buffer of a concatenation.
     pub place_in_concat: bool,
 }
@@ -43,6 +46,7 @@ impl Passes {
             fuse_residual: on,
             fuse_activation: on,
             fuse_prologue: on,
+            fuse_norm: on,
             place_in_concat: on,
         }
     }
@@ -50,11 +54,12 @@ impl Passes {
     /// Rewrites the graph; nodes that nothing uses any more are removed.
     pub fn rewrite(&self, graph: Graph) -> Graph {
         let mut graph = remove_dead(graph);
-        let passes: [(bool, Pass); 5] = [
+        let passes: [(bool, Pass); 6] = [
             (self.fold_affine, fold_affine::run),
             (self.fuse_residual, fuse_residual::run),
             (self.fuse_activation, fuse_activation::run),
             (self.fuse_prologue, fuse_prologue::run),
+            (self.fuse_norm, fuse_norm::run),
             (self.place_in_concat, nest_concat::run),
         ];
         for (wanted, pass) in passes {

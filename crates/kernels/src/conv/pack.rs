@@ -12,8 +12,9 @@
 //! ```
 
 use super::shape::Prologue;
+use crate::activation::{activate, in_register, is_quick};
 use crate::simd::{Portable, Simd, prefetch};
-use crate::{Activation, Isa, activation::activate};
+use crate::{Activation, Isa};
 
 /// Which input element an output position meets at a tap: `position·stride + offset[axis][tap]` along each axis.
 #[derive(Clone, Debug)]
@@ -194,10 +195,11 @@ fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
                 // SAFETY: the instruction set by the function this is inlined into.
                 unsafe { copy::<S>(&x[run.source..run.source + run.length], pre, target) };
             } else {
-                gather(&x[run.source..], runs.stride, pre, target);
+                // SAFETY: as above.
+                unsafe { gather::<S>(&x[run.source..], runs.stride, pre, target) };
             }
             if let Some((_, _, act)) = pre
-                && !matches!(act, Activation::Identity | Activation::Relu)
+                && !is_quick(act)
             {
                 activate(target, act);
             }
@@ -233,7 +235,7 @@ unsafe fn point<S: Simd>(x: &[f32], length: usize, pre: Before, row: &mut [f32])
         unsafe { copy::<S>(&x[..length], pre, &mut row[..length]) };
     }
     if let Some((_, _, act)) = pre
-        && !matches!(act, Activation::Identity | Activation::Relu)
+        && !is_quick(act)
     {
         activate(&mut row[..length], act);
     }
@@ -245,13 +247,7 @@ unsafe fn copy<S: Simd>(x: &[f32], pre: Before, y: &mut [f32]) {
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     // SAFETY: every access lies in the first `n` elements of both; the instruction set by the caller.
     unsafe {
-        let change = |v: S::V| match pre {
-            None => v,
-            Some((scale, shift, act)) => {
-                let v = S::fma(v, S::splat(scale), S::splat(shift));
-                if act == Activation::Relu { S::relu(v) } else { v }
-            }
-        };
+        let change = before::<S>(pre);
         let mut i = 0;
         while i + S::LANES <= n {
             S::store(y.add(i), change(S::load(x.add(i))));
@@ -263,19 +259,60 @@ unsafe fn copy<S: Simd>(x: &[f32], pre: Before, y: &mut [f32]) {
     }
 }
 
+/// The prologue of a register, without an activation that is not a quick one.
 #[inline(always)]
-fn gather(x: &[f32], stride: usize, pre: Before, y: &mut [f32]) {
-    if stride == 2 {
-        y.iter_mut().zip(x.iter().step_by(2)).for_each(|(y, x)| *y = *x);
-    } else {
-        y.iter_mut().zip(x.iter().step_by(stride)).for_each(|(y, x)| *y = *x);
-    }
-    if let Some((scale, shift, act)) = pre {
-        for y in y.iter_mut() {
-            *y = *y * scale + shift;
-            if act == Activation::Relu && *y < 0.0 {
-                *y = 0.0;
+unsafe fn before<S: Simd>(pre: Before) -> impl Fn(S::V) -> S::V {
+    // SAFETY: the instruction set by the caller.
+    move |v| unsafe {
+        match pre {
+            None => v,
+            Some((scale, shift, act)) => {
+                in_register::<S>(act, S::fma(v, S::splat(scale), S::splat(shift)))
             }
+        }
+    }
+}
+
+/// Elements `stride` apart.
+#[inline(always)]
+unsafe fn gather<S: Simd>(x: &[f32], stride: usize, pre: Before, y: &mut [f32]) {
+    let mut done = 0;
+    if stride == 2 {
+        // SAFETY: two registers of `x` and one of `y`, by the condition; the instruction set by the caller.
+        unsafe {
+            let change = before::<S>(pre);
+            while done + S::LANES <= y.len() && 2 * (done + S::LANES) <= x.len() {
+                S::store(y.as_mut_ptr().add(done), change(S::load_even(x.as_ptr().add(2 * done))));
+                done += S::LANES;
+            }
+        }
+    }
+    let y = &mut y[done..];
+    if y.is_empty() {
+        return;
+    }
+    let x = x[done * stride..].iter().step_by(stride);
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
+    if pre.is_some() {
+        // SAFETY: the instruction set by the caller.
+        unsafe { change::<S>(pre, y) };
+    }
+}
+
+/// The prologue in place.
+#[inline(always)]
+unsafe fn change<S: Simd>(pre: Before, y: &mut [f32]) {
+    let (n, y) = (y.len(), y.as_mut_ptr());
+    // SAFETY: every access lies in the `n` elements; the instruction set by the caller.
+    unsafe {
+        let change = before::<S>(pre);
+        let mut i = 0;
+        while i + S::LANES <= n {
+            S::store(y.add(i), change(S::load(y.add(i))));
+            i += S::LANES;
+        }
+        if i < n {
+            S::store_part(y.add(i), change(S::load_part(y.add(i), n - i)), n - i);
         }
     }
 }
