@@ -1,0 +1,5 @@
+//! Resampling agrees with each reference library, case by case. `tools/reference/resampling.py`
+//! writes the cases; real arrays are read from the test data by both sides.
+
+mod cases;
+mod volumes;
