@@ -131,7 +131,57 @@ def skimage_cases():
         yield case("anatomical", (25, 41, 33), (12, 20, 33), order, "edge", True)
 
 
-SETS = {"scipy": scipy_cases, "skimage": skimage_cases}
+def nnunet_cases():
+    from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
+
+    def case(source, before, after, spacing, new_spacing, order, order_z=0, force=None):
+        out = resample_data_or_seg_to_shape(
+            INPUTS[source](before)[None], after, spacing, new_spacing, is_seg=source in ("labels", "organs"),
+            order=order, order_z=order_z, force_separate_z=force)[0]
+        options = [f"order={order}", f"order_z={order_z}", f"force={force}",
+                   "spacing=" + ",".join(map(str, spacing)), "new=" + ",".join(map(str, new_spacing))]
+        return row(";".join(options), source, before, out)
+
+    one = (1.0, 1.0, 1.0)
+    small = [((6, 9, 7), (9, 5, 7)), ((4, 6, 5), (8, 12, 10)), ((7, 8, 9), (3, 11, 4)), ((1, 9, 9), (4, 20, 7))]
+    spacings = [one, (4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)]
+    for source in ("noise", "labels"):
+        for (before, after), spacing in itertools.product(small, spacings):
+            for order in (1, 3) if source == "noise" else (0, 1):
+                yield case(source, before, after, spacing, one, order)
+        for spacing in spacings[1:]:
+            for order_z in (1, 3) if source == "noise" else (1,):
+                yield case(source, (6, 7, 7), (9, 13, 10), spacing, one, 1, order_z)
+        yield case(source, (6, 9, 7), (9, 5, 7), (4.0, 1.0, 1.0), one, 1, 0, False)
+        yield case(source, (6, 9, 7), (9, 5, 7), (1.5, 1.0, 1.0), one, 1, 0, True)
+    for order, force in itertools.product((1, 3), (None, False)):
+        yield case("anatomical", (25, 41, 33), (38, 31, 47), (6.0, 1.0, 1.0), one, order, 0, force)
+    for after in [(60, 202, 61), (45, 90, 100), (17, 151, 122), (30, 50, 61)]:
+        yield case("organs", (30, 101, 122), after, one, one, 1)
+        yield case("organs", (30, 101, 122), after, (5.0, 1.0, 1.0), one, 1)
+
+
+def labels_cases():
+    from batchgenerators.augmentations.utils import resize_segmentation
+    from skimage.transform import resize
+
+    def half_or_more(seg, shape, order):
+        """What batchgenerators did up to 0.25.1: labels in ascending order, each where it reaches a half."""
+        out = np.zeros(shape, seg.dtype)
+        for label in np.unique(seg):
+            share = resize((seg == label).astype(float), shape, order, mode="edge", clip=True, anti_aliasing=False)
+            out[share >= 0.5] = label
+        return out
+
+    shapes = [("labels", before, after) for before, after in SHAPES]
+    shapes += [("organs", (12, 40, 50), (24, 80, 100)), ("organs", (12, 40, 50), (7, 61, 33)),
+               ("labels", (6, 9, 7), (12, 18, 14)), ("labels", (9, 9, 9), (3, 3, 3)), ("labels", (8, 8, 8), (4, 4, 4))]
+    for (source, before, after), order in itertools.product(shapes, (0, 1, 3)):
+        yield row(f"order={order};rule=largest", source, before, resize_segmentation(INPUTS[source](before), after, order))
+        yield row(f"order={order};rule=half", source, before, half_or_more(INPUTS[source](before), after, order))
+
+
+SETS = {"nnunet": nnunet_cases, "labels": labels_cases, "scipy": scipy_cases, "skimage": skimage_cases}
 
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)

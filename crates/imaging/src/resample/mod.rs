@@ -10,8 +10,12 @@
 //! | `scipy` | `scipy.ndimage.zoom` |
 //! | `skimage` | `skimage.transform.resize` |
 //! | `torch` | `torch.nn.functional.interpolate` |
+//! | `labels` | `resize_segmentation` of batchgenerators |
+//! | `nnunet` | nnU-Net's resampling of images, logits and label maps |
 //! | `pil` | `PIL.Image.resize` |
 
+mod labels;
+mod nnunet;
 mod parallel;
 mod pil;
 mod scipy;
@@ -21,6 +25,8 @@ mod taps;
 mod torch;
 mod volume;
 
+pub use labels::{Label, Rule, resize_labels};
+pub use nnunet::NnUnet;
 pub use pil::bilinear as pil_bilinear;
 pub use scipy::{Mode, Zoom};
 pub use skimage::{Edge, Resize, resize as skimage};

@@ -75,6 +75,14 @@ impl Zoom {
         }
     }
 
+    /// The samples that make output `o` of an axis and their weights, without a filter: for orders
+    /// 0 and 1 in the order in which the reference sums them.
+    pub(super) fn samples(&self, o: usize, from: usize, to: usize) -> Vec<(usize, f64)> {
+        let knots = self.knots(self.order.min(5), o, from, to, false);
+        let inside = knots.into_iter().filter_map(|(k, w)| Some((usize::try_from(k).ok()?, w)));
+        inside.filter(|(index, _)| *index < from).collect()
+    }
+
     /// Where output `o` of an axis lies on the source.
     fn position(&self, o: usize, from: usize, to: usize) -> f64 {
         let (mut from, mut to) = (from as f64, to as f64);

@@ -43,6 +43,11 @@ pub struct Resize {
 }
 
 impl Resize {
+    /// As nnU-Net calls it: mode `edge`, no anti-aliasing, kept within the range of the input.
+    pub fn edge(order: usize) -> Resize {
+        Resize { order, mode: Edge::Edge, anti_aliasing: false, clip: true }
+    }
+
     pub(super) fn plan(&self, from: [usize; 3], to: [usize; 3]) -> Plan {
         let (mode, cval) = match self.mode {
             Edge::Constant(value) => (Mode::GridConstant, value),

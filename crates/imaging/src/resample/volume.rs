@@ -8,6 +8,7 @@
 //! output is cut into slabs.
 
 use super::parallel::{collect, each};
+use super::scipy::{Mode, Zoom};
 use super::spline::{Prefilter, prefilter};
 use super::taps::Taps;
 use super::{Method, extents};
@@ -31,6 +32,17 @@ pub(super) struct Plan {
     pub outside: f32,
     /// What the result is kept within.
     pub clip: Clip,
+}
+
+impl Plan {
+    /// Along `axis` the nearest slice instead of anything else.
+    pub(super) fn apart(&mut self, axis: usize, from: usize, to: usize) {
+        let nearest =
+            Zoom { order: 0, mode: Mode::Nearest, cval: 0.0, prefilter: true, grid_mode: true };
+        let slice = |o| nearest.samples(o, from, to);
+        self.axes[axis] = Taps::gathered(from, (0..to).map(slice));
+        self.prefilter[axis] = None;
+    }
 }
 
 /// Bounds of a result.

@@ -2,4 +2,5 @@
 //! writes the cases; real arrays are read from the test data by both sides.
 
 mod cases;
+mod segmentation;
 mod volumes;
