@@ -20,4 +20,5 @@ pub mod infer;
 pub mod own;
 pub mod panel;
 pub mod report;
+pub mod volumes;
 pub mod zoo;
