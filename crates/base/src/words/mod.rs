@@ -21,4 +21,5 @@ pub mod own;
 pub mod panel;
 pub mod report;
 pub mod resample;
+pub mod volumes;
 pub mod zoo;
