@@ -235,12 +235,10 @@ impl Head<'_> {
                     let b = &w.keys[panel * s.depth..];
                     let columns = width.min(s.keys - panel);
                     self.tiles(
-                        rows,
-                        s.depth,
+                        [rows, s.depth, columns],
                         (&w.queries, s.depth),
                         b,
                         (&mut w.scores[panel - from..], line),
-                        columns,
                         false,
                     );
                 }
@@ -258,12 +256,10 @@ impl Head<'_> {
                     let b = &w.values[from * across + left * keys..];
                     let columns = width.min(s.values - left);
                     self.tiles(
-                        rows,
-                        keys,
+                        [rows, keys, columns],
                         (&w.scores, line),
                         b,
                         (&mut w.sums[left..], across),
-                        columns,
                         from > 0,
                     );
                 }
@@ -276,15 +272,13 @@ impl Head<'_> {
         }
     }
 
-    /// `c (+)= a·b` for `rows` rows of one panel; `a` and `c` with the distance of their rows.
+    /// `c (+)= a·b` for some rows and one panel of columns; `a` and `c` with the distance of their rows.
     fn tiles(
         &self,
-        rows: usize,
-        depth: usize,
+        [rows, depth, columns]: [usize; 3],
         (a, a_stride): (&[f32], usize),
         b: &[f32],
         (c, stride): (&mut [f32], usize),
-        columns: usize,
         add: bool,
     ) {
         let (high, width) = tile::size(self.isa);
