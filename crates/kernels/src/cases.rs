@@ -123,6 +123,11 @@ pub fn conv_transpose_cases() -> Vec<ConvTransposeShape> {
             pad: [[0, 1], [2, 0], [0, 3]],
             ..plain(3, 2, [3, 4, 5], [3, 3, 3], [2, 2, 2])
         },
+        // Kernels as large as their stride: several chunks of rows, shares of the channels, one to three taps along a row.
+        plain(33, 21, [3, 11, 50], [2, 2, 2], [2, 2, 2]),
+        plain(20, 64, [2, 2, 3], [2, 2, 2], [2, 2, 2]),
+        plain(7, 10, [1, 9, 40], [1, 3, 3], [1, 3, 3]),
+        plain(8, 13, [3, 5, 6], [2, 2, 1], [2, 2, 1]),
         // A stride beyond the kernel leaves gaps that only the bias fills.
         plain(2, 3, [1, 3, 4], [1, 1, 1], [1, 2, 3]),
         plain(3, 2, [1, 1, 9], [1, 1, 4], [1, 1, 2]),

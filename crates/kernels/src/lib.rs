@@ -11,7 +11,7 @@
 //! | `isa` | which instruction set runs, chosen once at run time |
 //! | `simd` | a vector register as a type, one implementation per instruction set |
 //! | `gemm/` | the register tile (the innermost loop), packed panels, the matrix product |
-//! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering (3×3), depthwise, transposed |
+//! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering (3×3, 3×3×3), depthwise, transposed; which of them, in `choose.rs` |
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
 //! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
@@ -24,7 +24,7 @@
 //! a caller's own task.
 //!
 //! **NaN.** Convolution, products and norms carry a NaN on; max pooling returns NaN when its window holds one; the relu family
-//! returns NaN for NaN. A 3×3 convolution by Winograd's filtering carries a NaN, and as NaN an infinity, to its tile's neighbours too.
+//! returns NaN for NaN. A 3×3 or 3×3×3 convolution by Winograd's filtering carries a NaN, and as NaN an infinity, to its tile's neighbours too.
 
 mod activation;
 mod attention;

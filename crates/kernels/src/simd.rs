@@ -63,6 +63,20 @@ pub(crate) fn prefetch(x: &f32) {
     let _ = x;
 }
 
+/// Asks for the cache line of `p` ahead of writing to it: a row of outputs lies too far from the next for the processor to see it
+/// coming, and stores wait for each other. `p` need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch_to_write(p: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which never faults; SSE is part of x86-64, and processors without this form of it take it for nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_ET0>(p.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
 /// Four floats in plain code, for processors without vectors of their own here.
 #[cfg(not(target_arch = "x86_64"))]
 #[derive(Clone, Copy)]

@@ -16,7 +16,7 @@ pub(super) enum Step {
     Input,
     Conv {
         shape: ConvShape,
-        weight: PackedConv,
+        weight: Box<PackedConv>,
         bias: Option<Vector>,
         prologue: Option<ChannelAffine>,
         measured: Option<Activation>,
@@ -112,7 +112,7 @@ impl Step {
         match op {
             Op::Input => Step::Input,
             Op::Conv { shape, weight, bias, prologue, measured, activation } => {
-                let weight = kernels::pack_conv_with(&shape, weight.data(), packing);
+                let weight = Box::new(kernels::pack_conv_with(&shape, weight.data(), packing));
                 Step::Conv { shape, weight, bias, prologue, measured, activation }
             }
             Op::ConvTranspose { shape, weight, bias, activation } => {
@@ -315,13 +315,16 @@ fn concat(io: &Io, sample: usize, arena: &mut [f32]) {
     }
 }
 
+/// The first value read, up to two more, and the value written.
+type Parts<'a> = (&'a [f32], [Option<&'a [f32]>; 2], &'a mut [f32]);
+
 /// Up to three parts to read and one to write. The planner keeps what is written apart from what is read.
 fn split(
     arena: &mut [f32],
     x: Range<usize>,
     others: [Option<Range<usize>>; 2],
     out: Range<usize>,
-) -> (&[f32], [Option<&[f32]>; 2], &mut [f32]) {
+) -> Parts<'_> {
     let end = out.end;
     let (before, rest) = arena.split_at_mut(out.start);
     let (y, after) = rest.split_at_mut(out.len());

@@ -12,6 +12,7 @@ use super::pack::{Fill, Geometry};
 use super::shape::ConvArgs;
 use crate::gemm::tile::{self, DEPTH, Tile};
 use crate::shared::{Aligned, Shared};
+use crate::simd::prefetch_to_write;
 use crate::{Activation, Isa, Pool, activation::activate};
 
 /// Packed weights and where they read.
@@ -82,16 +83,39 @@ impl Product {
         pool.run_workers(sharing.tasks(), |worker, task| {
             // SAFETY: each thread has a panel of its own.
             let panel = unsafe { panels.part(worker * DEPTH * width, DEPTH * width) };
-            self.task(sharing.part(task), x, args, panel, &out);
+            self.task(&self.geometry, sharing.part(task), x, args, panel, &out);
         });
     }
 
-    fn task(&self, part: Part, x: &[f32], args: &ConvArgs, panel: &mut [f32], out: &Shared) {
+    /// The products of some panels of out channels at the positions of `geometry`, of as many taps as the product's own, to `out`,
+    /// `[out][positions]`. `panel` is scratch memory of a thread, on a cache line.
+    pub fn run_part(
+        &self,
+        geometry: &Geometry,
+        rows: std::ops::Range<usize>,
+        x: &[f32],
+        panel: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let columns = 0..geometry.positions().div_ceil(tile::size(self.isa).1);
+        let part = Part { group: 0, rows, columns };
+        self.task(geometry, part, x, &ConvArgs::default(), panel, &Shared::new(out));
+    }
+
+    fn task(
+        &self,
+        geometry: &Geometry,
+        part: Part,
+        x: &[f32],
+        args: &ConvArgs,
+        panel: &mut [f32],
+        out: &Shared,
+    ) {
         let (high, width) = tile::size(self.isa);
-        let positions = self.geometry.positions();
-        let depth = self.ins * self.geometry.taps();
+        let positions = geometry.positions();
+        let depth = self.ins * geometry.taps();
         let (blocks, step) = tile::blocks(depth);
-        let volume: usize = self.geometry.input.iter().product();
+        let volume: usize = geometry.input.iter().product();
         let e = &args.epilogue;
         let channels = part.group * self.ins..(part.group + 1) * self.ins;
         let pre = args.prologue.map(|mut p| {
@@ -103,7 +127,7 @@ impl Product {
         let panels = part.columns.map(|column| {
             let column = column * width;
             let columns = width.min(positions - column);
-            (column, columns, self.geometry.runs(column, columns))
+            (column, columns, geometry.runs(column, columns))
         });
         let panels: Vec<_> = panels.collect();
         for block in 0..blocks {
@@ -137,6 +161,11 @@ impl Product {
                         residual: pick(e.residual, at),
                         relu: last && e.activation == Activation::Relu,
                     };
+                    if last {
+                        for i in 0..tile.rows {
+                            prefetch_to_write(tile.c.wrapping_add(i * positions + width));
+                        }
+                    }
                     // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
                     // owns these rows and columns of the output.
                     unsafe { tile::run(self.isa, &tile) };

@@ -1,5 +1,6 @@
 //! Convolution: weights packed once for a shape, then run many times. The algorithm is chosen when packing.
 
+mod blocks;
 mod choose;
 mod depthwise;
 mod gemm;

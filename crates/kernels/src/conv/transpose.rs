@@ -3,8 +3,10 @@
 //! Output positions with the same remainder of `(position + pad)` by the stride form a phase. Position `o` receives input `i` through tap
 //! `k` where `i·stride + k·dilation = o + pad`; within a phase the taps that can meet this are fixed, and neighbouring positions read
 //! neighbouring inputs: a convolution of stride 1 with those taps (Dumoulin & Visin, "A guide to convolution arithmetic", 2016, 4.5).
-//! Its result goes to scratch memory and from there, `stride` apart, to its place.
+//! Its result goes to scratch memory and from there, `stride` apart, to its place. A kernel as large as its stride has a way of its own
+//! (`blocks.rs`).
 
+use super::blocks::Blocks;
 use super::gemm::Product;
 use super::pack::Geometry;
 use super::shape::{ConvArgs, ConvTransposeShape, Epilogue};
@@ -17,7 +19,13 @@ use crate::{Pool, activation::activate};
 #[derive(Clone, Debug)]
 pub struct PackedConvTranspose {
     shape: ConvTransposeShape,
-    phases: Vec<Phase>,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Phases(Vec<Phase>),
+    Blocks(Box<Blocks>),
 }
 
 #[derive(Clone, Debug)]
@@ -30,7 +38,10 @@ struct Phase {
 impl PackedConvTranspose {
     /// Memory it holds, in bytes.
     pub fn bytes(&self) -> usize {
-        self.phases.iter().map(|p| p.product.weight.len() * 4).sum()
+        match &self.way {
+            Way::Phases(phases) => phases.iter().map(|p| p.product.weight.len() * 4).sum(),
+            Way::Blocks(blocks) => blocks.product.weight.len() * 4,
+        }
     }
 }
 
@@ -59,6 +70,10 @@ fn axis(s: &ConvTransposeShape, a: usize, n: usize) -> Vec<AxisPhase> {
 pub fn pack_conv_transpose(shape: &ConvTransposeShape, weight: &[f32]) -> PackedConvTranspose {
     let Some(out) = shape.output() else { panic!("no output for {shape:?}") };
     check("weight of a transposed convolution", weight.len(), shape.weight_len());
+    if Blocks::suits(shape) {
+        let way = Way::Blocks(Box::new(Blocks::new(shape, out, weight)));
+        return PackedConvTranspose { shape: shape.clone(), way };
+    }
     let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     let [kd, kh, kw] = shape.kernel;
     let mut phases = Vec::new();
@@ -84,7 +99,7 @@ pub fn pack_conv_transpose(shape: &ConvTransposeShape, weight: &[f32]) -> Packed
             }
         }
     }
-    PackedConvTranspose { shape: shape.clone(), phases }
+    PackedConvTranspose { shape: shape.clone(), way: Way::Phases(phases) }
 }
 
 /// Elements of scratch memory [`conv_transpose`] needs in a pool of `threads`.
@@ -96,7 +111,10 @@ pub fn conv_transpose_workspace(
     let need = |p: &Phase| {
         p.product.workspace(threads) + shape.out_channels * p.product.geometry.positions()
     };
-    w.phases.iter().map(need).max().unwrap_or(0)
+    match &w.way {
+        Way::Phases(phases) => phases.iter().map(need).max().unwrap_or(0),
+        Way::Blocks(blocks) => blocks.workspace(threads),
+    }
 }
 
 /// `y = act(xᵀ⋆w + bias + residual)`. Panics unless the lengths agree, `work` has at least [`conv_transpose_workspace`] elements for
@@ -119,8 +137,12 @@ pub fn conv_transpose(
     e.residual.inspect(|r| check("residual of a transposed convolution", r.len(), y.len()));
     let need = conv_transpose_workspace(shape, w, pool.threads());
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
+    let phases = match &w.way {
+        Way::Phases(phases) => phases,
+        Way::Blocks(blocks) => return blocks.run(pool, shape, x, e, work, y),
+    };
     let result = Shared::new(y);
-    for phase in &w.phases {
+    for phase in phases {
         let counts = phase.product.geometry.output;
         let count: usize = counts.iter().product();
         let (part, rest) = work.split_at_mut(shape.out_channels * count);

@@ -93,6 +93,72 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
     }
 }
 
+/// Runs tiles one below the other: `t.rows` rows in all, as many as wanted, A in place. One call where [`run`] would take many: with sums
+/// as short as a few channels the calls would cost as much as they do.
+///
+/// # Safety
+/// As for [`run`]; A has as many rows as its last tile is high.
+pub(crate) unsafe fn run_rows(isa: Isa, t: &Tile) {
+    debug_assert!(t.a_stride > 0);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => match t.columns.div_ceil(16) {
+                1 => rows_avx512::<1>(t),
+                2 => rows_avx512::<2>(t),
+                _ => rows_avx512::<3>(t),
+            },
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => match t.columns.div_ceil(8) {
+                1 => rows_avx2::<1>(t),
+                _ => rows_avx2::<2>(t),
+            },
+            _ => match t.columns.div_ceil(4) {
+                1 => rows::<Portable, 6, 1>(t),
+                _ => rows::<Portable, 6, 2>(t),
+            },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn rows_avx512<const N: usize>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { rows::<crate::simd::Avx512, 8, N>(t) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn rows_avx2<const N: usize>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { rows::<crate::simd::Avx2, 6, N>(t) }
+}
+
+#[inline(always)]
+unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
+    let (mut t, mut left) = (*t, t.rows);
+    // SAFETY: passed on to the caller; the last tile is as high as the panel of its rows.
+    unsafe {
+        while left >= H {
+            t.rows = H;
+            tile::<S, H, N, true>(&t);
+            t.a = t.a.add(H * t.a_stride);
+            t.c = t.c.add(H * t.stride);
+            left -= H;
+        }
+        t.rows = left;
+        match height(left.max(1), H) {
+            _ if left == 0 => {}
+            1 => tile::<S, 1, N, true>(&t),
+            2 => tile::<S, 2, N, true>(&t),
+            4 => tile::<S, 4, N, true>(&t),
+            _ => tile::<S, H, N, true>(&t),
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 unsafe fn avx512<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {

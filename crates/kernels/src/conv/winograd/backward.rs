@@ -9,7 +9,7 @@
 use super::points::{self, SIDE, STEP, side};
 use super::tiles::{Matrix, SPARE, Segment, Target};
 use crate::activation::{activate, in_register, is_quick};
-use crate::simd::Simd;
+use crate::simd::{Simd, prefetch_to_write};
 use crate::{Activation, shared::Shared};
 use std::ops::Range;
 
@@ -39,6 +39,7 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
             };
             let end = |v: S::V| in_register::<S>(early, S::add(v, bias));
             for tile in 0..segment.count {
+                ask::<S>(target, segment, [Z, Y, X], channel, tile);
                 let from = m.start.add(tile * m.row + channel);
                 let to = strip.add(tile * X * S::LANES);
                 let mut planes = [[S::splat(0.0); SIDE * SIDE]; STEP];
@@ -75,6 +76,23 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
         }
         // SAFETY: passed on to the caller.
         unsafe { write::<S>(target, segment, [Z, Y, X], channel, work) };
+    }
+}
+
+/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
+#[inline(always)]
+fn ask<S: Simd>(target: &Target, segment: &Segment, step: [usize; 3], channel: usize, tile: usize) {
+    let [_, h, w] = target.output;
+    let volume: usize = target.output.iter().product();
+    let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
+    let per_line = 16 / step[2];
+    let column = first[2] + tile / per_line * 16;
+    for row in (tile % per_line..step[0] * step[1]).step_by(per_line) {
+        let at = ((first[0] + row / step[1]) * h + first[1] + row % step[1]) * w + column;
+        let line = target.y.pointer().wrapping_add(channel * volume + at);
+        for c in 0..S::LANES {
+            prefetch_to_write(line.wrapping_add(c * volume));
+        }
     }
 }
 

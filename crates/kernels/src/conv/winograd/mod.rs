@@ -305,7 +305,7 @@ impl Winograd {
         v: *const f32,
         m: *mut f32,
     ) {
-        let (high, width) = tile::size(self.isa);
+        let width = tile::size(self.isa).1;
         let ([row, outs], wide) = (self.rows(), self.outs.next_multiple_of(width));
         let (blocks, step) = tile::blocks(self.ins);
         let weight = &self.weight[xi * self.ins * wide..][..self.ins * wide];
@@ -315,26 +315,24 @@ impl Winograd {
             for panel in panels.clone() {
                 let column = panel * width;
                 let b = weight[from * wide + column * depth..].as_ptr();
-                for first in (0..tiles).step_by(high) {
-                    // SAFETY: by the contract, and a row of V has `row` elements, one of M `outs`.
-                    unsafe {
-                        let tile = Tile {
-                            depth,
-                            a: v.add(first * row + from),
-                            a_stride: row,
-                            b,
-                            c: m.add(first * outs + column),
-                            stride: outs,
-                            rows: high.min(tiles - first),
-                            columns: width.min(outs - column),
-                            add: block > 0,
-                            row_bias: std::ptr::null(),
-                            column_bias: std::ptr::null(),
-                            residual: std::ptr::null(),
-                            relu: false,
-                        };
-                        tile::run(self.isa, &tile);
-                    }
+                // SAFETY: by the contract, and a row of V has `row` elements, one of M `outs`.
+                unsafe {
+                    let tile = Tile {
+                        depth,
+                        a: v.add(from),
+                        a_stride: row,
+                        b,
+                        c: m.add(column),
+                        stride: outs,
+                        rows: tiles,
+                        columns: width.min(outs - column),
+                        add: block > 0,
+                        row_bias: std::ptr::null(),
+                        column_bias: std::ptr::null(),
+                        residual: std::ptr::null(),
+                        relu: false,
+                    };
+                    tile::run_rows(self.isa, &tile);
                 }
             }
         }
