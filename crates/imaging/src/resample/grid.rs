@@ -40,7 +40,7 @@ pub struct GridResampler<'a> {
 
 #[derive(Clone, Debug)]
 enum Way<'a> {
-    Parallel(Resampler<'a>),
+    Parallel(Box<Resampler<'a>>),
     Oblique(Oblique<'a>),
 }
 
@@ -72,7 +72,7 @@ impl<'a> GridResampler<'a> {
         let (map, from, to) = prepare(data.len(), from, to)?;
         if outside.is_finite() && parallel(&map, to) {
             let plan = parallel_plan(&map, from, to, sampling, outside);
-            let way = Way::Parallel(Resampler::planned(pool, data, plan));
+            let way = Way::Parallel(Box::new(Resampler::planned(pool, data, plan)));
             return Ok(GridResampler { way, to });
         }
         if sampling == Sampling::BSpline {

@@ -5,11 +5,12 @@
 //! directions is `area`; `area` is the mean over the covered samples where no axis grows, else a
 //! linear form with its own shares. On 8 bits weights are whole 2048ths: linear drops 4 bits after
 //! the rows, 16 after the columns and 2 at the end, rounding only there. `nearest` takes
-//! `floor(o · n/m)`, `nearest-exact` the sample at the middle in 16-bit fixed point.
+//! `floor(o · n/m)`, `nearest-exact` what Pillow takes (since 5.0; in 4 ties may fall otherwise).
 //!
 //! OpenCV's builds for Intel processors hand floats and 16-bit samples to another library, which
 //! computes positions in its own way: differences of 1e-5 of the range, and of 1 on 16 bits.
 
+use super::pil::middles;
 use super::taps::Taps;
 use super::torch::keys;
 use super::volume::{Clip, Plan};
@@ -33,7 +34,7 @@ pub enum OpenCv {
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     Pick,
-    PickExact,
+    PickMiddle,
     Linear,
     Cubic,
     /// The mean over the covered samples.
@@ -50,7 +51,7 @@ impl OpenCv {
         let mut axes = from.iter().zip(to);
         match self {
             OpenCv::Nearest => Way::Pick,
-            OpenCv::NearestExact => Way::PickExact,
+            OpenCv::NearestExact => Way::PickMiddle,
             OpenCv::Linear if axes.all(|(&n, &m)| n == 2 * m) => Way::Mean,
             OpenCv::Linear => Way::Linear,
             OpenCv::Cubic => Way::Cubic,
@@ -83,6 +84,9 @@ impl Way {
     /// The samples that make each output of an axis, the border repeated.
     fn rows(self, n: usize, m: usize) -> Vec<Row> {
         let scale = 1.0 / (m as f64 / n as f64);
+        if self == Way::PickMiddle {
+            return middles(n, m).map(|index| vec![(index, 1.0)]).collect();
+        }
         let last = n - 1;
         let clamped = |index: f64| (index.max(0.0) as usize).min(last);
         let row = |o: usize| -> Row {
@@ -91,13 +95,7 @@ impl Way {
             let share = centre - left;
             let tap = |k: isize| clamped(f64::from(left) + k as f64);
             match self {
-                Way::Pick => vec![(clamped((o as f64 * scale).floor()), 1.0)],
-                Way::PickExact => {
-                    let step = ((n as i128) << 16) + m as i128 / 2;
-                    let step = step / m as i128;
-                    let at = (step * o as i128 + step / 2 - n as i128 % 2) >> 16;
-                    vec![(at.clamp(0, last as i128) as usize, 1.0)]
-                }
+                Way::Pick | Way::PickMiddle => vec![(clamped((o as f64 * scale).floor()), 1.0)],
                 Way::Linear => vec![(tap(0), 1.0 - share), (tap(1), share)],
                 Way::Cubic => {
                     let weight = |k: isize| keys(f64::from((share - k as f32).abs()), -0.75) as f32;
