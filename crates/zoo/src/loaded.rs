@@ -206,6 +206,26 @@ impl Loaded {
         Ok(maps)
     }
 
+    /// The same system with buffers of its own, to read other cases at the same time; the weights
+    /// are shared. `None` where the network cannot be shared: an ONNX file's.
+    pub fn fork(&self, pool: &Pool) -> Option<Loaded> {
+        Some(Loaded {
+            system: self.system.clone(),
+            runner: self.runner.fork(pool)?,
+            head: self.head.clone(),
+            model: self.model.clone(),
+            file: self.file.clone(),
+            container: self.container.clone(),
+            notes: self.notes.clone(),
+            seconds: self.seconds,
+        })
+    }
+
+    /// Bytes that a fork on one thread adds; `None` where there can be none.
+    pub fn fork_bytes(&self) -> Option<u64> {
+        self.runner.fork_bytes()
+    }
+
     /// The system.
     pub fn system(&self) -> &dyn System {
         &*self.system

@@ -59,6 +59,22 @@ impl Runner {
         }
     }
 
+    /// The same network with buffers of its own, the weights shared; `None` for an ONNX file.
+    pub(crate) fn fork(&self, pool: &Pool) -> Option<Runner> {
+        match self {
+            Runner::Architecture(network) => Some(Runner::Architecture(network.fork(pool))),
+            Runner::Onnx(_) => None,
+        }
+    }
+
+    /// Bytes that a fork adds; `None` where there can be none.
+    pub(crate) fn fork_bytes(&self) -> Option<u64> {
+        match self {
+            Runner::Architecture(network) => Some(network.fork_bytes()),
+            Runner::Onnx(_) => None,
+        }
+    }
+
     /// Peak bytes as planned; of an ONNX file those of its stored values, its compiled pieces and,
     /// after a run, the values between its nodes.
     pub(crate) fn planned_bytes(&self) -> u64 {

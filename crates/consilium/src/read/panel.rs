@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use zoo::folder::Folder;
 use zoo::{Loaded, ReadOptions, SYSTEMS, System};
 
+/// Buffers of all lanes together.
+const MOST_LANE_BYTES: u64 = 1 << 30;
+
 /// Models ready to read, in the order asked for.
 pub struct Panel {
     models: Vec<Loaded>,
@@ -46,6 +49,25 @@ impl Panel {
     pub fn placeholder(ids: &[&str], pool: &Pool) -> Result<Panel> {
         let load = |id: &&str| Loaded::placeholder(find(id)?, pool);
         Ok(Panel { models: ids.iter().map(load).collect::<Result<_>>()?, threads: pool.threads() })
+    }
+
+    /// The panel several times over, to read as many cases side by side, a thread each: on many
+    /// small cases threads that never wait for each other get more done than threads that share
+    /// one network. Empty where that does not pay or does not fit.
+    pub fn lanes(&self, cases: usize) -> Vec<Panel> {
+        let lanes = self.threads;
+        let bytes = self.models.iter().map(Loaded::fork_bytes).sum::<Option<u64>>();
+        let fits =
+            bytes.and_then(|b| b.checked_mul(lanes as u64)).is_some_and(|b| b <= MOST_LANE_BYTES);
+        if lanes < 2 || cases < 2 * lanes || !fits {
+            return Vec::new();
+        }
+        let fork = || {
+            let one = Pool::new(1);
+            let models = self.models.iter().map(|model| model.fork(&one)).collect::<Option<_>>()?;
+            Some(Panel { models, threads: self.threads })
+        };
+        (0..lanes).map(|_| fork()).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Threads the models run on.
