@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+use zoo::Compute;
 
 pub use aside::break_off;
 pub use case::consult;
@@ -49,6 +50,15 @@ pub struct Common {
     pub explain: usize,
     /// Read cases that the header rules out for a model, with a serious note.
     pub despite_header: bool,
+    /// Convolutions as sums of products, term by term.
+    pub exact: bool,
+}
+
+impl Common {
+    /// Threads for the networks, and what the kernels may do.
+    pub fn compute(&self) -> Compute {
+        Compute { exact: self.exact, ..Compute::new(Pool::new(self.threads)) }
+    }
 }
 
 /// What `read` was asked.
@@ -86,11 +96,11 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     if inputs.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::NO_FILES.clone()));
     }
-    let pool = Pool::new(request.common.threads);
+    let compute = request.common.compute();
     // Decoding starts while the weights are still being loaded.
     with_decoded(&inputs, request.common.threads, |next| {
         let started = Instant::now();
-        let mut panel = Panel::load(&request.models, &request.weights, &pool)?;
+        let mut panel = Panel::load(&request.models, &request.weights, &compute)?;
         say(&request.common, words::SHOW_WEIGHTS.get(request.common.lang), started);
         read_all(world, &request.common, &inputs, skipped, &mut panel, next, out)
     })

@@ -8,7 +8,7 @@ use kernels::Pool;
 use report::html::ModelCard;
 use std::path::{Path, PathBuf};
 use zoo::folder::Folder;
-use zoo::{Loaded, ReadOptions, SYSTEMS, System};
+use zoo::{Compute, Loaded, ReadOptions, SYSTEMS, System};
 
 /// Buffers of all lanes together.
 const MOST_LANE_BYTES: u64 = 1 << 30;
@@ -23,15 +23,17 @@ impl Panel {
     /// Loads `models` (ids, aliases or folders of a user's own models; empty for all whose weights
     /// are given) with `weights` (`PATH` or `ID=PATH`). Errors name the file that was expected and
     /// where it is published, or what is wrong with a folder.
-    pub fn load(models: &[String], weights: &[String], pool: &Pool) -> Result<Panel> {
+    pub fn load(models: &[String], weights: &[String], compute: &Compute) -> Result<Panel> {
         let sources: Vec<Source> = weights.iter().map(|text| Source::parse(text)).collect();
         let wanted = match models {
             [] => given(&sources)?.into_iter().map(Wanted::Published).collect(),
             names => names.iter().map(|name| Wanted::parse(name)).collect::<Result<Vec<_>>>()?,
         };
         let load = |wanted: Wanted| match wanted {
-            Wanted::Published(system) => Loaded::load(system, &weights_of(system, &sources)?, pool),
-            Wanted::Own(folder) => Loaded::own(*folder, pool),
+            Wanted::Published(system) => {
+                Loaded::load(system, &weights_of(system, &sources)?, compute)
+            }
+            Wanted::Own(folder) => Loaded::own(*folder, compute),
         };
         let mut models: Vec<Loaded> = Vec::new();
         for wanted in wanted {
@@ -42,13 +44,16 @@ impl Panel {
             }
             models.push(model);
         }
-        Ok(Panel { models, threads: pool.threads() })
+        Ok(Panel { models, threads: compute.pool.threads() })
     }
 
     /// Models with weights made on the spot.
-    pub fn placeholder(ids: &[&str], pool: &Pool) -> Result<Panel> {
-        let load = |id: &&str| Loaded::placeholder(find(id)?, pool);
-        Ok(Panel { models: ids.iter().map(load).collect::<Result<_>>()?, threads: pool.threads() })
+    pub fn placeholder(ids: &[&str], compute: &Compute) -> Result<Panel> {
+        let load = |id: &&str| Loaded::placeholder(find(id)?, compute);
+        Ok(Panel {
+            models: ids.iter().map(load).collect::<Result<_>>()?,
+            threads: compute.pool.threads(),
+        })
     }
 
     /// The panel several times over, to read as many cases side by side, a thread each: on many
