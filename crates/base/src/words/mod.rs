@@ -20,5 +20,6 @@ pub mod infer;
 pub mod own;
 pub mod panel;
 pub mod report;
+pub mod series;
 pub mod volumes;
 pub mod zoo;
