@@ -473,11 +473,9 @@ fn real_series_read_as_simpleitk_reads_them() {
             // SimpleITK reads uneven stacks as if they were even.
             Err(error) => {
                 let what = error.what().en().to_owned();
-                assert!(
-                    what.contains("uneven") || what.contains("missing"),
-                    "{}: {what}",
-                    cells[0]
-                );
+                // A folder of scouts, each in a direction of its own, it reads as one stack.
+                let known = ["uneven", "missing", "more than one series"];
+                assert!(known.iter().any(|why| what.contains(why)), "{}: {what}", cells[0]);
                 uneven += 1;
                 continue;
             }

@@ -101,6 +101,8 @@ fn a_cut_or_damaged_gzip_is_noticed() {
     let packed = gzip(&good());
     let without_end = &packed[..packed.len() - 8];
     assert!(read("x.nii.gz", without_end).unwrap().contains(&"gzip-end-missing"));
+    let padded = [&packed[..], &[0; 512]].concat();
+    assert_eq!(read("x.nii.gz", &padded).unwrap(), ["bytes-behind-voxels"]);
     let mut wrong_sum = packed.clone();
     let at = wrong_sum.len() - 6;
     wrong_sum[at] ^= 0xff;

@@ -55,7 +55,7 @@ pub(super) struct Source {
     ahead: Vec<u8>,
     taken: usize,
     /// What stopped `peek`; said when everything before it was given out.
-    stopped: Option<io::ErrorKind>,
+    stopped: Option<(io::ErrorKind, String)>,
     /// Bytes given out.
     position: u64,
     /// Bytes on disk.
@@ -144,13 +144,17 @@ impl Source {
                 Ok(0) => break,
                 Ok(read) => self.ahead.extend(&part[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => self.stopped = Some(error.kind()),
+                Err(error) => self.stopped = Some((error.kind(), error.to_string())),
             }
         }
-        match self.stopped {
-            Some(kind) if self.ahead.is_empty() && count > 0 => Err(kind.into()),
+        match self.stopped() {
+            Some(error) if self.ahead.is_empty() && count > 0 => Err(error),
             _ => Ok(()),
         }
+    }
+
+    fn stopped(&self) -> Option<io::Error> {
+        self.stopped.as_ref().map(|(kind, why)| io::Error::new(*kind, why.clone()))
     }
 
     fn decoder(&mut self) -> &mut dyn Read {
@@ -305,6 +309,10 @@ impl Source {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 notes.push(Note::warning("gzip-end-missing", words::GZIP_END));
             }
+            // Padding behind the last member is common on tapes and harmless.
+            Err(error) if error.to_string().contains("header") => {
+                notes.push(Note::info("bytes-behind-voxels", words::TRAILING));
+            }
             Err(error) => return Err(broken(&error)),
         }
         Ok(())
@@ -329,8 +337,8 @@ impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let ahead = &self.ahead[self.taken..];
         let read = if ahead.is_empty() {
-            if let Some(kind) = self.stopped {
-                return Err(kind.into());
+            if let Some(error) = self.stopped() {
+                return Err(error);
             }
             self.decoder().read(buffer)?
         } else {

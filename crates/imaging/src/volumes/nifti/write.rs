@@ -1,6 +1,6 @@
 //! Volumes as NIfTI files.
 
-use super::{Forms, datatype_code};
+use super::{Forms, datatype_code, forms};
 use crate::volumes::aside;
 use crate::volumes::gzip::GzWriter;
 use base::words::imaging as words;
@@ -29,7 +29,8 @@ const LARGEST_NIFTI1: usize = i16::MAX as usize;
 /// into place. Voxels keep their type; qform and sform are both written.
 ///
 /// `forms` are those of the file the volume's grid came from: they are written again as they were,
-/// so that every program places the result exactly as it places the original. Without them, or where
+/// so that every program places the result exactly as it places the original, even a program with
+/// another rule (ITK), and even where neither code was set. Without them, or where
 /// they do not describe the volume's grid, both forms are made from the affine with code 1 (scanner);
 /// a sheared affine has no qform, its code is 0 then.
 ///
@@ -101,7 +102,7 @@ fn describes(forms: &Forms, volume: &Volume) -> bool {
     let affine = match forms {
         _ if forms.sform_code != 0 => forms.sform(),
         _ if forms.qform_code != 0 => forms.qform(),
-        _ => return false,
+        _ => forms::by_spacing(volume.size(), forms.pixdim.map(f64::abs), None),
     };
     let step = volume.spacing_mm().into_iter().fold(f64::INFINITY, f64::min);
     base::Grid { size: volume.size(), affine }.is_same(volume.grid(), 1e-4 * step)
