@@ -155,7 +155,13 @@ fn lines(volume: &Volume, facts: &VolumeFacts, lang: Lang) -> Vec<(&'static Text
     line(&words::EXTENT, Some(format!("{ei:.1} × {ej:.1} × {ek:.1} mm")));
     let toward = volume.orientation().axes().map(|axis| toward(axis).get(lang));
     let code = volume.orientation();
-    line(&words::ORIENTATION, Some(format!("{code} ({})", toward.join(" · "))));
+    line(
+        &words::ORIENTATION,
+        Some(match lang {
+            Lang::En => format!("{code} ({})", toward.join(" · ")),
+            Lang::Zh => format!("{code}（{}）", toward.join(" · ")),
+        }),
+    );
     let [x, y, z] = volume.affine().origin_mm();
     line(&words::FIRST_VOXEL, Some(format!("{x:.2}, {y:.2}, {z:.2} mm")));
     let codes = facts.codes.map(|(q, s)| format!(" (qform_code {q}, sform_code {s})"));

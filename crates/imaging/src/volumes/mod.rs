@@ -4,6 +4,7 @@
 //! the affine is RAS+ in millimetres, whatever the format's own convention.
 
 mod aside;
+mod feed;
 mod gzip;
 mod metaimage;
 mod mgh;

@@ -1,38 +1,30 @@
 //! A file read once from front to back: hashed, decompressed where it is compressed, never held
 //! whole.
 
+use super::feed::Feed;
 use crate::Limits;
 use base::words::{imaging, volumes as words};
 use base::{Error, Kind, Note, Result, VoxelType, Voxels};
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::io::{self, Chain, Cursor, Read};
 use std::path::Path;
+use std::sync::mpsc::{channel, sync_channel};
 
 /// Bytes converted in one go: stays in the second cache.
 const CHUNK: usize = 256 << 10;
+/// Chunks read ahead of the one worked on.
+const CHUNKS_AHEAD: usize = 4;
+/// From this many bytes on a thread of its own pays.
+const MANY: u64 = 4 << 20;
 /// Deflate cannot make more than this many bytes of one (zlib's technical details).
 const LARGEST_RATIO: u64 = 1032;
 /// Longest line of a text header.
 const LONGEST_LINE: usize = 1 << 16;
 
-/// The file itself: hashes what passes.
-struct Hashed {
-    file: File,
-    sha: Sha256,
-}
-
-impl Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        self.sha.update(&buffer[..read]);
-        Ok(read)
-    }
-}
-
 /// Bytes that were read ahead, then the file.
-type Raw = Chain<Cursor<Vec<u8>>, BufReader<Hashed>>;
+type Raw = Chain<Cursor<Vec<u8>>, Feed>;
 
 enum Coding {
     Plain(Raw),
@@ -76,8 +68,8 @@ impl Source {
             let text = imaging::file_too_large(meta.len(), limits.max_file_bytes);
             return Err(Error::new(Kind::Limit, text).at(path));
         }
-        let hashed = Hashed { file: File::open(path).map_err(io)?, sha: Sha256::new() };
-        let mut file = BufReader::with_capacity(CHUNK, hashed);
+        let file = File::open(path).map_err(io)?;
+        let mut file = Feed::new(file, meta.len()).map_err(io)?;
         let mut magic = vec![0; 2];
         let read = read_up_to(&mut file, &mut magic).map_err(io)?;
         magic.truncate(read);
@@ -279,23 +271,54 @@ impl Source {
         })
     }
 
-    /// Exactly `bytes` bytes in chunks; all but the last are `CHUNK` long.
+    /// Exactly `bytes` bytes in chunks; all but the last are `CHUNK` long. Many bytes are read (and
+    /// decompressed) by a thread of their own while the chunk before is worked on here.
     fn chunks(&mut self, bytes: u64, mut each: impl FnMut(&[u8])) -> Result<()> {
-        let mut buffer = vec![0; CHUNK.min(usize::try_from(bytes).unwrap_or(CHUNK))];
-        let mut done = 0;
-        while done < bytes {
-            let want = buffer.len().min(usize::try_from(bytes - done).unwrap_or(usize::MAX));
-            match read_up_to(self, &mut buffer[..want]) {
-                Ok(read) if read == want => each(&buffer[..want]),
-                Ok(read) => return Err(short(bytes, done + read as u64)),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(short(bytes, done));
-                }
-                Err(error) => return Err(broken(&error)),
+        if bytes < MANY || !self.is_compressed() {
+            let mut buffer = Vec::new();
+            let mut done = 0;
+            while done < bytes {
+                self.chunk(bytes, done, &mut buffer)?;
+                each(&buffer);
+                done += buffer.len() as u64;
             }
-            done += want as u64;
+            return Ok(());
         }
-        Ok(())
+        let (send, receive) = sync_channel::<Result<Vec<u8>>>(CHUNKS_AHEAD);
+        // Buffers go back and are filled again.
+        let (give_back, used) = channel::<Vec<u8>>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut done = 0;
+                while done < bytes {
+                    let mut buffer = used.try_recv().unwrap_or_default();
+                    let read = self.chunk(bytes, done, &mut buffer);
+                    done += buffer.len() as u64;
+                    let failed = read.is_err();
+                    if send.send(read.map(|()| buffer)).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            for chunk in receive {
+                let chunk = chunk?;
+                each(&chunk);
+                let _ = give_back.send(chunk);
+            }
+            Ok(())
+        })
+    }
+
+    /// The next chunk of `bytes` bytes of which `done` were read.
+    fn chunk(&mut self, bytes: u64, done: u64, buffer: &mut Vec<u8>) -> Result<()> {
+        let want = CHUNK.min(usize::try_from(bytes - done).unwrap_or(CHUNK));
+        buffer.resize(want, 0);
+        match read_up_to(self, buffer) {
+            Ok(read) if read == want => Ok(()),
+            Ok(read) => Err(short(bytes, done + read as u64)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(short(bytes, done)),
+            Err(error) => Err(broken(&error)),
+        }
     }
 
     /// Looks whether the file ends here as it should, and says so when it does not. A checksum that
@@ -326,10 +349,7 @@ impl Source {
             Some(Coding::Zlib(decoder)) => decoder.into_inner(),
             None => unreachable!("a source has a coding"),
         };
-        let mut hashed = raw.into_inner().1.into_inner();
-        let mut scratch = vec![0; CHUNK];
-        while hashed.read(&mut scratch).map_err(|error| broken(&error))? > 0 {}
-        Ok(hashed.sha.finalize().into())
+        raw.into_inner().1.digest().map_err(|error| broken(&error))
     }
 }
 

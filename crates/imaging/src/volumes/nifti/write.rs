@@ -14,7 +14,7 @@ use std::path::Path;
 pub enum Level {
     /// `.nii` without compression.
     None,
-    /// nibabel's level; for images.
+    /// For images: about as small as nibabel's files, in a fraction of the time.
     Fast,
     /// Smaller, for label maps, which compress well and quickly anyway.
     Small,
@@ -49,7 +49,7 @@ pub fn write(
             voxels(volume, out)
         }
         Level::Fast | Level::Small => {
-            let mut packed = GzWriter::new(out, if level == Level::Fast { 1 } else { 4 }, pool)?;
+            let mut packed = GzWriter::new(out, if level == Level::Fast { 2 } else { 4 }, pool)?;
             packed.write_all(&header)?;
             voxels(volume, &mut packed)?;
             packed.finish()
