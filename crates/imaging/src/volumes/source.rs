@@ -64,8 +64,10 @@ impl Source {
         if meta.is_dir() {
             return Err(Error::new(Kind::Io, imaging::IS_FOLDER).at(path));
         }
-        if meta.len() > limits.max_file_bytes {
-            let text = imaging::file_too_large(meta.len(), limits.max_file_bytes);
+        // A file without compression is as large as its voxels.
+        let limit = limits.max_file_bytes.max(limits.max_volume_bytes.saturating_add(1 << 20));
+        if meta.len() > limit {
+            let text = imaging::file_too_large(meta.len(), limit);
             return Err(Error::new(Kind::Limit, text).at(path));
         }
         let file = File::open(path).map_err(io)?;
