@@ -22,5 +22,6 @@ pub mod own;
 pub mod panel;
 pub mod report;
 pub mod resample;
+pub mod series;
 pub mod volumes;
 pub mod zoo;
