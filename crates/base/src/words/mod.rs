@@ -20,5 +20,7 @@ pub mod infer;
 pub mod own;
 pub mod panel;
 pub mod report;
+pub mod resample;
+pub mod series;
 pub mod volumes;
 pub mod zoo;
