@@ -26,8 +26,8 @@ texts! {
     READ = "Read films with one or more models.\nWrites result.json, report.html and pictures to the output folder; with several inputs a\nfolder for each, index.html and results.jsonl. Inputs are files or folders.",
         "用一个或多个模型判读影像。\n在输出文件夹中写出 result.json、report.html 及图像；输入多个时，每例一个文件夹，\n并写出 index.html 与 results.jsonl。输入可以是文件或文件夹。";
     /// Command.
-    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
-        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
+    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a volume\n(NIfTI, NRRD, MetaImage, MGH, a folder with a DICOM series) size, orientation, values; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
+        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为三维影像（NIfTI、NRRD、MetaImage、MGH 或含 DICOM 序列的文件夹），说明尺寸、方向及数值范围；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
     /// Command.
     MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
         "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
@@ -52,6 +52,10 @@ texts! {
     FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成模型关注区域图\n（默认 3）。";
     /// Flag.
     FLAG_DESPITE = "Read a case although its header names another modality,\nbody part or view, or several frames; the report says so.", "文件头标注的检查类型、部位、体位或帧数与模型不符时\n仍予判读，报告中注明。";
+    /// Flag.
+    FLAG_EXACT = "Convolutions as plain sums of products: slower,\nrounding errors ten times smaller.", "卷积逐项求和：较慢，\n舍入误差约为默认的十分之一。";
+    /// Flag.
+    FLAG_ISA = "Instruction set of the kernels: portable, avx2+fma\nor avx512 (default: the fastest there is).", "运算所用指令集：portable、avx2+fma 或 avx512\n（默认：本机最快者）。";
     /// Flag.
     FLAG_JSON = "Print JSON on standard output and nothing else;\none line for each case when there are several.", "仅在标准输出打印 JSON；\n多个病例时每例一行。";
     /// Flag.
@@ -139,6 +143,36 @@ texts! {
     PREVIEW = "preview", "预览图";
     /// Inspect, pixel units.
     FRAMES = "frames", "帧";
+    /// Inspect, volumes.
+    VOXEL_TYPE = "voxel type", "体素类型";
+    /// Inspect, volumes.
+    VOXEL_SIZE = "voxel size", "体素大小";
+    /// Inspect, volumes.
+    EXTENT = "extent", "范围";
+    /// Inspect, volumes.
+    ORIENTATION = "orientation", "方向";
+    /// Inspect, volumes.
+    FIRST_VOXEL = "first voxel at (RAS+)", "首个体素位置（RAS+）";
+    /// Inspect, volumes.
+    GEOMETRY = "geometry from", "几何信息来源";
+    /// Inspect, volumes.
+    VALUE_RANGE = "values", "数值范围";
+    /// Inspect, volumes.
+    IMAGES = "images", "图像数";
+    /// Inspect, volumes.
+    NO_VOLUME = "no volume", "不能组成三维影像";
+    /// Where an axis goes.
+    TOWARD_RIGHT = "right", "右";
+    /// Where an axis goes.
+    TOWARD_LEFT = "left", "左";
+    /// Where an axis goes.
+    TOWARD_FRONT = "front", "前";
+    /// Where an axis goes.
+    TOWARD_BACK = "back", "后";
+    /// Where an axis goes.
+    TOWARD_HEAD = "head", "头";
+    /// Where an axis goes.
+    TOWARD_FEET = "feet", "足";
 }
 
 /// Flag with something that is no number.
@@ -204,6 +238,14 @@ pub fn device(device: &str) -> Text {
     Text::filled(
         format!("this build runs on the cpu; there is no device '{device}'"),
         format!("本版本仅支持 cpu，没有设备“{device}”"),
+    )
+}
+
+/// `--isa sse9`.
+pub fn no_instruction_set(name: &str, available: &str) -> Text {
+    Text::filled(
+        format!("this processor has no instruction set '{name}'; it has {available}"),
+        format!("本机处理器没有指令集“{name}”；可用：{available}"),
     )
 }
 

@@ -13,6 +13,7 @@ macro_rules! texts {
     };
 }
 
+pub mod bench;
 pub mod cli;
 pub mod findings;
 pub mod imaging;
@@ -21,5 +22,6 @@ pub mod own;
 pub mod panel;
 pub mod report;
 pub mod resample;
+pub mod series;
 pub mod volumes;
 pub mod zoo;

@@ -247,23 +247,23 @@ unsafe fn copy<S: Simd>(x: &[f32], pre: Before, y: &mut [f32]) {
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     // SAFETY: every access lies in the first `n` elements of both; the instruction set by the caller.
     unsafe {
-        let change = before::<S>(pre);
         let mut i = 0;
         while i + S::LANES <= n {
-            S::store(y.add(i), change(S::load(x.add(i))));
+            S::store(y.add(i), before::<S>(pre, S::load(x.add(i))));
             i += S::LANES;
         }
         if i < n {
-            S::store_part(y.add(i), change(S::load_part(x.add(i), n - i)), n - i);
+            S::store_part(y.add(i), before::<S>(pre, S::load_part(x.add(i), n - i)), n - i);
         }
     }
 }
 
-/// The prologue of a register, without an activation that is not a quick one.
+/// The prologue of a register, without an activation that is not a quick one. No closure: one might not be inlined, and would then be
+/// compiled without the instruction set.
 #[inline(always)]
-unsafe fn before<S: Simd>(pre: Before) -> impl Fn(S::V) -> S::V {
+unsafe fn before<S: Simd>(pre: Before, v: S::V) -> S::V {
     // SAFETY: the instruction set by the caller.
-    move |v| unsafe {
+    unsafe {
         match pre {
             None => v,
             Some((scale, shift, act)) => {
@@ -280,9 +280,9 @@ unsafe fn gather<S: Simd>(x: &[f32], stride: usize, pre: Before, y: &mut [f32]) 
     if stride == 2 {
         // SAFETY: two registers of `x` and one of `y`, by the condition; the instruction set by the caller.
         unsafe {
-            let change = before::<S>(pre);
             while done + S::LANES <= y.len() && 2 * (done + S::LANES) <= x.len() {
-                S::store(y.as_mut_ptr().add(done), change(S::load_even(x.as_ptr().add(2 * done))));
+                let even = S::load_even(x.as_ptr().add(2 * done));
+                S::store(y.as_mut_ptr().add(done), before::<S>(pre, even));
                 done += S::LANES;
             }
         }
@@ -305,14 +305,13 @@ unsafe fn change<S: Simd>(pre: Before, y: &mut [f32]) {
     let (n, y) = (y.len(), y.as_mut_ptr());
     // SAFETY: every access lies in the `n` elements; the instruction set by the caller.
     unsafe {
-        let change = before::<S>(pre);
         let mut i = 0;
         while i + S::LANES <= n {
-            S::store(y.add(i), change(S::load(y.add(i))));
+            S::store(y.add(i), before::<S>(pre, S::load(y.add(i))));
             i += S::LANES;
         }
         if i < n {
-            S::store_part(y.add(i), change(S::load_part(y.add(i), n - i)), n - i);
+            S::store_part(y.add(i), before::<S>(pre, S::load_part(y.add(i), n - i)), n - i);
         }
     }
 }

@@ -37,7 +37,6 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
                 Some(b) if valid == S::LANES => S::load(b[channel..].as_ptr()),
                 Some(b) => S::load_part(b[channel..].as_ptr(), valid),
             };
-            let end = |v: S::V| in_register::<S>(early, S::add(v, bias));
             for tile in 0..segment.count {
                 ask::<S>(target, segment, [Z, Y, X], channel, tile);
                 let from = m.start.add(tile * m.row + channel);
@@ -68,7 +67,8 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
                     for i in 0..Y {
                         let d = points::output::<S, X>(rows[i]);
                         for j in 0..X {
-                            S::store(to.add((p * Y + i) * pitch + j * S::LANES), end(d[j]));
+                            let v = in_register::<S>(early, S::add(d[j], bias));
+                            S::store(to.add((p * Y + i) * pitch + j * S::LANES), v);
                         }
                     }
                 }

@@ -81,6 +81,29 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
     }
 }
 
+/// Kinds of prologue that fit a register. A constant, not a closure: one might not be inlined, and would then be compiled without the
+/// instruction set.
+const NONE: u8 = 0;
+const PLAIN: u8 = 1;
+const RELU: u8 = 2;
+const LEAKY: u8 = 3;
+
+#[inline(always)]
+unsafe fn before<S: Simd, const KIND: u8>(v: S::V, [scale, shift, slope]: [S::V; 3]) -> S::V {
+    // SAFETY: the instruction set by the caller.
+    unsafe {
+        match KIND {
+            NONE => v,
+            PLAIN => S::fma(v, scale, shift),
+            RELU => S::relu(S::fma(v, scale, shift)),
+            _ => {
+                let v = S::fma(v, scale, shift);
+                S::if_less(v, S::splat(0.0), S::mul(v, slope), v)
+            }
+        }
+    }
+}
+
 /// One plane of a strip: the part of it that lies on the picture.
 struct Plane {
     columns: usize,
@@ -163,7 +186,7 @@ impl Plane {
         // SAFETY: the instruction set by the caller; `valid ≤ LANES` factors.
         unsafe {
             let Some(pre) = &source.pre else {
-                return self.down::<S, Y>(strip, |v| v);
+                return self.down::<S, Y, NONE>(strip, [S::splat(0.0); 3]);
             };
             let (scale, shift) = (&pre.scale[channel..][..valid], &pre.shift[channel..][..valid]);
             let (scale, shift) = if valid == S::LANES {
@@ -171,18 +194,13 @@ impl Plane {
             } else {
                 (S::load_part(scale.as_ptr(), valid), S::load_part(shift.as_ptr(), valid))
             };
+            let by = [scale, shift, S::splat(0.0)];
             match pre.activation {
-                Activation::Relu => {
-                    self.down::<S, Y>(strip, |v| S::relu(S::fma(v, scale, shift)));
-                }
+                Activation::Identity => self.down::<S, Y, PLAIN>(strip, by),
+                Activation::Relu => self.down::<S, Y, RELU>(strip, by),
                 Activation::LeakyRelu(slope) => {
-                    let (slope, zero) = (S::splat(slope), S::splat(0.0));
-                    self.down::<S, Y>(strip, |v| {
-                        let v = S::fma(v, scale, shift);
-                        S::if_less(v, zero, S::mul(v, slope), v)
-                    });
+                    self.down::<S, Y, LEAKY>(strip, [scale, shift, S::splat(slope)]);
                 }
-                Activation::Identity => self.down::<S, Y>(strip, |v| S::fma(v, scale, shift)),
                 other => {
                     for i in self.down.clone() {
                         let line = &mut strip[i * pitch..][low * S::LANES..high * S::LANES];
@@ -191,18 +209,22 @@ impl Plane {
                         }
                         activate(line, other);
                     }
-                    self.down::<S, Y>(strip, |v| v);
+                    self.down::<S, Y, NONE>(strip, by);
                 }
             }
         }
     }
 
-    /// Transforms each column down its rows, in place, `pre` before.
+    /// Transforms each column down its rows, in place, the prologue of a kind with `[scale, shift, slope]` before.
     ///
     /// # Safety
     /// The processor has the instruction set.
     #[inline(always)]
-    unsafe fn down<S: Simd, const Y: usize>(&self, strip: &mut [f32], pre: impl Fn(S::V) -> S::V) {
+    unsafe fn down<S: Simd, const Y: usize, const KIND: u8>(
+        &self,
+        strip: &mut [f32],
+        by: [S::V; 3],
+    ) {
         let pitch = self.columns * S::LANES;
         let strip = &mut strip[..side(Y) * pitch];
         for i in 0..side(Y) {
@@ -217,7 +239,7 @@ impl Plane {
                 let mut d = [S::splat(0.0); SIDE];
                 for i in 0..side(Y) {
                     if self.down.contains(&i) {
-                        d[i] = pre(S::load(at.add(i * pitch)));
+                        d[i] = before::<S, KIND>(S::load(at.add(i * pitch)), by);
                     }
                 }
                 let d = points::input::<S, Y>(d);
