@@ -22,6 +22,7 @@ pub mod own;
 pub mod panel;
 pub mod report;
 pub mod resample;
+pub mod segmentation;
 pub mod series;
 pub mod volumes;
 pub mod zoo;
