@@ -18,6 +18,7 @@ pub mod cli;
 pub mod findings;
 pub mod imaging;
 pub mod infer;
+pub mod nnunet;
 pub mod own;
 pub mod panel;
 pub mod report;

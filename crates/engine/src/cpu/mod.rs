@@ -146,6 +146,18 @@ impl Network {
         self.memory
     }
 
+    /// Gives this network's buffers to another of the same plan and takes the other's: of several
+    /// networks that take turns only one then fills memory (a buffer never written is not held by
+    /// the system). Errors when the plans differ.
+    pub fn exchange_buffers(&mut self, other: &mut Network) -> Result<()> {
+        if self.arena.len() != other.arena.len() || self.workspace.len() != other.workspace.len() {
+            return Err(Error::new(ErrorKind::Shape, "two networks of different plans"));
+        }
+        std::mem::swap(&mut self.arena, &mut other.arena);
+        std::mem::swap(&mut self.workspace, &mut other.workspace);
+        Ok(())
+    }
+
     /// Values that a concatenation must copy, because they could not be written in place.
     pub fn copies(&self) -> usize {
         let concats = self.nodes.iter().enumerate().filter(|(_, n)| matches!(n.step, Step::Concat));
