@@ -199,8 +199,13 @@ fn is_model(source: &Source, folder: &str) -> bool {
         || source.has(&inside(folder, "plans.pkl"))
 }
 
-/// The folder of the model: here, or the only one below, or the one that is wanted.
-fn choose(source: &Source, configuration: Option<&str>) -> Result<String> {
+/// Whether a trained model lies at `path`: a folder, a folder above it, or an exported zip.
+pub fn holds_model(path: &Path) -> bool {
+    Source::open(path).is_ok_and(|source| !candidates(&source).is_empty())
+}
+
+/// Folders with a model's settings.
+fn candidates(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     let mut level = vec![String::new()];
     for _ in 0..=MOST_LEVELS {
@@ -214,6 +219,12 @@ fn choose(source: &Source, configuration: Option<&str>) -> Result<String> {
         }
         level = deeper;
     }
+    found
+}
+
+/// The folder of the model: here, or the only one below, or the one that is wanted.
+fn choose(source: &Source, configuration: Option<&str>) -> Result<String> {
+    let mut found = candidates(source);
     let of = |folder: &String| folder.rsplit("__").next().unwrap_or_default().to_owned();
     if let Some(wanted) = configuration.filter(|_| found.len() > 1) {
         found.retain(|folder| of(folder) == wanted || folder.rsplit('/').nth(1) == Some(wanted));

@@ -32,7 +32,7 @@ mod v1;
 pub use architecture::Architecture;
 pub use components::keep_largest;
 pub use dataset::{Dataset, Label};
-pub use folder::{Fold, Trained};
+pub use folder::{Fold, Trained, holds_model};
 pub use grid::Images;
 pub use model::{Case, Model, Need, Options, Progress, Segmentation, Stage, Structure};
 pub use plans::{Configuration, Plans, Resampling, ResamplingFunction, Scheme, Statistics};
