@@ -9,9 +9,13 @@ use base::{
 };
 use serde_json::Value;
 
+fn both(en: &str, zh: &str) -> Text {
+    Text::filled(en.to_owned(), zh.to_owned())
+}
+
 fn consultation() -> VolumeConsultation {
     let structure = |name: &str, labels: &[u16], voxels: u64| MeasuredStructure {
-        name: Text::filled(name.into(), name.into()),
+        name: both(name, name),
         labels: labels.to_vec(),
         voxels,
         volume_ml: voxels as f64 * 0.0045,
@@ -25,7 +29,7 @@ fn consultation() -> VolumeConsultation {
     };
     let model = ModelRef {
         id: "organs".into(),
-        name: Text::filled("organs".into(), "organs".into()),
+        name: both("organs", "organs"),
         weights_sha256: Some("ab".repeat(32)),
         placeholder_weights: false,
     };
@@ -66,7 +70,7 @@ fn consultation() -> VolumeConsultation {
             modality: Some(Modality::Ct),
             device: None,
             images: None,
-            notes: vec![Note::warning("test", Text::filled("a warning".into(), "警示".into()))],
+            notes: vec![Note::warning("test", both("a warning", "警示"))],
         },
         grid: Grid { size: [120, 110, 80], affine: Affine::scaling([1.5, 1.5, 2.0]) },
         readings: vec![reading],
