@@ -10,6 +10,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(test)]
+mod tests;
+
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
 #[cfg(not(target_arch = "x86_64"))]
