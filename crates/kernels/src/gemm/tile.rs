@@ -142,8 +142,6 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
             a = a.add(along);
             b = b.add(S::VECTORS * S::LANES);
         }
-        // The compiler does not unroll the end of a large tile: its sums, picked by a variable there, would lie in memory all along.
-        let sums = if H * N > 16 { put_down::<S, H, N>(&sums) } else { sums };
         let bare = t.row_bias.is_null()
             && t.column_bias.is_null()
             && t.residual.is_null()
@@ -176,21 +174,6 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
             }
         }
     }
-}
-
-/// A copy of the sums in memory.
-#[inline(always)]
-unsafe fn put_down<S: Simd, const H: usize, const N: usize>(
-    sums: &[[S::V; N]; H],
-) -> [[S::V; N]; H] {
-    // SAFETY: the instruction set as in `tile`.
-    let mut copy = [[unsafe { S::splat(0.0) }; N]; H];
-    for i in 0..H {
-        for j in 0..N {
-            copy[i][j] = sums[i][j];
-        }
-    }
-    copy
 }
 
 /// Ends one vector of the tile: adds, activates, stores.
