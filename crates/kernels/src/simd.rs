@@ -32,6 +32,8 @@ pub(crate) trait Simd: Copy {
     /// Turns a block of `SIDE`×`SIDE`: `to[j·to_step + i] = from[i·step + j]`. Of each row of `from` only the first `n ≤ SIDE`
     /// elements are read, the rest count as zero.
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
+    /// Every second element from `p` on, the first included; reads twice `LANES`.
+    unsafe fn even(p: *const f32) -> Self::V;
 }
 
 /// Asks for the cache line of `x` ahead of its use.
@@ -115,6 +117,11 @@ impl Simd for Portable {
                 };
             }
         }
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for eight elements.
+        std::array::from_fn(|i| unsafe { *p.add(2 * i) })
     }
 }
 
@@ -208,6 +215,11 @@ mod x86 {
                 _mm_storeu_ps(to.add(2 * to_step), _mm_movelh_ps(b, d));
                 _mm_storeu_ps(to.add(3 * to_step), _mm_movehl_ps(d, b));
             }
+        }
+        #[inline(always)]
+        unsafe fn even(p: *const f32) -> __m128 {
+            // SAFETY: contract.
+            unsafe { _mm_shuffle_ps::<0b10_00_10_00>(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
         }
     }
 
@@ -311,6 +323,16 @@ mod x86 {
                 }
             }
         }
+        #[inline(always)]
+        unsafe fn even(p: *const f32) -> __m256 {
+            // SAFETY: contract.
+            unsafe {
+                let (a, b) = (_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8)));
+                // a₀ a₂ b₀ b₂ a₄ a₆ b₄ b₆, then the pairs in order.
+                let both = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
+                _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(both))
+            }
+        }
     }
 
     /// AVX-512.
@@ -376,6 +398,15 @@ mod x86 {
         unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
             // SAFETY: contract; a processor with AVX-512 has AVX2.
             unsafe { Avx2::transpose(from, step, n, to, to_step) }
+        }
+        #[inline(always)]
+        unsafe fn even(p: *const f32) -> __m512 {
+            // SAFETY: contract.
+            unsafe {
+                let at =
+                    _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+                _mm512_permutex2var_ps(_mm512_loadu_ps(p), at, _mm512_loadu_ps(p.add(16)))
+            }
         }
     }
 }

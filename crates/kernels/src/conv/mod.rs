@@ -31,8 +31,8 @@ enum Algorithm {
     Product(gemm::Product),
     /// Minimal filtering of 3×3 kernels.
     Winograd(winograd::Winograd),
-    /// One input channel a group; weights as they came.
-    Depthwise(Vec<f32>),
+    /// One input channel a group.
+    Depthwise(depthwise::Depthwise),
 }
 
 impl PackedConv {
@@ -41,7 +41,7 @@ impl PackedConv {
         match &self.algorithm {
             Algorithm::Product(p) => p.weight.len() * 4,
             Algorithm::Winograd(w) => w.weight.len() * 4,
-            Algorithm::Depthwise(w) => w.len() * 4,
+            Algorithm::Depthwise(d) => d.weight.len() * 4,
         }
     }
 
@@ -61,7 +61,7 @@ pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
     check("weight of a convolution", weight.len(), shape.weight_len());
     let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     let algorithm = if shape.groups > 1 && ins == 1 {
-        Algorithm::Depthwise(weight.to_vec())
+        Algorithm::Depthwise(depthwise::Depthwise::new(isa(), shape, output, weight))
     } else if winograd::Winograd::suits(shape, output, isa()) {
         Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, weight))
     } else {
@@ -87,7 +87,7 @@ pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usi
     match &w.algorithm {
         Algorithm::Product(p) => p.workspace(threads),
         Algorithm::Winograd(w) => w.workspace(threads),
-        Algorithm::Depthwise(_) => 0,
+        Algorithm::Depthwise(d) => d.workspace(threads),
     }
 }
 
@@ -116,6 +116,6 @@ pub fn conv(
     match &w.algorithm {
         Algorithm::Product(product) => product.run(pool, x, args, work, y),
         Algorithm::Winograd(winograd) => winograd.run(pool, x, args, work, y),
-        Algorithm::Depthwise(weight) => depthwise::run(pool, shape, w.output, x, weight, args, y),
+        Algorithm::Depthwise(depthwise) => depthwise.run(pool, x, args, work, y),
     }
 }
