@@ -12,6 +12,7 @@
 //! | `simd` | a vector register as a type, one implementation per instruction set |
 //! | `gemm/` | the register tile (the innermost loop), packed panels, the matrix product |
 //! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering (3×3), depthwise, transposed |
+//! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
 //! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
 //! | [`cases`] | the one table of shapes behind the tests and the benchmark |
@@ -38,6 +39,7 @@ mod resize;
 mod shared;
 mod simd;
 mod softmax;
+mod vmath;
 
 pub use activation::{Activation, activation};
 pub use conv::{

@@ -29,6 +29,20 @@ pub(crate) trait Simd: Copy {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `x < 0 ? 0 : x`, NaN staying NaN.
     unsafe fn relu(x: Self::V) -> Self::V;
+    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger and the smaller; `b` when either is NaN.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The bits of the sign cleared.
+    unsafe fn abs(x: Self::V) -> Self::V;
+    /// `|a|` with the sign of `b`.
+    unsafe fn with_sign(a: Self::V, b: Self::V) -> Self::V;
+    /// `a < b ? then : other`; `other` when either is NaN.
+    unsafe fn if_less(a: Self::V, b: Self::V, then: Self::V, other: Self::V) -> Self::V;
+    /// 2ⁿ for a whole `n` from -126 to 127.
+    unsafe fn power_of_two(n: Self::V) -> Self::V;
+    /// `x = m·2ᵉ` as `(m, e)` with `1 ≤ m < 2`, for a normal `x > 0`; any numbers for others.
+    unsafe fn split(x: Self::V) -> (Self::V, Self::V);
     /// Turns a block of `SIDE`×`SIDE`: `to[j·to_step + i] = from[i·step + j]`. Of each row of `from` only the first `n ≤ SIDE`
     /// elements are read, the rest count as zero.
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
@@ -106,6 +120,39 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn relu(x: [f32; 4]) -> [f32; 4] {
         x.map(|v| if v < 0.0 { 0.0 } else { v })
+    }
+    #[inline(always)]
+    unsafe fn div(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] / b[i])
+    }
+    #[inline(always)]
+    unsafe fn max(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    unsafe fn min(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    unsafe fn abs(x: [f32; 4]) -> [f32; 4] {
+        x.map(f32::abs)
+    }
+    #[inline(always)]
+    unsafe fn with_sign(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i].copysign(b[i]))
+    }
+    #[inline(always)]
+    unsafe fn if_less(a: [f32; 4], b: [f32; 4], then: [f32; 4], other: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] < b[i] { then[i] } else { other[i] })
+    }
+    #[inline(always)]
+    unsafe fn power_of_two(n: [f32; 4]) -> [f32; 4] {
+        n.map(|n| f32::from_bits(((n as i32).wrapping_add(127) as u32) << 23))
+    }
+    #[inline(always)]
+    unsafe fn split(x: [f32; 4]) -> ([f32; 4], [f32; 4]) {
+        let mantissa = x.map(|x| f32::from_bits(x.to_bits() & 0x7f_ffff | 0x3f80_0000));
+        (mantissa, x.map(|x| (x.to_bits() >> 23) as f32 - 127.0))
     }
     #[inline(always)]
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
@@ -200,6 +247,68 @@ mod x86 {
             unsafe { _mm_max_ps(_mm_setzero_ps(), x) }
         }
         #[inline(always)]
+        unsafe fn div(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe { _mm_div_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn max(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe { _mm_max_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn min(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe { _mm_min_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn abs(x: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe { _mm_andnot_ps(_mm_set1_ps(-0.0), x) }
+        }
+        #[inline(always)]
+        unsafe fn with_sign(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe {
+                {
+                    let sign = _mm_set1_ps(-0.0);
+                    _mm_or_ps(_mm_andnot_ps(sign, a), _mm_and_ps(sign, b))
+                }
+            }
+        }
+        #[inline(always)]
+        unsafe fn if_less(a: __m128, b: __m128, then: __m128, other: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe {
+                {
+                    let mask = _mm_cmplt_ps(a, b);
+                    _mm_or_ps(_mm_and_ps(mask, then), _mm_andnot_ps(mask, other))
+                }
+            }
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(n: __m128) -> __m128 {
+            // SAFETY: contract.
+            unsafe {
+                _mm_castsi128_ps(_mm_slli_epi32::<23>(_mm_add_epi32(
+                    _mm_cvtps_epi32(n),
+                    _mm_set1_epi32(127),
+                )))
+            }
+        }
+        #[inline(always)]
+        unsafe fn split(x: __m128) -> (__m128, __m128) {
+            // SAFETY: contract.
+            unsafe {
+                let bits = _mm_castps_si128(x);
+                let fraction = _mm_and_si128(bits, _mm_set1_epi32(0x7f_ffff));
+                let mantissa =
+                    _mm_castsi128_ps(_mm_or_si128(fraction, _mm_set1_epi32(0x3f80_0000)));
+                let exponent = _mm_sub_epi32(_mm_srli_epi32::<23>(bits), _mm_set1_epi32(127));
+                (mantissa, _mm_cvtepi32_ps(exponent))
+            }
+        }
+        #[inline(always)]
         unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
             // SAFETY: contract, as are all loads and stores here.
             unsafe {
@@ -289,6 +398,64 @@ mod x86 {
         unsafe fn relu(x: __m256) -> __m256 {
             // SAFETY: contract. `max` returns its second operand when one is NaN.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn div(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_div_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn max(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_max_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn min(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_min_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn abs(x: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), x) }
+        }
+        #[inline(always)]
+        unsafe fn with_sign(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe {
+                {
+                    let sign = _mm256_set1_ps(-0.0);
+                    _mm256_or_ps(_mm256_andnot_ps(sign, a), _mm256_and_ps(sign, b))
+                }
+            }
+        }
+        #[inline(always)]
+        unsafe fn if_less(a: __m256, b: __m256, then: __m256, other: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe { _mm256_blendv_ps(other, then, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)) }
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(n: __m256) -> __m256 {
+            // SAFETY: contract.
+            unsafe {
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+                    _mm256_cvtps_epi32(n),
+                    _mm256_set1_epi32(127),
+                )))
+            }
+        }
+        #[inline(always)]
+        unsafe fn split(x: __m256) -> (__m256, __m256) {
+            // SAFETY: contract.
+            unsafe {
+                let bits = _mm256_castps_si256(x);
+                let fraction = _mm256_and_si256(bits, _mm256_set1_epi32(0x7f_ffff));
+                let mantissa =
+                    _mm256_castsi256_ps(_mm256_or_si256(fraction, _mm256_set1_epi32(0x3f80_0000)));
+                let exponent =
+                    _mm256_sub_epi32(_mm256_srli_epi32::<23>(bits), _mm256_set1_epi32(127));
+                (mantissa, _mm256_cvtepi32_ps(exponent))
+            }
         }
         #[inline(always)]
         unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
@@ -393,6 +560,64 @@ mod x86 {
         unsafe fn relu(x: __m512) -> __m512 {
             // SAFETY: contract. `max` returns its second operand when one is NaN.
             unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn div(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_div_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn max(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_max_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn min(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_min_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn abs(x: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_andnot_ps(_mm512_set1_ps(-0.0), x) }
+        }
+        #[inline(always)]
+        unsafe fn with_sign(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe {
+                {
+                    let sign = _mm512_set1_ps(-0.0);
+                    _mm512_or_ps(_mm512_andnot_ps(sign, a), _mm512_and_ps(sign, b))
+                }
+            }
+        }
+        #[inline(always)]
+        unsafe fn if_less(a: __m512, b: __m512, then: __m512, other: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), other, then) }
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(n: __m512) -> __m512 {
+            // SAFETY: contract.
+            unsafe {
+                _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
+                    _mm512_cvtps_epi32(n),
+                    _mm512_set1_epi32(127),
+                )))
+            }
+        }
+        #[inline(always)]
+        unsafe fn split(x: __m512) -> (__m512, __m512) {
+            // SAFETY: contract.
+            unsafe {
+                let bits = _mm512_castps_si512(x);
+                let fraction = _mm512_and_si512(bits, _mm512_set1_epi32(0x7f_ffff));
+                let mantissa =
+                    _mm512_castsi512_ps(_mm512_or_si512(fraction, _mm512_set1_epi32(0x3f80_0000)));
+                let exponent =
+                    _mm512_sub_epi32(_mm512_srli_epi32::<23>(bits), _mm512_set1_epi32(127));
+                (mantissa, _mm512_cvtepi32_ps(exponent))
+            }
         }
         #[inline(always)]
         unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize) {
