@@ -31,6 +31,7 @@ mod conv;
 mod elementwise;
 mod gemm;
 mod isa;
+mod lines;
 pub mod naive;
 mod norm;
 mod pool;

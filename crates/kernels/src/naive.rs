@@ -41,6 +41,7 @@ pub fn activation(act: Activation, x: f64) -> f64 {
         Activation::HardSigmoid => hard,
         Activation::HardSwish => x * hard,
         Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Activation::Mish => x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(),
         Activation::Clamp(low, high) => x.clamp(low as f64, high as f64),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) trait Simd: Copy {
     /// The larger and the smaller; `b` when either is NaN.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger; NaN when either is.
+    unsafe fn larger(a: Self::V, b: Self::V) -> Self::V;
     /// The bits of the sign cleared.
     unsafe fn abs(x: Self::V) -> Self::V;
     /// `|a|` with the sign of `b`.
@@ -132,6 +134,10 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn min(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    unsafe fn larger(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] || a[i].is_nan() { a[i] } else { b[i] })
     }
     #[inline(always)]
     unsafe fn abs(x: [f32; 4]) -> [f32; 4] {
@@ -262,6 +268,14 @@ mod x86 {
             unsafe { _mm_min_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn larger(a: __m128, b: __m128) -> __m128 {
+            // SAFETY: contract. `max` returns its second operand when one is NaN; then the first is put back where it is one.
+            unsafe {
+                let (most, lost) = (_mm_max_ps(a, b), _mm_cmpunord_ps(a, a));
+                _mm_or_ps(_mm_and_ps(lost, a), _mm_andnot_ps(lost, most))
+            }
+        }
+        #[inline(always)]
         unsafe fn abs(x: __m128) -> __m128 {
             // SAFETY: contract.
             unsafe { _mm_andnot_ps(_mm_set1_ps(-0.0), x) }
@@ -371,8 +385,24 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn store_part(p: *mut f32, v: __m256, n: usize) {
-            // SAFETY: contract; masked lanes are not touched.
-            unsafe { _mm256_maskstore_ps(p, first(n), v) }
+            // Four, two, one: a masked store takes several times as long on some processors.
+            // SAFETY: contract; `n < 8`, each step stores what its bit of `n` stands for.
+            unsafe {
+                let (mut p, mut low) = (p, _mm256_castps256_ps128(v));
+                if n & 4 != 0 {
+                    _mm_storeu_ps(p, low);
+                    low = _mm256_extractf128_ps::<1>(v);
+                    p = p.add(4);
+                }
+                if n & 2 != 0 {
+                    _mm_storel_pi(p.cast(), low);
+                    low = _mm_movehl_ps(low, low);
+                    p = p.add(2);
+                }
+                if n & 1 != 0 {
+                    _mm_store_ss(p, low);
+                }
+            }
         }
         #[inline(always)]
         unsafe fn add(a: __m256, b: __m256) -> __m256 {
@@ -413,6 +443,11 @@ mod x86 {
         unsafe fn min(a: __m256, b: __m256) -> __m256 {
             // SAFETY: contract.
             unsafe { _mm256_min_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: contract. `max` returns its second operand when one is NaN; then the first is put back where it is one.
+            unsafe { _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)) }
         }
         #[inline(always)]
         unsafe fn abs(x: __m256) -> __m256 {
@@ -575,6 +610,14 @@ mod x86 {
         unsafe fn min(a: __m512, b: __m512) -> __m512 {
             // SAFETY: contract.
             unsafe { _mm512_min_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn larger(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: contract. As with AVX2.
+            unsafe {
+                let lost = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a);
+                _mm512_mask_blend_ps(lost, _mm512_max_ps(a, b), a)
+            }
         }
         #[inline(always)]
         unsafe fn abs(x: __m512) -> __m512 {

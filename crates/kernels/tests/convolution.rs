@@ -224,6 +224,7 @@ fn every_activation_ends_and_begins_a_filtered_convolution() {
         Activation::HardSigmoid,
         Activation::HardSwish,
         Activation::Softplus,
+        Activation::Mish,
         Activation::Clamp(-1.0, 2.0),
     ];
     let pools = [1, 2, 3].map(Pool::new);

@@ -86,7 +86,7 @@ fn pooling_agrees_with_its_twin() {
             naive::max_pool(&s, &x, &mut expected);
             assert!(y.check() == expected, "{isa:?} {s:?}");
             let mut y = Guarded::new(n);
-            avg_pool(&pool, &s, &x, y.slice());
+            avg_pool(&pool, &s, None, &x, y.slice());
             naive::avg_pool(&s, &x, &mut expected);
             close(y.check(), &expected, &(isa, s));
         }
@@ -111,7 +111,7 @@ fn pooling_sizes_and_divisors_are_pytorchs() {
     };
     assert_eq!(s.output(), Some([1, 1, 3]));
     let mut y = [0.0; 3];
-    avg_pool(&Pool::new(1), &s, &[1.0; 6], &mut y);
+    avg_pool(&Pool::new(1), &s, None, &[1.0; 6], &mut y);
     assert_eq!(y, [2.0 / 3.0, 1.0, 0.5]);
     // A window that would start in the high padding is dropped.
     let s = PoolShape {

@@ -37,7 +37,7 @@ pub(super) enum Step {
     /// A zero for each channel.
     ScaleChannels(Vec<f32>),
     MaxPool(PoolShape),
-    AvgPool(PoolShape),
+    AvgPool(PoolShape, Option<ChannelAffine>),
     GlobalAvgPool,
     Concat,
     Linear {
@@ -119,7 +119,8 @@ impl Step {
             Op::Binary(op, activation) => Step::Binary(op, activation),
             Op::ScaleChannels => Step::ScaleChannels(vec![0.0; shape.get(1).copied().unwrap_or(0)]),
             Op::MaxPool(shape) => Step::MaxPool(shape),
-            Op::AvgPool(shape) => Step::AvgPool(shape),
+            Op::AvgPool(shape) => Step::AvgPool(shape, None),
+            Op::NormPool { shape, prologue } => Step::AvgPool(shape, Some(prologue)),
             Op::GlobalAvgPool => Step::GlobalAvgPool,
             Op::Concat => Step::Concat,
             Op::Linear { weight, bias, activation } => {
@@ -192,14 +193,9 @@ impl Step {
         let (from, to) = io.shapes;
         match self {
             Step::Input | Step::Concat => {}
-            Step::Conv { shape, weight, bias, prologue, activation } => {
-                let prologue = prologue.as_ref().map(|before| Prologue {
-                    scale: &before.scale,
-                    shift: &before.shift,
-                    activation: before.activation,
-                });
+            Step::Conv { shape, weight, bias, prologue: before, activation } => {
                 let epilogue = epilogue(bias, second, *activation);
-                let args = ConvArgs { prologue, epilogue };
+                let args = ConvArgs { prologue: before.as_ref().map(prologue), epilogue };
                 kernels::conv(pool, shape, x, weight, &args, work, y);
             }
             Step::ConvTranspose { shape, weight, bias, activation } => {
@@ -226,7 +222,9 @@ impl Step {
                 kernels::affine(pool, spatial, scale, shift, none, x, y);
             }
             Step::MaxPool(shape) => kernels::max_pool(pool, shape, x, y),
-            Step::AvgPool(shape) => kernels::avg_pool(pool, shape, x, y),
+            Step::AvgPool(shape, before) => {
+                kernels::avg_pool(pool, shape, before.as_ref().map(prologue).as_ref(), x, y);
+            }
             Step::GlobalAvgPool => {
                 kernels::global_avg_pool(pool, y.len(), x.len() / y.len().max(1), x, y);
             }
@@ -258,6 +256,10 @@ impl Step {
             }
         }
     }
+}
+
+fn prologue(before: &ChannelAffine) -> Prologue<'_> {
+    Prologue { scale: &before.scale, shift: &before.shift, activation: before.activation }
 }
 
 fn epilogue<'a>(

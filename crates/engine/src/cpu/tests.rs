@@ -35,7 +35,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
         let scope = s.at(&format!("layer{step}"));
         let x = values[random.below(values.len())];
         let y = values[random.below(values.len())];
-        let value = match random.below(7) {
+        let value = match random.below(9) {
             0 => conv(&mut b, &scope, x, 1, 1 + random.below(5), solid),
             1 => conv(&mut b, &scope, x, 3, 1 + random.below(5), solid),
             2 => b.batch_norm(x, &scope, 1e-5).unwrap(),
@@ -46,6 +46,14 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
                 b.binary(BinaryOp::Add, a, c).unwrap()
             }
             5 => b.concat(&[x, y], 1).unwrap(),
+            6 => gated(&mut b, x, random.below(3)),
+            7 => {
+                let y = conv(&mut b, &scope, x, 1, 1 + random.below(5), solid);
+                let window = if solid { Window::new([2; 3]) } else { Window::new([2; 2]) };
+                let small = b.avg_pool(y, window.stride(1)).unwrap();
+                let full = b.shape(x)[2..].to_vec();
+                b.resize_nearest(small, &full).unwrap()
+            }
             _ if solid => b.max_pool(x, Window::new([3; 3]).stride(1).pad(1)).unwrap(),
             _ => {
                 let p = ConvTranspose::new(2, [3, 3]).pad(1);
@@ -57,6 +65,20 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
     let last: Vec<(&str, Value)> =
         values[values.len() - 3..].iter().map(|&value| ("y", value)).collect();
     b.finish(&last)
+}
+
+/// A value times a function of itself, in either order.
+fn gated(b: &mut Builder, x: Value, which: usize) -> Value {
+    let gate = match which {
+        0 => b.activation(x, Activation::Sigmoid),
+        1 => b.activation(x, Activation::HardSigmoid),
+        _ => {
+            let inner = b.activation(x, Activation::Softplus);
+            b.activation(inner, Activation::Tanh)
+        }
+    };
+    let pair = if which == 1 { [x, gate] } else { [gate, x] };
+    b.binary(BinaryOp::Mul, pair[0], pair[1]).unwrap()
 }
 
 fn conv(b: &mut Builder, s: &Scope, x: Value, k: usize, out: usize, solid: bool) -> Value {
@@ -91,6 +113,8 @@ fn assert_close(a: &[Tensor], b: &[Tensor], what: &str) {
 fn every_pass_keeps_the_result() {
     let none = Passes::none();
     let each = [
+        Passes { fuse_gate: true, ..none },
+        Passes { pool_first: true, ..none },
         Passes { fold_affine: true, ..none },
         Passes { fuse_residual: true, ..none },
         Passes { fuse_activation: true, ..none },

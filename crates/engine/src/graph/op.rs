@@ -71,6 +71,14 @@ pub enum Op {
     MaxPool(PoolShape),
     /// Mean over windows.
     AvgPool(PoolShape),
+    /// Mean over windows of what an [`Op::Affine`] makes of the input.
+    #[non_exhaustive]
+    NormPool {
+        /// Its shape.
+        shape: PoolShape,
+        /// Applied to the input while it is loaded.
+        prologue: ChannelAffine,
+    },
     /// Mean over all positions: `[N, C]`.
     GlobalAvgPool,
     /// Along the channels.
@@ -134,6 +142,7 @@ impl Op {
             Op::ScaleChannels => "scale-channels",
             Op::MaxPool(_) => "max-pool",
             Op::AvgPool(_) => "avg-pool",
+            Op::NormPool { .. } => "norm-pool",
             Op::GlobalAvgPool => "global-avg-pool",
             Op::Concat => "concat",
             Op::Linear { .. } => "linear",

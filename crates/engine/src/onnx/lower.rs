@@ -455,6 +455,7 @@ impl View<'_> {
             "Tanh" => Activation::Tanh,
             "Softplus" => Activation::Softplus,
             "HardSwish" => Activation::HardSwish,
+            "Mish" => Activation::Mish,
             "HardSigmoid"
                 if (float("alpha", 0.2) - 1.0 / 6.0).abs() < 1e-7 && float("beta", 0.5) == 0.5 =>
             {

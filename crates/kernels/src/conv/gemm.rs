@@ -3,16 +3,20 @@
 //! ```text
 //! weights  packed once   [group][block of depth][panel of out channels][depth][height]
 //! task     some panels of positions × some panels of out channels; per block of depth:
-//!            for each panel of positions: fill it (stays in L1), then run the tile over the weight panels (stream from L2)
+//!            for each few panels of positions: fill them side by side (so that whole stretches of the input are read), then run the
+//!            tile over the weight panels (stream from L2)
 //! ```
 //! Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
 //! summed block after block in order of depth, whatever the sharing.
 
-use super::pack::{Fill, Geometry};
+use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
 use crate::gemm::tile::{self, DEPTH, Tile};
 use crate::shared::{Aligned, Shared};
-use crate::{Activation, Isa, Pool, activation::activate};
+use crate::{Activation, Isa, Pool, activation::activate_block};
+
+/// Panels of positions filled together.
+const TOGETHER: usize = 4;
 
 /// Packed weights and where they read.
 #[derive(Clone, Debug)]
@@ -62,9 +66,9 @@ impl Product {
         Product { isa, groups, ins, outs, geometry, weight: packed }
     }
 
-    /// Elements of scratch memory: a panel a thread, aligned to cache lines.
+    /// Elements of scratch memory: some panels a thread, aligned to cache lines.
     pub fn workspace(&self, threads: usize) -> usize {
-        threads * DEPTH * tile::size(self.isa).1 + 16
+        threads * TOGETHER * DEPTH * tile::size(self.isa).1 + 16
     }
 
     /// Runs; slices have been checked.
@@ -80,13 +84,14 @@ impl Product {
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         pool.run_workers(sharing.tasks(), |worker, task| {
-            // SAFETY: each thread has a panel of its own.
-            let panel = unsafe { panels.part(worker * DEPTH * width, DEPTH * width) };
-            self.task(sharing.part(task), x, args, panel, &out);
+            let len = TOGETHER * DEPTH * width;
+            // SAFETY: each thread has panels of its own.
+            let panels = unsafe { panels.part(worker * len, len) };
+            self.task(sharing.part(task), x, args, panels, &out);
         });
     }
 
-    fn task(&self, part: Part, x: &[f32], args: &ConvArgs, panel: &mut [f32], out: &Shared) {
+    fn task(&self, part: Part, x: &[f32], args: &ConvArgs, filled: &mut [f32], out: &Shared) {
         let (high, width) = tile::size(self.isa);
         let positions = self.geometry.positions();
         let depth = self.ins * self.geometry.taps();
@@ -111,42 +116,44 @@ impl Product {
             let length = step.min(depth - from);
             let last = block + 1 == blocks;
             let weights = &self.weight[(part.group * depth + from) * rounded(self.outs, high)..];
-            for (column, columns, runs) in &panels {
-                let (column, columns) = (*column, *columns);
-                Fill { x, volume, pre, from, depth: length }.write(self.isa, runs, panel);
+            for panels in panels.chunks(TOGETHER) {
+                let runs: Vec<&Runs> = panels.iter().map(|(_, _, runs)| runs).collect();
+                let fill = Fill { x, volume, pre, from, depth: length };
+                fill.write(self.isa, &runs, filled, DEPTH * width);
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
-                    let at = channel * positions + column;
                     let pick = |v: Option<&[f32]>, at: usize| match v {
                         Some(v) if last => v[at..].as_ptr(),
                         _ => std::ptr::null(),
                     };
-                    let tile = Tile {
-                        depth: length,
-                        a: weights[row * length..].as_ptr(),
-                        a_stride: 0,
-                        b: panel.as_ptr(),
-                        // SAFETY: `at` is an element of the output.
-                        c: unsafe { out.pointer().add(at) },
-                        stride: positions,
-                        rows: high.min(rows.end - row),
-                        columns,
-                        add: block > 0,
-                        row_bias: pick(e.bias, channel),
-                        column_bias: std::ptr::null(),
-                        residual: pick(e.residual, at),
-                        relu: last && e.activation == Activation::Relu,
-                    };
-                    // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
-                    // owns these rows and columns of the output.
-                    unsafe { tile::run(self.isa, &tile) };
-                    if last && !matches!(e.activation, Activation::Identity | Activation::Relu) {
-                        for i in 0..tile.rows {
+                    for (panel, (column, columns, _)) in panels.iter().enumerate() {
+                        let at = channel * positions + column;
+                        let tile = Tile {
+                            depth: length,
+                            a: weights[row * length..].as_ptr(),
+                            a_stride: 0,
+                            b: filled[panel * DEPTH * width..].as_ptr(),
+                            // SAFETY: `at` is an element of the output.
+                            c: unsafe { out.pointer().add(at) },
+                            stride: positions,
+                            rows: high.min(rows.end - row),
+                            columns: *columns,
+                            add: block > 0,
+                            row_bias: pick(e.bias, channel),
+                            column_bias: std::ptr::null(),
+                            residual: pick(e.residual, at),
+                            relu: last && e.activation == Activation::Relu,
+                        };
+                        // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
+                        // owns these rows and columns of the output.
+                        unsafe { tile::run(self.isa, &tile) };
+                        if last && !matches!(e.activation, Activation::Identity | Activation::Relu)
+                        {
                             // SAFETY: as above.
-                            activate(
-                                unsafe { out.part(at + i * positions, columns) },
-                                e.activation,
-                            );
+                            unsafe {
+                                let (rows, act) = (tile.rows, e.activation);
+                                activate_block(self.isa, tile.c, positions, rows, *columns, act);
+                            }
                         }
                     }
                 }
