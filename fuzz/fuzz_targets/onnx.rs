@@ -34,7 +34,10 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(array) = array else { return };
         inputs.push((port.name, array));
     }
-    let options = SessionOptions { pool: Pool::new(1), memory_limit_bytes: Some(16 << 20) };
+    let options = SessionOptions {
+        memory_limit_bytes: Some(16 << 20),
+        ..SessionOptions::new(Pool::new(1))
+    };
     let named: Vec<(&str, Array)> = inputs.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
     let _ = Session::new(model, options).run(&named);
 });

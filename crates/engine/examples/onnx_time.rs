@@ -27,8 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let inputs: Vec<(String, Array)> =
         model.inputs().iter().map(made_up).collect::<Result<_, _>>()?;
     let given: Vec<(&str, Array)> = inputs.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
-    let mut session =
-        Session::new(model, SessionOptions { pool: Pool::new(threads), memory_limit_bytes: None });
+    let mut session = Session::new(model, SessionOptions::new(Pool::new(threads)));
     session.run(&given)?;
     let first = started.elapsed().as_secs_f64();
     let mut times = Vec::new();

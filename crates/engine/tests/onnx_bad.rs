@@ -20,7 +20,7 @@ fn sound() -> Onnx {
 }
 
 fn options() -> SessionOptions {
-    SessionOptions { pool: Pool::new(2), memory_limit_bytes: Some(LIMIT) }
+    SessionOptions { memory_limit_bytes: Some(LIMIT), ..SessionOptions::new(Pool::new(2)) }
 }
 
 fn run(model: Onnx, inputs: &[(&str, Array)]) -> Result<Named, Error> {

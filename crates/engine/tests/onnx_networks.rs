@@ -69,7 +69,8 @@ fn compare(path: &Path) -> Result<String, String> {
     for input in json["inputs"].as_array().unwrap() {
         inputs.push((input["name"].as_str().unwrap(), array(input)));
     }
-    let options = SessionOptions { pool: Pool::new(2), memory_limit_bytes: Some(4 << 30) };
+    let options =
+        SessionOptions { memory_limit_bytes: Some(4 << 30), ..SessionOptions::new(Pool::new(2)) };
     let mut session = Session::new(model, options);
     let results = session.run(&inputs).map_err(|e| e.to_string())?;
     let again = session.run(&inputs).map_err(|e| e.to_string())?;

@@ -115,7 +115,8 @@ fn run(case: &Case) -> Outcome {
         }
         Err(error) => return Outcome::Failed(error.to_string()),
     };
-    let options = SessionOptions { pool: Pool::new(2), memory_limit_bytes: Some(1 << 30) };
+    let options =
+        SessionOptions { memory_limit_bytes: Some(1 << 30), ..SessionOptions::new(Pool::new(2)) };
     // Files of IR version 3 list stored values among the inputs; data come for the others.
     let (ins, stored): (Vec<_>, Vec<_>) =
         model.inputs().iter().cloned().partition(|port| !port.optional);

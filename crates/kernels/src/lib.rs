@@ -44,8 +44,9 @@ mod vmath;
 
 pub use activation::{Activation, activation};
 pub use conv::{
-    ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackedConv, PackedConvTranspose, Prologue,
-    conv, conv_transpose, conv_transpose_workspace, conv_workspace, pack_conv, pack_conv_transpose,
+    ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackOptions, PackedConv,
+    PackedConvTranspose, Prologue, conv, conv_transpose, conv_transpose_workspace, conv_workspace,
+    pack_conv, pack_conv_transpose, pack_conv_with,
 };
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};

@@ -3,7 +3,7 @@
 use crate::error::{translate, translate_graph};
 use crate::system::System;
 use engine::array::{Array, DType, f16};
-use engine::cpu::{Network, Options, Passes, Pool};
+use engine::cpu::{Network, Options, Pool};
 use engine::graph::Builder;
 use engine::onnx::Session;
 use engine::weights::Scope;
@@ -46,8 +46,7 @@ impl Runner {
             system.head().map(|head| scope.tensor(head.weight, &[head.labels, head.channels]));
         scope.finish(system.left_over())?;
         let graph = builder.finish(&outputs);
-        let options =
-            Options { pool: pool.clone(), memory_limit_bytes: None, passes: Passes::all() };
+        let options = Options::new(pool.clone());
         Ok((Runner::Architecture(Network::compile(graph, &options)?), head))
     }
 

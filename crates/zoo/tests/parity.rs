@@ -132,7 +132,7 @@ fn passes_do_not_change_what_a_network_says() {
     let fixture = fixture("networks/xrv-densenet121-res224-all.json");
     let mut b = Builder::new();
     let outputs = system.network(&mut b, &Scope::recording()).unwrap();
-    let options = Options { pool: pool(), memory_limit_bytes: None, passes: Passes::none() };
+    let options = Options { passes: Passes::none(), ..Options::new(pool()) };
     let mut plain = Network::compile(b.finish(&outputs), &options).unwrap();
     let x = Tensor::new(&[1, 1, 224, 224], image(224)).unwrap();
     let out = plain.run(&[&x]).unwrap();
@@ -164,7 +164,7 @@ fn pspnet_gives_what_the_reference_gives() {
     let scope = checkpoint.scope();
     let (logits, _) = zoo::arch::pspnet::pspnet(&mut b, &scope, x, 14).unwrap();
     scope.finish(system.left_over()).unwrap();
-    let options = Options { pool: pool(), memory_limit_bytes: None, passes: Passes::all() };
+    let options = Options::new(pool());
     let mut network = Network::compile(b.finish(&[("logits", logits)]), &options).unwrap();
     let channels = systems::xrv_pspnet_anatomy::three_channels(&image(128));
     let x = Tensor::new(&[1, 3, 128, 128], channels).unwrap();

@@ -45,7 +45,7 @@ pub(super) fn run(
     if let Some((pairs, integer)) = model.quantized() {
         eprintln!("{}", words::quantized(pairs, integer).get(common.lang));
     }
-    let options = SessionOptions { pool: Pool::new(common.threads), memory_limit_bytes: None };
+    let options = SessionOptions::new(Pool::new(common.threads));
     let mut session = Session::new(model, options);
     let failed = |error: engine::Error| zoo::translate_graph(error.at(path));
     let results = session.run(&inputs).map_err(failed)?;

@@ -7,7 +7,7 @@ use crate::npy;
 use crate::read::{Common, write_file};
 use base::words::cli as words;
 use base::{Error, Kind, Result};
-use engine::cpu::{Network, Options, Passes};
+use engine::cpu::{Network, Options};
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits};
 use engine::{Array, Tensor};
@@ -73,8 +73,7 @@ impl Loaded {
         scope.finish(system.left_over()).map_err(failed)?;
         let names = outputs.iter().map(|(name, _)| *name).collect();
         let graph = builder.finish(&outputs);
-        let options =
-            Options { pool: Pool::new(threads), memory_limit_bytes: None, passes: Passes::all() };
+        let options = Options::new(Pool::new(threads));
         Ok(Loaded { network: Network::compile(graph, &options).map_err(failed)?, names })
     }
 

@@ -7,6 +7,8 @@ mod step;
 pub use crate::passes::Passes;
 pub use kernels::Pool;
 
+use kernels::PackOptions;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Op};
 use crate::tensor::Tensor;
@@ -24,6 +26,15 @@ pub struct Options {
     pub memory_limit_bytes: Option<u64>,
     /// Rewrites before planning.
     pub passes: Passes,
+    /// Convolutions as sums of products, term by term, slower: see [`kernels::PackOptions`].
+    pub exact: bool,
+}
+
+impl Options {
+    /// On these threads with all rewrites, without a limit, as fast as can be.
+    pub fn new(pool: Pool) -> Options {
+        Options { pool, memory_limit_bytes: None, passes: Passes::all(), exact: false }
+    }
 }
 
 /// What a compiled network holds in memory, in bytes.
@@ -92,7 +103,8 @@ impl Network {
 
         let inputs = of_kind(&graph, |op| matches!(op, Op::Input));
         let outputs = graph.outputs.iter().map(|(_, value)| value.0).collect();
-        let nodes = pack(graph, &options.pool);
+        let room = options.memory_limit_bytes.map(|limit| limit - activations);
+        let nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
         let workspace = nodes
             .iter()
             .map(|node| node.step.workspace_len(options.pool.threads()))
@@ -222,17 +234,30 @@ fn of_kind(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> Vec<usize> {
 }
 
 /// Packs the weights of all nodes, in parallel. The graph's own copies are freed as it goes.
-fn pack(graph: Graph, pool: &Pool) -> Vec<Planned> {
+///
+/// `room` is what all weights may take, and what they take as the graph holds them: a convolution may grow by as much as all of
+/// them can, an eighth left for the kernels' scratch.
+fn pack(graph: Graph, options: &Options, room: Option<(u64, u64)>) -> Vec<Planned> {
+    let packing = |op: &Op| PackOptions {
+        exact: options.exact,
+        limit_bytes: room.map(|(room, raw)| {
+            let share = step::weight_bytes(op) as f64 / raw.max(1) as f64;
+            (share * (room - room / 8) as f64) as usize
+        }),
+    };
     let slots: Vec<Mutex<(Option<crate::graph::Node>, Option<Planned>)>> =
         graph.nodes.into_iter().map(|node| Mutex::new((Some(node), None))).collect();
-    pool.run(slots.len(), |index| {
+    options.pool.run(slots.len(), |index| {
         let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(node) = slot.0.take() {
             slot.1 = Some(Planned {
                 flops: node.flops(),
                 op: node.op.name(),
                 inputs: node.inputs.iter().map(|value| value.0).collect(),
-                step: Step::new(node.op, &node.shape),
+                step: {
+                    let packing = packing(&node.op);
+                    Step::new(node.op, &node.shape, &packing)
+                },
                 name: node.name,
                 shape: node.shape,
             });

@@ -3,8 +3,8 @@
 use super::plan::Plan;
 use crate::graph::{ChannelAffine, Op};
 use kernels::{
-    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Norm, PackedConv,
-    PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
+    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Norm, PackOptions,
+    PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -103,11 +103,11 @@ pub(super) fn weight_bytes(op: &Op) -> u64 {
 
 impl Step {
     /// Packs the weights; `shape` is the node's output.
-    pub fn new(op: Op, shape: &[usize]) -> Step {
+    pub fn new(op: Op, shape: &[usize], packing: &PackOptions) -> Step {
         match op {
             Op::Input => Step::Input,
             Op::Conv { shape, weight, bias, prologue, activation } => {
-                let weight = kernels::pack_conv(&shape, weight.data());
+                let weight = kernels::pack_conv_with(&shape, weight.data(), packing);
                 Step::Conv { shape, weight, bias, prologue, activation }
             }
             Op::ConvTranspose { shape, weight, bias, activation } => {

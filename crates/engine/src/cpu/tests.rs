@@ -6,7 +6,7 @@ use crate::weights::Scope;
 use kernels::{Activation, BinaryOp};
 
 fn options(threads: usize, passes: Passes) -> Options {
-    Options { pool: Pool::new(threads), memory_limit_bytes: None, passes }
+    Options { passes, ..Options::new(Pool::new(threads)) }
 }
 
 /// Small numbers from a linear congruential generator (Knuth, MMIX).

@@ -16,10 +16,10 @@ use super::graph::{Graph, Node, Slot};
 use super::lower::{Lowered, lower};
 use super::machine::memos;
 use super::ops::{Known, Memo, Value};
-use crate::cpu::{Network, Options, Passes};
+use super::session::SessionOptions;
+use crate::cpu::{Network, Options};
 use crate::error::Result;
 use crate::graph::{self, Op};
-use kernels::Pool;
 use std::collections::HashMap;
 
 /// A graph made ready for one set of input shapes.
@@ -56,14 +56,14 @@ pub(super) struct Piece {
 }
 
 impl Plan {
-    /// Plans `graph` for inputs of which `given` is known. Errors when a compiled piece exceeds
-    /// `memory_limit_bytes`.
+    /// Plans `graph` for inputs of which `given` is known. Errors when a compiled piece exceeds the
+    /// limit.
     pub fn new(
         graph: &Graph,
         given: Vec<(Slot, Option<Known>)>,
-        pool: &Pool,
-        memory_limit_bytes: Option<u64>,
+        options: &SessionOptions,
     ) -> Result<Plan> {
+        let SessionOptions { pool, memory_limit_bytes, exact } = options;
         let most_bytes = memory_limit_bytes.unwrap_or(u64::MAX);
         let facts = facts(graph, given, (pool, most_bytes));
         let is_number = |slot: Slot| number(&facts, slot).is_some();
@@ -73,7 +73,11 @@ impl Plan {
         let mut lowered: Vec<Option<Lowered>> = (0..graph.nodes.len()).map(lowered).collect();
         let level = settle(graph, &needed, &mut lowered, is_number);
 
-        let options = Options { pool: pool.clone(), memory_limit_bytes, passes: Passes::all() };
+        let options = Options {
+            memory_limit_bytes: *memory_limit_bytes,
+            exact: *exact,
+            ..Options::new(pool.clone())
+        };
         let mut steps = Vec::new();
         for at in 0..=level.iter().copied().max().unwrap_or(0) {
             let here = (0..graph.nodes.len()).filter(|index| needed[*index] && level[*index] == at);

@@ -18,6 +18,15 @@ pub struct SessionOptions {
     pub pool: Pool,
     /// Most bytes that the values of a run may take together, stored values apart.
     pub memory_limit_bytes: Option<u64>,
+    /// Convolutions as sums of products, term by term, slower: see [`kernels::PackOptions`].
+    pub exact: bool,
+}
+
+impl SessionOptions {
+    /// On these threads, without a limit, as fast as can be.
+    pub fn new(pool: Pool) -> SessionOptions {
+        SessionOptions { pool, memory_limit_bytes: None, exact: false }
+    }
 }
 
 /// What a plan does, for those who want to know.
@@ -217,8 +226,7 @@ impl Session {
             (None, Some(_)) => Some((*slot, None)),
             (None, None) => None,
         });
-        let (pool, limit) = (&self.options.pool, self.options.memory_limit_bytes);
-        let plan = Plan::new(graph, known.collect(), pool, limit)?;
+        let plan = Plan::new(graph, known.collect(), &self.options)?;
         if self.plans.len() >= MOST_PLANS {
             self.plans.remove(0);
         }

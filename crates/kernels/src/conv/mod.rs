@@ -1,5 +1,6 @@
 //! Convolution: weights packed once for a shape, then run many times. The algorithm is chosen when packing.
 
+mod choose;
 mod depthwise;
 mod gemm;
 mod pack;
@@ -7,6 +8,7 @@ mod shape;
 mod transpose;
 mod winograd;
 
+pub use choose::PackOptions;
 pub use shape::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Prologue};
 pub(crate) use shape::{steps, volume};
 pub use transpose::{
@@ -16,6 +18,7 @@ pub use transpose::{
 use crate::Pool;
 use crate::isa::isa;
 use crate::shared::check;
+use choose::Choice;
 
 /// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
 #[derive(Clone, Debug)]
@@ -57,29 +60,35 @@ impl PackedConv {
 
 /// Packs `[out][in/groups][kd][kh][kw]` weights. Panics unless the length fits the shape and the shape has an output.
 pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
+    pack_conv_with(shape, weight, &PackOptions::default())
+}
+
+/// [`pack_conv`] with a say in which algorithm is chosen.
+pub fn pack_conv_with(shape: &ConvShape, weight: &[f32], options: &PackOptions) -> PackedConv {
     let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
     check("weight of a convolution", weight.len(), shape.weight_len());
-    let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-    let algorithm = if shape.groups > 1 && ins == 1 {
-        Algorithm::Depthwise(depthwise::Depthwise::new(isa(), shape, output, weight))
-    } else if winograd::Winograd::suits(shape, output, isa()) {
-        Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, weight))
-    } else {
-        let offset = [0, 1, 2].map(|a| {
-            let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
-            (0..shape.kernel[a]).map(at).collect()
-        });
-        let geometry = pack::Geometry { output, input: shape.input, stride: shape.stride, offset };
-        let taps = geometry.taps();
-        Algorithm::Product(gemm::Product::new(
-            isa(),
-            shape.groups,
-            [ins, outs],
-            geometry,
-            |o, c, tap| weight[(o * ins + c) * taps + tap],
-        ))
+    let algorithm = match choose::choose(shape, output, isa(), options) {
+        Choice::Depthwise => {
+            Algorithm::Depthwise(depthwise::Depthwise::new(isa(), shape, output, weight))
+        }
+        Choice::Winograd(step) => {
+            Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, step, weight))
+        }
+        Choice::Product => Algorithm::Product(product(shape, output, weight)),
     };
     PackedConv { shape: shape.clone(), output, algorithm }
+}
+
+fn product(shape: &ConvShape, output: [usize; 3], weight: &[f32]) -> gemm::Product {
+    let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+    let offset = [0, 1, 2].map(|a| {
+        let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
+        (0..shape.kernel[a]).map(at).collect()
+    });
+    let geometry = pack::Geometry { output, input: shape.input, stride: shape.stride, offset };
+    let taps = geometry.taps();
+    let at = |o: usize, c: usize, tap: usize| weight[(o * ins + c) * taps + tap];
+    gemm::Product::new(isa(), shape.groups, [ins, outs], geometry, at)
 }
 
 /// Elements of scratch memory [`conv`] needs in a pool of `threads`.

@@ -85,7 +85,7 @@ pub(crate) fn open(folder: &Folder, pool: &Pool) -> Result<Onnx, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let options = SessionOptions { pool: pool.clone(), memory_limit_bytes: None };
+    let options = SessionOptions::new(pool.clone());
     let channels_last = card.input.channels_last;
     Ok(Onnx { session: Session::new(model, options), input, dtype, channels_last, output })
 }

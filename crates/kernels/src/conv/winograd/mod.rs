@@ -34,8 +34,6 @@ use tiles::{SEGMENT, Segment, Source, Target};
 const POINTS: usize = points::SIDE * points::SIDE;
 /// Outputs of a tile along each axis.
 const STEP: usize = 4;
-/// Weights may grow to this many bytes.
-const LIMIT: usize = 64 << 20;
 /// Bytes V of a batch should stay below: somewhat more than a second-level cache, as each weight is read once a batch.
 const BATCH: usize = 768 << 10;
 /// Bytes of weights beyond which reading them again for each batch is worth avoiding.
@@ -64,31 +62,44 @@ enum Plan {
     Steps,
 }
 
-impl Winograd {
-    /// Whether a convolution can be and is worth being done this way.
-    pub fn suits(s: &ConvShape, output: [usize; 3], isa: Isa) -> bool {
-        let fits = s.groups == 1
-            && s.kernel == [1, 3, 3]
-            && s.input[0] == 1
-            && output[0] == 1
-            && s.stride == [1; 3]
-            && s.dilation == [1; 3]
-            && s.pad[0] == [0, 0];
-        if !fits || s.in_channels < 16 || s.out_channels < 16 {
-            return false;
-        }
-        let width = tile::size(isa).1;
-        let bytes = s.out_channels.next_multiple_of(width) as u128
-            * s.in_channels as u128
-            * (POINTS * size_of::<f32>()) as u128;
-        // One tile does not pay for reading four times the weights, nor does a corner of one.
-        let [down, across] = [output[1], output[2]];
-        let enough = down * across >= STEP && (bytes <= HEAVY as u128 || down.max(across) > STEP);
-        enough && bytes <= LIMIT as u128
-    }
+/// Inputs of a tile along an axis with so many outputs; 1 where the kernel has one element.
+pub(super) fn side(step: usize) -> usize {
+    if step == 1 { 1 } else { step + 2 }
+}
 
+/// The tiles a convolution can be and may be worth being filtered with.
+pub(super) fn steps_for(
+    s: &ConvShape,
+    output: [usize; 3],
+) -> impl Iterator<Item = [usize; 3]> + use<> {
+    let fits = s.groups == 1
+        && s.kernel == [1, 3, 3]
+        && s.input[0] == 1
+        && output[0] == 1
+        && s.stride == [1; 3]
+        && s.dilation == [1; 3]
+        && s.pad[0] == [0, 0];
+    // A corner of a tile does not pay, nor do few channels.
+    let enough = s.in_channels.min(s.out_channels) >= 16 && output[1] * output[2] >= STEP;
+    (fits && enough).then_some([1, STEP, STEP]).into_iter()
+}
+
+/// Bytes of the packed weights; `usize::MAX` where they overflow.
+pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
+    let wide = s.out_channels.next_multiple_of(tile::size(isa).1);
+    let all = [s.in_channels, wide, size_of::<f32>(), side(step[0]), side(step[1]), side(step[2])];
+    all.iter().try_fold(1usize, |n, k| n.checked_mul(*k)).unwrap_or(usize::MAX)
+}
+
+impl Winograd {
     /// Packs `[out][in][3][3]` weights.
-    pub fn new(isa: Isa, s: &ConvShape, output: [usize; 3], weight: &[f32]) -> Winograd {
+    pub fn new(
+        isa: Isa,
+        s: &ConvShape,
+        output: [usize; 3],
+        _step: [usize; 3],
+        weight: &[f32],
+    ) -> Winograd {
         let (ins, outs) = (s.in_channels, s.out_channels);
         let width = tile::size(isa).1;
         let wide = outs.next_multiple_of(width);
