@@ -204,19 +204,19 @@ function!(Tanh, x, S => vmath::tanh::<S>(x));
 function!(Gelu, x, S => vmath::gelu::<S>(x));
 function!(GeluTanh, x, S => vmath::gelu_tanh::<S>(x));
 function!(Silu, x, S => {
-    let e = vmath::exp::<S>(S::sub(S::splat(0.0), x));
+    let e = vmath::exp_flushed::<S>(S::sub(S::splat(0.0), x));
     S::div(x, S::add(S::splat(1.0), e))
 });
 function!(HardSigmoid, x, S => hard::<S>(x));
 function!(HardSwish, x, S => S::mul(x, hard::<S>(x)));
 function!(Softplus, x, S => {
     // max(x, 0) + ln(1 + e^-|x|)
-    let e = vmath::exp::<S>(S::sub(S::splat(0.0), S::abs(x)));
+    let e = vmath::exp_flushed::<S>(S::sub(S::splat(0.0), S::abs(x)));
     S::add(S::relu(x), vmath::log1p::<S>(e))
 });
 function!(Mish, x, S => {
     // tanh(ln(1 + e)) = e(e + 2)/(e(e + 2) + 2) with e = eˣ; from 20 on it is 1 in single precision.
-    let e = vmath::exp::<S>(S::min(S::splat(20.0), x));
+    let e = vmath::exp_flushed::<S>(S::min(S::splat(20.0), x));
     let two = S::splat(2.0);
     let n = S::mul(e, S::add(e, two));
     S::mul(x, S::div(n, S::add(n, two)))
@@ -244,7 +244,7 @@ unsafe fn below_zero<S: Simd>(x: S::V) -> S::V {
     // SAFETY: as above.
     unsafe {
         let near = S::mul(x, vmath::polynomial::<S, 6>(x, SERIES));
-        let far = S::sub(vmath::exp::<S>(x), S::splat(1.0));
+        let far = S::sub(vmath::exp_flushed::<S>(x), S::splat(1.0));
         S::if_less(x, S::splat(-0.35), far, near)
     }
 }

@@ -51,6 +51,19 @@ pub fn conv_cases() -> Vec<ConvShape> {
         ConvShape { stride: [2; 3], ..ConvShape::new(5, 8, [4, 6, 8], [2, 2, 2]) },
         ConvShape { groups: 4, pad: [[1, 1]; 3], ..ConvShape::new(4, 4, [4, 5, 6], [3, 3, 3]) },
         ConvShape::new(3, 4, [5, 1, 1], [3, 1, 1]),
+        // Grouped: blocks of four out channels and fewer, three vectors and fewer, strides, dilation, several bands.
+        ConvShape { groups: 8, pad: pad(1), ..flat(32, 32, [14, 14], [3, 3]) },
+        ConvShape { groups: 3, pad: pad(1), ..flat(12, 21, [9, 31], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), stride: [1, 2, 2], ..flat(10, 12, [33, 70], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(2), dilation: [1, 2, 2], ..flat(6, 10, [40, 50], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), ..flat(48, 40, [57, 58], [3, 3]) },
+        ConvShape { pad: pad(2), ..flat(20, 2, [30, 31], [5, 5]) },
+        // One output position: rows that fill no block, sums that fill no vector, groups, a kernel as large as the picture.
+        flat(1152, 48, [1, 1], [1, 1]),
+        flat(37, 131, [1, 1], [1, 1]),
+        flat(5, 9, [3, 7], [3, 7]),
+        ConvShape { groups: 3, ..flat(9, 15, [2, 3], [2, 3]) },
+        ConvShape { stride: [1, 2, 2], ..flat(40, 10, [1, 1], [1, 1]) },
         // One input channel a group: planes that fill a vector and do not, one-sided and excessive padding, strides with every remainder,
         // dilation across strides, several outputs a channel, bands of rows and of planes, signals.
         ConvShape { groups: 9, pad: pad(1), ..flat(9, 9, [7, 7], [3, 3]) },

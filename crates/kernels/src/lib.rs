@@ -51,7 +51,7 @@ pub use conv::{
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};
 pub use isa::{Isa, cpu_name, set_isa};
-pub use norm::{Norm, group_norm, instance_norm, layer_norm};
+pub use norm::{Norm, channel_norm, group_norm, instance_norm, layer_norm};
 pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};
 pub use resize::{resize_linear, resize_nearest};

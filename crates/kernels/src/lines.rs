@@ -53,7 +53,7 @@ pub(crate) struct Lines {
     pub pitch: usize,
     /// Where each element of the window reads, for the first output.
     pub places: Vec<usize>,
-    /// The last of them.
+    /// The greatest of them.
     most: usize,
 }
 
@@ -94,8 +94,8 @@ pub(crate) struct Band {
 pub(crate) type Before = Option<(f32, f32, Activation)>;
 
 impl Lines {
-    /// Lays out a window that has an output.
-    pub fn new(w: &Window) -> Lines {
+    /// Lays out a window that has an output, in bands of at most `most` elements where that leaves any.
+    pub fn new(w: &Window, most: usize) -> Lines {
         let axes = [0, 1, 2].map(|a| Axis::new(w.kernel[a], w.stride[a], w.dilation[a]));
         let [low, high] = w.pad[2];
         let (gap, lead, pitch) = if w.stride[2] == 1 {
@@ -106,10 +106,11 @@ impl Lines {
         };
         let phases: usize = axes.iter().map(|axis| axis.phases.len()).product();
         let [depth, height] = [axes[0].reach, axes[1].reach];
-        let budget = if w.output[0] == 1 { PICTURE } else { VOLUME } / (phases * pitch).max(1);
+        let most = most.min(if w.output[0] == 1 { PICTURE } else { VOLUME });
+        let budget = most / (phases * pitch).max(1);
         let even = |n: usize, part: usize| n.div_ceil(n.div_ceil(part.max(1)).max(1)).max(1);
         let rows = (budget / (1 + depth)).saturating_sub(height);
-        let rows = even(w.output[1], rows.max(2 * height + 4).min(w.output[1]));
+        let rows = even(w.output[1], rows.max(height + 2).min(w.output[1]));
         let planes = (budget / (rows + height)).saturating_sub(depth);
         let planes = even(w.output[0], planes.max(depth + 1).min(w.output[0]));
         let mut lines = Lines {
@@ -218,91 +219,121 @@ impl Lines {
         let [_, ih, iw] = self.input;
         let [_, tall] = self.span();
         let [z, y, w] = &self.axes;
-        let source = |axis: usize, position: usize, phase: usize| {
-            (position * self.stride[axis] + phase)
-                .checked_sub(self.low[axis])
-                .filter(|i| *i < self.input[axis])
+        // Positions of a phase that lie on the input, and the input's coordinate of the first.
+        let inside = |axis: usize, first: usize, count: usize, phase: usize| {
+            let (stride, low, n) = (self.stride[axis], self.low[axis], self.input[axis]);
+            let start = low.saturating_sub(phase).div_ceil(stride).saturating_sub(first).min(count);
+            let end = (n + low).saturating_sub(phase).div_ceil(stride).saturating_sub(first);
+            let from = ((first + start) * stride + phase).saturating_sub(low);
+            (start..end.clamp(start, count), from)
         };
         let mut start = 0;
         for pz in &z.phases {
             for py in &y.phases {
                 for px in &w.phases {
-                    for qz in 0..band.planes + z.reach {
-                        let plane = source(0, band.plane + qz, *pz);
-                        for qy in 0..band.rows + y.reach {
-                            let row = source(1, band.row + qy, *py);
-                            let from = plane.zip(row).map(|(z, y)| channel + (z * ih + y) * iw);
-                            let to = &mut line[start + (qz * tall + qy) * self.pitch..];
-                            self.row::<S>(x, from, *px, (blank, before), to);
+                    let row = self.row(*px);
+                    let (depth, height) = (band.planes + z.reach, band.rows + y.reach);
+                    let (planes, mut iz) = inside(0, band.plane, depth, *pz);
+                    let (rows, iy) = inside(1, band.row, height, *py);
+                    for qz in 0..depth {
+                        let to = &mut line[start + qz * tall * self.pitch..];
+                        let (above, inner) = to.split_at_mut(rows.start * self.pitch);
+                        let filled = if planes.contains(&qz) { rows.len() } else { 0 };
+                        above.fill(blank);
+                        if filled > 0 {
+                            let from = channel + (iz * ih + iy) * iw + row.first;
+                            self.rows::<S>(x, from, &row, filled, (blank, before), inner);
+                            iz += self.stride[0];
                         }
+                        // Below, and the border right of the last row.
+                        let below = (height - rows.start - filled) * self.pitch + self.gap;
+                        inner[filled * self.pitch..][..below].fill(blank);
                     }
-                    // The border right of the last row of the last plane, and of a shorter band.
-                    let last = (band.planes + z.reach - 1) * tall + band.rows + y.reach;
-                    line[start + last * self.pitch..][..self.gap].fill(blank);
                     start += self.phase_len();
                 }
             }
         }
     }
 
-    /// One row: blanks, the elements from `from` on that fall on `phase`, blanks.
+    /// How a row of a phase is made.
+    fn row(&self, phase: usize) -> Row {
+        let (stride, iw, low) = (self.stride[2], self.input[2], self.low[2]);
+        if stride == 1 {
+            return Row { begin: self.gap, count: iw, first: 0 };
+        }
+        let begin = low.saturating_sub(phase).div_ceil(stride).min(self.pitch);
+        let end = (iw + low).saturating_sub(phase).div_ceil(stride).clamp(begin, self.pitch);
+        let first = (begin * stride + phase).saturating_sub(low);
+        Row { begin, count: end - begin, first: first.min(iw) }
+    }
+
+    /// Rows: blanks, elements `stride` apart, blanks; the first from `from` on.
     #[inline(always)]
-    fn row<S: Simd>(
+    fn rows<S: Simd>(
         &self,
         x: &[f32],
-        from: Option<usize>,
-        phase: usize,
+        from: usize,
+        row: &Row,
+        rows: usize,
         (blank, before): (f32, Before),
         to: &mut [f32],
     ) {
-        let pitch = self.pitch;
-        let Some(from) = from else {
-            to[..pitch].fill(blank);
-            return;
+        let (pitch, stride) = (self.pitch, self.stride[2]);
+        let (step, count) = (self.input[2] * self.stride[1], row.count);
+        assert!(to.len() >= rows * pitch + S::LANES && row.begin + count <= pitch);
+        assert!(
+            rows == 0 || count == 0 || x.len() > from + (rows - 1) * step + (count - 1) * stride
+        );
+        // Rows whose vectors may be read whole.
+        let reach = stride * count.next_multiple_of(S::LANES);
+        let whole = match x.len().checked_sub(from + reach) {
+            Some(room) if stride <= 2 => rows.min(room / step.max(1) + 1),
+            _ => 0,
         };
-        let (stride, iw, low) = (self.stride[2], self.input[2], self.low[2]);
-        // Where data begin and end in the row, and the first element.
-        let (begin, end, first) = if stride == 1 {
-            (self.gap, self.gap + iw, 0)
-        } else {
-            let begin = low.saturating_sub(phase).div_ceil(stride).min(pitch);
-            let end = (iw + low).saturating_sub(phase).div_ceil(stride).clamp(begin, pitch);
-            (begin, end, (begin * stride + phase).saturating_sub(low))
-        };
-        let x = &x[from + first.min(iw)..];
-        let count = end - begin;
-        assert!(to.len() >= pitch + S::LANES && pitch >= end);
-        assert!(count == 0 || x.len() > (count - 1) * stride);
-        // SAFETY: `count` elements `stride` apart lie in `x`, the row and a vector more in `to`, by the assertions; a vector is read
-        // whole only where `x` has all of it. The instruction set by the function this is inlined into.
+        let after = pitch - row.begin - count;
+        // SAFETY: all elements of the rows lie in `x`, those of the first `whole` with a vector's rest; the rows and a vector more in
+        // `to`, by the assertions. The instruction set by the function this is inlined into.
         unsafe {
-            let (x, left, to) = (x.as_ptr(), x.len(), to.as_mut_ptr());
             let (scale, shift) = before.map_or((1.0, 0.0), |(scale, shift, _)| (scale, shift));
             let (scale, shift) = (S::splat(scale), S::splat(shift));
             let change = |v: S::V| if before.is_some() { S::fma(v, scale, shift) } else { v };
-            spread::<S>(to, begin, blank);
-            let data = to.add(begin);
-            let mut i = 0;
-            while i < count {
-                let v = if stride == 1 && i + S::LANES <= left {
-                    S::load(x.add(i))
-                } else if stride == 2 && 2 * (i + S::LANES) <= left {
-                    S::even(x.add(2 * i))
+            let (mut from, mut to) = (x.as_ptr().add(from.min(x.len())), to.as_mut_ptr());
+            for r in 0..rows {
+                spread::<S>(to, row.begin, blank);
+                let data = to.add(row.begin);
+                if r < whole && stride == 1 {
+                    for i in (0..count).step_by(S::LANES) {
+                        S::store(data.add(i), change(S::load(from.add(i))));
+                    }
+                } else if r < whole {
+                    for i in (0..count).step_by(S::LANES) {
+                        S::store(data.add(i), change(S::even(from.add(2 * i))));
+                    }
                 } else {
-                    let mut some = [0.0; 16];
-                    let few = S::LANES.min(count - i);
-                    (0..few).for_each(|j| some[j] = *x.add((i + j) * stride));
-                    S::load(some.as_ptr())
-                };
-                S::store(data.add(i), change(v));
-                i += S::LANES;
+                    for i in (0..count).step_by(S::LANES) {
+                        let mut some = [0.0; 16];
+                        for j in 0..S::LANES.min(count - i) {
+                            some[j] = *from.add((i + j) * stride);
+                        }
+                        S::store(data.add(i), change(S::load(some.as_ptr())));
+                    }
+                }
+                if let Some((_, _, act)) = before {
+                    activate(std::slice::from_raw_parts_mut(data, count), act);
+                }
+                spread::<S>(data.add(count), after, blank);
+                to = to.add(pitch);
+                from = from.wrapping_add(step);
             }
-            if let Some((_, _, act)) = before {
-                activate(std::slice::from_raw_parts_mut(data, count), act);
-            }
-            spread::<S>(to.add(end), pitch - end, blank);
         }
     }
+}
+
+/// A row of a phase: `begin` blanks, `count` elements from the input's column `first` on, blanks.
+struct Row {
+    begin: usize,
+    count: usize,
+    first: usize,
 }
 
 /// Elements of a vector.
@@ -341,23 +372,32 @@ pub(crate) unsafe fn keep<S: Simd>(
 ) {
     let (len, to, results) = (y.len(), y.as_mut_ptr(), results.as_ptr());
     assert!(residual.is_none_or(|r| r.len() == len));
-    for row in 0..len / wide {
-        let mut i = 0;
-        while i < wide {
-            let at = row * wide + i;
-            // SAFETY: by the contract; whole vectors only where `y`, and the residual, have all of it.
-            unsafe {
-                let v = S::load(results.add(row * pitch + i));
-                if at + S::LANES <= len {
-                    let v = residual.map_or(v, |r| S::add(v, S::load(r.as_ptr().add(at))));
-                    S::store(to.add(at), v);
+    let rows = len / wide;
+    // Rows whose vectors may be written whole.
+    let safe = len.checked_sub(wide.next_multiple_of(S::LANES)).map_or(0, |room| room / wide + 1);
+    for row in 0..rows {
+        // SAFETY: by the contract; whole vectors only where `y`, and the residual, have all of them.
+        unsafe {
+            let (from, to) = (results.add(row * pitch), to.add(row * wide));
+            let residual = residual.map(|r| r.as_ptr().add(row * wide));
+            if row < safe {
+                for i in (0..wide).step_by(S::LANES) {
+                    let v = S::load(from.add(i));
+                    let v = residual.map_or(v, |r| S::add(v, S::load(r.add(i))));
+                    S::store(to.add(i), v);
+                }
+                continue;
+            }
+            for i in (0..wide).step_by(S::LANES) {
+                let (v, n) = (S::load(from.add(i)), wide - i);
+                if n >= S::LANES {
+                    let v = residual.map_or(v, |r| S::add(v, S::load(r.add(i))));
+                    S::store(to.add(i), v);
                 } else {
-                    let n = S::LANES.min(wide - i);
-                    let v = residual.map_or(v, |r| S::add(v, S::load_part(r.as_ptr().add(at), n)));
-                    S::store_part(to.add(at), v, n);
+                    let v = residual.map_or(v, |r| S::add(v, S::load_part(r.add(i), n)));
+                    S::store_part(to.add(i), v, n);
                 }
             }
-            i += S::LANES;
         }
     }
 }

@@ -233,6 +233,17 @@ pub fn layer_norm(cols: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// Twin of [`channel_norm`](crate::channel_norm).
+pub fn channel_norm(channels: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
+    let spatial = x.len() / channels.max(1);
+    for position in 0..spatial {
+        let run: Vec<f32> = (0..channels).map(|c| x[c * spatial + position]).collect();
+        for c in 0..channels {
+            y[c * spatial + position] = normalised(norm, &run, run[c], c);
+        }
+    }
+}
+
 fn normalised(norm: &Norm, run: &[f32], x: f32, channel: usize) -> f32 {
     let n = run.len() as f64;
     let mean = run.iter().map(|v| *v as f64).sum::<f64>() / n;

@@ -186,7 +186,7 @@ fn windows<F: Fold>(
         return;
     }
     let &PoolShape { input, kernel, stride, dilation, pad, .. } = shape;
-    let lines = Lines::new(&Window { input, output, kernel, stride, dilation, pad });
+    let lines = Lines::new(&Window { input, output, kernel, stride, dilation, pad }, usize::MAX);
     let (isa, bands) = (isa(), lines.bands());
     let (volume, positions) = (input.iter().product::<usize>(), output.iter().product::<usize>());
     let units = shape.channels * bands;

@@ -395,7 +395,7 @@ mod x86 {
                     p = p.add(4);
                 }
                 if n & 2 != 0 {
-                    _mm_storel_pi(p.cast(), low);
+                    _mm_storel_pd(p.cast(), _mm_castps_pd(low));
                     low = _mm_movehl_ps(low, low);
                     p = p.add(2);
                 }

@@ -162,6 +162,12 @@ fn norms_and_softmax_agree_with_their_twins() {
             layer_norm(&pool, 6, n, &norm, &x, y.slice());
             naive::layer_norm(n, &norm, &x, &mut expected);
             close(y.check(), &expected, &(isa, n));
+            let norm =
+                Norm { weight: Some(&weight[..6]), bias: Some(&bias[..6]), eps: 1e-2, ..norm };
+            let mut y = Guarded::new(6 * n);
+            channel_norm(&pool, 6, &norm, &x, y.slice());
+            naive::channel_norm(6, &norm, &x, &mut expected);
+            close(y.check(), &expected, &(isa, n));
             let mut y = Guarded::new(6 * n);
             softmax(&pool, 6, n, &x, y.slice());
             naive::softmax(n, &x, &mut expected);

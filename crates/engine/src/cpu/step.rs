@@ -58,6 +58,10 @@ pub(super) enum Step {
     LayerNorm {
         norm: OwnNorm,
     },
+    ChannelNorm {
+        channels: usize,
+        norm: OwnNorm,
+    },
     Reshape,
     Softmax,
 }
@@ -140,6 +144,10 @@ impl Step {
             Op::LayerNorm { weight, bias, eps, activation } => {
                 Step::LayerNorm { norm: OwnNorm { weight, bias, eps, activation } }
             }
+            Op::ChannelNorm { weight, bias, eps, activation } => Step::ChannelNorm {
+                channels: shape.get(1).copied().unwrap_or(1),
+                norm: OwnNorm { weight, bias, eps, activation },
+            },
             Op::Reshape => Step::Reshape,
             Op::Softmax => Step::Softmax,
         }
@@ -248,6 +256,9 @@ impl Step {
             Step::LayerNorm { norm } => {
                 let columns = to.last().copied().unwrap_or(1).max(1);
                 kernels::layer_norm(pool, x.len() / columns, columns, &norm.kernel(), x, y);
+            }
+            Step::ChannelNorm { channels, norm } => {
+                kernels::channel_norm(pool, *channels, &norm.kernel(), x, y);
             }
             Step::Reshape => y.copy_from_slice(x),
             Step::Softmax => {

@@ -187,6 +187,41 @@ fn dense_block(layers: usize) -> Graph {
 }
 
 #[test]
+fn a_gate_is_part_of_the_convolution_before_it() {
+    for which in 0..3 {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[1, 3, 5, 5]);
+        let x = conv(&mut b, &s, x, 3, 4, false);
+        let y = gated(&mut b, x, which);
+        let graph = Passes::all().rewrite(b.finish(&[("y", y)]));
+        let ops: Vec<&str> = graph.nodes.iter().map(|node| node.op.name()).collect();
+        assert_eq!(ops, ["input", "conv"]);
+    }
+}
+
+#[test]
+fn a_mean_stands_before_the_convolution_and_takes_its_norm() {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[1, 6, 8, 8]);
+    let y = b.batch_norm(x, &s.at("norm"), 1e-5).unwrap();
+    let y = b.relu(y);
+    let y = conv(&mut b, &s.at("conv"), y, 1, 3, false);
+    let y = b.avg_pool(y, Window::new([2; 2])).unwrap();
+    let graph = b.finish(&[("y", y)]);
+    let rewritten = Passes::all().rewrite(graph.clone());
+    let ops: Vec<&str> = rewritten.nodes.iter().map(|node| node.op.name()).collect();
+    assert_eq!(ops, ["input", "norm-pool", "conv"]);
+    assert_eq!(4 * rewritten.flops(), graph.flops());
+    // Where padding counts, or windows do not get fewer, they stay.
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[1, 6, 8, 8]);
+    let y = conv(&mut b, &s.at("conv"), x, 1, 3, false);
+    let y = b.avg_pool(y, Window::new([2; 2]).pad(1)).unwrap();
+    let graph = Passes::all().rewrite(b.finish(&[("y", y)]));
+    assert!(matches!(graph.nodes[1].op, Op::Conv { .. }));
+}
+
+#[test]
 fn a_dense_block_is_written_without_copies() {
     let network = Network::compile(dense_block(6), &options(1, Passes::all())).unwrap();
     assert_eq!(network.copies(), 0);

@@ -131,6 +131,10 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let columns = node.shape.last().copied().unwrap_or(1);
             naive::layer_norm(columns, &norm(weight, bias, *eps, *activation), x, y);
         }
+        Op::ChannelNorm { weight, bias, eps, activation } => {
+            let channels = node.shape[1];
+            naive::channel_norm(channels, &norm(weight, bias, *eps, *activation), x, y);
+        }
         Op::Reshape => y.copy_from_slice(x),
         Op::Softmax => naive::softmax(node.shape.last().copied().unwrap_or(1), x, y),
     }

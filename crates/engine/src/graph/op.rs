@@ -123,6 +123,17 @@ pub enum Op {
         /// Applied to the output.
         activation: Activation,
     },
+    /// Over the channels at each position.
+    ChannelNorm {
+        /// `[C]`.
+        weight: Option<Arc<Vec<f32>>>,
+        /// `[C]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Added to the variance.
+        eps: f32,
+        /// Applied to the output.
+        activation: Activation,
+    },
     /// The same numbers in the node's shape.
     Reshape,
     /// Over the last axis.
@@ -150,6 +161,7 @@ impl Op {
             Op::ResizeNearest => "resize-nearest",
             Op::GroupNorm { .. } => "group-norm",
             Op::LayerNorm { .. } => "layer-norm",
+            Op::ChannelNorm { .. } => "channel-norm",
             Op::Reshape => "reshape",
             Op::Softmax => "softmax",
         }

@@ -11,6 +11,7 @@
 //! of the general nodes it reads from; a general node has the highest level of what it reads from.
 //! All compiled nodes of a level form one piece; pieces and general nodes run level by level.
 
+use super::channels_last;
 use super::facts::{facts, number};
 use super::graph::{Graph, Node, Slot};
 use super::lower::{Lowered, lower};
@@ -71,6 +72,7 @@ impl Plan {
         let lowered =
             |index: usize| if needed[index] { lower(&graph.nodes[index], &facts) } else { None };
         let mut lowered: Vec<Option<Lowered>> = (0..graph.nodes.len()).map(lowered).collect();
+        channels_last::lower(graph, &readers(graph, &needed), &facts, &mut lowered);
         let level = settle(graph, &needed, &mut lowered, is_number);
 
         let options = Options {
@@ -102,6 +104,16 @@ impl Plan {
 fn reads(node: &Node) -> impl Iterator<Item = Slot> + '_ {
     let captured = node.bodies.iter().flat_map(|(_, body)| &body.captures);
     node.inputs.iter().flatten().copied().chain(captured.map(|(outer, _)| *outer))
+}
+
+/// The nodes that read each slot, among those that are needed; `usize::MAX` stands for the outputs.
+fn readers(graph: &Graph, needed: &[bool]) -> Vec<Vec<usize>> {
+    let mut readers = vec![Vec::new(); graph.names.len()];
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+        reads(node).for_each(|slot| readers[slot].push(index));
+    }
+    graph.outputs.iter().for_each(|slot| readers[*slot].push(usize::MAX));
+    readers
 }
 
 /// Nodes that the outputs need, numbers that are known apart.
@@ -190,7 +202,7 @@ fn compile(
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     for index in piece {
         let node = &graph.nodes[*index];
-        let Some(Lowered { op, operands, shape }) = lowered[*index].take() else { continue };
+        let Some(Lowered { op, operands, shape, alias }) = lowered[*index].take() else { continue };
         let mut places = Vec::with_capacity(operands.len());
         for operand in operands {
             let Some(slot) = node.inputs.get(operand).copied().flatten() else { continue };
@@ -201,7 +213,10 @@ fn compile(
             });
             places.push(place);
         }
-        let place = push(&mut network, node.name.clone(), op, places, shape);
+        let place = match places[..] {
+            [place] if alias => place,
+            _ => push(&mut network, node.name.clone(), op, places, shape),
+        };
         if let Some(slot) = node.outputs.first().copied().flatten() {
             at.insert(slot, place);
             if wanted[slot] {

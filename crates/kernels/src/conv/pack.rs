@@ -129,6 +129,9 @@ pub(crate) struct Fill<'a> {
     pub pre: Option<Prologue<'a>>,
     pub from: usize,
     pub depth: usize,
+    /// Columns beyond these panels that the same thread fills next, to be asked for ahead; and whether these here were not.
+    pub next: usize,
+    pub cold: bool,
 }
 
 impl Fill<'_> {
@@ -196,12 +199,14 @@ fn points<S: Simd>(f: &Fill, runs: &[&Runs], panels: &mut [f32], step: usize) ->
     for depth in 0..f.depth {
         let channel = f.from + depth;
         let x = &f.x[channel * f.volume..][..f.volume];
-        // The next panels' elements: the rows lie a channel apart, too far for the processor to see them coming.
-        for at in (end..2 * end - first).step_by(LINE) {
-            if let Some(last) = x.get(at + LINE - 1) {
-                prefetch(last);
-            }
+        // Rows lie a channel apart, too far for the processor to see them coming: the next panels' elements of this row, and where
+        // nobody has asked for these panels', those of a row some way on.
+        if f.cold
+            && let Some(x) = f.x.get((channel + AHEAD) * f.volume..)
+        {
+            ask(x, first, end);
         }
+        ask(x, end, end + f.next);
         let x = &x[first..end];
         let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
         for panel in 0..runs.len() {
@@ -227,6 +232,27 @@ fn any<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
             row.fill(0.0);
         }
         let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
+        if pre.is_none()
+            && let [run] = runs_here
+            && run.length == width
+            && runs.stride <= 2
+            && let Some(x) = x.get(run.source..run.source + 2 * width)
+        {
+            for i in (0..width).step_by(S::LANES) {
+                // SAFETY: a whole row, and twice as many elements; the instruction set by the function this is inlined into.
+                unsafe {
+                    let x = x.as_ptr();
+                    let v =
+                        if runs.stride == 1 { S::load(x.add(i)) } else { S::even(x.add(2 * i)) };
+                    S::store(row.as_mut_ptr().add(i), v);
+                }
+            }
+            tap += 1;
+            if tap == taps {
+                (channel, tap) = (channel + 1, 0);
+            }
+            continue;
+        }
         for run in runs_here {
             let target = &mut row[run.target..run.target + run.length];
             if runs.stride == 1 {
@@ -251,6 +277,18 @@ fn any<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
 
 /// Elements of a cache line.
 const LINE: usize = 16;
+/// Rows of a panel between asking for elements and using them.
+const AHEAD: usize = 6;
+
+/// Asks for the elements `from..to`, as far as they exist.
+#[inline(always)]
+fn ask(x: &[f32], from: usize, to: usize) {
+    for at in (from..to).step_by(LINE) {
+        if let Some(x) = x.get(at) {
+            prefetch(x);
+        }
+    }
+}
 
 type Before = Option<(f32, f32, Activation)>;
 
