@@ -1,4 +1,4 @@
-//! The words every other crate shares: units, images, what was read, what was found, notes, errors
+//! The words every other crate shares: units, images and volumes, what was read, what was found, notes, errors
 //! and every text a user sees, in English and Chinese.
 //!
 //! Nothing here touches a file or a serialisation format; wire formats live in `report`.
@@ -13,6 +13,7 @@ mod note;
 mod reading;
 mod text;
 mod units;
+mod volume;
 pub mod words;
 
 pub use case::{
@@ -30,3 +31,7 @@ pub use reading::{
 };
 pub use text::{Lang, Text};
 pub use units::{Hu, Mm, Months};
+pub use volume::{
+    Affine, FrameAxis, GeometrySource, Grid, Orientation, Scale, Toward, ValueRange, Volume,
+    VolumeFacts, VoxelType, Voxels,
+};

@@ -13,6 +13,7 @@
 //! | `gemm/` | the register tile (the innermost loop), packed panels, the matrix product |
 //! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering (3×3), depthwise, transposed |
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
+//! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
 //! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
 //! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
 //! | [`cases`] | the one table of shapes behind the tests and the benchmark |
@@ -26,6 +27,7 @@
 //! returns NaN for NaN. A 3×3 convolution by Winograd's filtering carries a NaN, and as NaN an infinity, to its tile's neighbours too.
 
 mod activation;
+mod attention;
 pub mod cases;
 mod conv;
 mod elementwise;
@@ -43,6 +45,7 @@ mod softmax;
 mod vmath;
 
 pub use activation::{Activation, activation};
+pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
 pub use conv::{
     ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackOptions, PackedConv,
     PackedConvTranspose, Prologue, conv, conv_transpose, conv_transpose_workspace, conv_workspace,

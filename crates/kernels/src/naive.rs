@@ -2,7 +2,7 @@
 
 use crate::conv::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue};
 use crate::pooling::divisor;
-use crate::{Activation, BinaryOp, Norm, PoolShape};
+use crate::{Activation, AttentionShape, BinaryOp, Matrices, Norm, PoolShape, ScoreBias};
 
 /// The activation in `f64`.
 pub fn activation(act: Activation, x: f64) -> f64 {
@@ -137,6 +137,40 @@ pub fn gemm(m: usize, k: usize, n: usize, a: &[f32], b: &[f32], e: &Epilogue, c:
     for i in 0..m * n {
         let sum = (0..k).map(|l| a[i / n * k + l] as f64 * b[l * n + i % n] as f64).sum();
         c[i] = finish(e, sum, i % n, i);
+    }
+}
+
+/// Twin of [`attention`](crate::attention).
+pub fn attention(
+    s: &AttentionShape,
+    scale: f32,
+    [q, k, v]: [Matrices; 3],
+    bias: &[ScoreBias],
+    out: &mut [f32],
+) {
+    let at = |m: &Matrices, i: usize, row: usize, column: usize| {
+        m.data[m.starts[i] + row * m.row + column * m.column] as f64
+    };
+    for i in 0..s.count {
+        for row in 0..s.queries {
+            let score = |key: usize| {
+                let dot: f64 = (0..s.depth).map(|l| at(&q, i, row, l) * at(&k, i, key, l)).sum();
+                let more = bias.iter().map(|b| {
+                    let key = key / b.inner * b.outer_step + key % b.inner * b.inner_step;
+                    b.data[b.starts[i] + row * b.row + key] as f64
+                });
+                dot * scale as f64 + more.sum::<f64>()
+            };
+            let scores: Vec<f64> = (0..s.keys).map(score).collect();
+            let most = scores.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v));
+            let weights: Vec<f64> = scores.iter().map(|v| (v - most).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            let to = ((i / s.beside * s.queries + row) * s.beside + i % s.beside) * s.values;
+            for column in 0..s.values {
+                let sum: f64 = (0..s.keys).map(|key| weights[key] * at(&v, i, key, column)).sum();
+                out[to + column] = (sum / total) as f32;
+            }
+        }
     }
 }
 

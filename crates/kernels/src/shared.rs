@@ -57,7 +57,20 @@ pub(crate) struct Aligned {
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
+impl Default for Aligned {
+    fn default() -> Aligned {
+        Aligned::zeros(0)
+    }
+}
+
 impl Aligned {
+    /// At least `len` elements, of any value.
+    pub fn grow(&mut self, len: usize) {
+        if self.len < len {
+            *self = Aligned::zeros(len);
+        }
+    }
+
     /// `len` zeros.
     pub fn zeros(len: usize) -> Aligned {
         Aligned { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }

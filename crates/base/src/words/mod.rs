@@ -20,4 +20,6 @@ pub mod infer;
 pub mod own;
 pub mod panel;
 pub mod report;
+pub mod resample;
+pub mod volumes;
 pub mod zoo;

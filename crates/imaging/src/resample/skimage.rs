@@ -1,13 +1,92 @@
-//! `skimage.transform.resize(image, shape, mode='constant', preserve_range=True)` of scikit-image
-//! 0.26 on SciPy 1.17, order 1: the resize of TorchXRayVision's `XRayResizer`.
+//! `skimage.transform.resize(image, shape, preserve_range=True, ...)` of scikit-image 0.26 on
+//! SciPy 1.17. [`Resize`] is all of it for volumes; [`resize`] is order 1, mode `constant`, with
+//! anti-aliasing on a picture: what TorchXRayVision's `XRayResizer` does.
 //!
-//! Facts, from those sources: the image is first smoothed along each axis that shrinks by a
-//! Gaussian of sigma = (factor − 1) / 2, cut off at `int(4 sigma + 0.5)` samples, outside reads 0;
-//! then sampled linearly at `(o + 0.5) · factor − 0.5` (`zoom` with `grid_mode`), outside again
-//! reads 0; then clipped to the range of the input, which is widened to 0 where 0 lies within the
-//! output's range. Smoothing and sampling are one linear map per axis, so they share one table.
+//! Facts, from those sources: with anti-aliasing the image is first smoothed along each axis that
+//! shrinks by a Gaussian of sigma = (factor − 1) / 2, cut off at `int(4 sigma + 0.5)` samples; then
+//! sampled at `(o + 0.5) · factor − 0.5` (`zoom` with `grid_mode`); then clipped to the range of the
+//! input, which with mode `constant` is widened to the constant where that lies within the output's
+//! range. Up to order 1, smoothing and sampling are one linear map per axis: [`resize`] lets them
+//! share one table.
 
+use super::scipy::{Mode, Zoom};
+use super::spline::Continued;
 use super::taps::{Taps, separable};
+use super::volume::{Clip, Plan};
+
+/// What lies beyond the ends of an axis, under the names of `numpy.pad`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Edge {
+    /// This value.
+    Constant(f32),
+    /// The last sample.
+    Edge,
+    /// The signal reflected, its last sample twice.
+    Symmetric,
+    /// The signal reflected, its last sample once.
+    Reflect,
+    /// The signal from its other end.
+    Wrap,
+}
+
+/// Options of `skimage.transform.resize` with `preserve_range=True`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resize {
+    /// Order of the spline, 0 to 5.
+    pub order: usize,
+    /// What lies beyond the ends.
+    pub mode: Edge,
+    /// Whether axes that shrink are smoothed first.
+    pub anti_aliasing: bool,
+    /// Whether the result is kept within the range of the input.
+    pub clip: bool,
+}
+
+impl Resize {
+    /// As nnU-Net calls it: mode `edge`, no anti-aliasing, kept within the range of the input.
+    pub fn edge(order: usize) -> Resize {
+        Resize { order, mode: Edge::Edge, anti_aliasing: false, clip: true }
+    }
+
+    pub(super) fn plan(&self, from: [usize; 3], to: [usize; 3]) -> Plan {
+        let (mode, cval) = match self.mode {
+            Edge::Constant(value) => (Mode::GridConstant, value),
+            Edge::Edge => (Mode::Nearest, 0.0),
+            Edge::Symmetric => (Mode::Reflect, 0.0),
+            Edge::Reflect => (Mode::Mirror, 0.0),
+            Edge::Wrap => (Mode::GridWrap, 0.0),
+        };
+        let zoom = Zoom { order: self.order, mode, cval, prefilter: true, grid_mode: true };
+        let mut plan = zoom.plan(from, to);
+        if self.anti_aliasing && (0..3).any(|axis| to[axis] < from[axis]) {
+            plan.smooth = Some([0, 1, 2].map(|axis| self.smooth(from[axis], to[axis])));
+        }
+        plan.clip = match self.mode {
+            _ if !self.clip => Clip::Free,
+            Edge::Constant(value) => Clip::SourceOr(value),
+            _ => Clip::Source,
+        };
+        plan
+    }
+
+    /// The Gaussian along an axis as a table.
+    fn smooth(&self, from: usize, to: usize) -> Taps {
+        let kernel = gaussian(((from as f64 / to as f64 - 1.0) / 2.0).max(0.0));
+        let radius = (kernel.len() / 2) as isize;
+        let place = |index: isize| match self.mode {
+            Edge::Constant(_) => usize::try_from(index).ok(),
+            Edge::Edge => Some(index.clamp(0, from as isize - 1) as usize),
+            Edge::Symmetric => Some(Continued::Reflect.index(index, from)),
+            Edge::Reflect => Some(Continued::Mirror.index(index, from)),
+            Edge::Wrap => Some(Continued::Wrap.index(index, from)),
+        };
+        let row = |o: usize| {
+            let indices = (o as isize - radius..).map(place).zip(&kernel);
+            indices.filter_map(|(index, &weight)| Some((index?, weight))).collect()
+        };
+        Taps::gathered(from, (0..from).map(row))
+    }
+}
 
 /// Resizes a plane `[height][width]` to `[to.0][to.1]` (rows, columns).
 ///

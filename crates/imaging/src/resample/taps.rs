@@ -28,6 +28,39 @@ impl Taps {
         taps
     }
 
+    /// Builds the table from (source index, weight) pairs in any order; weights of the same index
+    /// are summed. A row without pairs reads as zero. Indices must lie on the axis; others are
+    /// dropped.
+    pub fn gathered(source: usize, rows: impl Iterator<Item = Vec<(usize, f64)>>) -> Taps {
+        let rows = rows.map(|mut pairs| {
+            pairs.retain(|pair| pair.0 < source);
+            let first = pairs.iter().map(|pair| pair.0).min().unwrap_or(0);
+            let last = pairs.iter().map(|pair| pair.0).max().unwrap_or(0);
+            let mut weights = vec![0.0; if pairs.is_empty() { 0 } else { last - first + 1 }];
+            for (index, weight) in pairs {
+                weights[index - first] += weight;
+            }
+            (first as isize, weights)
+        });
+        Taps::new(source, rows)
+    }
+
+    /// The table that changes nothing.
+    pub fn identity(extent: usize) -> Taps {
+        Taps::new(extent, (0..extent).map(|index| (index as isize, vec![1.0])))
+    }
+
+    /// Whether the table changes nothing.
+    pub fn is_identity(&self) -> bool {
+        self.source == self.outputs()
+            && (0..self.outputs()).all(|output| self.row(output) == (output, &[1.0][..]))
+    }
+
+    /// Largest number of weights of one output sample.
+    pub fn widest(&self) -> usize {
+        self.start.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    }
+
     /// Number of source samples.
     pub fn source(&self) -> usize {
         self.source

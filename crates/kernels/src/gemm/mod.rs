@@ -1,18 +1,39 @@
 //! The matrix product of linear layers: `c = act(a · b + bias + residual)`, `b` constant and packed once.
 //!
 //! ```text
-//! b [k][n]  packed once      [block of depth][panel of columns][depth][panel width], zero beyond n
-//! a [m][k]  packed each run  [block of depth][panel of rows][depth][height]
+//!          b: packed once, [block of depth][panel of columns][depth][panel width], zero beyond n
+//!          ┌──┬──┬──┬─
+//!   block  │  │▒▒│  │     one block of one panel (16 KiB) stays in the first-level cache
+//!          └──┴──┴──┴─    while all rows of the task pass by; the next is asked for ahead
+//! a ┌────┐ ┌──┬──┬──┬─
+//! m │▒▒▒▒│ │  │▒▒│  │     a lies as it is, row by row: a block of some 200 rows stays in the second level
+//!   └────┘ └──┴──┴──┴─
 //! ```
-//! A task owns some rows and some panels of columns of `c`; every element is summed block after block, in order of depth.
+//! A task owns some rows and some panels of columns of `c`; every element is summed block after block, in order of depth, so
+//! the number of threads does not matter. With few rows the time is that of reading `b` once.
+//!
+//! Sources: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008; that `a` need not be
+//! packed where its rows are contiguous: Frison et al., "BLASFEO", ACM TOMS 44, 2018.
 
 pub(crate) mod tile;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;
 use crate::shared::{Aligned, Shared, check};
+use crate::simd::prefetch;
 use crate::{Activation, Isa, Pool, activation::activate};
 use tile::Tile;
+
+/// Greatest depth of a block: 320 × 16 floats are 20 KiB.
+const DEPTH: usize = 320;
+/// Rows of a task: 224 × 320 floats are 280 KiB.
+const ROWS: usize = 224;
+
+/// Balanced blocks of the depth: `(number, length of all but the last)`.
+fn blocks(depth: usize) -> (usize, usize) {
+    let number = depth.div_ceil(DEPTH).max(1);
+    (number, depth.div_ceil(number))
+}
 
 /// The constant factor of a product, in the order the tiles read it.
 #[derive(Clone, Debug)]
@@ -35,19 +56,22 @@ pub fn pack_b(k: usize, n: usize, b: &[f32], transposed: bool) -> PackedMatrix {
     check("b of a matrix product", b.len(), k * n);
     let isa = isa();
     let width = tile::size(isa).1;
-    let mut panels = Aligned::zeros(k * n.next_multiple_of(width));
-    let (_, step) = tile::blocks(k);
-    for (start, block) in panels.chunks_mut((step * n.next_multiple_of(width)).max(1)).enumerate() {
-        let depth = block.len() / n.next_multiple_of(width);
-        for (p, panel) in block.chunks_mut(depth * width).enumerate() {
-            for (i, row) in panel.chunks_mut(width).enumerate() {
-                let l = start * step + i;
-                for (j, v) in row.iter_mut().enumerate().take(n - p * width) {
-                    *v = if transposed {
-                        b[(p * width + j) * k + l]
-                    } else {
-                        b[l * n + p * width + j]
-                    };
+    let wide = n.next_multiple_of(width);
+    let mut panels = Aligned::zeros(k * wide);
+    let (_, step) = blocks(k);
+    for (block, part) in panels.chunks_mut((step * wide).max(1)).enumerate() {
+        let depth = part.len() / wide;
+        let from = block * step;
+        for (p, panel) in part.chunks_mut(depth * width).enumerate() {
+            let (left, valid) = (p * width, width.min(n - p * width));
+            if transposed {
+                for j in 0..valid {
+                    let line = &b[(left + j) * k + from..][..depth];
+                    panel.iter_mut().skip(j).step_by(width).zip(line).for_each(|(p, v)| *p = *v);
+                }
+            } else {
+                for (i, row) in panel.chunks_mut(width).enumerate() {
+                    row[..valid].copy_from_slice(&b[(from + i) * n + left..][..valid]);
                 }
             }
         }
@@ -66,39 +90,50 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
         return;
     }
     let (high, width) = tile::size(b.isa);
-    let (blocks, step) = tile::blocks(k);
-    let packed = pack_a(pool, m, k, a, high);
-    let tall_rows = m.next_multiple_of(high);
+    let (blocks, step) = blocks(k);
     let panels = n.div_ceil(width);
-    let tall = m.min(16 * high);
-    let wide = panels.div_ceil((8 * pool.threads()).div_ceil(m.div_ceil(tall)));
+    // Rows in even parts, each a whole number of tiles; panels in as many parts as give every thread several tasks.
+    let tall = m.div_ceil(m.div_ceil(ROWS)).next_multiple_of(high);
+    let down = m.div_ceil(tall);
+    let wide = panels.div_ceil((6 * pool.threads()).div_ceil(down).min(panels));
     let across = panels.div_ceil(wide);
     let out = Shared::new(c);
-    pool.run(m.div_ceil(tall) * across, |task| {
+    pool.run(down * across, |task| {
         let (top, left) = (task / across * tall, task % across * wide);
         let rows = tall.min(m - top);
+        let right = (left + wide).min(panels);
         for block in 0..blocks {
             let from = block * step;
             let depth = step.min(k - from);
             let last = block + 1 == blocks;
-            for panel in left..(left + wide).min(panels) {
+            let tiles = rows.div_ceil(high);
+            for panel in left..right {
                 let column = panel * width;
+                let at = from * panels * width + panel * width * depth;
+                let own = &b.panels[at..][..width * depth];
+                // The next panel lies right behind.
+                let ahead = &b.panels[(at + width * depth).min(b.panels.len())..];
+                let ahead = &ahead[..ahead.len().min(width * depth)];
+                let mut ahead =
+                    ahead.chunks(ahead.len().div_ceil(tiles).next_multiple_of(16).max(16));
                 let pick = |v: Option<&[f32]>, at: usize| match v {
                     Some(v) if last => v[at..].as_ptr(),
                     _ => std::ptr::null(),
                 };
-                for row in (0..rows).step_by(high) {
+                let mut row = 0;
+                while row < rows {
+                    ahead.next().unwrap_or(&[]).iter().step_by(16).for_each(prefetch);
+                    let here = whole(rows - row, high);
                     let at = (top + row) * n + column;
                     let tile = Tile {
                         depth,
-                        a: packed[from * tall_rows + (top + row) * depth..].as_ptr(),
-                        a_stride: 0,
-                        b: b.panels[from * n.next_multiple_of(width) + panel * width * depth..]
-                            .as_ptr(),
+                        a: a[(top + row) * k + from..].as_ptr(),
+                        a_stride: k.max(1),
+                        b: own.as_ptr(),
                         // SAFETY: `at` is an element of `c`.
                         c: unsafe { out.pointer().add(at) },
                         stride: n,
-                        rows: high.min(rows - row),
+                        rows: here,
                         columns: width.min(n - column),
                         add: block > 0,
                         row_bias: std::ptr::null(),
@@ -106,13 +141,15 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                         residual: pick(e.residual, at),
                         relu: last && e.activation == Activation::Relu,
                     };
-                    // SAFETY: the set was supported when `b` was packed; panels are whole; this part of `c` is this task's.
+                    // SAFETY: the set was supported when `b` was packed; the rows of `a` are there, and as many as the height
+                    // of their tile; panels are whole; this part of `c` is this task's.
                     unsafe { tile::run(b.isa, &tile) };
+                    row += here;
                 }
             }
         }
         if !matches!(e.activation, Activation::Identity | Activation::Relu) {
-            let columns = (wide * width).min(n - left * width);
+            let columns = (right * width).min(n) - left * width;
             for row in top..top + rows {
                 // SAFETY: this part of `c` is this task's.
                 activate(unsafe { out.part(row * n + left * width, columns) }, e.activation);
@@ -121,37 +158,7 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
     });
 }
 
-/// The rows of `a` as panels `[block of depth][panel][depth][height]`, each panel of a block at its first row times the depth.
-fn pack_a(pool: &Pool, m: usize, k: usize, a: &[f32], high: usize) -> Vec<f32> {
-    let (blocks, step) = tile::blocks(k);
-    let rows = m.next_multiple_of(high);
-    let mut packed = vec![0.0; rows * k];
-    let (out, panels) = (Shared::new(&mut packed), m.div_ceil(high));
-    pool.run(panels * blocks, |task| {
-        let (block, row) = (task / panels, task % panels * high);
-        let from = block * step;
-        let depth = step.min(k.saturating_sub(from));
-        let valid = high.min(m - row);
-        let height = tile::height(valid, high);
-        // SAFETY: each panel of each block belongs to one task.
-        let panel = unsafe { out.part(from * rows + row * depth, height * depth) };
-        let line = |i: usize| if i < valid { &a[(row + i) * k + from..][..depth] } else { &[] };
-        match valid {
-            8 => interleave::<8>(std::array::from_fn(line), panel),
-            6 => interleave::<6>(std::array::from_fn(line), panel),
-            _ => {
-                for (i, line) in (0..valid).map(line).enumerate() {
-                    panel.iter_mut().skip(i).step_by(height).zip(line).for_each(|(p, v)| *p = *v);
-                }
-            }
-        }
-    });
-    packed
-}
-
-/// Whole panels, the common case.
-fn interleave<const N: usize>(rows: [&[f32]; N], panel: &mut [f32]) {
-    for (l, group) in panel.as_chunks_mut::<N>().0.iter_mut().enumerate() {
-        *group = rows.map(|row| row[l]);
-    }
+/// As many of `rows` as fill a tile read in place: its height, or the greatest power of two below.
+pub(crate) fn whole(rows: usize, high: usize) -> usize {
+    if rows >= high { high } else { 1 << rows.ilog2() }
 }

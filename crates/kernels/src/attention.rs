@@ -1,0 +1,488 @@
+//! Attention without the matrix of scores: `out = softmax(scale·q·kᵀ + bias)·v`, head by head.
+//!
+//! ```text
+//!             keys, a block at a time          values, the same block
+//!             ┌────────┬────────┬───           ┌──┐
+//!             │  kᵀ    │        │              │  │
+//!             └────────┴────────┴───           │v │
+//! queries ┌─┐ ┌────────┐                       ├──┤
+//! (48)    │q│ │ scores │ + bias ─ eˣ⁻ᵐ ──── ·  │  │  ──▶ out·eᵐ'⁻ᵐ + …, sum·eᵐ'⁻ᵐ + …
+//!         └─┘ └────────┘
+//! ```
+//! Of each row only the greatest score so far, the sum of the exponentials and the weighted sum of the values are kept; when a
+//! later block holds a greater score, both sums are scaled down (the online softmax). The scores of 48 queries and one block of
+//! keys live in the second-level cache; the matrix of all scores is never written. Keys and values of a head are packed once
+//! into panels for the register tile of `gemm/tile.rs`.
+//!
+//! A row whose scores are all −∞, or hold a NaN, becomes NaN, as with a softmax over the whole row.
+//!
+//! Sources: Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention: fast and
+//! memory-efficient exact attention with IO-awareness", 2022.
+
+use crate::gemm::tile::{self, Tile};
+use crate::gemm::whole;
+use crate::isa::{Isa, isa};
+use crate::shared::{Aligned, Shared, check};
+use crate::simd::{Portable, Simd};
+use crate::{Pool, vmath};
+use std::cell::RefCell;
+
+/// Queries whose scores are kept at a time; a multiple of every tile's height.
+const QUERIES: usize = 48;
+/// Most keys of a block.
+const KEYS: usize = 512;
+
+/// The extents of an attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// Attentions that know nothing of each other: samples (or windows) times heads, heads running fastest.
+    pub count: usize,
+    /// Rows of `q` and of the result.
+    pub queries: usize,
+    /// Rows of `k` and `v`.
+    pub keys: usize,
+    /// Columns of `q` and `k`.
+    pub depth: usize,
+    /// Columns of `v` and of the result.
+    pub values: usize,
+    /// How many attentions in a row write side by side: the result is `[count/beside][queries][beside][values]`. 1 keeps each
+    /// whole; the number of heads gives what the layer after an attention reads.
+    pub beside: usize,
+}
+
+/// Matrices somewhere in a slice, one for each attention: element `(r, c)` of number `i` is `data[starts[i] + r·row + c·column]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrices<'a> {
+    /// Holds them all.
+    pub data: &'a [f32],
+    /// The first element of each.
+    pub starts: &'a [usize],
+    /// From one row to the next.
+    pub row: usize,
+    /// From one column to the next.
+    pub column: usize,
+}
+
+/// Added to the scores. Key `j` counts as `(j / inner, j % inner)`, so that a bias by row and one by column of a picture need not
+/// be spread out: element `(r, j)` of number `i` is `data[starts[i] + r·row + (j / inner)·outer_step + (j % inner)·inner_step]`.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreBias<'a> {
+    /// Holds them all.
+    pub data: &'a [f32],
+    /// The first element for each attention.
+    pub starts: &'a [usize],
+    /// From one query to the next; 0 where all have the same.
+    pub row: usize,
+    /// Keys of the inner axis.
+    pub inner: usize,
+    /// From one outer key to the next.
+    pub outer_step: usize,
+    /// From one inner key to the next.
+    pub inner_step: usize,
+}
+
+impl AttentionShape {
+    /// Elements of the result.
+    pub fn output_len(&self) -> usize {
+        self.count * self.queries * self.values
+    }
+
+    /// Floating-point operations, a multiply and an add counted as two.
+    pub fn flops(&self) -> u64 {
+        2 * (self.count * self.queries * self.keys) as u64 * (self.depth + self.values) as u64
+    }
+}
+
+/// `out = softmax(scale·q·kᵀ + Σ bias)·v`. Panics unless all slices hold what the shape asks for, and `beside` divides `count`.
+pub fn attention(
+    pool: &Pool,
+    s: &AttentionShape,
+    scale: f32,
+    [q, k, v]: [Matrices; 3],
+    bias: &[ScoreBias],
+    out: &mut [f32],
+) {
+    check("the result of an attention", out.len(), s.output_len());
+    assert!(s.beside > 0 && s.count.is_multiple_of(s.beside), "{} heads of {}", s.beside, s.count);
+    reaches("q", &q, s.count, s.queries, s.depth);
+    reaches("k", &k, s.count, s.keys, s.depth);
+    reaches("v", &v, s.count, s.keys, s.values);
+    bias.iter().for_each(|b| reaches_bias(b, s));
+    if out.is_empty() {
+        return;
+    }
+    if s.keys == 0 {
+        out.fill(f32::NAN);
+        return;
+    }
+    let isa = isa();
+    let groups = s.queries.div_ceil(QUERIES);
+    // Heads are packed once a task; a task is a head unless there are more threads than heads.
+    let split = (4 * pool.threads()).div_ceil(s.count).clamp(1, groups.div_ceil(4));
+    let step = groups.div_ceil(split);
+    let result = Shared::new(out);
+    pool.run(s.count * split, |task| {
+        let (number, part) = (task / split, task % split);
+        let rows =
+            (part * step * QUERIES).min(s.queries)..((part + 1) * step * QUERIES).min(s.queries);
+        if rows.is_empty() {
+            return;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let head = Head { s, isa, number, scale, q, k, v, bias };
+            // SAFETY: the rows of an attention belong to one task.
+            head.run(rows, scratch, |row| unsafe {
+                let at = (number / s.beside * s.queries + row) * s.beside + number % s.beside;
+                result.part(at * s.values, s.values)
+            });
+        });
+    });
+}
+
+#[track_caller]
+fn reaches(name: &str, m: &Matrices, count: usize, rows: usize, columns: usize) {
+    check("starts of an attention", m.starts.len(), count);
+    if count == 0 || rows == 0 || columns == 0 {
+        return;
+    }
+    let most = m.starts.iter().max().copied().unwrap_or(0);
+    let last = most + (rows - 1) * m.row + (columns - 1) * m.column;
+    assert!(last < m.data.len(), "{name} of an attention reaches {last} of {}", m.data.len());
+}
+
+#[track_caller]
+fn reaches_bias(b: &ScoreBias, s: &AttentionShape) {
+    check("starts of a bias of an attention", b.starts.len(), s.count);
+    if s.count == 0 || s.queries == 0 || s.keys == 0 {
+        return;
+    }
+    assert!(
+        b.inner > 0 && s.keys.is_multiple_of(b.inner),
+        "{} keys in rows of {}",
+        s.keys,
+        b.inner
+    );
+    let most = b.starts.iter().max().copied().unwrap_or(0);
+    let keys = (s.keys / b.inner - 1) * b.outer_step + (b.inner - 1) * b.inner_step;
+    let last = most + (s.queries - 1) * b.row + keys;
+    assert!(last < b.data.len(), "a bias of an attention reaches {last} of {}", b.data.len());
+}
+
+/// What a thread keeps from head to head.
+#[derive(Default)]
+struct Scratch {
+    keys: Aligned,
+    values: Aligned,
+    queries: Aligned,
+    scores: Aligned,
+    sums: Aligned,
+    rows: Vec<Running>,
+}
+
+/// Of one row: the greatest score so far, the sum of the exponentials, and what scales the sums of the blocks before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Running {
+    most: f32,
+    sum: f32,
+    shrink: f32,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+struct Head<'a> {
+    s: &'a AttentionShape,
+    isa: Isa,
+    number: usize,
+    scale: f32,
+    q: Matrices<'a>,
+    k: Matrices<'a>,
+    v: Matrices<'a>,
+    bias: &'a [ScoreBias<'a>],
+}
+
+impl Head<'_> {
+    /// Computes the rows `range` of the result; `out` gives the place of each.
+    fn run<'o>(
+        &self,
+        range: std::ops::Range<usize>,
+        w: &mut Scratch,
+        out: impl Fn(usize) -> &'o mut [f32],
+    ) {
+        let (s, width) = (self.s, tile::size(self.isa).1);
+        let blocks = s.keys.div_ceil(KEYS);
+        let step = s.keys.div_ceil(blocks).next_multiple_of(width);
+        let across = s.values.next_multiple_of(width);
+        let line = step.next_multiple_of(16);
+        w.keys.grow(s.keys.next_multiple_of(width) * s.depth);
+        w.values.grow(s.keys * across);
+        w.queries.grow(QUERIES * s.depth);
+        w.scores.grow(QUERIES * line);
+        w.sums.grow(QUERIES * across);
+        self.pack_keys(width, &mut w.keys);
+        self.pack_values(width, step, &mut w.values);
+        let end = range.end;
+        for top in range.step_by(QUERIES) {
+            let rows = QUERIES.min(end - top);
+            self.take_queries(top, rows, &mut w.queries);
+            let none = Running { most: f32::NEG_INFINITY, sum: 0.0, shrink: 0.0 };
+            w.rows.clear();
+            w.rows.resize(rows, none);
+            for from in (0..s.keys).step_by(step) {
+                let keys = step.min(s.keys - from);
+                for panel in (from..from + keys).step_by(width) {
+                    let b = &w.keys[panel * s.depth..];
+                    let columns = width.min(s.keys - panel);
+                    self.tiles(
+                        [rows, s.depth, columns],
+                        (&w.queries, s.depth),
+                        b,
+                        (&mut w.scores[panel - from..], line),
+                        false,
+                    );
+                }
+                for row in 0..rows {
+                    let scores = &mut w.scores[row * line..][..keys];
+                    for bias in self.bias {
+                        self.add_bias(bias, top + row, from, scores);
+                    }
+                    weigh(self.isa, scores, &mut w.rows[row]);
+                    if from > 0 {
+                        scale(self.isa, w.rows[row].shrink, &mut w.sums[row * across..][..across]);
+                    }
+                }
+                for left in (0..s.values).step_by(width) {
+                    let b = &w.values[from * across + left * keys..];
+                    let columns = width.min(s.values - left);
+                    self.tiles(
+                        [rows, keys, columns],
+                        (&w.scores, line),
+                        b,
+                        (&mut w.sums[left..], across),
+                        from > 0,
+                    );
+                }
+            }
+            for row in 0..rows {
+                let y = out(top + row);
+                y.copy_from_slice(&w.sums[row * across..][..s.values]);
+                scale(self.isa, 1.0 / w.rows[row].sum, y);
+            }
+        }
+    }
+
+    /// `c (+)= a·b` for some rows and one panel of columns; `a` and `c` with the distance of their rows.
+    fn tiles(
+        &self,
+        [rows, depth, columns]: [usize; 3],
+        (a, a_stride): (&[f32], usize),
+        b: &[f32],
+        (c, stride): (&mut [f32], usize),
+        add: bool,
+    ) {
+        let (high, width) = tile::size(self.isa);
+        if depth == 0 {
+            for row in 0..rows {
+                c[row * stride..][..columns].fill(0.0);
+            }
+            return;
+        }
+        assert!(a.len() > (rows - 1) * a_stride + depth - 1 && b.len() >= depth * width);
+        assert!(c.len() >= (rows - 1) * stride + columns);
+        let mut row = 0;
+        while row < rows {
+            let here = whole(rows - row, high);
+            let null = std::ptr::null;
+            let tile = Tile {
+                depth,
+                a: a[row * a_stride..].as_ptr(),
+                a_stride,
+                b: b.as_ptr(),
+                c: c[row * stride..].as_mut_ptr(),
+                stride,
+                rows: here,
+                columns,
+                add,
+                row_bias: null(),
+                column_bias: null(),
+                residual: null(),
+                relu: false,
+            };
+            // SAFETY: the extents were just checked, and the set is the machine's.
+            unsafe { tile::run(self.isa, &tile) };
+            row += here;
+        }
+    }
+
+    /// `[panel of keys][depth][width]`, zero beyond the last key.
+    fn pack_keys(&self, width: usize, to: &mut [f32]) {
+        let (s, k) = (self.s, self.k);
+        let start = k.starts[self.number];
+        for from in (0..s.keys).step_by(width) {
+            let panel = &mut to[from * s.depth..][..width * s.depth];
+            let valid = width.min(s.keys - from);
+            if valid < width {
+                panel.fill(0.0);
+            }
+            if k.row == 1 {
+                for (l, to) in panel.chunks_mut(width).enumerate() {
+                    to[..valid].copy_from_slice(&k.data[start + from + l * k.column..][..valid]);
+                }
+            } else {
+                for j in 0..valid {
+                    let line = &k.data[start + (from + j) * k.row..];
+                    let line = line.iter().step_by(k.column.max(1));
+                    panel.iter_mut().skip(j).step_by(width).zip(line).for_each(|(p, v)| *p = *v);
+                }
+            }
+        }
+    }
+
+    /// `[block of keys][panel of columns][key][width]`, zero beyond the last column.
+    fn pack_values(&self, width: usize, step: usize, to: &mut [f32]) {
+        let (s, v) = (self.s, self.v);
+        let across = s.values.next_multiple_of(width);
+        let start = v.starts[self.number];
+        for from in (0..s.keys).step_by(step) {
+            let keys = step.min(s.keys - from);
+            let block = &mut to[from * across..][..keys * across];
+            for (p, panel) in block.chunks_mut((keys * width).max(1)).enumerate() {
+                let (left, valid) = (p * width, width.min(s.values - p * width));
+                for (j, to) in panel.chunks_mut(width).enumerate() {
+                    let line = &v.data[start + (from + j) * v.row + left * v.column..];
+                    if v.column == 1 {
+                        to[..valid].copy_from_slice(&line[..valid]);
+                    } else {
+                        let line = line.iter().step_by(v.column.max(1));
+                        to[..valid].iter_mut().zip(line).for_each(|(t, v)| *t = *v);
+                    }
+                    to[valid..].fill(0.0);
+                }
+            }
+        }
+    }
+
+    /// `rows` rows from `top` on, scaled, side by side.
+    fn take_queries(&self, top: usize, rows: usize, to: &mut [f32]) {
+        let (s, q) = (self.s, self.q);
+        for (row, to) in to.chunks_mut(s.depth.max(1)).take(rows).enumerate() {
+            let line = &q.data[(q.starts[self.number] + (top + row) * q.row).min(q.data.len())..];
+            let line = line.iter().step_by(q.column.max(1));
+            to.iter_mut().zip(line).for_each(|(t, v)| *t = *v * self.scale);
+        }
+    }
+
+    /// Adds what belongs to `query` and the keys from `from` on.
+    fn add_bias(&self, b: &ScoreBias, query: usize, from: usize, scores: &mut [f32]) {
+        let start = b.starts[self.number] + query * b.row;
+        let (mut key, mut rest) = (from, scores);
+        while !rest.is_empty() {
+            let inner = key % b.inner;
+            let here = rest.len().min(b.inner - inner);
+            let (now, later) = rest.split_at_mut(here);
+            let at = start + key / b.inner * b.outer_step + inner * b.inner_step;
+            match b.inner_step {
+                0 => now.iter_mut().for_each(|s| *s += b.data[at]),
+                1 => now.iter_mut().zip(&b.data[at..]).for_each(|(s, b)| *s += *b),
+                step => now
+                    .iter_mut()
+                    .zip(b.data[at..].iter().step_by(step))
+                    .for_each(|(s, b)| *s += *b),
+            }
+            (key, rest) = (key + here, later);
+        }
+    }
+}
+
+/// Runs a body generic over [`Simd`] on the instruction set `isa`.
+macro_rules! on_set {
+    ($isa:expr, $generic:ident($($arg:ident: $ty:ty),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+        unsafe fn avx512($($arg: $ty),*) {
+            // SAFETY: the instruction set is this function's.
+            unsafe { $generic::<crate::simd::Avx512>($($arg),*) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2($($arg: $ty),*) {
+            // SAFETY: the instruction set is this function's.
+            unsafe { $generic::<crate::simd::Avx2>($($arg),*) }
+        }
+        match $isa {
+            // SAFETY: `isa()` gives a set only when the processor has it.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { avx512($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { avx2($($arg),*) },
+            // SAFETY: the portable set needs nothing.
+            _ => unsafe { $generic::<Portable>($($arg),*) },
+        }
+    }};
+}
+
+/// Scores of one row to exponentials of their distance from the greatest score so far.
+fn weigh(isa: Isa, scores: &mut [f32], row: &mut Running) {
+    on_set!(isa, weigh_with(scores: &mut [f32], row: &mut Running));
+}
+
+#[inline(always)]
+unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
+    let (p, len) = (scores.as_mut_ptr(), scores.len());
+    let whole = len - len % S::LANES;
+    // SAFETY: within the slice; the instruction set by the function this is inlined into.
+    unsafe {
+        let low = S::splat(f32::NEG_INFINITY);
+        let mut most = low;
+        for i in (0..whole).step_by(S::LANES) {
+            // The second operand survives a NaN.
+            most = S::max(S::load(p.add(i)), most);
+        }
+        let larger = |m: f32, v: f32| if v > m { v } else { m };
+        let most = fold::<S>(most, row.most, larger);
+        let most = (whole..len).fold(most, |m, i| larger(m, *p.add(i)));
+        // All −∞ so far: nothing is taken off, and every exponential is 0.
+        let shift = if most == f32::NEG_INFINITY { 0.0 } else { most };
+        let mut sum = S::splat(0.0);
+        for i in (0..whole).step_by(S::LANES) {
+            let e = vmath::exp_flushed::<S>(S::sub(S::load(p.add(i)), S::splat(shift)));
+            S::store(p.add(i), e);
+            sum = S::add(sum, e);
+        }
+        let mut total = fold::<S>(sum, 0.0, |a, b| a + b);
+        if whole < len {
+            let rest = len - whole;
+            let e =
+                vmath::exp_flushed::<S>(S::sub(S::load_part(p.add(whole), rest), S::splat(shift)));
+            S::store_part(p.add(whole), e, rest);
+            total = (whole..len).fold(total, |t, i| t + *p.add(i));
+        }
+        let mut first = [0.0f32; 16];
+        let shrink = vmath::exp_flushed::<S>(S::splat(row.most - shift));
+        S::store(first.as_mut_ptr(), shrink);
+        row.shrink = first[0];
+        row.sum = row.sum * row.shrink + total;
+        row.most = most;
+    }
+}
+
+/// Folds the lanes of a register in order.
+#[inline(always)]
+unsafe fn fold<S: Simd>(v: S::V, start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut all = [0.0f32; 16];
+    // SAFETY: no set has more than sixteen lanes.
+    unsafe { S::store(all.as_mut_ptr(), v) };
+    all[..S::LANES].iter().fold(start, |sum, v| f(sum, *v))
+}
+
+/// `x = x·factor`
+fn scale(isa: Isa, factor: f32, x: &mut [f32]) {
+    on_set!(isa, scale_with(factor: f32, x: &mut [f32]));
+}
+
+#[inline(always)]
+unsafe fn scale_with<S: Simd>(factor: f32, x: &mut [f32]) {
+    x.iter_mut().for_each(|v| *v *= factor);
+}
