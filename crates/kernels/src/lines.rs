@@ -14,8 +14,8 @@
 //! Source: the layout is that of P. P. Vaidyanathan, "Multirate digital filters, filter banks, polyphase networks, and applications",
 //! Proc. IEEE 78, 1990, section III, applied along each axis.
 
-use crate::simd::{Portable, Simd};
-use crate::{Activation, Isa, activation::activate};
+use crate::simd::Simd;
+use crate::{Activation, activation::activate};
 use std::ops::Range;
 
 /// Vectors of results in registers: with a factor and what is being loaded they fit sixteen.
@@ -24,6 +24,9 @@ pub(crate) const HELD: usize = 8;
 const PICTURE: usize = 6 << 10;
 /// The same for a volume: half of a second-level cache.
 const VOLUME: usize = 64 << 10;
+
+/// Elements that vectors may reach past the last row: two of the widest.
+const SPARE: usize = 32;
 
 /// A window on an input: kernel, stride, dilation and padding along depth, height and width.
 #[derive(Clone, Copy)]
@@ -55,6 +58,9 @@ pub(crate) struct Lines {
     pub places: Vec<usize>,
     /// The greatest of them.
     most: usize,
+    /// Elements of one phase of the scratch, the gap after the last row included.
+    phase: usize,
+    scratch: [usize; 2],
 }
 
 /// How the elements of a window fall on the remainders by its stride, along an axis.
@@ -124,8 +130,14 @@ impl Lines {
             pitch,
             places: Vec::with_capacity(w.kernel.iter().product()),
             most: 0,
+            phase: 0,
+            scratch: [0; 2],
         };
-        let (phase, [_, tall]) = (lines.phase_len(), lines.span());
+        let [deep, tall] = lines.span();
+        let phase = deep * tall * pitch + gap;
+        let input = phases * phase + pitch + gap + SPARE;
+        lines.phase = phase;
+        lines.scratch = [input, rows * pitch + SPARE].map(|n| n.next_multiple_of(16));
         let [z, y, x] = &lines.axes;
         for [pz, tz] in &z.taps {
             for [py, ty] in &y.taps {
@@ -144,22 +156,9 @@ impl Lines {
         [self.band[0] + self.axes[0].reach, self.band[1] + self.axes[1].reach]
     }
 
-    /// Elements of one phase of the scratch, the gap after the last row included.
-    fn phase_len(&self) -> usize {
-        self.span().iter().product::<usize>() * self.pitch + self.gap
-    }
-
     /// Elements of one thread's scratch: the input's, with what vectors read past the last row, and the results' of one plane.
-    pub fn scratch(&self, isa: Isa) -> [usize; 2] {
-        let phases: usize = self.axes.iter().map(|axis| axis.phases.len()).product();
-        let spare = 2 * lanes(isa); // as in `results`
-        let input = phases * self.phase_len() + self.pitch + self.gap + spare;
-        [input.next_multiple_of(16), (self.band[1] * self.pitch + spare).next_multiple_of(16)]
-    }
-
-    /// Elements of a thread's scratch for results.
-    pub fn results<S: Simd>(&self) -> usize {
-        (self.band[1] * self.pitch + 2 * S::LANES).next_multiple_of(16)
+    pub fn scratch(&self) -> [usize; 2] {
+        self.scratch
     }
 
     /// Number of bands a channel is cut in.
@@ -191,7 +190,8 @@ impl Lines {
         start..start + band.rows * ow
     }
 
-    /// Where the lines of a band's plane begin, and vectors of results it has. Panics unless all that is read and written lies in the scratch.
+    /// Where the lines of a band's plane begin, and vectors of results it has. Panics unless all that is read and written lies in the
+    /// scratch.
     pub fn plane<S: Simd>(
         &self,
         band: &Band,
@@ -222,8 +222,9 @@ impl Lines {
         // Positions of a phase that lie on the input, and the input's coordinate of the first.
         let inside = |axis: usize, first: usize, count: usize, phase: usize| {
             let (stride, low, n) = (self.stride[axis], self.low[axis], self.input[axis]);
-            let start = low.saturating_sub(phase).div_ceil(stride).saturating_sub(first).min(count);
-            let end = (n + low).saturating_sub(phase).div_ceil(stride).saturating_sub(first);
+            let steps = |n: usize| if stride == 1 { n } else { n.div_ceil(stride) };
+            let start = steps(low.saturating_sub(phase)).saturating_sub(first).min(count);
+            let end = steps((n + low).saturating_sub(phase)).saturating_sub(first);
             let from = ((first + start) * stride + phase).saturating_sub(low);
             (start..end.clamp(start, count), from)
         };
@@ -249,7 +250,7 @@ impl Lines {
                         let below = (height - rows.start - filled) * self.pitch + self.gap;
                         inner[filled * self.pitch..][..below].fill(blank);
                     }
-                    start += self.phase_len();
+                    start += self.phase;
                 }
             }
         }
@@ -334,15 +335,6 @@ struct Row {
     begin: usize,
     count: usize,
     first: usize,
-}
-
-/// Elements of a vector.
-fn lanes(isa: Isa) -> usize {
-    match isa {
-        Isa::Avx512 => 16,
-        Isa::Avx2 => 8,
-        Isa::Portable => Portable::LANES,
-    }
 }
 
 /// `n` times the same number, whole vectors.

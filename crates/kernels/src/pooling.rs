@@ -192,7 +192,7 @@ fn windows<F: Fold>(
     let units = shape.channels * bands;
     let cost = lines.band_len() * lines.places.len();
     let (tasks, step) = pieces(units, GRAIN.div_ceil(cost.max(1)));
-    let scratch: usize = lines.scratch(isa).iter().sum();
+    let scratch: usize = lines.scratch().iter().sum();
     let mut work = Aligned::zeros(pool.threads() * scratch);
     let (work, out) = (Shared::new(&mut work), Shared::new(y));
     pool.run_workers(tasks, |worker, task| {
@@ -252,7 +252,7 @@ impl Call<'_> {
     #[inline(always)]
     fn run<S: Simd, F: Fold>(&self, scratch: &mut [f32]) {
         let &Call { lines, x, channel, at, before, band, out } = self;
-        let (line, results) = scratch.split_at_mut(scratch.len() - lines.results::<S>());
+        let (line, results) = scratch.split_at_mut(lines.scratch()[0]);
         lines.fill::<S>(x, channel, (F::START, before), &band, line);
         for plane in 0..band.planes {
             let [from, vectors] = lines.plane::<S>(&band, plane, [line.len(), results.len()]);

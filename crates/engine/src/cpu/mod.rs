@@ -91,9 +91,11 @@ struct Arena {
 
 impl Arena {
     const LINE: usize = 64;
+    /// Elements to reach the next line.
+    const SPARE: usize = Arena::LINE / size_of::<f32>();
 
     fn new(len: usize) -> Arena {
-        let memory = vec![0.0; len + Arena::LINE / size_of::<f32>()];
+        let memory = vec![0.0; len + Arena::SPARE];
         let start = memory.as_ptr().align_offset(Arena::LINE).min(memory.len() - len);
         Arena { memory, start }
     }
@@ -122,7 +124,7 @@ impl Network {
         let graph = options.passes.rewrite(graph);
         let plan = Plan::new(&graph, options.passes.place_in_concat)
             .ok_or_else(|| Error::new(ErrorKind::Limit, "the network's sizes overflow"))?;
-        let activations = plan.arena_len as u64 * 4;
+        let activations = (plan.arena_len + Arena::SPARE) as u64 * 4;
         let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
         check_limit(options, activations + raw_weights)?;
 

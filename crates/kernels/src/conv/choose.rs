@@ -117,8 +117,8 @@ fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
     // Positions between the rows are computed too.
     let row = output[2] + (s.kernel[2] - 1) * s.dilation[2] / s.stride[2];
     let positions = output[0] * output[1] * row;
-    let loads = if outs < 4 { 1.5 } else { 1.25 };
-    let sums = (positions * ins * taps * outs.next_multiple_of(outs.min(4))) as f64 * loads;
+    let loads = if outs < 4 { 1.6 } else { 1.25 };
+    let sums = (positions * ins * taps * outs) as f64 * loads;
     let lines = (s.input.iter().product::<usize>() * ins) as f64 * COSTS.line;
     let kept = (positions * outs) as f64 * COSTS.line;
     let cost = s.groups as f64 * (sums + lines + kept);

@@ -5,7 +5,7 @@
 //! ```text
 //! line:     0 a b c 0 d e f 0 g h i 0 …
 //! w[0]·     ╰─┴─┴─┴─┴─┴─┴─╯                  depthwise: eight vectors of one output channel stay in registers over the whole kernel
-//! w[1]·       ╰─┴─┴─┴─┴─┴─┴─╯                grouped:   three vectors of four output channels, which share the loads
+//! w[1]·       ╰─┴─┴─┴─┴─┴─┴─╯                grouped:   two vectors of six output channels, which share the loads
 //! w[2]·         ╰─┴─┴─┴─┴─┴─┴─╯  …
 //! ```
 //! Kernel, stride, dilation, padding and dimension only decide where the lines begin. Small planes are as quick as large ones.
@@ -19,9 +19,7 @@ use crate::simd::{Portable, Simd};
 use crate::{Isa, Pool, activation::activate};
 
 /// Output channels that share the loads of the input.
-const ROWS: usize = 4;
-/// Vectors of each of them in registers.
-const VECTORS: usize = 3;
+const ROWS: usize = 6;
 /// Multiply-adds worth a task.
 const GRAIN: usize = 200_000;
 /// Elements of scratch for a band of all channels of a group: half of a second-level cache.
@@ -57,7 +55,7 @@ impl Direct {
             pad: s.pad,
         };
         let lines = Lines::new(&window, SCRATCH / ins.max(1));
-        let channel = lines.scratch(isa)[0];
+        let channel = lines.scratch()[0];
         let places = (0..ins).flat_map(|c| lines.places.iter().map(move |p| c * channel + p));
         let places: Vec<usize> = places.collect();
         let depth = places.len();
@@ -76,7 +74,7 @@ impl Direct {
 
     /// Elements of a thread's scratch: the input's, and the sums' of a block of out channels.
     fn scratch(&self) -> [usize; 2] {
-        let [input, sums] = self.lines.scratch(self.isa);
+        let [input, sums] = self.lines.scratch();
         [self.ins * input, self.outs.min(ROWS) * sums]
     }
 
@@ -144,7 +142,7 @@ impl Call<'_> {
     fn run<S: Simd>(&self, scratch: &mut [f32]) {
         let Direct { ins, outs, volume, lines, places, weight, .. } = self.own;
         let (line, sums) = scratch.split_at_mut(self.own.scratch()[0]);
-        let [channel_len, sums_len] = lines.scratch(self.own.isa);
+        let [channel_len, sums_len] = lines.scratch();
         for (i, line) in line.chunks_exact_mut(channel_len).enumerate() {
             let c = self.group * ins + i;
             let before = self.args.prologue.map(|p| (p.scale[c], p.shift[c], p.activation));
@@ -176,6 +174,8 @@ impl Call<'_> {
                         1 => all.of::<S, 1>(vectors),
                         2 => all.of::<S, 2>(vectors),
                         3 => all.of::<S, 3>(vectors),
+                        4 => all.of::<S, 4>(vectors),
+                        5 => all.of::<S, 5>(vectors),
                         _ => all.of::<S, ROWS>(vectors),
                     }
                 }
@@ -214,19 +214,19 @@ impl Sums<'_> {
     /// All lines, weights and sums are there, and so is the instruction set.
     #[inline(always)]
     unsafe fn of<S: Simd, const R: usize>(&self, vectors: usize) {
-        let most = if R == 1 { HELD } else { VECTORS };
+        // Sums, the loads of the input and a weight fit sixteen registers.
+        let most = [HELD, 4, 3, 2, 2, 2][R - 1];
         let step = vectors.div_ceil(vectors.div_ceil(most).max(1));
         let mut done = 0;
         while done < vectors {
             let n = step.min(vectors - done);
-            // SAFETY: by the contract.
+            // SAFETY: by the contract. The guards keep out what would not fit, at compile time.
             unsafe {
                 match n {
                     1 => self.held::<S, R, 1>(done),
                     2 => self.held::<S, R, 2>(done),
-                    3 => self.held::<S, R, 3>(done),
-                    // More only where one channel has all registers.
-                    4 if R == 1 => self.held::<S, 1, 4>(done),
+                    3 if R <= 3 => self.held::<S, R, 3>(done),
+                    4 if R <= 2 => self.held::<S, R, 4>(done),
                     5 if R == 1 => self.held::<S, 1, 5>(done),
                     6 if R == 1 => self.held::<S, 1, 6>(done),
                     7 if R == 1 => self.held::<S, 1, 7>(done),

@@ -36,7 +36,7 @@ enum Algorithm {
     /// Minimal filtering of 3×3 kernels.
     Winograd(winograd::Winograd),
     /// Few channels a group.
-    Direct(direct::Direct),
+    Direct(Box<direct::Direct>),
     /// One output position.
     Dense(dense::Dense),
 }
@@ -73,7 +73,9 @@ pub fn pack_conv_with(shape: &ConvShape, weight: &[f32], options: &PackOptions) 
     let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
     check("weight of a convolution", weight.len(), shape.weight_len());
     let algorithm = match choose::choose(shape, output, isa(), options) {
-        Choice::Direct => Algorithm::Direct(direct::Direct::new(isa(), shape, output, weight)),
+        Choice::Direct => {
+            Algorithm::Direct(Box::new(direct::Direct::new(isa(), shape, output, weight)))
+        }
         Choice::Dense => Algorithm::Dense(dense::Dense::new(isa(), shape, weight)),
         Choice::Winograd(step) => {
             Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, step, weight))
