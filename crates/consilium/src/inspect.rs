@@ -1,6 +1,7 @@
 //! `inspect`: what a file is, before any model looks at it.
 
 mod graph;
+mod volume;
 mod weights;
 
 use crate::World;
@@ -48,20 +49,31 @@ fn inspect(
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<()> {
+    if path.is_dir() {
+        return print(out, &volume::folder(world, path, folder, common)?);
+    }
     let study = match imaging::read(path, &Limits::default()) {
         // No image, but perhaps the other kind of file that this program reads.
         Err(error) if error.kind() == Kind::Unsupported => {
-            let other = match graph::inspect(path, common)? {
-                Some(text) => Some(text),
-                None => weights::inspect(path, common)?,
-            };
+            let mut other = volume::file(world, path, folder, common)?;
+            if other.is_none() {
+                other = graph::inspect(path, common)?;
+            }
+            if other.is_none() {
+                other = weights::inspect(path, common)?;
+            }
             return match other {
                 Some(text) => print(out, &text),
-                None => Err(error),
+                None => Err(volume::refusal(path).unwrap_or(error)),
             };
         }
         other => other?,
     };
+    if study.frames() > 1
+        && let Some(text) = volume::frames(world, path, folder, common)?
+    {
+        return print(out, &text);
+    }
     let preview = match folder {
         Some(folder) => Some(preview(world, &study, folder).map_err(|error| error.at(path))?),
         None => None,

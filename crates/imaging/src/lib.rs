@@ -1,5 +1,5 @@
 //! Image files into studies: DICOM, PNG, JPEG, TIFF and WebP, sample for sample as the reference
-//! decoders read them, de-identified at the door.
+//! decoders read them, de-identified at the door; [`volumes`] in and out with their geometry.
 //!
 //! [`read`] decides by content, never by the file's name. Everything that is kept about the case is
 //! in [`Study::facts`]; frames are decoded when they are asked for.
@@ -9,8 +9,10 @@ mod limits;
 mod pictures;
 pub mod resample;
 mod resolution;
+pub mod series;
 mod study;
 mod tiff;
+pub mod volumes;
 
 pub use limits::Limits;
 pub use study::{Frame, Samples, Study};

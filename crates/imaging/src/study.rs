@@ -225,7 +225,7 @@ impl Study {
         let frame = self.frame(index)?;
         match &self.source {
             Source::Picture(_) => Ok(frame.to_image()),
-            Source::Dicom(image) => Ok(frame.image_of(display::modality(image, &frame))),
+            Source::Dicom(image) => Ok(frame.image_of(display::modality(image, &frame, index))),
         }
     }
 
@@ -236,7 +236,7 @@ impl Study {
         let frame = self.frame(index)?;
         match &self.source {
             Source::Picture(_) => display::of_picture(&frame, self.facts.file.bits.1),
-            Source::Dicom(image) => display::of_dicom(image, &frame),
+            Source::Dicom(image) => display::of_dicom(image, &frame, index),
         }
     }
 }

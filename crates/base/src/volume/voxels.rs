@@ -160,6 +160,39 @@ impl Voxels {
         each_voxel!(self, v => v.iter().flat_map(|x| x.to_le_bytes()).collect())
     }
 
+    /// None yet, of this type.
+    pub fn none(kind: VoxelType) -> Voxels {
+        match kind {
+            VoxelType::U8 => Voxels::U8(Vec::new()),
+            VoxelType::I8 => Voxels::I8(Vec::new()),
+            VoxelType::U16 => Voxels::U16(Vec::new()),
+            VoxelType::I16 => Voxels::I16(Vec::new()),
+            VoxelType::U32 => Voxels::U32(Vec::new()),
+            VoxelType::I32 => Voxels::I32(Vec::new()),
+            VoxelType::U64 => Voxels::U64(Vec::new()),
+            VoxelType::I64 => Voxels::I64(Vec::new()),
+            VoxelType::F32 => Voxels::F32(Vec::new()),
+            VoxelType::F64 => Voxels::F64(Vec::new()),
+        }
+    }
+
+    /// Puts more voxels of the same type behind these; voxels of another type are left out.
+    pub fn append(&mut self, more: Voxels) {
+        match (self, more) {
+            (Voxels::U8(all), Voxels::U8(more)) => all.extend(more),
+            (Voxels::I8(all), Voxels::I8(more)) => all.extend(more),
+            (Voxels::U16(all), Voxels::U16(more)) => all.extend(more),
+            (Voxels::I16(all), Voxels::I16(more)) => all.extend(more),
+            (Voxels::U32(all), Voxels::U32(more)) => all.extend(more),
+            (Voxels::I32(all), Voxels::I32(more)) => all.extend(more),
+            (Voxels::U64(all), Voxels::U64(more)) => all.extend(more),
+            (Voxels::I64(all), Voxels::I64(more)) => all.extend(more),
+            (Voxels::F32(all), Voxels::F32(more)) => all.extend(more),
+            (Voxels::F64(all), Voxels::F64(more)) => all.extend(more),
+            _ => {}
+        }
+    }
+
     /// Labels in the smallest unsigned type that holds them all.
     pub fn labels(labels: Vec<u32>) -> Voxels {
         match labels.iter().max() {

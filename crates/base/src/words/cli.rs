@@ -26,8 +26,8 @@ texts! {
     READ = "Read films with one or more models.\nWrites result.json, report.html and pictures to the output folder; with several inputs a\nfolder for each, index.html and results.jsonl. Inputs are files or folders.",
         "用一个或多个模型判读影像。\n在输出文件夹中写出 result.json、report.html 及图像；输入多个时，每例一个文件夹，\n并写出 index.html 与 results.jsonl。输入可以是文件或文件夹。";
     /// Command.
-    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
-        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
+    INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a volume\n(NIfTI, NRRD, MetaImage, MGH, a folder with a DICOM series) size, orientation, values; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
+        "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为三维影像（NIfTI、NRRD、MetaImage、MGH 或含 DICOM 序列的文件夹），说明尺寸、方向及数值范围；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
     /// Command.
     MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
         "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
@@ -139,6 +139,36 @@ texts! {
     PREVIEW = "preview", "预览图";
     /// Inspect, pixel units.
     FRAMES = "frames", "帧";
+    /// Inspect, volumes.
+    VOXEL_TYPE = "voxel type", "体素类型";
+    /// Inspect, volumes.
+    VOXEL_SIZE = "voxel size", "体素大小";
+    /// Inspect, volumes.
+    EXTENT = "extent", "范围";
+    /// Inspect, volumes.
+    ORIENTATION = "orientation", "方向";
+    /// Inspect, volumes.
+    FIRST_VOXEL = "first voxel at (RAS+)", "首个体素位置（RAS+）";
+    /// Inspect, volumes.
+    GEOMETRY = "geometry from", "几何信息来源";
+    /// Inspect, volumes.
+    VALUE_RANGE = "values", "数值范围";
+    /// Inspect, volumes.
+    IMAGES = "images", "图像数";
+    /// Inspect, volumes.
+    NO_VOLUME = "no volume", "不能组成三维影像";
+    /// Where an axis goes.
+    TOWARD_RIGHT = "right", "右";
+    /// Where an axis goes.
+    TOWARD_LEFT = "left", "左";
+    /// Where an axis goes.
+    TOWARD_FRONT = "front", "前";
+    /// Where an axis goes.
+    TOWARD_BACK = "back", "后";
+    /// Where an axis goes.
+    TOWARD_HEAD = "head", "头";
+    /// Where an axis goes.
+    TOWARD_FEET = "feet", "足";
 }
 
 /// Flag with something that is no number.

@@ -21,5 +21,6 @@ pub mod own;
 pub mod panel;
 pub mod report;
 pub mod resample;
+pub mod series;
 pub mod volumes;
 pub mod zoo;

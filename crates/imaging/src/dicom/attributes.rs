@@ -3,6 +3,10 @@
 use super::dataset::{Coding, DataSet, Element, Value};
 use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 
+/// Shared Functional Groups Sequence and Per-Frame Functional Groups Sequence.
+pub(crate) const SHARED_GROUPS: u32 = 0x5200_9229;
+pub(crate) const PER_FRAME_GROUPS: u32 = 0x5200_9230;
+
 /// A data set with the bytes its ranges refer to.
 #[derive(Clone, Copy)]
 pub(crate) struct Attributes<'a> {
@@ -29,10 +33,21 @@ impl<'a> Attributes<'a> {
 
     /// First item of a sequence.
     pub fn item(&self, tag: u32) -> Option<Attributes<'a>> {
+        self.nth_item(tag, 0)
+    }
+
+    /// Item `n` of a sequence, from 0.
+    pub fn nth_item(&self, tag: u32, n: usize) -> Option<Attributes<'a>> {
         match &self.element(tag)?.value {
-            Value::Items(items) => Some(Attributes { set: items.first()?, ..*self }),
+            Value::Items(items) => Some(Attributes { set: items.get(n)?, ..*self }),
             _ => None,
         }
+    }
+
+    /// The functional group `tag` of frame `frame`: its own, else the shared one (PS3.3 C.7.6.16).
+    pub fn group(&self, tag: u32, frame: usize) -> Option<Attributes<'a>> {
+        let own = self.nth_item(PER_FRAME_GROUPS, frame).and_then(|groups| groups.item(tag));
+        own.or_else(|| self.item(SHARED_GROUPS)?.item(tag))
     }
 
     /// Text in the default repertoire, without padding.
@@ -90,6 +105,14 @@ impl<'a> Attributes<'a> {
             }
         };
         (!numbers.is_empty()).then_some(numbers)
+    }
+
+    /// A value to compare by: numbers as they are written out, else the text.
+    pub fn text_or_number(&self, tag: u32) -> Option<String> {
+        match self.numbers(tag) {
+            Some(numbers) => Some(format!("{numbers:?}")),
+            None => self.text(tag),
+        }
     }
 
     pub fn number(&self, tag: u32) -> Option<f64> {

@@ -45,8 +45,8 @@ impl Lut {
     }
 }
 
-/// Values after the Modality LUT, interleaved. Colour passes unchanged.
-pub(crate) fn modality(image: &DicomImage, frame: &Frame) -> Vec<f32> {
+/// Values of frame `index` after the Modality LUT, interleaved. Colour passes unchanged.
+pub(crate) fn modality(image: &DicomImage, frame: &Frame, index: usize) -> Vec<f32> {
     let mut values = frame.samples.to_f32();
     if frame.channels != 1 || image.photometric == "PALETTE COLOR" {
         return values;
@@ -56,7 +56,7 @@ pub(crate) fn modality(image: &DicomImage, frame: &Frame) -> Vec<f32> {
         if let Some(lut) = Lut::read(&item, image.signed) {
             values.iter_mut().for_each(|v| *v = lut.apply(*v));
         }
-    } else if let Some((slope, intercept)) = rescale(&header)
+    } else if let Some((slope, intercept)) = rescale(&header, index)
         && (slope, intercept) != (1.0, 0.0)
     {
         values.iter_mut().for_each(|v| *v = (f64::from(*v) * slope + intercept) as f32);
@@ -65,10 +65,10 @@ pub(crate) fn modality(image: &DicomImage, frame: &Frame) -> Vec<f32> {
 }
 
 /// Rescale Slope and Intercept; also where enhanced objects keep them (PS3.3 C.7.6.16.2.9).
-fn rescale(header: &Attributes<'_>) -> Option<(f64, f64)> {
+fn rescale(header: &Attributes<'_>, index: usize) -> Option<(f64, f64)> {
     let here = |a: &Attributes<'_>| Some((a.number(0x0028_1053)?, a.number(0x0028_1052)?));
     here(header)
-        .or_else(|| here(&header.item(0x5200_9229)?.item(0x0028_9145)?))
+        .or_else(|| here(&header.group(0x0028_9145, index)?))
         .filter(|(slope, _)| *slope != 0.0)
 }
 
@@ -87,7 +87,12 @@ struct Window {
 }
 
 impl Window {
-    /// The first of several windows.
+    /// The first of several windows; in enhanced objects that of Frame VOI LUT (PS3.3
+    /// C.7.6.16.2.10).
+    fn of_frame(header: &Attributes<'_>, index: usize) -> Option<Window> {
+        Window::read(header).or_else(|| Window::read(&header.group(0x0028_9132, index)?))
+    }
+
     fn read(header: &Attributes<'_>) -> Option<Window> {
         let centre = header.number(0x0028_1050)?;
         let width = header.number(0x0028_1051)?;
@@ -126,7 +131,7 @@ pub(crate) fn remarks(image: &DicomImage) -> Vec<Note> {
         Some(item) if Lut::read(&item, image.signed).is_none() => {
             notes.push(Note::warning("modality-lut-broken", words::MODALITY_LUT_BROKEN));
         }
-        None if header.element(0x0028_1053).is_some() && rescale(&header).is_none() => {
+        None if header.element(0x0028_1053).is_some() && rescale(&header, 0).is_none() => {
             notes.push(Note::warning("rescale-broken", words::RESCALE_BROKEN));
         }
         _ => {}
@@ -135,7 +140,7 @@ pub(crate) fn remarks(image: &DicomImage) -> Vec<Note> {
     if lut == Some(false) {
         notes.push(Note::warning("voi-lut-broken", words::VOI_LUT_BROKEN));
     }
-    if lut != Some(true) && Window::read(&header).is_none() {
+    if lut != Some(true) && Window::of_frame(&header, 0).is_none() {
         let written = header.raw(0x0028_1050).is_some() || header.raw(0x0028_1051).is_some();
         notes.push(match written {
             true => Note::warning("window-broken", words::WINDOW_BROKEN),
@@ -155,8 +160,8 @@ fn inverted(image: &DicomImage) -> bool {
         || image.attributes().text(0x2050_0020).as_deref() == Some("INVERSE")
 }
 
-/// The picture of a DICOM frame.
-pub(crate) fn of_dicom(image: &DicomImage, frame: &Frame) -> Result<Picture> {
+/// The picture of DICOM frame `index`.
+pub(crate) fn of_dicom(image: &DicomImage, frame: &Frame, index: usize) -> Result<Picture> {
     if frame.channels == 3 {
         return of_picture(frame, image.bits_stored);
     }
@@ -173,7 +178,7 @@ pub(crate) fn of_dicom(image: &DicomImage, frame: &Frame) -> Result<Picture> {
         return picture(frame, 3, data);
     }
     let header = image.attributes();
-    let values = modality(image, frame);
+    let values = modality(image, frame, index);
     let flip = inverted(image);
     let byte = |unit: f64| {
         let unit = if flip { 1.0 - unit } else { unit };
@@ -183,7 +188,7 @@ pub(crate) fn of_dicom(image: &DicomImage, frame: &Frame) -> Result<Picture> {
     let data: Vec<u8> = if let Some(lut) = voi {
         let top = f64::from((1u32 << lut.bits) - 1);
         values.iter().map(|&v| byte((f64::from(lut.apply(v)) / top).min(1.0))).collect()
-    } else if let Some(window) = Window::read(&header) {
+    } else if let Some(window) = Window::of_frame(&header, index) {
         by_table(&frame.samples, &values, |v| byte(window.apply(v)))
     } else {
         let padding = Padding::read(&header, image.signed);

@@ -206,6 +206,11 @@ impl DicomImage {
         Attributes::new(&self.set, &self.bytes, self.coding)
     }
 
+    /// Pixel data are encapsulated.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.pixels, Pixels::Encapsulated(_))
+    }
+
     /// The shape a stream must have: columns, rows, samples.
     pub fn shape(&self) -> (usize, usize, usize) {
         (self.columns, self.rows, self.channels)

@@ -12,6 +12,7 @@ mod jpegls;
 mod rle;
 mod write;
 
+pub(crate) use attributes::Attributes;
 pub(crate) use image::DicomImage;
 pub use write::{Projection, Radiograph, radiograph, write_radiograph};
 

@@ -1,0 +1,38 @@
+//! Any bytes given as a volume's file end in an error or in voxels, never a crash; what was read is
+//! written and read again alike.
+#![no_main]
+
+use imaging::Limits;
+use imaging::volumes::{self, nifti};
+use kernels::Pool;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = std::env::temp_dir().join(format!("consilium-fuzz-{}", std::process::id()));
+    let (path, again) = (folder.join("x.nii"), folder.join("again.nii"));
+    if std::fs::write(&path, bytes).is_err() {
+        std::fs::create_dir_all(&folder).expect("a folder to write to");
+        std::fs::write(&path, bytes).expect("a file to read from");
+    }
+    // Small limits: the fuzzer looks for crashes, not for large volumes.
+    let limits = Limits {
+        max_volume_bytes: 1 << 20,
+        max_pixels: 1 << 18,
+        max_total_bytes: 1 << 22,
+        max_frames: 1 << 10,
+        ..Limits::default()
+    };
+    let Ok(scan) = volumes::read(&path, &limits) else { return };
+    let volume = &scan.volume;
+    let _ = volumes::three_planes(volume, 32);
+    let turned = volume.reoriented(base::Orientation::RAS);
+    assert_eq!(turned.reoriented(volume.orientation()).voxels(), volume.voxels());
+    let level = nifti::Level::None;
+    if nifti::write(&again, volume, scan.forms.as_ref(), level, &Pool::new(1)).is_ok()
+        && let Ok(back) = volumes::read(&again, &limits)
+    {
+        // Equal bytes, for NaN is not equal to itself.
+        let (before, after) = (volume.voxels().to_le_bytes(), back.volume.voxels().to_le_bytes());
+        assert_eq!(before, after);
+    }
+});
