@@ -20,21 +20,23 @@ use crate::tensor::Tensor;
 use kernels::{Activation, ConvShape};
 use std::sync::Arc;
 
-/// Lowers every such stretch. `readers` lists the nodes that read each slot, `usize::MAX` for the
+/// Lowers every such stretch and tells which nodes they are. `readers` lists the nodes that read each slot, `usize::MAX` for the
 /// graph's outputs.
 pub(super) fn lower(
     graph: &Graph,
     readers: &[Vec<usize>],
     facts: &[Option<Known>],
     lowered: &mut [Option<Lowered>],
-) {
+) -> Vec<bool> {
+    let mut inside = vec![false; graph.nodes.len()];
     for start in 0..graph.nodes.len() {
         if let Some(stretch) = stretch(graph, start, readers, facts, lowered) {
             for (index, node) in stretch {
-                lowered[index] = Some(node);
+                (lowered[index], inside[index]) = (Some(node), true);
             }
         }
     }
+    inside
 }
 
 type Stretch = Vec<(usize, Lowered)>;

@@ -10,6 +10,7 @@ mod channels_last;
 mod external;
 mod facts;
 mod functions;
+mod fuse;
 pub(crate) mod graph;
 mod idioms;
 mod import;
