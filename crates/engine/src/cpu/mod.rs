@@ -152,7 +152,7 @@ impl Network {
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
             pool: pool.clone(),
-            arena: vec![0.0; self.plan.arena_len],
+            arena: Arena::new(self.plan.arena_len),
             workspace: vec![0.0; workspace],
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
         }
