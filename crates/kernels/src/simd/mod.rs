@@ -50,6 +50,8 @@ pub(crate) trait Simd: Copy {
     /// The larger and the smaller; `b` when either is NaN.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger; NaN when either is.
+    unsafe fn larger(a: Self::V, b: Self::V) -> Self::V;
     /// The bits of the sign cleared.
     unsafe fn abs(x: Self::V) -> Self::V;
     /// `|a|` with the sign of `b`.
@@ -63,6 +65,8 @@ pub(crate) trait Simd: Copy {
     /// Turns a block of `SIDE`×`SIDE`: `to[j·to_step + i] = from[i·step + j]`. Of each row of `from` only the first `n ≤ SIDE`
     /// elements are read, the rest count as zero.
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
+    /// Every second element from `p` on, the first included; reads twice `LANES`.
+    unsafe fn even(p: *const f32) -> Self::V;
 }
 
 /// Asks for the cache line of `x` ahead of its use.

@@ -71,6 +71,15 @@ impl Simd for Portable {
         std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
     }
     #[inline(always)]
+    unsafe fn larger(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] || a[i].is_nan() { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for eight elements.
+        std::array::from_fn(|i| unsafe { *p.add(2 * i) })
+    }
+    #[inline(always)]
     unsafe fn abs(x: [f32; 4]) -> [f32; 4] {
         x.map(f32::abs)
     }

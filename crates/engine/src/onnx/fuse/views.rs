@@ -17,7 +17,10 @@ impl Finder<'_> {
     /// Fills `views`; nodes stand in an order in which they can run. The results of patterns lie in themselves.
     pub fn find_views(&mut self, needed: &[bool], fused: &[Option<Fused>]) {
         self.views.fill(None);
-        let plain = |index: &usize| needed[*index] && !matches!(fused.get(*index), Some(Some(_)));
+        let opaque = self.opaque;
+        let plain = |index: &usize| {
+            needed[*index] && !opaque[*index] && !matches!(fused.get(*index), Some(Some(_)))
+        };
         for index in (0..self.graph.nodes.len()).filter(plain) {
             let node = &self.graph.nodes[index];
             for (output, slot) in node.outputs.iter().enumerate() {
