@@ -1,8 +1,8 @@
 //! Normalisation at inference by statistics of the input itself: instance, group, layer.
 //!
-//! All three are one loop: mean and variance of a run of numbers in two passes, summed in `f64` in sixteen fixed lanes (so the
-//! result does not depend on instruction set or threads), then y = act((x − mean)/√(var + ε)·weight + bias). The variance is the
-//! biased one (÷ n), as in PyTorch.
+//! Instance and group norm: mean and variance of a run of numbers in two passes, summed in `f64` in sixteen fixed lanes (so the
+//! result does not depend on instruction set or threads), then y = act((x − mean)/√(var + ε)·weight + bias). Layer norm, whose
+//! rows are short, does the same in `f32`, in thirty-two fixed lanes. The variance is the biased one (÷ n), as in PyTorch.
 
 use crate::{
     Activation, Pool,
@@ -95,9 +95,7 @@ pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32],
             // SAFETY: each row belongs to one task.
             let y = unsafe { out.part(row * cols, cols) };
             let x = &x[row * cols..][..cols];
-            let (mean, inverse) = moments(x, norm.eps);
-            centre(x, mean, inverse, 0.0, y);
-            weigh(y, norm.weight.unwrap_or(&[]), norm.bias.unwrap_or(&[]));
+            normalise_row(x, y, norm.eps, norm.weight.unwrap_or(&[]), norm.bias.unwrap_or(&[]));
             activate(y, norm.activation);
         }
     });
@@ -173,15 +171,59 @@ multiversion! {
     }
 }
 
+/// Fixed lanes of the sums of a row: enough that no addition waits for the one before.
+const LANES: usize = 32;
+
 multiversion! {
-    /// `y = y·weight + bias`, either of them absent when empty.
-    fn weigh(y: &mut [f32], weight: &[f32], bias: &[f32]) {
-        for (y, w) in y.iter_mut().zip(weight) {
-            *y *= *w;
+    /// One row of [`layer_norm`]; weight and bias are absent when empty. In `f32`: what is squared are distances from a first
+    /// mean, and the mean of those distances then corrects both (the "corrected two-pass algorithm" of Chan, Golub & LeVeque,
+    /// "Algorithms for computing the sample variance", 1983).
+    fn normalise_row(x: &[f32], y: &mut [f32], eps: f32, weight: &[f32], bias: &[f32]) {
+        #[inline(always)]
+        fn sums<const N: usize>(x: &[f32], f: impl Fn(f32) -> [f32; N]) -> [f32; N] {
+            let mut sums = [[0.0f32; LANES]; N];
+            let (whole, rest) = x.as_chunks::<LANES>();
+            for chunk in whole {
+                for i in 0..LANES {
+                    let terms = f(chunk[i]);
+                    for n in 0..N {
+                        sums[n][i] += terms[n];
+                    }
+                }
+            }
+            for (i, v) in rest.iter().enumerate() {
+                let terms = f(*v);
+                for n in 0..N {
+                    sums[n][i] += terms[n];
+                }
+            }
+            sums.map(|lanes| {
+                let mut lanes = lanes;
+                for width in [16, 8, 4, 2, 1] {
+                    for i in 0..width {
+                        lanes[i] += lanes[i + width];
+                    }
+                }
+                lanes[0]
+            })
         }
-        for (y, b) in y.iter_mut().zip(bias) {
-            *y += *b;
+        let count = x.len() as f32;
+        let [sum] = sums(x, |v| [v]);
+        let mean = sum / count;
+        let [off, square] = sums(x, |v| [v - mean, (v - mean) * (v - mean)]);
+        let off = off / count;
+        let inverse = 1.0 / (square / count - off * off + eps).sqrt();
+        if weight.len() == x.len() && bias.len() == x.len() {
+            for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+                *y = ((*x - mean) - off) * inverse * *w + *b;
+            }
+            return;
         }
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = ((*x - mean) - off) * inverse;
+        }
+        y.iter_mut().zip(weight).for_each(|(y, w)| *y *= *w);
+        y.iter_mut().zip(bias).for_each(|(y, b)| *y += *b);
     }
 }
 
