@@ -177,7 +177,9 @@ impl Network {
     /// networks that take turns only one then fills memory (a buffer never written is not held by
     /// the system). Errors when the plans differ.
     pub fn exchange_buffers(&mut self, other: &mut Network) -> Result<()> {
-        if self.arena.len() != other.arena.len() || self.workspace.len() != other.workspace.len() {
+        if self.plan.arena_len != other.plan.arena_len
+            || self.workspace.len() != other.workspace.len()
+        {
             return Err(Error::new(ErrorKind::Shape, "two networks of different plans"));
         }
         std::mem::swap(&mut self.arena, &mut other.arena);
