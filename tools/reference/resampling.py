@@ -308,11 +308,14 @@ def opencv_cases():
     import cv2
     kinds = {"nearest": cv2.INTER_NEAREST, "nearest-exact": cv2.INTER_NEAREST_EXACT, "linear": cv2.INTER_LINEAR,
              "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
-    for (before, after), (name, kind) in itertools.product(FLAT, kinds.items()):
+    # OpenCV's own code, and for some sizes the library that its builds for Intel processors turn to.
+    sizes = [(False, *sizes) for sizes in FLAT] + [(True, *sizes) for sizes in FLAT[4::5]]
+    for (ipp, before, after), (name, kind) in itertools.product(sizes, kinds.items()):
+        cv2.ipp.setUseIPP(ipp)
         image = noise((1, *before))[0] + 50
         for depth, of_depth in (("f32", image), ("u8", image.astype(np.uint8)), ("u16", (image * 200).astype(np.uint16))):
             out = cv2.resize(of_depth, after[::-1], interpolation=kind)
-            yield row(f"kind={name};depth={depth}", "noise", (1, *before), out[None].astype(np.float32))
+            yield row(f"kind={name}{' ipp' * ipp};depth={depth}", "noise", (1, *before), out[None].astype(np.float32))
 
 
 def pil_cases():

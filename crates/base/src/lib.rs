@@ -11,6 +11,7 @@ pub mod intern;
 mod near;
 mod note;
 mod reading;
+mod segmentation;
 mod text;
 mod units;
 mod volume;
@@ -29,6 +30,7 @@ pub use reading::{
     Code, Coding, ExplanationMap, ExplanationMethod, Finding, FindingBox, Measurement, ModelRef,
     OutOfDomain, Reading, Refusal, Segment, Side, Trust,
 };
+pub use segmentation::{MeasuredStructure, ValueSummary, VolumeConsultation, VolumeReading};
 pub use text::{Lang, Text};
 pub use units::{Hu, Mm, Months};
 pub use volume::{

@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod models;
 pub mod npy;
 pub mod read;
+pub mod segment;
 mod world;
 
 pub use world::{Disk, World, rfc3339};

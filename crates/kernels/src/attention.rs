@@ -21,7 +21,7 @@
 
 use crate::gemm::tile::{self, Tile};
 use crate::gemm::whole;
-use crate::isa::{Isa, isa};
+use crate::isa::{Isa, isa, multiversion};
 use crate::shared::{Aligned, Shared, check};
 use crate::simd::{Portable, Simd};
 use crate::{Pool, vmath};
@@ -249,7 +249,7 @@ impl Head<'_> {
                     }
                     weigh(self.isa, scores, &mut w.rows[row]);
                     if from > 0 {
-                        scale(self.isa, w.rows[row].shrink, &mut w.sums[row * across..][..across]);
+                        scale(&mut w.sums[row * across..][..across], w.rows[row].shrink);
                     }
                 }
                 for left in (0..s.values).step_by(width) {
@@ -267,7 +267,7 @@ impl Head<'_> {
             for row in 0..rows {
                 let y = out(top + row);
                 y.copy_from_slice(&w.sums[row * across..][..s.values]);
-                scale(self.isa, 1.0 / w.rows[row].sum, y);
+                scale(y, 1.0 / w.rows[row].sum);
             }
         }
     }
@@ -329,6 +329,9 @@ impl Head<'_> {
                 for (l, to) in panel.chunks_mut(width).enumerate() {
                     to[..valid].copy_from_slice(&k.data[start + from + l * k.column..][..valid]);
                 }
+            } else if k.column == 1 {
+                let lines = &k.data[start + from * k.row..];
+                turn_keys(self.isa, lines, k.row, [valid, s.depth, width], panel);
             } else {
                 for j in 0..valid {
                     let line = &k.data[start + (from + j) * k.row..];
@@ -383,15 +386,27 @@ impl Head<'_> {
             let (now, later) = rest.split_at_mut(here);
             let at = start + key / b.inner * b.outer_step + inner * b.inner_step;
             match b.inner_step {
-                0 => now.iter_mut().for_each(|s| *s += b.data[at]),
-                1 => now.iter_mut().zip(&b.data[at..]).for_each(|(s, b)| *s += *b),
-                step => now
-                    .iter_mut()
-                    .zip(b.data[at..].iter().step_by(step))
-                    .for_each(|(s, b)| *s += *b),
+                0 => add_number(now, b.data[at]),
+                1 => add_numbers(now, &b.data[at..][..here]),
+                step => {
+                    let line = b.data[at..].iter().step_by(step);
+                    now.iter_mut().zip(line).for_each(|(s, b)| *s += *b);
+                }
             }
             (key, rest) = (key + here, later);
         }
+    }
+}
+
+multiversion! {
+    fn add_number(x: &mut [f32], number: f32) {
+        x.iter_mut().for_each(|x| *x += number);
+    }
+}
+
+multiversion! {
+    fn add_numbers(x: &mut [f32], y: &[f32]) {
+        x.iter_mut().zip(y).for_each(|(x, y)| *x += *y);
     }
 }
 
@@ -417,10 +432,47 @@ macro_rules! on_set {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { avx2($($arg),*) },
+            // SAFETY: NEON is part of AArch64.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { $generic::<crate::simd::Neon>($($arg),*) },
             // SAFETY: the portable set needs nothing.
             _ => unsafe { $generic::<Portable>($($arg),*) },
         }
     }};
+}
+
+/// `to[l·width + j] = lines[j·row + l]` for `j < keys`, `l < depth`, of extents `[keys, depth, width]`.
+fn turn_keys(isa: Isa, lines: &[f32], row: usize, size: [usize; 3], to: &mut [f32]) {
+    on_set!(isa, turn_keys_with(lines: &[f32], row: usize, size: [usize; 3], to: &mut [f32]));
+}
+
+#[inline(always)]
+unsafe fn turn_keys_with<S: Simd>(
+    lines: &[f32],
+    row: usize,
+    [keys, depth, width]: [usize; 3],
+    to: &mut [f32],
+) {
+    let side = S::SIDE;
+    let (whole_keys, whole_depth) = (keys - keys % side, depth - depth % side);
+    assert!(keys <= width && to.len() >= depth * width);
+    assert!(keys * depth == 0 || lines.len() > (keys - 1) * row + depth - 1);
+    for j in (0..whole_keys).step_by(side) {
+        for l in (0..whole_depth).step_by(side) {
+            // SAFETY: a whole block of both lies within, as just asserted; the instruction set by the function this is inlined
+            // into.
+            unsafe {
+                let to = to.as_mut_ptr().add(l * width + j);
+                S::transpose(lines.as_ptr().add(j * row + l), row, side, to, width);
+            }
+        }
+    }
+    for j in 0..keys {
+        let done = if j < whole_keys { whole_depth } else { 0 };
+        for l in done..depth {
+            to[l * width + j] = lines[j * row + l];
+        }
+    }
 }
 
 /// Scores of one row to exponentials of their distance from the greatest score so far.
@@ -477,12 +529,9 @@ unsafe fn fold<S: Simd>(v: S::V, start: f32, f: impl Fn(f32, f32) -> f32) -> f32
     all[..S::LANES].iter().fold(start, |sum, v| f(sum, *v))
 }
 
-/// `x = x·factor`
-fn scale(isa: Isa, factor: f32, x: &mut [f32]) {
-    on_set!(isa, scale_with(factor: f32, x: &mut [f32]));
-}
-
-#[inline(always)]
-unsafe fn scale_with<S: Simd>(factor: f32, x: &mut [f32]) {
-    x.iter_mut().for_each(|v| *v *= factor);
+multiversion! {
+    /// `x = x·factor`
+    fn scale(x: &mut [f32], factor: f32) {
+        x.iter_mut().for_each(|v| *v *= factor);
+    }
 }

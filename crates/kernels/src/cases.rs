@@ -52,6 +52,61 @@ pub fn conv_cases() -> Vec<ConvShape> {
         ConvShape { stride: [2; 3], ..ConvShape::new(5, 8, [4, 6, 8], [2, 2, 2]) },
         ConvShape { groups: 4, pad: [[1, 1]; 3], ..ConvShape::new(4, 4, [4, 5, 6], [3, 3, 3]) },
         ConvShape::new(3, 4, [5, 1, 1], [3, 1, 1]),
+        // Grouped: blocks of four out channels and fewer, three vectors and fewer, strides, dilation, several bands.
+        ConvShape { groups: 8, pad: pad(1), ..flat(32, 32, [14, 14], [3, 3]) },
+        ConvShape { groups: 3, pad: pad(1), ..flat(12, 21, [9, 31], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), stride: [1, 2, 2], ..flat(10, 12, [33, 70], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(2), dilation: [1, 2, 2], ..flat(6, 10, [40, 50], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), ..flat(48, 40, [57, 58], [3, 3]) },
+        ConvShape { pad: pad(2), ..flat(20, 2, [30, 31], [5, 5]) },
+        // One output position: rows that fill no block, sums that fill no vector, groups, a kernel as large as the picture.
+        flat(1152, 48, [1, 1], [1, 1]),
+        flat(37, 131, [1, 1], [1, 1]),
+        flat(5, 9, [3, 7], [3, 7]),
+        ConvShape { groups: 3, ..flat(9, 15, [2, 3], [2, 3]) },
+        ConvShape { stride: [1, 2, 2], ..flat(40, 10, [1, 1], [1, 1]) },
+        // One input channel a group: planes that fill a vector and do not, one-sided and excessive padding, strides with every remainder,
+        // dilation across strides, several outputs a channel, bands of rows and of planes, signals.
+        ConvShape { groups: 9, pad: pad(1), ..flat(9, 9, [7, 7], [3, 3]) },
+        ConvShape { groups: 6, pad: pad(2), ..flat(6, 6, [7, 7], [5, 5]) },
+        ConvShape { groups: 3, pad: pad(3), ..flat(3, 3, [56, 57], [7, 7]) },
+        ConvShape { groups: 4, pad: pad(1), stride: [1, 2, 2], ..flat(4, 4, [14, 14], [3, 3]) },
+        ConvShape { groups: 4, pad: pad(3), stride: [1, 2, 2], ..flat(4, 4, [15, 33], [7, 7]) },
+        ConvShape { groups: 3, pad: pad(2), stride: [1, 3, 4], ..flat(3, 3, [23, 41], [5, 5]) },
+        ConvShape { groups: 3, pad: pad(2), stride: [1, 1, 2], ..flat(3, 6, [9, 18], [5, 4]) },
+        ConvShape { groups: 3, pad: pad(2), stride: [1, 2, 1], ..flat(3, 9, [9, 18], [4, 5]) },
+        ConvShape { groups: 2, stride: [1, 2, 2], ..flat(2, 2, [7, 9], [1, 1]) },
+        ConvShape { groups: 2, pad: pad(2), ..flat(2, 4, [4, 5], [1, 1]) },
+        ConvShape { groups: 2, pad: [[0, 0], [9, 0], [0, 9]], ..flat(2, 2, [4, 4], [3, 3]) },
+        ConvShape { groups: 2, pad: [[0, 0], [0, 2], [3, 0]], ..flat(2, 2, [5, 9], [3, 4]) },
+        ConvShape {
+            groups: 2,
+            pad: [[0, 0], [6, 5], [7, 4]],
+            stride: [1, 2, 3],
+            dilation: [1, 3, 2],
+            ..flat(2, 2, [19, 26], [4, 5])
+        },
+        ConvShape { groups: 2, pad: pad(12), dilation: [1, 12, 12], ..flat(2, 2, [8, 20], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), ..flat(2, 2, [150, 113], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), stride: [1, 2, 2], ..flat(2, 4, [151, 112], [3, 3]) },
+        ConvShape { groups: 2, pad: pad(1), ..flat(2, 2, [1, 1], [3, 3]) },
+        ConvShape { groups: 3, pad: [[0, 0], [0, 0], [7, 7]], ..flat(3, 3, [1, 61], [1, 15]) },
+        ConvShape {
+            groups: 2,
+            pad: [[1, 1], [2, 2], [3, 3]],
+            ..ConvShape::new(2, 4, [23, 40, 41], [3, 5, 7])
+        },
+        ConvShape {
+            groups: 3,
+            pad: [[1, 2], [1, 1], [0, 1]],
+            stride: [2, 2, 2],
+            ..ConvShape::new(3, 3, [8, 9, 11], [3, 3, 3])
+        },
+        ConvShape {
+            groups: 2,
+            pad: [[1, 1], [1, 1], [70, 70]],
+            ..ConvShape::new(2, 2, [5, 4, 300], [3, 3, 141])
+        },
         // 3×3 kernels on enough channels for tiles of 4×4: one tile and less, ragged edges, padding of every kind, channels that fill
         // no vector, several depth blocks, strips of more tiles than one takes, many batches.
         ConvShape { pad: pad(1), ..flat(16, 16, [4, 4], [3, 3]) },
@@ -184,11 +239,27 @@ pub fn layers() -> Vec<Layer> {
         cube("256→320 at 12³ stride 2", 256, 320, 12, 2),
         cube("320→320 at 6³ stride 2", 320, 320, 6, 2),
     ]);
-    all.push(Layer {
-        name: "depthwise 3x3 96 at 112²".into(),
-        shape: ConvShape { groups: 96, ..square(96, 96, 112, 3, 1, 1) },
-        times: 1,
-    });
+    // EfficientNet-B0's and ConvNeXt's.
+    for (c, n, k, s) in [
+        (32, 112, 3, 1),
+        (96, 112, 3, 2),
+        (144, 56, 3, 1),
+        (144, 56, 5, 2),
+        (240, 28, 5, 1),
+        (480, 14, 3, 1),
+        (672, 14, 5, 1),
+        (672, 14, 5, 2),
+        (1152, 7, 5, 1),
+        (96, 56, 7, 1),
+        (384, 14, 7, 1),
+        (768, 7, 7, 1),
+    ] {
+        all.push(Layer {
+            name: format!("depthwise {k}x{k}/{s} {c} at {n}²"),
+            shape: ConvShape { groups: c, ..square(c, c, n, k, s, k / 2) },
+            times: 1,
+        });
+    }
     all
 }
 

@@ -11,7 +11,8 @@
 //! | `isa` | which instruction set runs, chosen once at run time |
 //! | `simd` | a vector register as a type, one implementation per instruction set |
 //! | `gemm/` | the register tile (the innermost loop), packed panels, the matrix product |
-//! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering (3×3, 3×3×3), depthwise, transposed; which of them, in `choose.rs` |
+//! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering, directly (depthwise, few channels), one position, transposed |
+//! | `lines` | the input of a sliding window as lines of memory: what direct convolution and pooling read |
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
 //! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
@@ -33,6 +34,7 @@ mod conv;
 mod elementwise;
 mod gemm;
 mod isa;
+mod lines;
 pub mod naive;
 mod norm;
 mod permute;
@@ -54,7 +56,9 @@ pub use conv::{
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};
 pub use isa::{Isa, cpu_name, set_isa};
-pub use norm::{Norm, group_norm, group_norm_add, instance_norm, layer_norm, norm_scale};
+pub use norm::{
+    Norm, channel_norm, group_norm, group_norm_add, instance_norm, layer_norm, norm_scale,
+};
 pub use permute::permute;
 pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};

@@ -41,6 +41,7 @@ pub fn activation(act: Activation, x: f64) -> f64 {
         Activation::HardSigmoid => hard,
         Activation::HardSwish => x * hard,
         Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Activation::Mish => x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(),
         Activation::Clamp(low, high) => x.clamp(low as f64, high as f64),
     }
 }
@@ -276,6 +277,17 @@ pub fn group_norm(
 pub fn layer_norm(cols: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
     for (i, y) in y.iter_mut().enumerate() {
         *y = normalised(norm, &x[i / cols * cols..][..cols], x[i], i % cols);
+    }
+}
+
+/// Twin of [`channel_norm`](crate::channel_norm).
+pub fn channel_norm(channels: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
+    let spatial = x.len() / channels.max(1);
+    for position in 0..spatial {
+        let run: Vec<f32> = (0..channels).map(|c| x[c * spatial + position]).collect();
+        for c in 0..channels {
+            y[c * spatial + position] = normalised(norm, &run, run[c], c);
+        }
     }
 }
 

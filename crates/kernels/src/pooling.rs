@@ -1,15 +1,22 @@
 //! Pooling: each output element is the maximum or the mean of a window of the input.
 //!
-//! A row of outputs at a time: for every element of the window that falls on an input row, the row is folded into the outputs it
-//! touches. The clipping at the borders is thus done once per row and window element, and the inner loop is plain.
+//! A band of a channel is laid out with its padding as lines (`lines.rs`), one for each element of the window, and these are folded:
+//!
+//! ```text
+//! line:    · a b c d · e f g h · …       · padding: −∞ for the maximum, 0 for the mean
+//! window:  ╰─┴─┴─┴─┴─┴─┴─╯               eight vectors of results in registers
+//!            ╰─┴─┴─┴─┴─┴─┴─╯             the larger of both, or their sum
+//!              ╰─┴─┴─┴─┴─┴─┴─╯           then, for the mean, divided by what counts of the window
+//! ```
+//! Sources: as `lines.rs`; the rules at the borders are PyTorch's.
 
-use crate::{
-    Pool,
-    conv::steps,
-    isa::multiversion,
-    norm::lanes,
-    shared::{Shared, check},
-};
+use crate::Pool;
+use crate::conv::{Prologue, steps};
+use crate::isa::{Isa, isa, multiversion};
+use crate::lines::{Band, Before, HELD, Lines, Window, keep};
+use crate::norm::lanes;
+use crate::shared::{Aligned, Shared, check, pieces};
+use crate::simd::{Portable, Simd};
 
 /// The shape of a pooling; axes are depth, height, width.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,19 +83,40 @@ impl PoolShape {
 /// The largest element of each window; NaN if it holds one; −∞ for a window that is padding alone. Panics unless the lengths agree and
 /// the shape has an output.
 pub fn max_pool(pool: &Pool, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
-    windows(pool, shape, x, y, f32::NEG_INFINITY, fold_max, |_, _, _| {});
+    windows(pool, shape, None, Largest, x, y, |_, _, _| {});
 }
 
-/// The mean of each window. Panics unless the lengths agree and the shape has an output.
-pub fn avg_pool(pool: &Pool, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
-    let across: Vec<usize> =
-        (0..shape.output().map_or(0, |out| out[2])).map(|w| divisor(shape, 2, w)).collect();
-    windows(pool, shape, x, y, 0.0, fold_sum, |row, z, h| {
-        let planes = divisor(shape, 0, z) * divisor(shape, 1, h);
-        for (v, n) in row.iter_mut().zip(&across) {
-            *v /= (planes * n) as f32;
+/// The mean of each window of `before(x)`, the padding staying zero. Panics unless the lengths agree and the shape has an output.
+pub fn avg_pool(
+    pool: &Pool,
+    shape: &PoolShape,
+    before: Option<&Prologue>,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    let across: Vec<f32> =
+        (0..shape.output().map_or(0, |out| out[2])).map(|w| divisor(shape, 2, w) as f32).collect();
+    let alike = across.iter().all(|n| *n == across[0]);
+    windows(pool, shape, before, Sum, x, y, |row, z, h| {
+        let planes = (divisor(shape, 0, z) * divisor(shape, 1, h)) as f32;
+        if alike {
+            divide_all(row, planes * across[0]);
+        } else {
+            divide(row, planes, &across);
         }
     });
+}
+
+multiversion! {
+    fn divide_all(row: &mut [f32], n: f32) {
+        row.iter_mut().for_each(|v| *v /= n);
+    }
+}
+
+multiversion! {
+    fn divide(row: &mut [f32], planes: f32, across: &[f32]) {
+        row.iter_mut().zip(across).for_each(|(v, n)| *v /= planes * n);
+    }
 }
 
 /// How many elements of window `at` count along an axis, by PyTorch's rule: the padded input bounds the window, then, unless padding
@@ -103,80 +131,176 @@ pub(crate) fn divisor(shape: &PoolShape, axis: usize, at: usize) -> usize {
     (0..shape.kernel[axis]).filter(inside).count()
 }
 
-/// The loop both share: `start` fills a row, `fold(row, input, stride)` takes in one input element per output, `finish(row, z, h)` ends it.
-fn windows(
+/// What a window's elements are folded to.
+trait Fold: Copy + Sync {
+    /// What padding and an empty window are.
+    const START: f32;
+    /// # Safety
+    /// The instruction set is there.
+    unsafe fn fold<S: Simd>(sum: S::V, x: S::V) -> S::V;
+}
+
+#[derive(Clone, Copy)]
+struct Largest;
+
+impl Fold for Largest {
+    const START: f32 = f32::NEG_INFINITY;
+    #[inline(always)]
+    unsafe fn fold<S: Simd>(sum: S::V, x: S::V) -> S::V {
+        // SAFETY: contract.
+        unsafe { S::larger(sum, x) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sum;
+
+impl Fold for Sum {
+    const START: f32 = 0.0;
+    #[inline(always)]
+    unsafe fn fold<S: Simd>(sum: S::V, x: S::V) -> S::V {
+        // SAFETY: contract.
+        unsafe { S::add(sum, x) }
+    }
+}
+
+/// Elements read worth a task.
+const GRAIN: usize = 100_000;
+
+/// The loop both share; `finish(row, z, h)` ends a row of the output.
+fn windows<F: Fold>(
     pool: &Pool,
     shape: &PoolShape,
+    before: Option<&Prologue>,
+    _: F,
     x: &[f32],
     y: &mut [f32],
-    start: f32,
-    fold: fn(&mut [f32], &[f32], usize),
     finish: impl Fn(&mut [f32], usize, usize) + Sync,
 ) {
-    let [od, oh, ow] = shape.checked(x.len(), y.len());
-    let [id, ih, iw] = shape.input;
-    let [s, d] = [shape.stride, shape.dilation];
-    let (planes, plane) = (shape.channels * od, oh * ow);
-    if plane == 0 {
+    let output = shape.checked(x.len(), y.len());
+    before.inspect(|p| {
+        check("scale of a prologue", p.scale.len(), shape.channels);
+        check("shift of a prologue", p.shift.len(), shape.channels);
+    });
+    if y.is_empty() {
         return;
     }
-    let out = Shared::new(y);
-    // The input coordinate of element k of window `at`, if it is on the input.
-    let source = |axis: usize, at: usize, k: usize, n: usize| {
-        (at * s[axis] + k * d[axis]).checked_sub(shape.pad[axis][0]).filter(|i| *i < n)
-    };
-    pool.run(planes, |task| {
-        let (c, z) = (task / od, task % od);
-        // SAFETY: each plane of the output belongs to one task.
-        let y = unsafe { out.part(task * plane, plane) };
-        for (h, row) in y.chunks_exact_mut(ow).enumerate() {
-            row.fill(start);
-            for kz in 0..shape.kernel[0] {
-                let Some(iz) = source(0, z, kz, id) else { continue };
-                for kh in 0..shape.kernel[1] {
-                    let Some(i) = source(1, h, kh, ih) else { continue };
-                    let input = &x[((c * id + iz) * ih + i) * iw..][..iw];
-                    for kw in 0..shape.kernel[2] {
-                        let shift = kw * d[2];
-                        let first = shape.pad[2][0].saturating_sub(shift).div_ceil(s[2]);
-                        let last =
-                            (iw + shape.pad[2][0]).saturating_sub(shift).div_ceil(s[2]).min(ow);
-                        if first < last {
-                            let from = first * s[2] + shift - shape.pad[2][0];
-                            fold(&mut row[first..last], &input[from..], s[2]);
-                        }
-                    }
+    let &PoolShape { input, kernel, stride, dilation, pad, .. } = shape;
+    let lines = Lines::new(&Window { input, output, kernel, stride, dilation, pad }, usize::MAX);
+    let (isa, bands) = (isa(), lines.bands());
+    let (volume, positions) = (input.iter().product::<usize>(), output.iter().product::<usize>());
+    let units = shape.channels * bands;
+    let cost = lines.band_len() * lines.places.len();
+    let (tasks, step) = pieces(units, GRAIN.div_ceil(cost.max(1)));
+    let scratch: usize = lines.scratch().iter().sum();
+    let mut work = Aligned::zeros(pool.threads() * scratch);
+    let (work, out) = (Shared::new(&mut work), Shared::new(y));
+    pool.run_workers(tasks, |worker, task| {
+        // SAFETY: each thread has a part of its own.
+        let scratch = unsafe { work.part(worker * scratch, scratch) };
+        for unit in (task * step).min(units)..units.min((task + 1) * step) {
+            let (c, band) = (unit / bands, lines.band(unit % bands));
+            let before = before.map(|p| (p.scale[c], p.shift[c], p.activation));
+            let at = c * positions;
+            let call = Call { lines: &lines, x, channel: c * volume, before, band, out: &out, at };
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `isa()` returns a set only when the processor has it.
+                Isa::Avx512 => unsafe { avx512::<F>(&call, scratch) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                Isa::Avx2 => unsafe { avx2::<F>(&call, scratch) },
+                _ => call.run::<Portable, F>(scratch),
+            }
+            for plane in 0..band.planes {
+                let range = lines.outputs(&band, plane);
+                // SAFETY: this band of the channel is this task's.
+                let y = unsafe { out.part(at + range.start, range.len()) };
+                for (row, y) in y.chunks_exact_mut(output[2]).enumerate() {
+                    finish(y, band.plane + plane, band.row + row);
                 }
             }
-            finish(row, z, h);
         }
     });
 }
 
-multiversion! {
-    fn fold_max(row: &mut [f32], x: &[f32], stride: usize) {
-        match stride {
-            1 => row.iter_mut().zip(x).for_each(|(m, v)| *m = larger(*m, *v)),
-            2 => row.iter_mut().zip(x.iter().step_by(2)).for_each(|(m, v)| *m = larger(*m, *v)),
-            _ => row.iter_mut().zip(x.iter().step_by(stride)).for_each(|(m, v)| *m = larger(*m, *v)),
+/// One band of one channel.
+struct Call<'a> {
+    lines: &'a Lines,
+    x: &'a [f32],
+    /// Where the channel begins in `x` and in `out`.
+    channel: usize,
+    at: usize,
+    before: Before,
+    band: Band,
+    out: &'a Shared<'a>,
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn avx512<F: Fold>(call: &Call, scratch: &mut [f32]) {
+    call.run::<crate::simd::Avx512, F>(scratch);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<F: Fold>(call: &Call, scratch: &mut [f32]) {
+    call.run::<crate::simd::Avx2, F>(scratch);
+}
+
+impl Call<'_> {
+    #[inline(always)]
+    fn run<S: Simd, F: Fold>(&self, scratch: &mut [f32]) {
+        let &Call { lines, x, channel, at, before, band, out } = self;
+        let (line, results) = scratch.split_at_mut(lines.scratch()[0]);
+        lines.fill::<S>(x, channel, (F::START, before), &band, line);
+        for plane in 0..band.planes {
+            let [from, vectors] = lines.plane::<S>(&band, plane, [line.len(), results.len()]);
+            for first in (0..vectors).step_by(HELD) {
+                let n = HELD.min(vectors - first);
+                // SAFETY: all lines and results lie in the scratch, as `plane` has made sure; the instruction set by the function this
+                // is inlined into.
+                unsafe {
+                    let line = line.as_ptr().add(from + first * S::LANES);
+                    let to = results.as_mut_ptr().add(first * S::LANES);
+                    if n == HELD {
+                        fold::<S, F, HELD>(line, &lines.places, to);
+                    } else {
+                        for i in 0..n {
+                            let (line, to) = (line.add(i * S::LANES), to.add(i * S::LANES));
+                            fold::<S, F, 1>(line, &lines.places, to);
+                        }
+                    }
+                }
+            }
+            let range = lines.outputs(&band, plane);
+            // SAFETY: this band of the channel is this task's; `results` hold all rows, as `plane` has made sure.
+            unsafe {
+                let y = out.part(at + range.start, range.len());
+                keep::<S>(results, lines.pitch, lines.output[2], None, y);
+            }
         }
     }
 }
 
-multiversion! {
-    fn fold_sum(row: &mut [f32], x: &[f32], stride: usize) {
-        match stride {
-            1 => row.iter_mut().zip(x).for_each(|(m, v)| *m += *v),
-            2 => row.iter_mut().zip(x.iter().step_by(2)).for_each(|(m, v)| *m += *v),
-            _ => row.iter_mut().zip(x.iter().step_by(stride)).for_each(|(m, v)| *m += *v),
-        }
-    }
-}
-
-/// The larger of two, a NaN on either side winning.
+/// `N` vectors of results, in registers over the whole window.
+///
+/// # Safety
+/// All these elements are there, and so is the instruction set.
 #[inline(always)]
-fn larger(m: f32, v: f32) -> f32 {
-    if m > v || m.is_nan() { m } else { v }
+unsafe fn fold<S: Simd, F: Fold, const N: usize>(line: *const f32, places: &[usize], to: *mut f32) {
+    // SAFETY: by the contract.
+    unsafe {
+        let mut sums = [S::splat(F::START); N];
+        for place in places {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = F::fold::<S>(*sum, S::load(line.add(place + i * S::LANES)));
+            }
+        }
+        for (i, sum) in sums.into_iter().enumerate() {
+            S::store(to.add(i * S::LANES), sum);
+        }
+    }
 }
 
 /// The mean of each channel's `spatial` elements: `[channels][spatial]` to `[channels]`; NaN for an empty channel. Panics unless the

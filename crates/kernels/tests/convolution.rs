@@ -80,36 +80,36 @@ fn numbers(ins: usize, outs: usize, y: usize) -> Numbers {
 #[test]
 fn every_case_agrees_with_its_twin() {
     let pool = Pool::new(2);
-    every_isa(|isa| {
-        for s in conv_cases() {
-            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
-            let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
-            let numbers = numbers(s.in_channels, s.out_channels, outputs);
-            for args in forms(&numbers) {
-                let mut expected = vec![0.0; outputs];
-                naive::conv(&s, &x, &weight, &args, &mut expected);
+    for s in conv_cases() {
+        let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+        let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+        let numbers = numbers(s.in_channels, s.out_channels, outputs);
+        for args in forms(&numbers) {
+            let mut expected = vec![0.0; outputs];
+            naive::conv(&s, &x, &weight, &args, &mut expected);
+            every_isa(|isa| {
                 let actual = run(&pool, &s, &x, &weight, &args);
                 close(&actual, &expected, &(isa, &s, args.epilogue.activation));
-            }
+            });
         }
-    });
+    }
 }
 
 #[test]
 fn every_transposed_case_agrees_with_its_twin() {
     let pool = Pool::new(2);
-    every_isa(|isa| {
-        for s in conv_transpose_cases() {
-            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
-            let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
-            let numbers = numbers(s.in_channels, s.out_channels, outputs);
-            for ConvArgs { epilogue, .. } in forms(&numbers) {
-                let mut expected = vec![0.0; outputs];
-                naive::conv_transpose(&s, &x, &weight, &epilogue, &mut expected);
+    for s in conv_transpose_cases() {
+        let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+        let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+        let numbers = numbers(s.in_channels, s.out_channels, outputs);
+        for ConvArgs { epilogue, .. } in forms(&numbers) {
+            let mut expected = vec![0.0; outputs];
+            naive::conv_transpose(&s, &x, &weight, &epilogue, &mut expected);
+            every_isa(|isa| {
                 close(&run_transpose(&pool, &s, &x, &weight, &epilogue), &expected, &(isa, &s));
-            }
+            });
         }
-    });
+    }
 }
 
 /// 1, 2, 3 …
@@ -191,7 +191,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn small_kernels_on_many_channels_are_filtered_by_winograd() {
     every_isa(|isa| {
         let pad = [[0, 0], [1, 1], [1, 1]];
-        let s = ConvShape { pad, ..ConvShape::new(32, 32, [1, 28, 28], [1, 3, 3]) };
+        let s = ConvShape { pad, ..ConvShape::new(64, 64, [1, 28, 28], [1, 3, 3]) };
         let algorithm = |s: &ConvShape| pack_conv(s, &vec![0.0; s.weight_len()]).algorithm();
         assert_eq!(algorithm(&s), "winograd", "{isa:?}");
         let cube =
@@ -213,15 +213,26 @@ fn small_kernels_on_many_channels_are_filtered_by_winograd() {
             ConvShape { input: [1, 1, 1], ..cube.clone() },
             ConvShape { stride: [1, 2, 1], ..s.clone() },
             ConvShape { dilation: [1, 1, 2], ..s.clone() },
-            ConvShape { groups: 2, ..s.clone() },
             ConvShape { kernel: [1, 3, 1], ..s.clone() },
-            ConvShape { in_channels: 3, ..s.clone() },
-            ConvShape { out_channels: 1, ..s.clone() },
+            ConvShape { out_channels: 100, groups: 2, in_channels: 200, ..s.clone() },
             ConvShape { in_channels: 1024, out_channels: 1024, ..s.clone() },
         ] {
             assert_eq!(algorithm(&other), "product", "{isa:?} {other:?}");
         }
     });
+}
+
+#[test]
+fn few_channels_are_summed_directly_and_one_position_as_rows() {
+    let algorithm = |s: &ConvShape| pack_conv(s, &vec![0.0; s.weight_len()]).algorithm();
+    let pad = [[0, 0], [1, 1], [1, 1]];
+    let s = ConvShape { pad, ..ConvShape::new(128, 128, [1, 56, 56], [1, 3, 3]) };
+    for groups in [16, 32, 128] {
+        assert_eq!(algorithm(&ConvShape { groups, ..s.clone() }), "direct", "{groups} groups");
+    }
+    assert_eq!(algorithm(&ConvShape { in_channels: 32, out_channels: 1, ..s }), "direct");
+    assert_eq!(algorithm(&ConvShape::new(64, 32, [1, 56, 56], [1, 1, 1])), "product");
+    assert_eq!(algorithm(&ConvShape::new(64, 32, [1, 1, 1], [1, 1, 1])), "dense");
 }
 
 #[test]
@@ -239,6 +250,7 @@ fn every_activation_ends_and_begins_a_filtered_convolution() {
         Activation::HardSigmoid,
         Activation::HardSwish,
         Activation::Softplus,
+        Activation::Mish,
         Activation::Clamp(-1.0, 2.0),
     ];
     let pools = [1, 2, 3].map(Pool::new);

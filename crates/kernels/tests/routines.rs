@@ -86,7 +86,7 @@ fn pooling_agrees_with_its_twin() {
             naive::max_pool(&s, &x, &mut expected);
             assert!(y.check() == expected, "{isa:?} {s:?}");
             let mut y = Guarded::new(n);
-            avg_pool(&pool, &s, &x, y.slice());
+            avg_pool(&pool, &s, None, &x, y.slice());
             naive::avg_pool(&s, &x, &mut expected);
             close(y.check(), &expected, &(isa, s));
         }
@@ -111,7 +111,7 @@ fn pooling_sizes_and_divisors_are_pytorchs() {
     };
     assert_eq!(s.output(), Some([1, 1, 3]));
     let mut y = [0.0; 3];
-    avg_pool(&Pool::new(1), &s, &[1.0; 6], &mut y);
+    avg_pool(&Pool::new(1), &s, None, &[1.0; 6], &mut y);
     assert_eq!(y, [2.0 / 3.0, 1.0, 0.5]);
     // A window that would start in the high padding is dropped.
     let s = PoolShape {
@@ -178,6 +178,12 @@ fn norms_and_softmax_agree_with_their_twins() {
             let mut y = Guarded::new(6 * n);
             layer_norm(&pool, 6, n, &norm, &x, y.slice());
             naive::layer_norm(n, &norm, &x, &mut expected);
+            close(y.check(), &expected, &(isa, n));
+            let norm =
+                Norm { weight: Some(&weight[..6]), bias: Some(&bias[..6]), eps: 1e-2, ..norm };
+            let mut y = Guarded::new(6 * n);
+            channel_norm(&pool, 6, &norm, &x, y.slice());
+            naive::channel_norm(6, &norm, &x, &mut expected);
             close(y.check(), &expected, &(isa, n));
             let mut y = Guarded::new(6 * n);
             softmax(&pool, 6, n, &x, y.slice());

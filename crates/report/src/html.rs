@@ -7,8 +7,10 @@ mod film;
 mod index;
 mod opinion;
 mod parts;
+mod volume;
 
 pub use index::{CaseLine, Outcome, index};
+pub use volume::volume_page;
 
 use base::words::panel::PLACEHOLDER_WEIGHTS;
 use base::words::report as words;

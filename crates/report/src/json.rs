@@ -80,7 +80,11 @@ fn case(c: &Consultation) -> wire::Case {
     }
 }
 
-fn model(index: usize, reading: &base::Reading, artifacts: &Artifacts) -> wire::Model {
+fn model(
+    index: usize,
+    reading: &base::Reading,
+    artifacts: &Artifacts,
+) -> wire::Model<wire::Segment> {
     wire::Model {
         id: reading.model.id.clone(),
         name: text(&reading.model.name),
@@ -193,7 +197,7 @@ fn opinion(opinion: &base::Opinion) -> wire::Opinion {
     }
 }
 
-fn manifest(manifest: &base::Manifest) -> wire::Manifest {
+pub(crate) fn manifest(manifest: &base::Manifest) -> wire::Manifest {
     wire::Manifest {
         program: "consilium",
         version: manifest.version.clone(),
@@ -216,7 +220,7 @@ fn manifest(manifest: &base::Manifest) -> wire::Manifest {
     }
 }
 
-fn remarks(notes: &[Note]) -> Vec<wire::Remark> {
+pub(crate) fn remarks(notes: &[Note]) -> Vec<wire::Remark> {
     notes
         .iter()
         .map(|note| wire::Remark {
@@ -231,7 +235,7 @@ fn remarks(notes: &[Note]) -> Vec<wire::Remark> {
         .collect()
 }
 
-fn text(text: &Text) -> wire::Words {
+pub(crate) fn text(text: &Text) -> wire::Words {
     wire::Words { en: text.en().to_owned(), zh: text.zh().to_owned() }
 }
 

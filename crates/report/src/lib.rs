@@ -8,6 +8,7 @@ pub mod json;
 pub mod number;
 pub mod pictures;
 pub mod text;
+pub mod volume;
 mod wire;
 
 pub use artifacts::Artifacts;

@@ -30,6 +30,19 @@ pub const OUTLINES: [[u8; 3]; 7] = [
     [235, 235, 235],
 ];
 
+/// The colour of a label: hues a golden angle apart, so that neighbours in number differ.
+pub fn label_colour(label: u16) -> [u8; 3] {
+    // 137.508 degrees of 360; brightness alternates a little.
+    let hue = (f32::from(label) * 0.381_966).fract() * 6.0;
+    let value = if label.is_multiple_of(2) { 235.0 } else { 205.0 };
+    let part = |offset: f32| {
+        let k = (hue + offset) % 6.0;
+        let level = (k.min(4.0 - k)).clamp(0.0, 1.0);
+        (value * (1.0 - 0.75 * level)) as u8
+    };
+    [part(5.0), part(3.0), part(1.0)]
+}
+
 /// A file to write beside `result.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {

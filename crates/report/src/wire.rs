@@ -28,13 +28,13 @@ pub struct Remark {
     pub text: Words,
 }
 
-/// The whole file.
+/// The whole file. A case is a picture or a volume, and so are the segments.
 #[derive(Serialize)]
-pub struct Document {
+pub struct Document<C, S> {
     pub schema: &'static str,
     pub disclaimer: Words,
-    pub case: Case,
-    pub models: Vec<Model>,
+    pub case: C,
+    pub models: Vec<Model<S>>,
     pub opinion: Opinion,
     pub notes: Vec<Remark>,
     pub manifest: Manifest,
@@ -96,14 +96,14 @@ pub struct Patient {
 
 /// One model's answer.
 #[derive(Serialize)]
-pub struct Model {
+pub struct Model<S> {
     pub id: String,
     pub name: Words,
     pub weights_sha256: Option<String>,
     pub placeholder_weights: bool,
     pub refused: Option<Refused>,
     pub findings: Vec<Finding>,
-    pub segments: Vec<Segment>,
+    pub segments: Vec<S>,
     pub boxes: Vec<FindingBox>,
     pub values: Vec<Value>,
     pub text: Option<String>,
@@ -280,4 +280,44 @@ pub struct Files {
     pub report: Option<String>,
     pub image: Option<String>,
     pub anatomy: Vec<String>,
+}
+
+/// [`Case`] with the grid of a volume.
+#[derive(Serialize)]
+pub struct VolumeCase {
+    #[serde(flatten)]
+    pub case: Case,
+    pub volume: VolumeGrid,
+}
+
+/// Where voxels lie.
+#[derive(Serialize)]
+pub struct VolumeGrid {
+    pub spacing_mm: [Option<f64>; 3],
+    pub affine_ras_mm: [[Option<f64>; 4]; 4],
+    pub orientation: String,
+    pub geometry: &'static str,
+}
+
+/// One structure of a label map.
+#[derive(Serialize)]
+pub struct VolumeSegment {
+    pub code: String,
+    pub name: Words,
+    pub label: u16,
+    pub labels: Vec<u16>,
+    pub volume_ml: Option<f64>,
+    pub mask: Option<String>,
+    pub statistics: VolumeStatistics,
+}
+
+/// Numbers of one structure of a volume.
+#[derive(Serialize)]
+pub struct VolumeStatistics {
+    pub voxels: u64,
+    pub mean: Option<f64>,
+    pub sd: Option<f64>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub centre_ras_mm: Option<[Option<f64>; 3]>,
 }

@@ -13,6 +13,7 @@ pub mod folder;
 mod held;
 mod identify;
 mod loaded;
+pub mod nnunet;
 pub mod panel;
 mod placeholder;
 mod runner;

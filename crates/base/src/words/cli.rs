@@ -37,7 +37,7 @@ texts! {
     /// Command.
     VERSION = "Print the version.", "显示版本。";
     /// Flag.
-    FLAG_MODEL = "Models to ask, see `consilium models`, and folders\nof your own. Default: all whose weights are given.", "参加判读的模型（见 `consilium models`）或自带模型的文件夹。\n默认：所有已给出权重的模型。";
+    FLAG_MODEL = "Models to ask, see `consilium models`, folders\nof your own, trained nnU-Net models (folder or zip).\nDefault: all whose weights are given.", "参加判读的模型（见 `consilium models`）、自带模型的文件夹，\n或训练好的 nnU-Net 模型（文件夹或 zip）。\n默认：所有已给出权重的模型。";
     /// Flag.
     FLAG_WEIGHTS = "Weights as published: a file, a folder of files,\nor one model's file; may be repeated.", "作者发布的权重：文件、文件夹，\n或为某一模型指定的文件；可重复给出。";
     /// Flag.
@@ -52,6 +52,8 @@ texts! {
     FLAG_EXPLAIN = "Explanation maps for the N leading findings\n(default 3).", "为评分最高的 N 个征象生成模型关注区域图\n（默认 3）。";
     /// Flag.
     FLAG_DESPITE = "Read a case although its header names another modality,\nbody part or view, or several frames; the report says so.", "文件头标注的检查类型、部位、体位或帧数与模型不符时\n仍予判读，报告中注明。";
+    /// Flag.
+    FLAG_TTA = "Volumes: read mirrored copies too and average, as\nnnU-Net does (up to eight times the work).", "三维影像：同时判读镜像并取平均（nnU-Net 的默认做法，\n耗时最多为八倍）。";
     /// Flag.
     FLAG_EXACT = "Convolutions as plain sums of products: slower,\nrounding errors ten times smaller.", "卷积逐项求和：较慢，\n舍入误差约为默认的十分之一。";
     /// Flag.

@@ -44,6 +44,7 @@ flags! {
     DEVICE: "--device", None, Some("auto|cpu"), FLAG_DEVICE;
     EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
     DESPITE: "--despite-header", None, None, FLAG_DESPITE;
+    TTA: "--tta", None, None, FLAG_TTA;
     EXACT: "--exact", None, None, FLAG_EXACT;
     ISA: "--isa", None, Some("NAME"), FLAG_ISA;
     SYSTEM: "--system", Some('m'), Some("ID"), FLAG_SYSTEM;
@@ -69,13 +70,14 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "INPUT…",
         about: &words::READ,
         flags: &[
-            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &DESPITE, &LANG, &THREADS, &DEVICE, &EXACT, &ISA,
-            &JSON, &VERBOSE, &QUIET, &HELP,
+            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &DESPITE, &TTA, &LANG, &THREADS, &DEVICE, &EXACT,
+            &ISA, &JSON, &VERBOSE, &QUIET, &HELP,
         ],
         examples: &[
             "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",
             "consilium read films/ --weights a.pt --weights b.pt --lang zh --out reports",
             "consilium read chest.dcm --model ./my-model",
+            "consilium read ct.nii.gz --model ./nnunet-folder --out ct-organs",
         ],
     },
     Command {

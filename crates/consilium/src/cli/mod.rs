@@ -83,6 +83,7 @@ fn dispatch(
                 inputs: parsed.free.iter().map(Into::into).collect(),
                 models: parsed.list("--model"),
                 weights: parsed.values("--weights"),
+                mirror: parsed.has("--tta"),
                 common,
             };
             read::run(world, &request, out)

@@ -7,8 +7,8 @@ mod inputs;
 mod output;
 mod panel;
 
-use crate::World;
 use crate::cli::{complain, print};
+use crate::{World, segment};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Picture, Result};
 use imaging::{Limits, Study};
@@ -70,6 +70,8 @@ pub struct Request {
     pub models: Vec<String>,
     /// `PATH` or `ID=PATH`.
     pub weights: Vec<String>,
+    /// Volumes: read mirrored copies too.
+    pub mirror: bool,
     /// The rest.
     pub common: Common,
 }
@@ -91,6 +93,9 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     if request.inputs.is_empty() {
         let hint = words::see_help("read");
         return Err(Error::new(Kind::Usage, words::NO_INPUT.clone()).hint(hint));
+    }
+    if segment::wanted(&request.models)? {
+        return segment::run(world, request, out);
     }
     let (inputs, skipped) = inputs::expand(&request.inputs, &request.common.out)?;
     if inputs.is_empty() {

@@ -77,9 +77,36 @@ pub struct Network {
     inputs: Vec<usize>,
     outputs: Vec<usize>,
     pool: Pool,
-    arena: Vec<f32>,
+    arena: Arena,
     workspace: Vec<f32>,
     memory: Memory,
+}
+
+/// The memory of all values. It starts on a cache line, as the plan's places do: a vector that
+/// straddles two lines costs double.
+struct Arena {
+    memory: Vec<f32>,
+    start: usize,
+}
+
+impl Arena {
+    const LINE: usize = 64;
+    /// Elements to reach the next line.
+    const SPARE: usize = Arena::LINE / size_of::<f32>();
+
+    fn new(len: usize) -> Arena {
+        let memory = vec![0.0; len + Arena::SPARE];
+        let start = memory.as_ptr().align_offset(Arena::LINE).min(memory.len() - len);
+        Arena { memory, start }
+    }
+
+    fn values(&self) -> &[f32] {
+        &self.memory[self.start..]
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[self.start..]
+    }
 }
 
 struct Planned {
@@ -97,7 +124,7 @@ impl Network {
         let graph = options.passes.rewrite(graph);
         let plan = Plan::new(&graph, options.passes.place_in_concat)
             .ok_or_else(|| Error::new(ErrorKind::Limit, "the network's sizes overflow"))?;
-        let activations = plan.arena_len as u64 * 4;
+        let activations = (plan.arena_len + Arena::SPARE) as u64 * 4;
         let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
         check_limit(options, activations + raw_weights)?;
 
@@ -109,7 +136,7 @@ impl Network {
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };
         check_limit(options, memory.total())?;
-        let (arena, workspace) = (vec![0.0; plan.arena_len], vec![0.0; workspace]);
+        let (arena, workspace) = (Arena::new(plan.arena_len), vec![0.0; workspace]);
         let pool = options.pool.clone();
         let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
         Ok(Network { nodes, plan, inputs, outputs, pool, arena, workspace, memory })
@@ -125,7 +152,7 @@ impl Network {
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
             pool: pool.clone(),
-            arena: vec![0.0; self.plan.arena_len],
+            arena: Arena::new(self.plan.arena_len),
             workspace: vec![0.0; workspace],
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
         }
@@ -144,6 +171,20 @@ impl Network {
     /// The same, by use.
     pub fn memory(&self) -> Memory {
         self.memory
+    }
+
+    /// Gives this network's buffers to another of the same plan and takes the other's: of several
+    /// networks that take turns only one then fills memory (a buffer never written is not held by
+    /// the system). Errors when the plans differ.
+    pub fn exchange_buffers(&mut self, other: &mut Network) -> Result<()> {
+        if self.plan.arena_len != other.plan.arena_len
+            || self.workspace.len() != other.workspace.len()
+        {
+            return Err(Error::new(ErrorKind::Shape, "two networks of different plans"));
+        }
+        std::mem::swap(&mut self.arena, &mut other.arena);
+        std::mem::swap(&mut self.workspace, &mut other.workspace);
+        Ok(())
     }
 
     /// Values that a concatenation must copy, because they could not be written in place.
@@ -212,7 +253,7 @@ impl Network {
                 let message = format!("shape {shape:?} given, {:?} wanted", node.shape);
                 return Err(Error::new(ErrorKind::Shape, message).in_node(&node.name));
             }
-            self.plan.write(&mut self.arena, index, values);
+            self.plan.write(self.arena.values_mut(), index, values);
         }
         for (index, node) in self.nodes.iter().enumerate() {
             let started = Instant::now();
@@ -225,12 +266,14 @@ impl Network {
                     &node.shape,
                 ),
             };
-            node.step.run(&self.pool, &io, &mut self.arena, &mut self.workspace);
+            node.step.run(&self.pool, &io, self.arena.values_mut(), &mut self.workspace);
             done(node, started.elapsed());
         }
         self.outputs
             .iter()
-            .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
+            .map(|&index| {
+                Tensor::new(&self.nodes[index].shape, self.plan.read(self.arena.values(), index))
+            })
             .collect()
     }
 }

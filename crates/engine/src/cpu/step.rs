@@ -38,7 +38,7 @@ pub(super) enum Step {
     /// A zero for each channel.
     ScaleChannels(Vec<f32>),
     MaxPool(PoolShape),
-    AvgPool(PoolShape),
+    AvgPool(PoolShape, Option<ChannelAffine>),
     GlobalAvgPool,
     Concat,
     Linear {
@@ -61,6 +61,10 @@ pub(super) enum Step {
         norm: OwnNorm,
     },
     LayerNorm {
+        norm: OwnNorm,
+    },
+    ChannelNorm {
+        channels: usize,
         norm: OwnNorm,
     },
     Reshape,
@@ -124,7 +128,8 @@ impl Step {
             Op::Binary(op, activation) => Step::Binary(op, activation),
             Op::ScaleChannels => Step::ScaleChannels(vec![0.0; shape.get(1).copied().unwrap_or(0)]),
             Op::MaxPool(shape) => Step::MaxPool(shape),
-            Op::AvgPool(shape) => Step::AvgPool(shape),
+            Op::AvgPool(shape) => Step::AvgPool(shape, None),
+            Op::NormPool { shape, prologue } => Step::AvgPool(shape, Some(prologue)),
             Op::GlobalAvgPool => Step::GlobalAvgPool,
             Op::Concat => Step::Concat,
             Op::Linear { weight, bias, activation } => {
@@ -148,6 +153,10 @@ impl Step {
             Op::LayerNorm { weight, bias, eps, activation } => {
                 Step::LayerNorm { norm: OwnNorm { weight, bias, eps, activation } }
             }
+            Op::ChannelNorm { weight, bias, eps, activation } => Step::ChannelNorm {
+                channels: shape.get(1).copied().unwrap_or(1),
+                norm: OwnNorm { weight, bias, eps, activation },
+            },
             Op::Reshape => Step::Reshape,
             Op::Softmax => Step::Softmax,
         }
@@ -202,7 +211,7 @@ impl Step {
         let second = rest[0];
         match self {
             Step::Input | Step::Concat => {}
-            Step::Conv { shape, weight, bias, prologue, measured, activation } => {
+            Step::Conv { shape, weight, bias, prologue: before, measured, activation } => {
                 // The norm's factors and offsets come last.
                 let (second, scales) = match (measured, rest) {
                     (None, [second, _]) => (second, None),
@@ -213,13 +222,9 @@ impl Step {
                     let (scale, shift) = scales.split_at(shape.in_channels);
                     Prologue { scale, shift, activation }
                 });
-                let prologue = prologue.as_ref().map(|before| Prologue {
-                    scale: &before.scale,
-                    shift: &before.shift,
-                    activation: before.activation,
-                });
                 let epilogue = epilogue(bias, second, *activation);
-                let args = ConvArgs { prologue: measured.or(prologue), epilogue };
+                let args =
+                    ConvArgs { prologue: measured.or(before.as_ref().map(prologue)), epilogue };
                 kernels::conv(pool, shape, x, weight, &args, work, y);
             }
             Step::ConvTranspose { shape, weight, bias, activation } => {
@@ -246,7 +251,9 @@ impl Step {
                 kernels::affine(pool, spatial, scale, shift, none, x, y);
             }
             Step::MaxPool(shape) => kernels::max_pool(pool, shape, x, y),
-            Step::AvgPool(shape) => kernels::avg_pool(pool, shape, x, y),
+            Step::AvgPool(shape, before) => {
+                kernels::avg_pool(pool, shape, before.as_ref().map(prologue).as_ref(), x, y);
+            }
             Step::GlobalAvgPool => {
                 kernels::global_avg_pool(pool, y.len(), x.len() / y.len().max(1), x, y);
             }
@@ -276,6 +283,9 @@ impl Step {
                 let columns = to.last().copied().unwrap_or(1).max(1);
                 kernels::layer_norm(pool, x.len() / columns, columns, &norm.kernel(), x, y);
             }
+            Step::ChannelNorm { channels, norm } => {
+                kernels::channel_norm(pool, *channels, &norm.kernel(), x, y);
+            }
             Step::Reshape => y.copy_from_slice(x),
             Step::Softmax => {
                 let columns = to.last().copied().unwrap_or(1).max(1);
@@ -283,6 +293,10 @@ impl Step {
             }
         }
     }
+}
+
+fn prologue(before: &ChannelAffine) -> Prologue<'_> {
+    Prologue { scale: &before.scale, shift: &before.shift, activation: before.activation }
 }
 
 fn epilogue<'a>(

@@ -35,7 +35,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
         let scope = s.at(&format!("layer{step}"));
         let x = values[random.below(values.len())];
         let y = values[random.below(values.len())];
-        let value = match random.below(9) {
+        let value = match random.below(11) {
             0 => conv(&mut b, &scope, x, 1, 1 + random.below(5), solid),
             1 => conv(&mut b, &scope, x, 3, 1 + random.below(5), solid),
             2 => b.batch_norm(x, &scope, 1e-5).unwrap(),
@@ -46,7 +46,15 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
                 b.binary(BinaryOp::Add, a, c).unwrap()
             }
             5 => b.concat(&[x, y], 1).unwrap(),
-            6 => {
+            6 => gated(&mut b, x, random.below(3)),
+            7 => {
+                let y = conv(&mut b, &scope, x, 1, 1 + random.below(5), solid);
+                let window = if solid { Window::new([2; 3]) } else { Window::new([2; 2]) };
+                let small = b.avg_pool(y, window.stride(1)).unwrap();
+                let full = b.shape(x)[2..].to_vec();
+                b.resize_nearest(small, &full).unwrap()
+            }
+            8 => {
                 // A norm before a convolution, with and without activation and sum.
                 let a = b.group_norm(x, &scope.at("norm"), 1, 1e-3).unwrap();
                 let a = if random.below(2) == 0 {
@@ -62,7 +70,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
                     c
                 }
             }
-            7 => {
+            9 => {
                 // A norm that ends a residual block.
                 let a = conv(&mut b, &scope.at("a"), x, 3, 4, solid);
                 let a = b.group_norm(a, &scope.at("norm"), 2, 1e-3).unwrap();
@@ -81,6 +89,20 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
     let last: Vec<(&str, Value)> =
         values[values.len() - 3..].iter().map(|&value| ("y", value)).collect();
     b.finish(&last)
+}
+
+/// A value times a function of itself, in either order.
+fn gated(b: &mut Builder, x: Value, which: usize) -> Value {
+    let gate = match which {
+        0 => b.activation(x, Activation::Sigmoid),
+        1 => b.activation(x, Activation::HardSigmoid),
+        _ => {
+            let inner = b.activation(x, Activation::Softplus);
+            b.activation(inner, Activation::Tanh)
+        }
+    };
+    let pair = if which == 1 { [x, gate] } else { [gate, x] };
+    b.binary(BinaryOp::Mul, pair[0], pair[1]).unwrap()
 }
 
 fn conv(b: &mut Builder, s: &Scope, x: Value, k: usize, out: usize, solid: bool) -> Value {
@@ -115,6 +137,8 @@ fn assert_close(a: &[Tensor], b: &[Tensor], what: &str) {
 fn every_pass_keeps_the_result() {
     let none = Passes::none();
     let each = [
+        Passes { fuse_gate: true, ..none },
+        Passes { pool_first: true, ..none },
         Passes { fold_affine: true, ..none },
         Passes { fuse_residual: true, ..none },
         Passes { fuse_activation: true, ..none },
@@ -189,6 +213,41 @@ fn dense_block(layers: usize) -> Graph {
 }
 
 #[test]
+fn a_gate_is_part_of_the_convolution_before_it() {
+    for which in 0..3 {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[1, 3, 5, 5]);
+        let x = conv(&mut b, &s, x, 3, 4, false);
+        let y = gated(&mut b, x, which);
+        let graph = Passes::all().rewrite(b.finish(&[("y", y)]));
+        let ops: Vec<&str> = graph.nodes.iter().map(|node| node.op.name()).collect();
+        assert_eq!(ops, ["input", "conv"]);
+    }
+}
+
+#[test]
+fn a_mean_stands_before_the_convolution_and_takes_its_norm() {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[1, 6, 8, 8]);
+    let y = b.batch_norm(x, &s.at("norm"), 1e-5).unwrap();
+    let y = b.relu(y);
+    let y = conv(&mut b, &s.at("conv"), y, 1, 3, false);
+    let y = b.avg_pool(y, Window::new([2; 2])).unwrap();
+    let graph = b.finish(&[("y", y)]);
+    let rewritten = Passes::all().rewrite(graph.clone());
+    let ops: Vec<&str> = rewritten.nodes.iter().map(|node| node.op.name()).collect();
+    assert_eq!(ops, ["input", "norm-pool", "conv"]);
+    assert_eq!(4 * rewritten.flops(), graph.flops());
+    // Where padding counts, or windows do not get fewer, they stay.
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[1, 6, 8, 8]);
+    let y = conv(&mut b, &s.at("conv"), x, 1, 3, false);
+    let y = b.avg_pool(y, Window::new([2; 2]).pad(1)).unwrap();
+    let graph = Passes::all().rewrite(b.finish(&[("y", y)]));
+    assert!(matches!(graph.nodes[1].op, Op::Conv { .. }));
+}
+
+#[test]
 fn a_dense_block_is_written_without_copies() {
     let network = Network::compile(dense_block(6), &options(1, Passes::all())).unwrap();
     assert_eq!(network.copies(), 0);
@@ -229,7 +288,8 @@ fn what_is_planned_is_what_is_held() {
         let graph = random_graph(seed, 2, seed % 2 == 0);
         let mut network = Network::compile(graph, &options(2, Passes::all())).unwrap();
         let x = Random(seed).tensor(&network.nodes[network.inputs[0]].shape.clone());
-        let held = |n: &Network| (n.arena.capacity() as u64 * 4, n.workspace.capacity() as u64 * 4);
+        let held =
+            |n: &Network| (n.arena.memory.capacity() as u64 * 4, n.workspace.capacity() as u64 * 4);
         let (memory, before) = (network.memory(), held(&network));
         assert_eq!(before, (memory.activations, memory.workspace));
         network.run(&[&x]).unwrap();

@@ -1,7 +1,7 @@
 //! A graph computed the plain way: every node by the naive twin of its kernel, every value kept.
 //! Slow; the oracle that the executors are tested against.
 
-use super::op::{Graph, Node, Op};
+use super::op::{ChannelAffine, Graph, Node, Op};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
 use kernels::{Activation, ConvArgs, Epilogue, Norm, Prologue, naive};
@@ -103,6 +103,12 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
         }
         Op::MaxPool(shape) => naive::max_pool(shape, x, y),
         Op::AvgPool(shape) => naive::avg_pool(shape, x, y),
+        Op::NormPool { shape, prologue: ChannelAffine { scale, shift, activation } } => {
+            let mut normed = vec![0.0; x.len()];
+            let spatial = x.len() / scale.len().max(1);
+            naive::affine(spatial, scale, shift, *activation, x, &mut normed);
+            naive::avg_pool(shape, &normed, y);
+        }
         Op::GlobalAvgPool => naive::global_avg_pool(y.len(), x.len() / y.len().max(1), x, y),
         Op::Concat => {
             let all = parts.iter().flat_map(|part| part.iter());
@@ -147,6 +153,10 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
         Op::LayerNorm { weight, bias, eps, activation } => {
             let columns = node.shape.last().copied().unwrap_or(1);
             naive::layer_norm(columns, &norm(weight, bias, *eps, *activation), x, y);
+        }
+        Op::ChannelNorm { weight, bias, eps, activation } => {
+            let channels = node.shape[1];
+            naive::channel_norm(channels, &norm(weight, bias, *eps, *activation), x, y);
         }
         Op::Reshape => y.copy_from_slice(x),
         Op::Softmax => naive::softmax(node.shape.last().copied().unwrap_or(1), x, y),

@@ -9,5 +9,6 @@ mod params;
 
 pub use builder::Builder;
 pub(crate) use builder::axes;
+pub use kernels::Activation;
 pub use op::{ChannelAffine, Graph, Node, Op, Value};
 pub use params::{Conv, ConvTranspose, Window};

@@ -73,6 +73,14 @@ pub enum Op {
     MaxPool(PoolShape),
     /// Mean over windows.
     AvgPool(PoolShape),
+    /// Mean over windows of what an [`Op::Affine`] makes of the input.
+    #[non_exhaustive]
+    NormPool {
+        /// Its shape.
+        shape: PoolShape,
+        /// Applied to the input while it is loaded.
+        prologue: ChannelAffine,
+    },
     /// Mean over all positions: `[N, C]`.
     GlobalAvgPool,
     /// Along the channels.
@@ -129,6 +137,17 @@ pub enum Op {
         /// Applied to the output.
         activation: Activation,
     },
+    /// Over the channels at each position.
+    ChannelNorm {
+        /// `[C]`.
+        weight: Option<Arc<Vec<f32>>>,
+        /// `[C]`.
+        bias: Option<Arc<Vec<f32>>>,
+        /// Added to the variance.
+        eps: f32,
+        /// Applied to the output.
+        activation: Activation,
+    },
     /// The same numbers in the node's shape.
     Reshape,
     /// Over the last axis.
@@ -148,6 +167,7 @@ impl Op {
             Op::ScaleChannels => "scale-channels",
             Op::MaxPool(_) => "max-pool",
             Op::AvgPool(_) => "avg-pool",
+            Op::NormPool { .. } => "norm-pool",
             Op::GlobalAvgPool => "global-avg-pool",
             Op::Concat => "concat",
             Op::Linear { .. } => "linear",
@@ -156,6 +176,7 @@ impl Op {
             Op::GroupNorm { .. } => "group-norm",
             Op::NormScale { .. } => "norm-scale",
             Op::LayerNorm { .. } => "layer-norm",
+            Op::ChannelNorm { .. } => "channel-norm",
             Op::Reshape => "reshape",
             Op::Softmax => "softmax",
         }

@@ -15,15 +15,35 @@ pub struct Conv {
 impl Conv {
     /// `channels` out; the kernel's length is the number of spatial axes. Has a bias.
     pub fn new<const R: usize>(channels: usize, kernel: [usize; R]) -> Conv {
+        Conv::of(channels, &kernel)
+    }
+
+    /// The same where the number of spatial axes is known at run time only.
+    pub fn of(channels: usize, kernel: &[usize]) -> Conv {
+        let rank = kernel.len();
         Conv {
             channels,
             kernel: kernel.to_vec(),
-            stride: vec![1; R],
-            pad: vec![0; R],
-            dilation: vec![1; R],
+            stride: vec![1; rank],
+            pad: vec![0; rank],
+            dilation: vec![1; rank],
             groups: 1,
             bias: true,
         }
+    }
+
+    /// One stride for each axis.
+    #[must_use]
+    pub fn strides(mut self, strides: &[usize]) -> Conv {
+        self.stride = strides.to_vec();
+        self
+    }
+
+    /// Zero padding on both sides of each axis.
+    #[must_use]
+    pub fn pads(mut self, pads: &[usize]) -> Conv {
+        self.pad = pads.to_vec();
+        self
     }
 
     /// The same stride along all axes.
@@ -72,7 +92,18 @@ pub struct ConvTranspose {
 impl ConvTranspose {
     /// `channels` out; the kernel's length is the number of spatial axes. Has a bias.
     pub fn new<const R: usize>(channels: usize, kernel: [usize; R]) -> ConvTranspose {
-        ConvTranspose { conv: Conv::new(channels, kernel), output_padding: 0 }
+        ConvTranspose::of(channels, &kernel)
+    }
+
+    /// The same where the number of spatial axes is known at run time only.
+    pub fn of(channels: usize, kernel: &[usize]) -> ConvTranspose {
+        ConvTranspose { conv: Conv::of(channels, kernel), output_padding: 0 }
+    }
+
+    /// One distance for each axis.
+    #[must_use]
+    pub fn strides(self, strides: &[usize]) -> ConvTranspose {
+        ConvTranspose { conv: self.conv.strides(strides), ..self }
     }
 
     /// Distance of neighbouring input elements in the output.
@@ -113,10 +144,15 @@ pub struct Window {
 impl Window {
     /// The window's extents; their number is the number of spatial axes.
     pub fn new<const R: usize>(kernel: [usize; R]) -> Window {
+        Window::of(&kernel)
+    }
+
+    /// The same where the number of spatial axes is known at run time only.
+    pub fn of(kernel: &[usize]) -> Window {
         Window {
             kernel: kernel.to_vec(),
             stride: kernel.to_vec(),
-            pad: vec![0; R],
+            pad: vec![0; kernel.len()],
             ceil_mode: false,
             count_include_pad: true,
         }

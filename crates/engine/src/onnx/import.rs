@@ -4,7 +4,7 @@ use super::external::External;
 use super::functions::{Imports, MOST_NODES, Placed, inline};
 use super::graph::{Attribute, Attributes, Graph, Node, Slot};
 use super::ops::{self, ONNX};
-use super::{order, proto, tensor};
+use super::{idioms, order, proto, tensor};
 use crate::array::DType;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, HashMap};
@@ -49,6 +49,7 @@ impl<'a, 'e> Importer<'a, 'e> {
         let names = self.scopes.pop().unwrap_or_default();
         let mut graph = read?;
         (graph.names, graph.captures) = (names.names, names.captures);
+        idioms::find(&mut graph);
         graph.note_lives();
         Ok(graph)
     }

@@ -19,9 +19,16 @@ pub(super) struct Lowered {
     pub operands: Vec<usize>,
     /// Of its result.
     pub shape: Vec<usize>,
+    /// It is the operand itself, of the same shape.
+    pub alias: bool,
 }
 
 impl Lowered {
+    /// The first input as it is.
+    pub fn alias(shape: Vec<usize>) -> Lowered {
+        Lowered { op: Op::Reshape, operands: vec![0], shape, alias: true }
+    }
+
     /// An operation whose fusion or packed weights make a piece worth compiling.
     pub fn is_heavy(&self) -> bool {
         matches!(
@@ -76,7 +83,7 @@ pub(super) fn lower(node: &Node, facts: &[Option<Known>]) -> Option<Lowered> {
         "Div" => view.binary(BinaryOp::Div)?,
         _ => (Op::Activation(view.activation()?), vec![0]),
     };
-    Some(Lowered { op, operands, shape: view.shape.to_vec() })
+    Some(Lowered { op, operands, shape: view.shape.to_vec(), alias: false })
 }
 
 type Found = Option<(Op, Vec<usize>)>;
@@ -456,6 +463,7 @@ impl View<'_> {
             "Tanh" => Activation::Tanh,
             "Softplus" => Activation::Softplus,
             "HardSwish" => Activation::HardSwish,
+            "Mish" => Activation::Mish,
             "HardSigmoid"
                 if (float("alpha", 0.2) - 1.0 / 6.0).abs() < 1e-7 && float("beta", 0.5) == 0.5 =>
             {
@@ -479,7 +487,8 @@ impl View<'_> {
     }
 }
 
-fn affine(scale: Vec<f32>, shift: Vec<f32>) -> Op {
+/// `x·scale + shift`, one of each for every channel.
+pub(super) fn affine(scale: Vec<f32>, shift: Vec<f32>) -> Op {
     let (scale, shift) = (Arc::new(scale), Arc::new(shift));
     Op::Affine { scale, shift, activation: Activation::Identity }
 }

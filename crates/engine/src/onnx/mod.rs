@@ -6,11 +6,13 @@
 //! [`Model`] is a file read and checked; [`Session`] runs it. `ops/` holds the operations, one table
 //! of them all.
 
+mod channels_last;
 mod external;
 mod facts;
 mod functions;
 mod fuse;
 pub(crate) mod graph;
+mod idioms;
 mod import;
 mod lower;
 mod machine;

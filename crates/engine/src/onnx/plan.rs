@@ -11,6 +11,7 @@
 //! of the general nodes it reads from; a general node has the highest level of what it reads from.
 //! All compiled nodes of a level form one piece; pieces and general nodes run level by level.
 
+use super::channels_last;
 use super::facts::{facts, number};
 use super::fuse::{Fused, Spare, fuse};
 use super::graph::{Graph, Slot};
@@ -78,8 +79,10 @@ impl Plan {
         let lowered =
             |index: usize| if needed[index] { lower(&graph.nodes[index], &facts) } else { None };
         let mut lowered: Vec<Option<Lowered>> = (0..graph.nodes.len()).map(lowered).collect();
-        let heavy = |index: usize| lowered[index].as_ref().is_some_and(Lowered::is_heavy);
-        let fused = fuse(graph, &facts, &needed, heavy);
+        let turned = channels_last::lower(graph, &readers(graph, &needed), &facts, &mut lowered);
+        let heavy =
+            |index: usize| turned[index] || lowered[index].as_ref().is_some_and(Lowered::is_heavy);
+        let fused = fuse(graph, &facts, &needed, &turned, heavy);
         (0..fused.len()).filter(|index| fused[*index].is_some()).for_each(|i| lowered[i] = None);
         let reader = Reader { graph, fused: &fused };
         // What only the insides of patterns read is not needed any more.
@@ -133,6 +136,17 @@ impl Reader<'_> {
         let captured = node.bodies.iter().flat_map(|(_, body)| &body.captures);
         node.inputs.iter().flatten().copied().chain(captured.map(|(outer, _)| *outer)).collect()
     }
+}
+
+/// The nodes that read each slot, among those that are needed; `usize::MAX` stands for the outputs.
+fn readers(graph: &Graph, needed: &[bool]) -> Vec<Vec<usize>> {
+    let mut readers = vec![Vec::new(); graph.names.len()];
+    for index in (0..graph.nodes.len()).filter(|index| needed[*index]) {
+        let reader = Reader { graph, fused: &[] };
+        reader.reads(index).into_iter().for_each(|slot| readers[slot].push(index));
+    }
+    graph.outputs.iter().for_each(|slot| readers[*slot].push(usize::MAX));
+    readers
 }
 
 /// Nodes that the outputs need, numbers that are known apart.
@@ -224,7 +238,7 @@ fn compile(
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     for index in piece {
         let node = &graph.nodes[*index];
-        let Some(Lowered { op, operands, shape }) = lowered[*index].take() else { continue };
+        let Some(Lowered { op, operands, shape, alias }) = lowered[*index].take() else { continue };
         let mut places = Vec::with_capacity(operands.len());
         for operand in operands {
             let Some(slot) = node.inputs.get(operand).copied().flatten() else { continue };
@@ -235,7 +249,10 @@ fn compile(
             });
             places.push(place);
         }
-        let place = push(&mut network, node.name.clone(), op, places, shape);
+        let place = match places[..] {
+            [place] if alias => place,
+            _ => push(&mut network, node.name.clone(), op, places, shape),
+        };
         if let Some(slot) = node.outputs.first().copied().flatten() {
             at.insert(slot, place);
             if wanted[slot] {

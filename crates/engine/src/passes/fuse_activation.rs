@@ -30,6 +30,7 @@ fn activation_of(op: &mut Op) -> Option<&mut Activation> {
         | Op::Linear { activation, .. }
         | Op::GroupNorm { activation, .. }
         | Op::LayerNorm { activation, .. }
+        | Op::ChannelNorm { activation, .. }
         | Op::Binary(_, activation) => Some(activation),
         _ => None,
     }

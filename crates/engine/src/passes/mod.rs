@@ -3,10 +3,12 @@
 
 mod fold_affine;
 mod fuse_activation;
+mod fuse_gate;
 mod fuse_norm;
 mod fuse_prologue;
 mod fuse_residual;
 mod nest_concat;
+mod pool_first;
 
 use crate::graph::{Graph, Op, Value};
 
@@ -15,13 +17,17 @@ type Pass = fn(&mut Graph);
 /// Which rewrites run before a graph is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passes {
+    /// A value times a function of itself into one activation.
+    pub fuse_gate: bool,
+    /// A mean over windows before the 1×1 convolution that stands before it.
+    pub pool_first: bool,
     /// Batch norm into the weights of the convolution before it.
     pub fold_affine: bool,
     /// A residual sum into the convolution that makes one of its terms.
     pub fuse_residual: bool,
     /// An activation into the operation before it.
     pub fuse_activation: bool,
-    /// Batch norm and activation into the 1×1 convolution after them.
+    /// Batch norm and activation into the 1×1 convolution or the mean over windows after them.
     pub fuse_prologue: bool,
     /// Instance or group norm and activation into the convolution after them.
     pub fuse_norm: bool,
@@ -42,6 +48,8 @@ impl Passes {
 
     const fn each(on: bool) -> Passes {
         Passes {
+            fuse_gate: on,
+            pool_first: on,
             fold_affine: on,
             fuse_residual: on,
             fuse_activation: on,
@@ -54,7 +62,9 @@ impl Passes {
     /// Rewrites the graph; nodes that nothing uses any more are removed.
     pub fn rewrite(&self, graph: Graph) -> Graph {
         let mut graph = remove_dead(graph);
-        let passes: [(bool, Pass); 6] = [
+        let passes: [(bool, Pass); 8] = [
+            (self.fuse_gate, fuse_gate::run),
+            (self.pool_first, pool_first::run),
             (self.fold_affine, fold_affine::run),
             (self.fuse_residual, fuse_residual::run),
             (self.fuse_activation, fuse_activation::run),

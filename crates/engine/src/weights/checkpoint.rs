@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Limits, Scope};
+use super::{Limits, Plain, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
 
@@ -94,6 +94,8 @@ pub(super) struct Found {
     pub(super) container: &'static str,
     pub(super) entries: BTreeMap<String, Entry>,
     pub(super) notes: Vec<String>,
+    /// What stood beside the weights in the dictionary around them.
+    pub(super) beside: Vec<(String, Plain)>,
 }
 
 /// Named tensors of one file.
@@ -104,6 +106,7 @@ pub struct Checkpoint {
     sha256: String,
     entries: BTreeMap<String, Entry>,
     notes: Vec<String>,
+    beside: Vec<(String, Plain)>,
 }
 
 impl Checkpoint {
@@ -134,6 +137,7 @@ impl Checkpoint {
             sha256,
             entries: found.entries,
             notes: found.notes,
+            beside: found.beside,
         };
         while checkpoint.strip_prefix("module.") || checkpoint.strip_prefix("_orig_mod.") {}
         Ok(checkpoint)
@@ -158,6 +162,12 @@ impl Checkpoint {
     /// What was unwrapped, stripped or passed over on the way.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What stood beside the weights under `key` in the dictionary around them: a training script's
+    /// settings. Optimiser states and other large things are named, not read ([`Plain::Other`]).
+    pub fn beside(&self, key: &str) -> Option<&Plain> {
+        self.beside.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// All names, sorted.
@@ -201,7 +211,7 @@ impl Checkpoint {
     }
 }
 
-fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     use std::io::Read;
     let failed = |error: std::io::Error| {
         Error::new(ErrorKind::Io, format!("the weights cannot be read: {error}"))

@@ -2,13 +2,14 @@
 //!
 //! [`Checkpoint`] opens a file; [`Scope`] hands its tensors to a network by name and shape and
 //! reports whatever is missing, mis-shaped or left over; [`synth`] makes deterministic weights
-//! where the published ones cannot be had; [`write_pytorch`] and [`write_safetensors`] write them.
+//! where the published ones cannot be had; [`Plain`] is what training scripts save beside them; [`write_pytorch`] and [`write_safetensors`] write them.
 
 mod checkpoint;
 mod legacy;
 mod limits;
 mod modules;
 mod pickle;
+mod plain;
 mod safetensors;
 mod scope;
 pub mod synth;
@@ -20,8 +21,10 @@ mod zipped;
 
 pub use checkpoint::{Checkpoint, DType, Entry};
 pub use limits::Limits;
+pub use plain::Plain;
 pub use scope::Scope;
-pub use write::{write_pytorch, write_safetensors};
+pub use write::{write_pytorch, write_pytorch_beside, write_safetensors};
+pub use zip::Archive;
 
 use crate::error::{Error, ErrorKind, Result};
 use checkpoint::{Bytes, Found};

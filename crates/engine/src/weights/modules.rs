@@ -7,6 +7,7 @@
 use super::Limits;
 use super::checkpoint::{Entry, Found};
 use super::pickle::{Id, Pickle, Value, shorten};
+use super::plain;
 use super::tensors::{Storages, tensor};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,6 +42,10 @@ pub(super) fn collect(
         });
         let Some((key, value)) = inner else { break };
         found.notes.push(format!("the weights stand under the key `{key}`"));
+        let others = pairs.iter().filter_map(|(key, value)| Some((pickle.str(*key)?, *value)));
+        for (key, other) in others.filter(|(_, other)| *other != value) {
+            found.beside.push((key.to_string(), plain::convert_or_name(pickle, other)));
+        }
         root = value;
     }
     let mut walk = Walk { pickle, storages, limits, found, passed_over: 0, steps: 0 };

@@ -69,7 +69,7 @@ pub(super) fn read(bytes: &Bytes, limits: &Limits) -> Result<Found> {
     if at != bytes.len() - data {
         return Err(broken("the safetensors file has bytes that belong to no tensor"));
     }
-    Ok(Found { container: "safetensors", entries, notes: Vec::new() })
+    Ok(Found { container: "safetensors", entries, ..Found::default() })
 }
 
 /// Strides of a tensor without gaps.

@@ -47,6 +47,11 @@ pub fn role(name: &str, shape: &[usize]) -> Role {
 
 /// All values of the tensor called `name` (its full name in the checkpoint), row-major.
 pub fn fill(name: &str, shape: &[usize]) -> Vec<f32> {
+    fill_as(name, name, shape)
+}
+
+/// The same with the stream that another name names: the tensor of a second fold.
+pub fn fill_as(name: &str, stream: &str, shape: &[usize]) -> Vec<f32> {
     let count: usize = shape.iter().product();
     let (centre, spread) = match role(name, shape) {
         Role::Counter => (0.0, 0.0),
@@ -58,7 +63,7 @@ pub fn fill(name: &str, shape: &[usize]) -> Vec<f32> {
             (0.0, (4.5 / fan_in.max(1) as f64).sqrt() as f32)
         }
     };
-    let seed = fnv1a(name.as_bytes());
+    let seed = fnv1a(stream.as_bytes());
     (0..count as u64).map(|i| uniform(seed, i) * spread + centre).collect()
 }
 

@@ -4,16 +4,47 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use super::Plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
 
 /// Writes a state dict as `torch.save` would (zip container, pickle protocol 2, values aligned to
 /// 64 bytes). The file is written aside and renamed. Errors: duplicate names, 4 GB or more.
 pub fn write_pytorch(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    let mut pickle = vec![0x80, 2];
+    state_dict(&mut pickle, tensors).map_err(|error| error.at(path))?;
+    pickle.push(b'.');
+    write_zip(path, tensors, &pickle)
+}
+
+/// The same as training scripts save it: a dictionary with the state dict under `key` and other
+/// values beside it.
+pub fn write_pytorch_beside(
+    path: &Path,
+    key: &str,
+    tensors: &[(String, Tensor)],
+    beside: &[(String, Plain)],
+) -> Result<()> {
+    let mut pickle = vec![0x80, 2, b'}', b'('];
+    let mut write = || -> Result<()> {
+        text(&mut pickle, key)?;
+        state_dict(&mut pickle, tensors)?;
+        for (key, value) in beside {
+            text(&mut pickle, key)?;
+            plain(&mut pickle, value)?;
+        }
+        pickle.extend(b"u.");
+        Ok(())
+    };
+    write().map_err(|error| error.at(path))?;
+    write_zip(path, tensors, &pickle)
+}
+
+fn write_zip(path: &Path, tensors: &[(String, Tensor)], pickle: &[u8]) -> Result<()> {
     unique(tensors).map_err(|error| error.at(path))?;
     let mut zip = Zip::default();
     let mut write = || -> Result<Vec<u8>> {
-        zip.add("archive/data.pkl", &pickle(tensors)?)?;
+        zip.add("archive/data.pkl", pickle)?;
         zip.add("archive/byteorder", b"little")?;
         for (index, (_, tensor)) in tensors.iter().enumerate() {
             zip.add(&format!("archive/data/{index}"), &little_endian(tensor))?;
@@ -76,30 +107,66 @@ fn little_endian(tensor: &Tensor) -> Vec<u8> {
 }
 
 /// `{name: torch._utils._rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict())}`.
-fn pickle(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
-    let mut out = vec![0x80, 2, b'}', b'('];
+fn state_dict(out: &mut Vec<u8>, tensors: &[(String, Tensor)]) -> Result<()> {
+    out.extend(b"}(");
     for (index, (name, tensor)) in tensors.iter().enumerate() {
-        text(&mut out, name)?;
+        text(out, name)?;
         out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
-        text(&mut out, "storage")?;
+        text(out, "storage")?;
         out.extend(b"ctorch\nFloatStorage\n");
-        text(&mut out, &index.to_string())?;
-        text(&mut out, "cpu")?;
-        number(&mut out, tensor.data().len())?;
+        text(out, &index.to_string())?;
+        text(out, "cpu")?;
+        number(out, tensor.data().len())?;
         out.extend(b"tQK\0");
         let strides = super::safetensors::row_major(tensor.shape());
         let strides = strides.ok_or_else(|| refused("a tensor beyond all memory"))?;
         for sizes in [tensor.shape(), &strides] {
             out.push(b'(');
             for size in sizes {
-                number(&mut out, *size)?;
+                number(out, *size)?;
             }
             out.push(b't');
         }
         out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
     }
-    out.extend(b"u.");
-    Ok(out)
+    out.push(b'u');
+    Ok(())
+}
+
+fn plain(out: &mut Vec<u8>, value: &Plain) -> Result<()> {
+    match value {
+        Plain::None => out.push(b'N'),
+        Plain::Bool(truth) => out.push(if *truth { 0x88 } else { 0x89 }),
+        Plain::Int(number) => match i32::try_from(*number) {
+            Ok(number) => {
+                out.push(b'J');
+                out.extend(number.to_le_bytes());
+            }
+            Err(_) => {
+                out.extend([0x8a, 8]);
+                out.extend(number.to_le_bytes());
+            }
+        },
+        Plain::Float(number) => {
+            out.push(b'G');
+            out.extend(number.to_be_bytes());
+        }
+        Plain::Text(content) | Plain::Other(content) => text(out, content)?,
+        Plain::List(items) => {
+            out.push(b'(');
+            items.iter().try_for_each(|item| plain(out, item))?;
+            out.push(b'l');
+        }
+        Plain::Table(rows) => {
+            out.push(b'(');
+            for (key, value) in rows {
+                text(out, key)?;
+                plain(out, value)?;
+            }
+            out.push(b'd');
+        }
+    }
+    Ok(())
 }
 
 fn text(out: &mut Vec<u8>, text: &str) -> Result<()> {

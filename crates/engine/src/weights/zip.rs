@@ -4,16 +4,20 @@
 //! agree, names are unique, check sums are verified.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::Limits;
-use super::checkpoint::{Bytes, Storage};
+use super::checkpoint::{Bytes, Storage, read_file};
 use super::pickle::shorten;
 use crate::error::{Error, ErrorKind, Result};
 
 /// No deflated stream unfolds to more than this many times its size (zlib's documentation).
 const MOST_UNFOLDED: u64 = 1040;
 
-pub(super) struct Archive {
+/// An archive whose entries are read one at a time.
+#[derive(Debug)]
+pub struct Archive {
     bytes: Bytes,
     entries: BTreeMap<String, Entry>,
     unfolded_left: u64,
@@ -29,7 +33,13 @@ struct Entry {
 }
 
 impl Archive {
-    pub(super) fn open(bytes: &Bytes, limits: &Limits) -> Result<Archive> {
+    /// Reads a zip file. Errors name it: it cannot be read, is broken, or is beyond a limit.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Archive> {
+        let bytes = read_file(path, limits).map_err(|error| error.at(path))?;
+        Archive::from_bytes(&Arc::new(bytes), limits).map_err(|error| error.at(path))
+    }
+
+    pub(super) fn from_bytes(bytes: &Bytes, limits: &Limits) -> Result<Archive> {
         let directory = find_directory(bytes)?;
         if directory.count > limits.tensors as u64 {
             let most = limits.tensors;
@@ -79,12 +89,24 @@ impl Archive {
         Ok(Archive { bytes: bytes.clone(), entries, unfolded_left: limits.unfolded_bytes })
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    /// Names of all entries, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// Whether there is such an entry.
+    pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
+    }
+
+    /// The bytes of an entry, unfolded if need be, its check sum verified.
+    pub fn content(&mut self, name: &str) -> Result<Vec<u8>> {
+        let content = self.read(name)?;
+        match Arc::try_unwrap(content.bytes) {
+            Ok(bytes) if content.start == 0 && bytes.len() == content.len => Ok(bytes),
+            Ok(bytes) => Ok(bytes[content.start..content.start + content.len].to_vec()),
+            Err(shared) => Ok(shared[content.start..content.start + content.len].to_vec()),
+        }
     }
 
     /// The content of an entry, unfolded if need be, its check sum verified.

@@ -13,7 +13,7 @@ use super::{Limits, modules, pickle};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) fn read(bytes: &Bytes, limits: &Limits) -> Result<Found> {
-    let mut archive = Archive::open(bytes, limits)?;
+    let mut archive = Archive::from_bytes(bytes, limits)?;
     let folder = folder(&archive)?;
     let script = archive.has(&format!("{folder}constants.pkl"));
     let order = format!("{folder}byteorder");

@@ -41,7 +41,7 @@ pub use nnunet_torch::NnUnetTorch;
 pub use opencv::{OpenCv, opencv_u8, opencv_u16};
 pub use pil::{Pil, bilinear as pil_bilinear, pil_u8};
 pub use scipy::{Mode, Zoom};
-pub use segment::{Decision, segment_volume};
+pub use segment::{Decision, Segmenter, segment_volume};
 pub use skimage::{Edge, Resize, resize as skimage};
 pub use taps::{Taps, separable};
 pub use torch::{Interpolate, Interpolation};

@@ -11,11 +11,12 @@
 use super::labels::{Label, Rule, occurring, resize_labels_apart};
 use super::parallel::collect;
 use super::scipy::{Mode, Zoom};
-use super::segment::{self, Decision, segment_volume};
+use super::segment::{self, Decision, Segmenter, segment_volume};
 use super::skimage::Resize;
 use super::volume::{Clip, Plan, bounds};
 use super::{Method, Resampler, extents, resample_volume};
-use base::Result;
+use base::words::resample as words;
+use base::{Error, Kind, Result};
 use kernels::Pool;
 use std::borrow::Cow;
 
@@ -114,6 +115,25 @@ impl NnUnet {
         }
         let along = Method::Scipy(along(self.order_z));
         segment_volume(pool, slices, labels, decision, middle, to, &along)
+    }
+
+    /// The same in slabs, for logits that cannot be held whole.
+    ///
+    /// Errors: as [`Segmenter::new`]; orders above 1 filter.
+    pub fn segmenter(
+        &self,
+        pool: &Pool,
+        [from, to]: [[usize; 3]; 2],
+        spacings: [[f64; 3]; 2],
+    ) -> Result<Segmenter> {
+        let length = from.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
+        extents(length, from, to)?;
+        let apart = self.axis_apart(spacings[0], spacings[1]);
+        let in_one_go = apart.is_none_or(|axis| self.order_z == 0 || from[axis] == to[axis]);
+        if self.order > 1 || !in_one_go {
+            return Err(Error::new(Kind::Unsupported, words::NOT_IN_SLABS));
+        }
+        Segmenter::planned(self.slices(pool, &[], from, to, apart))
     }
 
     /// The plan within slices, and along the axis apart too where order 0 does it.

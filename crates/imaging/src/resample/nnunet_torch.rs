@@ -8,7 +8,7 @@
 
 use super::labels::{Label, Rule, Shares, direct};
 use super::nnunet::axis_apart;
-use super::segment::{self, Decision};
+use super::segment::{self, Decision, Segmenter};
 use super::taps::Taps;
 use super::torch::{Interpolate, Interpolation};
 use super::volume::{Clip, Plan};
@@ -91,6 +91,17 @@ impl NnUnetTorch {
         segment::check(&logits, labels.len(), from, to)?;
         let plan = |_: &[f32]| self.plan(from, to, spacings[0], spacings[1]);
         Ok(segment::segment(pool, logits, labels, decision, to, plan))
+    }
+
+    /// The same in slabs, for logits that cannot be held whole. Errors: as [`Segmenter::new`].
+    pub fn segmenter(
+        &self,
+        [from, to]: [[usize; 3]; 2],
+        spacings: [[f64; 3]; 2],
+    ) -> Result<Segmenter> {
+        let length = from.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
+        extents(length, from, to)?;
+        Segmenter::planned(self.plan(from, to, spacings[0], spacings[1]))
     }
 
     fn plan(&self, from: [usize; 3], to: [usize; 3], current: [f64; 3], new: [f64; 3]) -> Plan {

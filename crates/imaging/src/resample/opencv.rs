@@ -7,12 +7,12 @@
 //! the rows, 16 after the columns and 2 at the end, rounding only there. `nearest` takes
 //! `floor(o · n/m)`, `nearest-exact` what Pillow takes (since 5.0; in 4 ties may fall otherwise).
 //!
-//! OpenCV's builds for Intel processors hand floats and 16-bit samples to another library, which
-//! computes positions in its own way: differences of 1e-5 of the range, and of 1 on 16 bits.
+//! OpenCV's builds for Intel processors hand cubic, floats and 16-bit samples to another library,
+//! which computes in its own way: measured differences from its own code are up to 1 on 8 bits
+//! (cubic) and 16 bits, and 3e-6 of the range on floats.
 
 use super::pil::middles;
 use super::taps::Taps;
-use super::torch::keys;
 use super::volume::{Clip, Plan};
 
 /// `interpolation` of `cv2.resize`.
@@ -98,8 +98,7 @@ impl Way {
                 Way::Pick | Way::PickMiddle => vec![(clamped((o as f64 * scale).floor()), 1.0)],
                 Way::Linear => vec![(tap(0), 1.0 - share), (tap(1), share)],
                 Way::Cubic => {
-                    let weight = |k: isize| keys(f64::from((share - k as f32).abs()), -0.75) as f32;
-                    let [a, b, c] = [-1, 0, 1].map(weight);
+                    let [a, b, c] = cubic(share);
                     vec![(tap(-1), a), (tap(0), b), (tap(1), c), (tap(2), 1.0 - a - b - c)]
                 }
                 Way::Stretch => {
@@ -114,6 +113,15 @@ impl Way {
         };
         (0..m).map(row).collect()
     }
+}
+
+/// The first three weights of Keys' kernel, a = −0.75, in `f32` as the reference rounds them: the
+/// last bit decides which 2048th a weight becomes.
+fn cubic(x: f32) -> [f32; 3] {
+    const A: f32 = -0.75;
+    let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
+    let far = ((A * (x + 1.0) - 5.0 * A) * (x + 1.0) + 8.0 * A) * (x + 1.0) - 4.0 * A;
+    [far, near(x), near(1.0 - x)]
 }
 
 /// Shares of the samples under output `o`; slivers below 1e-3 of a sample do not count.
@@ -134,9 +142,9 @@ fn mean(o: usize, scale: f64, n: usize) -> Row {
     row
 }
 
-/// An 8-bit plane `[from.0][from.1]` to `[to.0][to.1]`. Nearest, linear and area are the
-/// reference's to the last bit but for area by factors that are not whole, which like cubic may
-/// differ by 1 in rare samples. Empty when an extent is zero or `plane` has another size.
+/// An 8-bit plane `[from.0][from.1]` to `[to.0][to.1]`, as OpenCV's own code to the last bit (cubic
+/// up to a rare tie, where a row's end is not a whole vector register). Empty when an extent is zero
+/// or `plane` has another size.
 pub fn opencv_u8(
     plane: &[u8],
     from: (usize, usize),
@@ -220,7 +228,12 @@ fn fixed(plane: &[u8], width: usize, way: Way, rows: &[Row], columns: &[Row]) ->
         out.extend((0..columns.len()).map(|x| {
             let terms = row.iter().map(|&(y, weight)| (weight, lines[y][x]));
             let value = match way {
-                Way::Cubic => (terms.map(|(w, line)| w * line).sum::<i64>() + (1 << 21)) >> 22,
+                // Vector registers sum the columns as floats, the last row first.
+                Way::Cubic => {
+                    let share = |w: i64| w as f32 / (2048.0 * 2048.0);
+                    let sum = terms.rev().fold(0.0, |sum, (w, line)| share(w) * line as f32 + sum);
+                    sum.round_ties_even() as i64
+                }
                 _ => (terms.map(|(w, line)| (w * (line >> 4)) >> 16).sum::<i64>() + 2) >> 2,
             };
             value.clamp(0, 255) as u8

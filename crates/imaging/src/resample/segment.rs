@@ -7,14 +7,16 @@
 //! the labels are those of an argmax over the resampled logits.
 
 use super::labels::Label;
-use super::parallel::{collect, each};
+use super::parallel::each;
 use super::spline::prefilter;
 use super::taps::Taps;
-use super::volume::{Plan, Resampler, combine};
+use super::volume::{Clip, Plan, Resampler, combine};
 use super::{Method, extents};
-use base::Result;
+use base::words::resample as words;
+use base::{Error, Kind, Result};
 use kernels::Pool;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How logits become a label.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +46,70 @@ pub fn segment_volume<'a, L: Label>(
     let logits = logits.into();
     check(&logits, labels.len(), from, to)?;
     Ok(segment(pool, logits, labels, decision, to, |_| method.plan(from, to)))
+}
+
+/// Logits into a label map in slabs, for volumes whose logits cannot be held even on their own grid:
+/// which planes of logits a slab of labels needs is known beforehand. For linear and nearest
+/// sampling only.
+#[derive(Clone, Debug)]
+pub struct Segmenter {
+    plan: Plan,
+}
+
+impl Segmenter {
+    /// For logits `[classes][from[0]][from[1]][from[2]]` and labels of shape `to`.
+    ///
+    /// Errors: as [`Resampler::new`]; `Unsupported` for a method that filters.
+    pub fn new(from: [usize; 3], to: [usize; 3], method: &Method) -> Result<Segmenter> {
+        let length = from.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
+        extents(length, from, to)?;
+        Segmenter::planned(method.plan(from, to))
+    }
+
+    pub(super) fn planned(mut plan: Plan) -> Result<Segmenter> {
+        if !plan.is_convex() {
+            return Err(Error::new(Kind::Unsupported, words::NOT_IN_SLABS));
+        }
+        // A weighted mean stays within the range of its samples.
+        plan.clip = Clip::Free;
+        Ok(Segmenter { plan })
+    }
+
+    /// The planes of logits that the planes `z` of the label map need.
+    pub fn needs(&self, z: Range<usize>) -> Range<usize> {
+        let outputs = self.plan.axes[0].outputs();
+        self.plan.axes[0].needs(z.start.min(outputs)..z.end.min(outputs))
+    }
+
+    /// The planes `z` of the label map from the planes `slab` of the logits,
+    /// `[labels.len()][slab.len()][from[1]][from[2]]`.
+    ///
+    /// Errors: `BrokenInput` when `slab` lacks planes that are needed, or lengths do not fit.
+    pub fn planes<L: Label>(
+        &self,
+        pool: &Pool,
+        logits: &[f32],
+        slab: Range<usize>,
+        labels: &[L],
+        decision: Decision,
+        z: Range<usize>,
+    ) -> Result<Vec<L>> {
+        let [depth, height, width] = [0, 1, 2].map(|axis| self.plan.axes[axis].outputs());
+        let needed = self.needs(z.clone());
+        let covered = slab.start <= needed.start && needed.end <= slab.end;
+        if z.is_empty() || z.end > depth || !covered {
+            return Err(Error::new(
+                Kind::BrokenInput,
+                words::not_the_planes(z.start, z.end, depth),
+            ));
+        }
+        let to = [z.len(), height, width];
+        let from = self.plan.from();
+        check(logits, labels.len(), [slab.len(), from[1], from[2]], to)?;
+        let mut plan = self.plan.clone();
+        plan.axes[0] = plan.axes[0].part(z, slab);
+        Ok(segment(pool, logits.into(), labels, decision, to, |_| plan.clone()))
+    }
 }
 
 /// Whether logits, classes and shapes go together.
@@ -154,8 +220,8 @@ impl<'a, L: Label> Shares<'a, L> {
     }
 
     fn segment(&self, pool: &Pool, to: [usize; 3]) -> Vec<L> {
-        let parts = collect(pool, to[0], |z| {
-            let mut out = vec![L::default(); to[1] * to[2]];
+        let mut out = vec![L::default(); to.iter().product()];
+        each(pool, out.chunks_exact_mut(to[1] * to[2]).collect(), |z, out| {
             let width = self.axes[2].source();
             let mut scratch = Scratch {
                 sure: vec![0; width],
@@ -171,9 +237,8 @@ impl<'a, L: Label> Shares<'a, L> {
                     *out = self.labels[class as usize];
                 }
             }
-            out
         });
-        parts.concat()
+        out
     }
 
     /// The winners of output row `y` of plane `z`.
@@ -220,7 +285,7 @@ impl<'a, L: Label> Shares<'a, L> {
         &self,
         planes: &[(usize, f32)],
         lines: &[(usize, f32)],
-        run: std::ops::Range<usize>,
+        run: Range<usize>,
         scratch: &mut Scratch,
     ) {
         let (height, width) = (self.axes[1].source(), self.axes[2].source());

@@ -6,6 +6,7 @@
 mod aside;
 mod feed;
 mod gzip;
+mod measure;
 mod metaimage;
 mod mgh;
 pub mod nifti;
@@ -16,8 +17,9 @@ mod preview;
 mod source;
 mod text;
 
+pub use measure::{Sums, measure};
 pub use nrrd_write::write_nrrd;
-pub use preview::three_planes;
+pub use preview::{labelled_planes, three_planes};
 
 use crate::Limits;
 use base::words::volumes as words;

@@ -4,6 +4,8 @@ use base::{Orientation, Picture, Volume};
 
 /// Dark columns between planes.
 const GAP: usize = 4;
+/// Share of the label's colour in a labelled pixel.
+const OPACITY: f32 = 0.45;
 /// Samples looked at for the range of grey.
 const SAMPLES: usize = 200_000;
 
@@ -13,51 +15,134 @@ const SAMPLES: usize = 200_000;
 /// of the patient takes `side` of them; nearest neighbour. Grey runs from the 0.5th to the 99.5th
 /// percentile of what lies above the smallest value.
 pub fn three_planes(volume: &Volume, side: usize) -> Picture {
-    let side = side.clamp(8, 4096);
-    let way = volume.orientation().way_to(Orientation::LPS);
-    let size = volume.size();
-    let spacing = volume.spacing_mm();
-    // Left, posterior, superior: how many voxels and how long.
-    let voxels = way.map(|(axis, _)| size[axis]);
-    let extent: [f64; 3] = std::array::from_fn(|n| voxels[n] as f64 * spacing[way[n].0]);
-    let longest = extent.into_iter().fold(f64::MIN_POSITIVE, f64::max);
-    let pixels = extent.map(|mm| ((mm / longest * side as f64).round() as usize).clamp(1, side));
+    let planes = Planes::new(volume, side, None);
     let [low, high] = grey_range(volume);
-    let span = if high > low { high - low } else { 1.0 };
-    // Voxel under a pixel, along one patient axis; mirrored where head is up.
-    let under = |n: usize, pixel: usize, upside_down: bool| {
-        let pixel = if upside_down { pixels[n] - 1 - pixel } else { pixel };
-        let at = (pixel as f64 + 0.5) / pixels[n] as f64 * voxels[n] as f64;
-        (at as usize).min(voxels[n] - 1)
-    };
-    let grey = |at: [usize; 3]| {
-        let mut voxel = [0; 3];
-        for (n, (axis, mirrored)) in way.into_iter().enumerate() {
-            voxel[axis] = if mirrored { size[axis] - 1 - at[n] } else { at[n] };
+    let mut data = vec![0; planes.width * planes.height];
+    planes.each(|at, voxel| data[at] = grey(volume, voxel, [low, high]));
+    picture(planes.width, planes.height, 1, data)
+}
+
+/// The same planes in colour, through the middle of what is labelled, with the labels over them.
+/// `labels` are those of the volume's voxels, in their order; `colour` gives red, green and blue of a
+/// label, `None` for one that is not drawn.
+pub fn labelled_planes(
+    volume: &Volume,
+    labels: &[u16],
+    colour: &dyn Fn(u16) -> Option<[u8; 3]>,
+    side: usize,
+) -> Picture {
+    let at = |voxel| labels.get(volume.index(voxel, 0)).copied().unwrap_or(0);
+    let planes = Planes::new(volume, side, centre(volume, labels, colour));
+    let [low, high] = grey_range(volume);
+    let mut data = vec![0; planes.width * planes.height * 3];
+    planes.each(|place, voxel| {
+        let under = f32::from(grey(volume, voxel, [low, high]));
+        let ink = colour(at(voxel));
+        for (channel, sample) in data[place * 3..place * 3 + 3].iter_mut().enumerate() {
+            let mixed = ink
+                .map_or(under, |ink| under * (1.0 - OPACITY) + f32::from(ink[channel]) * OPACITY);
+            *sample = (mixed + 0.5) as u8;
         }
-        let value = volume.value(volume.index(voxel, 0)).unwrap_or(low);
-        let unit = ((value - low) / span).clamp(0.0, 1.0);
-        if unit.is_nan() { 0 } else { (unit * 255.0 + 0.5) as u8 }
-    };
-    let middle = voxels.map(|n| n / 2);
-    let width = pixels[0] * 2 + pixels[1] + 2 * GAP;
-    let height = pixels[1].max(pixels[2]);
-    let mut data = vec![0; width * height];
-    // Axis across, axis down, the one that is fixed; head up turns the way down around.
-    let mut left = 0;
-    for (across, down, fixed) in [(0, 1, 2), (0, 2, 1), (1, 2, 0)] {
-        for y in 0..pixels[down] {
-            for x in 0..pixels[across] {
-                let mut at = [0; 3];
-                at[fixed] = middle[fixed];
-                at[across] = under(across, x, false);
-                at[down] = under(down, y, down == 2);
-                data[y * width + left + x] = grey(at);
-            }
+    });
+    picture(planes.width, planes.height, 3, data)
+}
+
+/// The voxel in the middle of the drawn labels.
+fn centre(
+    volume: &Volume,
+    labels: &[u16],
+    colour: &dyn Fn(u16) -> Option<[u8; 3]>,
+) -> Option<[usize; 3]> {
+    let [ni, nj, _] = volume.size();
+    let (mut sums, mut count) = ([0u64; 3], 0u64);
+    for (row, line) in labels.chunks_exact(ni.max(1)).enumerate() {
+        let inside = line.iter().enumerate().filter(|(_, label)| **label != 0);
+        for (i, _) in inside.filter(|(_, label)| colour(**label).is_some()) {
+            let at = [i, row % nj, row / nj];
+            (0..3).for_each(|axis| sums[axis] += at[axis] as u64);
+            count += 1;
         }
-        left += pixels[across] + GAP;
     }
-    Picture::new(width, height, 1, data)
+    (count > 0).then(|| sums.map(|sum| (sum / count) as usize))
+}
+
+/// Three planes side by side: which voxel lies under which pixel.
+struct Planes {
+    width: usize,
+    height: usize,
+    size: [usize; 3],
+    /// For left, posterior, superior: the volume's axis, and whether it runs the other way.
+    way: [(usize, bool); 3],
+    /// Pixels along left, posterior, superior.
+    pixels: [usize; 3],
+    /// Where the planes lie along left, posterior, superior, in voxels.
+    middle: [usize; 3],
+}
+
+impl Planes {
+    /// Through the volume's middle, or through a voxel.
+    fn new(volume: &Volume, side: usize, through: Option<[usize; 3]>) -> Planes {
+        let side = side.clamp(8, 4096);
+        let way = volume.orientation().way_to(Orientation::LPS);
+        let size = volume.size();
+        let spacing = volume.spacing_mm();
+        let voxels = way.map(|(axis, _)| size[axis]);
+        let extent: [f64; 3] = std::array::from_fn(|n| voxels[n] as f64 * spacing[way[n].0]);
+        let longest = extent.into_iter().fold(f64::MIN_POSITIVE, f64::max);
+        let pixels =
+            extent.map(|mm| ((mm / longest * side as f64).round() as usize).clamp(1, side));
+        let middle = match through {
+            None => voxels.map(|n| n / 2),
+            Some(voxel) => way.map(|(axis, mirrored)| {
+                let at = voxel[axis].min(size[axis] - 1);
+                if mirrored { size[axis] - 1 - at } else { at }
+            }),
+        };
+        let width = pixels[0] * 2 + pixels[1] + 2 * GAP;
+        let height = pixels[1].max(pixels[2]);
+        Planes { width, height, size, way, pixels, middle }
+    }
+
+    /// Calls `draw` with every pixel of the planes and the voxel under it.
+    fn each(&self, mut draw: impl FnMut(usize, [usize; 3])) {
+        let voxels = self.way.map(|(axis, _)| self.size[axis]);
+        // Voxel under a pixel, along one patient axis; mirrored where head is up.
+        let under = |n: usize, pixel: usize, upside_down: bool| {
+            let pixel = if upside_down { self.pixels[n] - 1 - pixel } else { pixel };
+            let at = (pixel as f64 + 0.5) / self.pixels[n] as f64 * voxels[n] as f64;
+            (at as usize).min(voxels[n] - 1)
+        };
+        // Axis across, axis down, the one that is fixed; head up turns the way down around.
+        let mut left = 0;
+        for (across, down, fixed) in [(0, 1, 2), (0, 2, 1), (1, 2, 0)] {
+            for y in 0..self.pixels[down] {
+                for x in 0..self.pixels[across] {
+                    let mut at = [0; 3];
+                    at[fixed] = self.middle[fixed];
+                    at[across] = under(across, x, false);
+                    at[down] = under(down, y, down == 2);
+                    let mut voxel = [0; 3];
+                    for (n, (axis, mirrored)) in self.way.into_iter().enumerate() {
+                        voxel[axis] = if mirrored { self.size[axis] - 1 - at[n] } else { at[n] };
+                    }
+                    draw(y * self.width + left + x, voxel);
+                }
+            }
+            left += self.pixels[across] + GAP;
+        }
+    }
+}
+
+/// A voxel of the first frame as grey between `low` and `high`.
+fn grey(volume: &Volume, voxel: [usize; 3], [low, high]: [f64; 2]) -> u8 {
+    let span = if high > low { high - low } else { 1.0 };
+    let value = volume.value(volume.index(voxel, 0)).unwrap_or(low);
+    let unit = ((value - low) / span).clamp(0.0, 1.0);
+    if unit.is_nan() { 0 } else { (unit * 255.0 + 0.5) as u8 }
+}
+
+fn picture(width: usize, height: usize, channels: usize, data: Vec<u8>) -> Picture {
+    Picture::new(width, height, channels, data)
         .or_else(|| Picture::new(1, 1, 1, vec![0]))
         .unwrap_or_else(|| unreachable!("one pixel is a picture"))
 }

@@ -54,7 +54,7 @@ fn pictures_agree_with_opencv() {
     let pool = Pool::new(2);
     let mut tally = Tally::default();
     for case in cases(include_str!("../fixtures/resampling/opencv.tsv")) {
-        let kind = match case.get("kind") {
+        let kind = match case.get("kind").trim_end_matches(" ipp") {
             "nearest" => OpenCv::Nearest,
             "nearest-exact" => OpenCv::NearestExact,
             "linear" => OpenCv::Linear,
@@ -82,14 +82,15 @@ fn pictures_agree_with_opencv() {
         };
         tally.add(&case, &output, range);
     }
-    // Means are kept to seven digits: 5e-5 of a byte, 5e-3 of a word.
+    // Means are kept to seven digits: 5e-5 of a byte, 5e-3 of a word. Sums of floats may round the
+    // other way at a half.
     tally.hold(|name| match name {
-        "u8 cubic" | "u8 area" => 1.0,
+        "u8 cubic ipp" => 1.0,
         name if name.starts_with("u8") => 5e-5,
         name if name.starts_with("u16 nearest") => 5e-3,
         name if name.starts_with("u16") => 1.0,
-        name if name.starts_with("f32 nearest") => 5e-5,
-        _ => 2e-3,
+        name if name.ends_with("ipp") => 1e-3,
+        _ => 2e-4,
     });
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, cases, input};
 use imaging::resample::{
-    Decision, Method, NnUnet, NnUnetTorch, Rule, Zoom, resize_labels, segment_volume,
+    Decision, Method, NnUnet, NnUnetTorch, Rule, Segmenter, Zoom, resize_labels, segment_volume,
 };
 use kernels::Pool;
 
@@ -116,6 +116,35 @@ fn logits(classes: usize, shape: [usize; 3]) -> Vec<f32> {
     noise.iter().enumerate().map(value).collect()
 }
 
+/// The label map three planes at a time, from no more planes of logits than that needs.
+fn in_slabs(
+    segmenter: &Segmenter,
+    logits: &[f32],
+    labels: &[u8],
+    from: [usize; 3],
+    to: [usize; 3],
+) -> Vec<u8> {
+    let pool = Pool::new(2);
+    let plane = from[1] * from[2];
+    let mut out = Vec::new();
+    for start in (0..to[0]).step_by(3) {
+        let planes = start..(start + 3).min(to[0]);
+        let slab = segmenter.needs(planes.clone());
+        assert!(slab.len() < from[0]);
+        let part: Vec<f32> = logits
+            .chunks_exact(from[0] * plane)
+            .flat_map(|class| class[slab.start * plane..slab.end * plane].to_vec())
+            .collect();
+        let decision = Decision::Largest;
+        let planes_of = |slab: std::ops::Range<usize>| {
+            segmenter.planes(&pool, &part, slab, labels, decision, planes.clone())
+        };
+        assert!(planes_of(slab.start + 1..slab.end + 1).is_err());
+        out.extend(planes_of(slab).unwrap());
+    }
+    out
+}
+
 /// The label map is the argmax over every class resampled whole.
 #[test]
 fn logits_become_the_labels_of_an_argmax_at_full_size() {
@@ -152,6 +181,12 @@ fn logits_become_the_labels_of_an_argmax_at_full_size() {
             .collect();
         assert_eq!(run(2, Decision::Largest), largest, "{keywords:?}");
         assert_eq!(run(1, Decision::Largest), largest);
+        if let Ok(segmenter) = keywords.segmenter(&pool, [from, to], [spacing, [1.0; 3]]) {
+            let slabs = in_slabs(&segmenter, &logits, &labels, from, to);
+            assert_eq!(slabs, largest, "{keywords:?}");
+        } else {
+            assert!(keywords.order > 1 || keywords.order_z > 0);
+        }
         let regions: Vec<u8> = (0..full[0].len())
             .map(|i| (0..classes).rev().find(|&c| full[c][i] > 2.0).map_or(0, |c| labels[c]))
             .collect();

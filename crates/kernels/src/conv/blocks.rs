@@ -14,7 +14,7 @@ use super::gemm::Product;
 use super::pack::Geometry;
 use super::shape::{ConvTransposeShape, Epilogue};
 use crate::elementwise::add_scaled;
-use crate::gemm::tile::{self, DEPTH};
+use crate::gemm::tile;
 use crate::isa::{isa, multiversion};
 use crate::shared::Shared;
 use crate::{Pool, activation::activate};
@@ -64,8 +64,7 @@ impl Blocks {
 
     /// Elements of scratch memory of a thread, whole cache lines.
     fn scratch(&self) -> usize {
-        let panel = DEPTH * tile::size(self.product.isa).1;
-        (panel + self.product.outs * self.chunk().1).next_multiple_of(16)
+        (self.product.panels() + self.product.outs * self.chunk().1).next_multiple_of(16)
     }
 
     /// Elements of scratch memory.
@@ -89,7 +88,7 @@ impl Blocks {
         }
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (work, result) = (Shared::new(&mut work[aligned..]), Shared::new(y));
-        let (rows, panel) = (self.chunk().0, DEPTH * tile::size(self.product.isa).1);
+        let (rows, panel) = (self.chunk().0, self.product.panels());
         let chunks = height.div_ceil(rows);
         // A share of the channels is whole panels of rows and whole channels.
         let high = tile::size(self.product.isa).0;

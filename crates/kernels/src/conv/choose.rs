@@ -9,7 +9,7 @@
 //! multiply-add has a factor in [`COSTS`]. A new algorithm is a variant of [`Choice`], a row in [`candidates`] and its factors.
 
 use super::shape::ConvShape;
-use super::winograd;
+use super::{dense, winograd};
 use crate::Isa;
 use crate::gemm::tile;
 
@@ -29,19 +29,24 @@ pub struct PackOptions {
 pub(super) enum Choice {
     /// Implicit matrix product.
     Product,
-    /// One input channel a group.
-    Depthwise,
+    /// Sums of lines, for few channels a group.
+    Direct,
+    /// One output position.
+    Dense,
     /// Minimal filtering with so many outputs a tile along each axis.
     Winograd([usize; 3]),
 }
 
 /// What one element costs beside the multiply-adds of the tile, in those.
 struct Costs {
-    /// Filling an element of a panel of positions (implicit product).
+    /// Filling an element of a panel of positions (implicit product), for a kernel of one point and for others.
     fill: f64,
+    gather: f64,
     /// Turning, transforming and storing an element of V; of M on the way back.
     forward: f64,
     backward: f64,
+    /// Laying out an element of the input as lines, or one of the results in its place.
+    line: f64,
     /// Reading a byte of weights from memory.
     weight: f64,
 }
@@ -49,7 +54,8 @@ struct Costs {
 /// Fitted to times of `examples/layers` on a Zen 3 processor with AVX2, one thread, where a multiply-add at full speed takes 1/16 of a
 /// cycle: 3×3 convolutions of DenseNet-121 and ResNet-50, 3×3×3 convolutions of U-Nets. A factor of two in any of them moves the choice
 /// for few shapes only, and there the candidates take nearly the same time.
-const COSTS: Costs = Costs { fill: 12.0, forward: 10.0, backward: 10.0, weight: 1.5 };
+const COSTS: Costs =
+    Costs { fill: 12.0, gather: 30.0, line: 6.0, forward: 10.0, backward: 10.0, weight: 1.5 };
 
 /// Bytes of packed weights when the caller sets no limit.
 const DEFAULT_LIMIT: usize = 96 << 20;
@@ -69,7 +75,7 @@ pub(super) fn choose(
 ) -> Choice {
     let limit = options.limit_bytes.unwrap_or(DEFAULT_LIMIT);
     let allowed = |c: &Candidate| match c.choice {
-        Choice::Product | Choice::Depthwise => true,
+        Choice::Product | Choice::Direct | Choice::Dense => true,
         Choice::Winograd(_) => !options.exact && c.bytes <= limit,
     };
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
@@ -79,10 +85,11 @@ pub(super) fn choose(
 
 /// Everything that can compute this shape.
 fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Candidate> {
-    if s.groups > 1 && s.in_channels == s.groups {
-        return vec![Candidate { choice: Choice::Depthwise, bytes: s.weight_len() * 4, cost: 0.0 }];
+    if dense::Dense::suits(s, output) {
+        return vec![Candidate { choice: Choice::Dense, bytes: s.weight_len() * 4, cost: 0.0 }];
     }
     let mut all = vec![product(s, output, isa)];
+    all.extend(direct(s, output));
     all.extend(
         winograd::steps_for(s, output).into_iter().map(|step| filtered(s, output, isa, step)),
     );
@@ -95,10 +102,29 @@ fn product(s: &ConvShape, output: [usize; 3], isa: Isa) -> Candidate {
     let depth = s.in_channels / s.groups.max(1) * s.kernel.iter().product::<usize>();
     let outs = s.out_channels.next_multiple_of(high);
     let bytes = s.weight_len() * 4;
+    let pointwise = s.kernel == [1; 3] && s.stride == [1; 3];
+    let fill = if pointwise { COSTS.fill } else { COSTS.gather };
     let fills = (positions * depth * s.groups) as f64;
-    let cost =
-        fills * (outs / s.groups.max(1)) as f64 + fills * COSTS.fill + bytes as f64 * COSTS.weight;
+    let cost = fills * (outs / s.groups.max(1)) as f64 + fills * fill + bytes as f64 * COSTS.weight;
     Candidate { choice: Choice::Product, bytes, cost }
+}
+
+/// Where a band of a group's channels fits the nearer caches.
+fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
+    let (ins, outs) = (s.in_channels / s.groups.max(1), s.out_channels / s.groups.max(1));
+    let taps: usize = s.kernel.iter().product();
+    if ins > 32 || taps == 1 && ins > 1 {
+        return None;
+    }
+    // Positions between the rows are computed too.
+    let row = output[2] + (s.kernel[2] - 1) * s.dilation[2] / s.stride[2];
+    let positions = output[0] * output[1] * row;
+    let loads = if outs < 4 { 1.6 } else { 1.25 };
+    let sums = (positions * ins * taps * outs) as f64 * loads;
+    let lines = (s.input.iter().product::<usize>() * ins) as f64 * COSTS.line;
+    let kept = (positions * outs) as f64 * COSTS.line;
+    let cost = s.groups as f64 * (sums + lines + kept);
+    Some(Candidate { choice: Choice::Direct, bytes: s.weight_len() * 4, cost })
 }
 
 fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Candidate {

@@ -3,17 +3,23 @@
 //! ```text
 //! weights  packed once   [group][block of depth][panel of out channels][depth][height]
 //! task     some panels of positions × some panels of out channels; per block of depth:
-//!            for each panel of positions: fill it (stays in L1), then run the tile over the weight panels (stream from L2)
+//!            for each few panels of positions: fill them side by side (so that whole stretches of the input are read), then run the
+//!            tile over the weight panels (stream from L2)
 //! ```
 //! Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
 //! summed block after block in order of depth, whatever the sharing.
 
-use super::pack::{Fill, Geometry};
+use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
 use crate::gemm::tile::{self, DEPTH, Tile};
 use crate::shared::{Aligned, Shared};
 use crate::simd::prefetch_to_write;
-use crate::{Activation, Isa, Pool, activation::activate};
+use crate::{Activation, Isa, Pool, activation::activate_block};
+
+/// Panels of positions filled together.
+const TOGETHER: usize = 4;
+/// Elements of weights that stay in the second-level cache beside all else.
+const NEAR: usize = 64 << 10;
 
 /// Packed weights and where they read.
 #[derive(Clone, Debug)]
@@ -63,43 +69,50 @@ impl Product {
         Product { isa, groups, ins, outs, geometry, weight: packed }
     }
 
-    /// Elements of scratch memory: a panel a thread, aligned to cache lines.
+    /// Elements of scratch memory: some panels a thread, aligned to cache lines.
     pub fn workspace(&self, threads: usize) -> usize {
-        threads * DEPTH * tile::size(self.isa).1 + 16
+        threads * self.panels() + 16
+    }
+
+    /// Elements of a thread's panels.
+    pub fn panels(&self) -> usize {
+        TOGETHER * DEPTH * tile::size(self.isa).1
     }
 
     /// Runs; slices have been checked.
     pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
         let (high, width) = tile::size(self.isa);
         let positions = self.geometry.positions();
+        let depth = self.ins * self.geometry.taps();
         if y.is_empty() {
             return;
         }
         let sharing =
-            Sharing::new(positions, self.outs, [high, width], self.groups, pool.threads());
+            Sharing::new(positions, self.outs, [high, width], self.groups, depth, pool.threads());
         // Panels start on cache lines: a vector load that straddles two costs double.
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         pool.run_workers(sharing.tasks(), |worker, task| {
-            // SAFETY: each thread has a panel of its own.
-            let panel = unsafe { panels.part(worker * DEPTH * width, DEPTH * width) };
-            self.task(&self.geometry, sharing.part(task), x, args, panel, &out);
+            let len = TOGETHER * DEPTH * width;
+            // SAFETY: each thread has panels of its own.
+            let panels = unsafe { panels.part(worker * len, len) };
+            self.task(&self.geometry, sharing.part(task), x, args, panels, &out);
         });
     }
 
     /// The products of some panels of out channels at the positions of `geometry`, of as many taps as the product's own, to `out`,
-    /// `[out][positions]`. `panel` is scratch memory of a thread, on a cache line.
+    /// `[out][positions]`. `filled` is scratch memory of [`Product::panels`] elements, on a cache line.
     pub fn run_part(
         &self,
         geometry: &Geometry,
         rows: std::ops::Range<usize>,
         x: &[f32],
-        panel: &mut [f32],
+        filled: &mut [f32],
         out: &mut [f32],
     ) {
         let columns = 0..geometry.positions().div_ceil(tile::size(self.isa).1);
         let part = Part { group: 0, rows, columns };
-        self.task(geometry, part, x, &ConvArgs::default(), panel, &Shared::new(out));
+        self.task(geometry, part, x, &ConvArgs::default(), filled, &Shared::new(out));
     }
 
     fn task(
@@ -108,7 +121,7 @@ impl Product {
         part: Part,
         x: &[f32],
         args: &ConvArgs,
-        panel: &mut [f32],
+        filled: &mut [f32],
         out: &Shared,
     ) {
         let (high, width) = tile::size(self.isa);
@@ -130,52 +143,57 @@ impl Product {
             (column, columns, geometry.runs(column, columns))
         });
         let panels: Vec<_> = panels.collect();
+        let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         for block in 0..blocks {
             let from = block * step;
             let length = step.min(depth - from);
             let last = block + 1 == blocks;
             let weights = &self.weight[(part.group * depth + from) * rounded(self.outs, high)..];
-            for (column, columns, runs) in &panels {
-                let (column, columns) = (*column, *columns);
-                Fill { x, volume, pre, from, depth: length }.write(self.isa, runs, panel);
+            for (group, panels) in panels.chunks(TOGETHER).enumerate() {
+                let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
+                let next = left.min(TOGETHER * width);
+                let runs: Vec<&Runs> = panels.iter().map(|(_, _, runs)| runs).collect();
+                let fill = Fill { x, volume, pre, from, depth: length, next, cold: group == 0 };
+                fill.write(self.isa, &runs, filled, DEPTH * width);
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
-                    let at = channel * positions + column;
                     let pick = |v: Option<&[f32]>, at: usize| match v {
                         Some(v) if last => v[at..].as_ptr(),
                         _ => std::ptr::null(),
                     };
-                    let tile = Tile {
-                        depth: length,
-                        a: weights[row * length..].as_ptr(),
-                        a_stride: 0,
-                        b: panel.as_ptr(),
-                        // SAFETY: `at` is an element of the output.
-                        c: unsafe { out.pointer().add(at) },
-                        stride: positions,
-                        rows: high.min(rows.end - row),
-                        columns,
-                        add: block > 0,
-                        row_bias: pick(e.bias, channel),
-                        column_bias: std::ptr::null(),
-                        residual: pick(e.residual, at),
-                        relu: last && e.activation == Activation::Relu,
-                    };
-                    if last {
-                        for i in 0..tile.rows {
-                            prefetch_to_write(tile.c.wrapping_add(i * positions + width));
+                    for (panel, (column, columns, _)) in panels.iter().enumerate() {
+                        let at = channel * positions + column;
+                        let tile = Tile {
+                            depth: length,
+                            a: weights[row * length..].as_ptr(),
+                            a_stride: 0,
+                            b: filled[panel * DEPTH * width..].as_ptr(),
+                            // SAFETY: `at` is an element of the output.
+                            c: unsafe { out.pointer().add(at) },
+                            stride: positions,
+                            rows: high.min(rows.end - row),
+                            columns: *columns,
+                            add: block > 0,
+                            row_bias: pick(e.bias, channel),
+                            column_bias: std::ptr::null(),
+                            residual: pick(e.residual, at),
+                            relu: last && e.activation == Activation::Relu,
+                        };
+                        if last {
+                            for i in 0..tile.rows {
+                                prefetch_to_write(tile.c.wrapping_add(i * positions + width));
+                            }
                         }
-                    }
-                    // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
-                    // owns these rows and columns of the output.
-                    unsafe { tile::run(self.isa, &tile) };
-                    if last && !matches!(e.activation, Activation::Identity | Activation::Relu) {
-                        for i in 0..tile.rows {
+                        // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
+                        // owns these rows and columns of the output.
+                        unsafe { tile::run(self.isa, &tile) };
+                        if last && !matches!(e.activation, Activation::Identity | Activation::Relu)
+                        {
                             // SAFETY: as above.
-                            activate(
-                                unsafe { out.part(at + i * positions, columns) },
-                                e.activation,
-                            );
+                            unsafe {
+                                let (rows, act) = (tile.rows, e.activation);
+                                activate_block(self.isa, tile.c, positions, rows, *columns, act);
+                            }
                         }
                     }
                 }
@@ -201,27 +219,41 @@ struct Part {
 }
 
 impl Sharing {
+    /// The cut that is done first, as far as a count of cycles tells: what a task computes, fills and reads, and how evenly the tasks fall
+    /// on the threads.
     fn new(
         positions: usize,
         outs: usize,
         [high, width]: [usize; 2],
         groups: usize,
+        depth: usize,
         threads: usize,
     ) -> Sharing {
         let (columns, rows) = (positions.div_ceil(width), outs.div_ceil(high));
-        // Up to 512 out channels: a block of their weights (384 KiB) stays in the second-level cache over up to 384 positions.
-        let (mut tall, mut wide) = (rows.min(512 / high), columns.min(384 / width));
-        let wanted = if threads == 1 { 1 } else { 6 * threads };
-        let tasks =
-            |tall: usize, wide: usize| rows.div_ceil(tall) * columns.div_ceil(wide) * groups;
-        while wide > 1 && tasks(tall, wide) < wanted {
-            wide = wide.div_ceil(2);
+        // Up to 512 out channels and 384 positions: what a task adds to again and again stays in the second-level cache.
+        let (most_tall, most_wide) = ((512 / high).max(1), (384 / width).max(1));
+        let (down, across) = (rows.div_ceil(most_tall), columns.div_ceil(most_wide));
+        let cost = |tall: usize, wide: usize| {
+            let tasks = rows.div_ceil(tall) * columns.div_ceil(wide) * groups;
+            let weights = tall * high * depth;
+            // Weights that do not stay in the second-level cache are read again for every few panels.
+            let passes = if weights <= NEAR { 1 } else { wide.div_ceil(TOGETHER) };
+            let task = wide * tall * high * depth + 8 * wide * depth + weights * passes / 3;
+            (task + 2000) * tasks.div_ceil(threads)
+        };
+        let talls = (down..=(down + 3 * threads).min(rows)).map(|parts| rows.div_ceil(parts));
+        let mut best = Sharing { columns, wide: 1, rows, tall: 1, groups };
+        let mut least = usize::MAX;
+        for tall in talls {
+            for parts in across..=(across + 6 * threads).min(columns) {
+                let wide = columns.div_ceil(parts);
+                let cost = cost(tall, wide);
+                if cost < least {
+                    (best.tall, best.wide, least) = (tall, wide, cost);
+                }
+            }
         }
-        // Filling a panel again for each share of the channels pays only from some 32 channels on.
-        while tall * high > 64 && tasks(tall, wide) < wanted {
-            tall = tall.div_ceil(2);
-        }
-        Sharing { columns, wide, rows, tall, groups }
+        best
     }
 
     fn tasks(&self) -> usize {

@@ -2,7 +2,8 @@
 
 mod blocks;
 mod choose;
-mod depthwise;
+mod dense;
+mod direct;
 mod gemm;
 mod pack;
 mod shape;
@@ -35,8 +36,10 @@ enum Algorithm {
     Product(gemm::Product),
     /// Minimal filtering of 3×3 kernels.
     Winograd(winograd::Winograd),
-    /// One input channel a group; weights as they came.
-    Depthwise(Vec<f32>),
+    /// Few channels a group.
+    Direct(Box<direct::Direct>),
+    /// One output position.
+    Dense(dense::Dense),
 }
 
 impl PackedConv {
@@ -45,16 +48,18 @@ impl PackedConv {
         match &self.algorithm {
             Algorithm::Product(p) => p.weight.len() * 4,
             Algorithm::Winograd(w) => w.weight.len() * 4,
-            Algorithm::Depthwise(w) => w.len() * 4,
+            Algorithm::Direct(d) => d.weight.len() * 4,
+            Algorithm::Dense(d) => d.weight.len() * 4,
         }
     }
 
-    /// The algorithm chosen, for reports: `"product"`, `"winograd"` or `"depthwise"`.
+    /// The algorithm chosen, for reports: `"product"`, `"winograd"`, `"direct"` or `"dense"`.
     pub fn algorithm(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Product(_) => "product",
             Algorithm::Winograd(_) => "winograd",
-            Algorithm::Depthwise(_) => "depthwise",
+            Algorithm::Direct(_) => "direct",
+            Algorithm::Dense(_) => "dense",
         }
     }
 }
@@ -69,7 +74,10 @@ pub fn pack_conv_with(shape: &ConvShape, weight: &[f32], options: &PackOptions) 
     let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
     check("weight of a convolution", weight.len(), shape.weight_len());
     let algorithm = match choose::choose(shape, output, isa(), options) {
-        Choice::Depthwise => Algorithm::Depthwise(weight.to_vec()),
+        Choice::Direct => {
+            Algorithm::Direct(Box::new(direct::Direct::new(isa(), shape, output, weight)))
+        }
+        Choice::Dense => Algorithm::Dense(dense::Dense::new(isa(), shape, weight)),
         Choice::Winograd(step) => {
             Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, step, weight))
         }
@@ -95,7 +103,8 @@ pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usi
     match &w.algorithm {
         Algorithm::Product(p) => p.workspace(threads),
         Algorithm::Winograd(w) => w.workspace(threads),
-        Algorithm::Depthwise(_) => 0,
+        Algorithm::Direct(d) => d.workspace(threads),
+        Algorithm::Dense(d) => d.workspace(),
     }
 }
 
@@ -124,6 +133,7 @@ pub fn conv(
     match &w.algorithm {
         Algorithm::Product(product) => product.run(pool, x, args, work, y),
         Algorithm::Winograd(winograd) => winograd.run(pool, x, args, work, y),
-        Algorithm::Depthwise(weight) => depthwise::run(pool, shape, w.output, x, weight, args, y),
+        Algorithm::Direct(direct) => direct.run(pool, x, args, work, y),
+        Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),
     }
 }

@@ -123,64 +123,110 @@ impl Runs {
     }
 }
 
-/// Fills rows `from..from + depth` of a panel of `width` columns. `x` holds the channels of the group, `volume` elements each; `pre` their
-/// prologue, if any.
+/// Fills rows `from..from + depth` of panels. `x` holds the channels of the group, `volume` elements each; `pre` their prologue, if any.
 pub(crate) struct Fill<'a> {
     pub x: &'a [f32],
     pub volume: usize,
     pub pre: Option<Prologue<'a>>,
     pub from: usize,
     pub depth: usize,
+    /// Columns beyond these panels that the same thread fills next, to be asked for ahead; and whether these here were not.
+    pub next: usize,
+    pub cold: bool,
 }
 
 impl Fill<'_> {
-    /// Writes the panel, `[depth][width of the instruction set's panel]`.
-    pub fn write(&self, isa: Isa, runs: &Runs, panel: &mut [f32]) {
+    /// Writes neighbouring panels, one for each of `runs`: `[depth][width of the instruction set's panel]`, each at a multiple of `step`.
+    pub fn write(&self, isa: Isa, runs: &[&Runs], panels: &mut [f32], step: usize) {
         match isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: an `Isa` other than portable is only held where the processor has it.
-            Isa::Avx512 => unsafe { avx512(self, runs, panel) },
+            Isa::Avx512 => unsafe { avx512(self, runs, panels, step) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Isa::Avx2 => unsafe { avx2(self, runs, panel) },
-            _ => fill::<Portable>(self, runs, panel),
+            Isa::Avx2 => unsafe { avx2(self, runs, panels, step) },
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => fill::<crate::simd::Neon>(self, runs, panels, step),
+            _ => fill::<Portable>(self, runs, panels, step),
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn avx512(f: &Fill, runs: &Runs, panel: &mut [f32]) {
-    fill::<crate::simd::Avx512>(f, runs, panel);
+fn avx512(f: &Fill, runs: &[&Runs], panels: &mut [f32], step: usize) {
+    fill::<crate::simd::Avx512>(f, runs, panels, step);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2(f: &Fill, runs: &Runs, panel: &mut [f32]) {
-    fill::<crate::simd::Avx2>(f, runs, panel);
+fn avx2(f: &Fill, runs: &[&Runs], panels: &mut [f32], step: usize) {
+    fill::<crate::simd::Avx2>(f, runs, panels, step);
 }
 
 #[inline(always)]
-fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
-    let width = S::VECTORS * S::LANES;
-    let taps = runs.starts.len() - 1;
+fn fill<S: Simd>(f: &Fill, runs: &[&Runs], panels: &mut [f32], step: usize) {
     if f.depth == 0 {
         return;
     }
-    if let [run] = runs.runs[..]
-        && taps == 1
-        && runs.stride == 1
-        && run.target == 0
-    {
-        let rows = panel.chunks_exact_mut(width).take(f.depth).enumerate();
-        for (channel, row) in rows.map(|(i, row)| (f.from + i, row)) {
-            let x = &f.x[channel * f.volume + run.source..];
-            let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
-            // SAFETY: the instruction set by the function this is inlined into.
-            unsafe { point::<S>(x, run.length, pre, row) };
-        }
+    if points::<S>(f, runs, panels, step) {
         return;
     }
+    for (runs, panel) in runs.iter().zip(panels.chunks_mut(step)) {
+        any::<S>(f, runs, panel);
+    }
+}
+
+/// A kernel of one point on neighbouring positions: channel by channel over all panels, so that what is read lies together. False where it
+/// is something else.
+#[inline(always)]
+fn points<S: Simd>(f: &Fill, runs: &[&Runs], panels: &mut [f32], step: usize) -> bool {
+    let width = S::VECTORS * S::LANES;
+    let mut next = None;
+    for runs in runs {
+        let [run] = runs.runs[..] else { return false };
+        if runs.starts.len() != 2
+            || runs.stride != 1
+            || run.target != 0
+            || next.is_some_and(|next| next != run.source)
+        {
+            return false;
+        }
+        next = Some(run.source + run.length);
+    }
+    let (Some(first), Some(end)) = (runs.first().map(|runs| runs.runs[0].source), next) else {
+        return true;
+    };
+    assert!(panels.len() >= (runs.len() - 1) * step + f.depth * width);
+    assert!(end - first > (runs.len() - 1) * width && end - first <= runs.len() * width);
+    for depth in 0..f.depth {
+        let channel = f.from + depth;
+        let x = &f.x[channel * f.volume..][..f.volume];
+        // Rows lie a channel apart, too far for the processor to see them coming: the next panels' elements of this row, and where
+        // nobody has asked for these panels', those of a row some way on.
+        if f.cold
+            && let Some(x) = f.x.get((channel + AHEAD) * f.volume..)
+        {
+            ask(x, first, end);
+        }
+        ask(x, end, end + f.next);
+        let x = &x[first..end];
+        let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
+        for panel in 0..runs.len() {
+            let x = &x[panel * width..x.len().min((panel + 1) * width)];
+            let row = &mut panels[panel * step + depth * width..][..width];
+            // SAFETY: the instruction set by the function this is inlined into.
+            unsafe { point::<S>(x, pre, row) };
+        }
+    }
+    true
+}
+
+/// Any kernel, one panel.
+#[inline(always)]
+fn any<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
+    let width = S::VECTORS * S::LANES;
+    let taps = runs.starts.len() - 1;
     let (mut channel, mut tap) = (f.from / taps, f.from % taps);
     for row in panel.chunks_exact_mut(width).take(f.depth) {
         let x = &f.x[channel * f.volume..][..f.volume];
@@ -189,6 +235,27 @@ fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
             row.fill(0.0);
         }
         let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
+        if pre.is_none()
+            && let [run] = runs_here
+            && run.length == width
+            && runs.stride <= 2
+            && let Some(x) = x.get(run.source..run.source + 2 * width)
+        {
+            for i in (0..width).step_by(S::LANES) {
+                // SAFETY: a whole row, and twice as many elements; the instruction set by the function this is inlined into.
+                unsafe {
+                    let x = x.as_ptr();
+                    let v =
+                        if runs.stride == 1 { S::load(x.add(i)) } else { S::even(x.add(2 * i)) };
+                    S::store(row.as_mut_ptr().add(i), v);
+                }
+            }
+            tap += 1;
+            if tap == taps {
+                (channel, tap) = (channel + 1, 0);
+            }
+            continue;
+        }
         for run in runs_here {
             let target = &mut row[run.target..run.target + run.length];
             if runs.stride == 1 {
@@ -213,26 +280,32 @@ fn fill<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
 
 /// Elements of a cache line.
 const LINE: usize = 16;
+/// Rows of a panel between asking for elements and using them.
+const AHEAD: usize = 6;
+
+/// Asks for the elements `from..to`, as far as they exist.
+#[inline(always)]
+fn ask(x: &[f32], from: usize, to: usize) {
+    for at in (from..to).step_by(LINE) {
+        if let Some(x) = x.get(at) {
+            prefetch(x);
+        }
+    }
+}
 
 type Before = Option<(f32, f32, Activation)>;
 
-/// One row of a panel whose kernel is one point: `length` neighbouring elements, then zeros.
+/// One row of a panel whose kernel is one point: neighbouring elements, then zeros.
 #[inline(always)]
-unsafe fn point<S: Simd>(x: &[f32], length: usize, pre: Before, row: &mut [f32]) {
-    // The next panel's elements: its rows lie a channel apart, too far for the processor to see them coming.
-    for at in (row.len()..2 * row.len()).step_by(LINE) {
-        if let Some(last) = x.get(at + LINE - 1) {
-            prefetch(last);
-        }
-    }
+unsafe fn point<S: Simd>(x: &[f32], pre: Before, row: &mut [f32]) {
+    let length = x.len();
     if length == S::VECTORS * S::LANES {
-        let (x, row) = (&x[..length], &mut row[..length]);
         // SAFETY: passed on to the caller.
         unsafe { copy::<S>(x, pre, row) };
     } else {
         row[length..].fill(0.0);
         // SAFETY: passed on to the caller.
-        unsafe { copy::<S>(&x[..length], pre, &mut row[..length]) };
+        unsafe { copy::<S>(x, pre, &mut row[..length]) };
     }
     if let Some((_, _, act)) = pre
         && !is_quick(act)
@@ -281,7 +354,7 @@ unsafe fn gather<S: Simd>(x: &[f32], stride: usize, pre: Before, y: &mut [f32]) 
         // SAFETY: two registers of `x` and one of `y`, by the condition; the instruction set by the caller.
         unsafe {
             while done + S::LANES <= y.len() && 2 * (done + S::LANES) <= x.len() {
-                let even = S::load_even(x.as_ptr().add(2 * done));
+                let even = S::even(x.as_ptr().add(2 * done));
                 S::store(y.as_mut_ptr().add(done), before::<S>(pre, even));
                 done += S::LANES;
             }

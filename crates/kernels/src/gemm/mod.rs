@@ -28,6 +28,8 @@ use tile::Tile;
 const DEPTH: usize = 320;
 /// Rows of a task: 224 × 320 floats are 280 KiB.
 const ROWS: usize = 224;
+/// Most panels of a task where depth is cut: its part of `c` waits in the second level for the next block, 224 × 256 floats.
+const PANELS: usize = 16;
 
 /// Balanced blocks of the depth: `(number, length of all but the last)`.
 fn blocks(depth: usize) -> (usize, usize) {
@@ -96,6 +98,7 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
     let tall = m.div_ceil(m.div_ceil(ROWS)).next_multiple_of(high);
     let down = m.div_ceil(tall);
     let wide = panels.div_ceil((6 * pool.threads()).div_ceil(down).min(panels));
+    let wide = if blocks > 1 { wide.min(PANELS) } else { wide };
     let across = panels.div_ceil(wide);
     let out = Shared::new(c);
     pool.run(down * across, |task| {

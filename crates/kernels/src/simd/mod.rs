@@ -3,11 +3,18 @@
 //! Code generic over [`Simd`] is inlined into a function that enables the instruction set (`gemm/tile.rs`, `conv/pack.rs`, `conv/winograd/`); only
 //! there do these methods become single instructions, and only on a processor that has them may that function be called.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(not(target_arch = "x86_64"))]
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(test)]
+mod tests;
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -29,8 +36,6 @@ pub(crate) trait Simd: Copy {
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
-    /// Elements 0, 2, 4 … of `2 · LANES`.
-    unsafe fn load_even(p: *const f32) -> Self::V;
     /// The first `n < LANES` elements, the rest zero.
     unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
     unsafe fn store_part(p: *mut f32, v: Self::V, n: usize);
@@ -45,6 +50,8 @@ pub(crate) trait Simd: Copy {
     /// The larger and the smaller; `b` when either is NaN.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger; NaN when either is.
+    unsafe fn larger(a: Self::V, b: Self::V) -> Self::V;
     /// The bits of the sign cleared.
     unsafe fn abs(x: Self::V) -> Self::V;
     /// `|a|` with the sign of `b`.
@@ -58,6 +65,8 @@ pub(crate) trait Simd: Copy {
     /// Turns a block of `SIDE`×`SIDE`: `to[j·to_step + i] = from[i·step + j]`. Of each row of `from` only the first `n ≤ SIDE`
     /// elements are read, the rest count as zero.
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
+    /// Every second element from `p` on, the first included; reads twice `LANES`.
+    unsafe fn even(p: *const f32) -> Self::V;
 }
 
 /// Asks for the cache line of `x` ahead of its use.
@@ -69,7 +78,13 @@ pub(crate) fn prefetch(x: &f32) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a hint, which changes no memory, no flags and no stack.
+    unsafe {
+        let place = std::ptr::from_ref(x);
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = x;
 }
 

@@ -27,11 +27,6 @@ impl Simd for Portable {
         unsafe { p.cast::<[f32; 4]>().write_unaligned(v) }
     }
     #[inline(always)]
-    unsafe fn load_even(p: *const f32) -> [f32; 4] {
-        // SAFETY: the caller vouches for eight elements.
-        std::array::from_fn(|i| unsafe { *p.add(2 * i) })
-    }
-    #[inline(always)]
     unsafe fn load_part(p: *const f32, n: usize) -> [f32; 4] {
         // SAFETY: the caller vouches for `n` elements.
         std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
@@ -74,6 +69,15 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn min(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    unsafe fn larger(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if a[i] > b[i] || a[i].is_nan() { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> [f32; 4] {
+        // SAFETY: the caller vouches for eight elements.
+        std::array::from_fn(|i| unsafe { *p.add(2 * i) })
     }
     #[inline(always)]
     unsafe fn abs(x: [f32; 4]) -> [f32; 4] {

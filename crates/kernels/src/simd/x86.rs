@@ -28,11 +28,6 @@ impl Simd for Portable {
         unsafe { _mm_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn load_even(p: *const f32) -> __m128 {
-        // SAFETY: contract.
-        unsafe { _mm_shuffle_ps::<0x88>(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
-    }
-    #[inline(always)]
     unsafe fn load_part(p: *const f32, n: usize) -> __m128 {
         let mut part = [0.0f32; 4];
         // SAFETY: contract; `n < 4`.
@@ -88,6 +83,19 @@ impl Simd for Portable {
     unsafe fn min(a: __m128, b: __m128) -> __m128 {
         // SAFETY: contract.
         unsafe { _mm_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn larger(a: __m128, b: __m128) -> __m128 {
+        // SAFETY: contract. `max` returns its second operand when one is NaN; then the first is put back where it is one.
+        unsafe {
+            let (most, lost) = (_mm_max_ps(a, b), _mm_cmpunord_ps(a, a));
+            _mm_or_ps(_mm_and_ps(lost, a), _mm_andnot_ps(lost, most))
+        }
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> __m128 {
+        // SAFETY: contract.
+        unsafe { _mm_shuffle_ps::<0b10_00_10_00>(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
     }
     #[inline(always)]
     unsafe fn abs(x: __m128) -> __m128 {
@@ -187,24 +195,30 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn load_even(p: *const f32) -> __m256 {
-        // SAFETY: contract.
-        unsafe {
-            let (a, b) = (_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8)));
-            // 0 2 8 10 | 4 6 12 14, whose pairs then change places.
-            let mixed = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(a, b));
-            _mm256_castpd_ps(_mm256_permute4x64_pd::<0xD8>(mixed))
-        }
-    }
-    #[inline(always)]
     unsafe fn load_part(p: *const f32, n: usize) -> __m256 {
         // SAFETY: contract; masked lanes are not touched.
         unsafe { _mm256_maskload_ps(p, first(n)) }
     }
     #[inline(always)]
     unsafe fn store_part(p: *mut f32, v: __m256, n: usize) {
-        // SAFETY: contract; masked lanes are not touched.
-        unsafe { _mm256_maskstore_ps(p, first(n), v) }
+        // Four, two, one: a masked store takes several times as long on some processors.
+        // SAFETY: contract; `n < 8`, each step stores what its bit of `n` stands for.
+        unsafe {
+            let (mut p, mut low) = (p, _mm256_castps256_ps128(v));
+            if n & 4 != 0 {
+                _mm_storeu_ps(p, low);
+                low = _mm256_extractf128_ps::<1>(v);
+                p = p.add(4);
+            }
+            if n & 2 != 0 {
+                _mm_storel_pd(p.cast::<f64>(), _mm_castps_pd(low));
+                low = _mm_movehl_ps(low, low);
+                p = p.add(2);
+            }
+            if n & 1 != 0 {
+                _mm_store_ss(p, low);
+            }
+        }
     }
     #[inline(always)]
     unsafe fn add(a: __m256, b: __m256) -> __m256 {
@@ -245,6 +259,21 @@ impl Simd for Avx2 {
     unsafe fn min(a: __m256, b: __m256) -> __m256 {
         // SAFETY: contract.
         unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: contract. `max` returns its second operand when one is NaN; then the first is put back where it is one.
+        unsafe { _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a)) }
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> __m256 {
+        // SAFETY: contract.
+        unsafe {
+            let (a, b) = (_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8)));
+            // a₀ a₂ b₀ b₂ a₄ a₆ b₄ b₆, then the pairs in order.
+            let both = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(both))
+        }
     }
     #[inline(always)]
     unsafe fn abs(x: __m256) -> __m256 {
@@ -348,14 +377,6 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn load_even(p: *const f32) -> __m512 {
-        // SAFETY: contract.
-        unsafe {
-            let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-            _mm512_permutex2var_ps(_mm512_loadu_ps(p), even, _mm512_loadu_ps(p.add(16)))
-        }
-    }
-    #[inline(always)]
     unsafe fn load_part(p: *const f32, n: usize) -> __m512 {
         // SAFETY: contract; masked lanes are not touched.
         unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, p) }
@@ -404,6 +425,22 @@ impl Simd for Avx512 {
     unsafe fn min(a: __m512, b: __m512) -> __m512 {
         // SAFETY: contract.
         unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn larger(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: contract. As with AVX2.
+        unsafe {
+            let lost = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a);
+            _mm512_mask_blend_ps(lost, _mm512_max_ps(a, b), a)
+        }
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> __m512 {
+        // SAFETY: contract.
+        unsafe {
+            let at = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+            _mm512_permutex2var_ps(_mm512_loadu_ps(p), at, _mm512_loadu_ps(p.add(16)))
+        }
     }
     #[inline(always)]
     unsafe fn abs(x: __m512) -> __m512 {

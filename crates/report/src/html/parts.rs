@@ -3,7 +3,7 @@
 use super::ModelCard;
 use crate::number::{bytes, plain, score, seconds};
 use base::words::report as words;
-use base::{Consultation, Lang, Note, Severity};
+use base::{Consultation, Lang, Manifest, Note, Severity};
 use maud::{Markup, html};
 
 /// Warnings about the case, the panel and each model, the gravest first; the same remark once.
@@ -213,7 +213,11 @@ pub fn models(c: &Consultation, cards: &[ModelCard], lang: Lang) -> Markup {
 
 /// How the result came about.
 pub fn manifest(c: &Consultation, lang: Lang) -> Markup {
-    let m = &c.manifest;
+    run_manifest(&c.manifest, &c.case.file.sha256, lang)
+}
+
+/// The same from its parts.
+pub fn run_manifest(m: &Manifest, input_sha256: &str, lang: Lang) -> Markup {
     let settings: Vec<String> =
         m.settings.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let rows = [
@@ -230,7 +234,7 @@ pub fn manifest(c: &Consultation, lang: Lang) -> Markup {
             },
         ),
         (&words::DECODE, seconds(m.decode_seconds)),
-        (&words::INPUT_HASH, c.case.file.sha256.clone()),
+        (&words::INPUT_HASH, input_sha256.to_owned()),
     ];
     let none = || "–".to_owned();
     html! {

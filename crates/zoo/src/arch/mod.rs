@@ -5,6 +5,8 @@ pub mod densenet;
 pub mod pspnet;
 pub mod resnet;
 pub mod resnet_autoencoder;
+pub mod unet;
+pub mod unet_v1;
 
 /// Epsilon of every batch normalisation here: PyTorch's default.
 pub(crate) const EPSILON: f32 = 1e-5;

@@ -80,14 +80,16 @@ struct BiasPlaces {
     inner_step: usize,
 }
 
-/// For each node, the pattern that ends in it. `needed` nodes are those that run; `kept` ones belong to somebody else.
+/// For each node, the pattern that ends in it. `needed` nodes are those that run; `kept` ones belong to somebody else, and the
+/// results of `opaque` ones lie in themselves whatever the node does.
 pub(super) fn fuse(
     graph: &Graph,
     facts: &[Option<Known>],
     needed: &[bool],
+    opaque: &[bool],
     kept: impl Fn(usize) -> bool,
 ) -> Vec<Option<Fused>> {
-    let mut finder = Finder::new(graph, facts, needed);
+    let mut finder = Finder::new(graph, facts, needed, opaque);
     let mut fused: Vec<Option<Fused>> = (0..graph.nodes.len()).map(|_| None).collect();
     let all = || (0..graph.nodes.len()).filter(|index| needed[*index] && !kept(*index));
     for index in all() {
@@ -122,10 +124,17 @@ struct Finder<'a> {
     readers: Vec<Vec<usize>>,
     /// Where the values of each slot lie.
     views: Vec<Option<View>>,
+    /// Nodes that are no views.
+    opaque: &'a [bool],
 }
 
 impl<'a> Finder<'a> {
-    fn new(graph: &'a Graph, facts: &'a [Option<Known>], needed: &[bool]) -> Finder<'a> {
+    fn new(
+        graph: &'a Graph,
+        facts: &'a [Option<Known>],
+        needed: &[bool],
+        opaque: &'a [bool],
+    ) -> Finder<'a> {
         let slots = graph.names.len();
         let (mut maker, mut readers) = (vec![None; slots], vec![Vec::new(); slots]);
         for (index, node) in graph.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
@@ -135,7 +144,7 @@ impl<'a> Finder<'a> {
             node.outputs.iter().flatten().for_each(|slot| maker[*slot] = Some(index));
         }
         graph.outputs.iter().for_each(|slot| readers[*slot].push(usize::MAX));
-        let mut finder = Finder { graph, facts, maker, readers, views: vec![None; slots] };
+        let mut finder = Finder { graph, facts, maker, readers, views: vec![None; slots], opaque };
         finder.find_views(needed, &[]);
         finder
     }

@@ -85,10 +85,11 @@ impl View {
         rest.is_empty().then_some(View { axes, ..*self })
     }
 
-    /// `extent` places of an axis from `from` on.
-    pub fn sliced(&self, axis: usize, from: usize, extent: usize) -> Option<View> {
+    /// `extent` places of an axis from `from` on, every `every`th.
+    pub fn sliced(&self, axis: usize, from: usize, extent: usize, every: usize) -> Option<View> {
         let whole: usize = self.axes.get(axis)?.iter().map(|f| f.extent).product();
-        if extent == 0 || from.checked_add(extent)? > whole {
+        let last = extent.checked_sub(1)?.checked_mul(every)?.checked_add(from)?;
+        if every == 0 || last >= whole {
             return None;
         }
         let mut view = self.clone();
@@ -96,6 +97,7 @@ impl View {
             [] => {}
             [Factor { step, .. }] => {
                 view.offset += from * step;
+                let step = step * every;
                 view.axes[axis] =
                     if extent == 1 { Vec::new() } else { vec![Factor { extent, step }] };
             }
@@ -197,7 +199,7 @@ mod tests {
         let view = View::dense(7, &[1, tokens, 3 * heads * size]);
         let view = view.reshaped(&[1, tokens, 3, heads, size]).unwrap();
         let view = view.transposed(&[2, 0, 3, 1, 4]).unwrap();
-        let k = view.sliced(0, 1, 1).unwrap().reshaped(&[1, heads, tokens, size]).unwrap();
+        let k = view.sliced(0, 1, 1, 1).unwrap().reshaped(&[1, heads, tokens, size]).unwrap();
         assert_eq!(k.offset, heads * size);
         assert_eq!((k.step(1), k.step(2), k.step(3)), (Some(64), Some(2304), Some(1)));
         assert_eq!(at(&k, &[0, 3, 5, 6]), 768 + 3 * 64 + 5 * 2304 + 6);
@@ -213,6 +215,16 @@ mod tests {
         let parted = joined.reshaped(&[3, 25, 12, 14, 14, 64]).unwrap();
         assert_eq!(at(&parted, &[2, 9, 5, 3, 4, 1]), at(&view, &[2, 9, 5, 3 * 14 + 4, 1]));
         assert_eq!(joined.reshaped(&[3, 30, 10, 196, 64]), None);
+    }
+
+    #[test]
+    fn parts_lie_in_the_whole() {
+        let view = View::dense(0, &[1, 8, 6, 5]);
+        let odd = view.sliced(1, 1, 4, 2).unwrap().sliced(2, 0, 3, 2).unwrap();
+        assert_eq!(odd.shape(), [1, 4, 3, 5]);
+        assert_eq!(at(&odd, &[0, 2, 1, 3]), (5 * 6 + 2) * 5 + 3);
+        assert_eq!(view.sliced(1, 1, 4, 3), None);
+        assert_eq!(view.sliced(1, 9, 1, 1), None);
     }
 
     #[test]

@@ -17,7 +17,10 @@ impl Finder<'_> {
     /// Fills `views`; nodes stand in an order in which they can run. The results of patterns lie in themselves.
     pub fn find_views(&mut self, needed: &[bool], fused: &[Option<Fused>]) {
         self.views.fill(None);
-        let plain = |index: &usize| needed[*index] && !matches!(fused.get(*index), Some(Some(_)));
+        let opaque = self.opaque;
+        let plain = |index: &usize| {
+            needed[*index] && !opaque[*index] && !matches!(fused.get(*index), Some(Some(_)))
+        };
         for index in (0..self.graph.nodes.len()).filter(plain) {
             let node = &self.graph.nodes[index];
             for (output, slot) in node.outputs.iter().enumerate() {
@@ -62,18 +65,45 @@ impl Finder<'_> {
                 let axis = axis(node.attributes.int("axis").unwrap_or(0))?;
                 let extent = |slot: &Option<Slot>| Some(self.shape((*slot)?)?[axis]);
                 let before = node.outputs[..output].iter().map(extent).sum::<Option<usize>>()?;
-                view.sliced(axis, before, to[axis])?
+                view.sliced(axis, before, to[axis], 1)?
             }
             "Gather" => {
                 let axis = axis(node.attributes.int("axis").unwrap_or(0))?;
                 let index = self.stored(node.inputs.get(1).copied().flatten()?)?;
                 let [at] = index.to_i64()?[..] else { return None };
                 let at = if at < 0 { at + from[axis] as i64 } else { at };
-                let one = view.sliced(axis, usize::try_from(at).ok()?, 1)?;
+                let one = view.sliced(axis, usize::try_from(at).ok()?, 1, 1)?;
                 one.reshaped(to)?
             }
+            "Slice" => self.part(node, view, (from, to))?,
             _ => return None,
         };
         (view.shape() == to).then_some(view)
+    }
+
+    /// A slice with stored bounds and steps forward.
+    fn part(&self, node: &Node, view: View, (from, to): (&[usize], &[usize])) -> Option<View> {
+        let ints = |input: usize, name: &str| match node.inputs.get(input).copied().flatten() {
+            Some(slot) => self.stored(slot)?.to_i64(),
+            None => node.attributes.ints(name).map(<[i64]>::to_vec),
+        };
+        let starts = ints(1, "starts")?;
+        let axes = ints(3, "axes").unwrap_or_else(|| (0..starts.len() as i64).collect());
+        let steps = ints(4, "steps").unwrap_or_else(|| vec![1; starts.len()]);
+        let given = |input: usize| node.inputs.get(input).copied().flatten().is_some();
+        if given(3) && ints(3, "axes").is_none() || given(4) && ints(4, "steps").is_none() {
+            return None;
+        }
+        let mut view = view;
+        for ((start, axis), step) in starts.into_iter().zip(axes).zip(steps) {
+            let axis = if axis < 0 { axis + from.len() as i64 } else { axis };
+            let axis = usize::try_from(axis).ok().filter(|axis| *axis < from.len())?;
+            let extent = from[axis] as i64;
+            let start =
+                if start < 0 { start.saturating_add(extent) } else { start }.clamp(0, extent);
+            let every = usize::try_from(step).ok().filter(|every| *every > 0)?;
+            view = view.sliced(axis, start as usize, to[axis], every)?;
+        }
+        Some(view)
     }
 }

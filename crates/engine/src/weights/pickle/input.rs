@@ -78,7 +78,7 @@ pub(super) fn long(bytes: &[u8]) -> Value<'_> {
 /// A decimal integer line of protocol 0 (`I` and `L`; `I00` and `I01` are truth values).
 pub(super) fn decimal(line: &[u8]) -> Option<Value<'static>> {
     if matches!(line, b"00" | b"01") {
-        return Some(Value::Bool);
+        return Some(Value::Bool(line == b"01"));
     }
     let text = std::str::from_utf8(line).ok()?.trim();
     let text = text.strip_suffix('L').unwrap_or(text);

@@ -10,23 +10,16 @@ use crate::weights::Limits;
 
 /// Values that every pickle shares, so that one-byte instructions cost no memory.
 const NONE: Id = 0;
-const TRUTH: Id = 1;
-const NOTHING: Id = 2;
-const FLOAT: Id = 3;
-const BYTES: Id = 4;
+const FALSE: Id = 1;
+const TRUE: Id = 2;
+const NOTHING: Id = 3;
 
 /// Runs one pickle from the start of `bytes`, which may go on after it.
 pub(in crate::weights) fn run<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Pickle<'a>> {
     let most = usize::try_from(limits.pickle_bytes).unwrap_or(usize::MAX).min(bytes.len());
     let mut machine = Machine {
         input: Input::new(&bytes[..most]),
-        values: vec![
-            Value::None,
-            Value::Bool,
-            Value::Tuple(Vec::new()),
-            Value::Float,
-            Value::Bytes,
-        ],
+        values: vec![Value::None, Value::Bool(false), Value::Bool(true), Value::Tuple(Vec::new())],
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
@@ -113,7 +106,8 @@ impl<'a> Machine<'a> {
             }
             // Atoms
             b'N' => self.stack.push(NONE),
-            0x88 | 0x89 => self.stack.push(TRUTH),
+            0x88 => self.stack.push(TRUE),
+            0x89 => self.stack.push(FALSE),
             b'J' => {
                 let number = self.input.number(4)? as u32;
                 self.push(Value::Int(i64::from(number.cast_signed())))?;
@@ -140,12 +134,15 @@ impl<'a> Machine<'a> {
                 self.push(value)?;
             }
             b'F' => {
-                self.input.line()?;
-                self.stack.push(FLOAT);
+                let text = std::str::from_utf8(self.input.line()?).ok();
+                let value = text.and_then(|text| text.trim().parse().ok());
+                let value = value.ok_or_else(|| self.input.broken("has an odd number"))?;
+                self.push(Value::Float(value))?;
             }
             b'G' => {
-                self.input.take(8)?;
-                self.stack.push(FLOAT);
+                // The one big-endian number of the language.
+                let bits = self.input.number(8)?.swap_bytes();
+                self.push(Value::Float(f64::from_bits(bits)))?;
             }
             b'X' => self.text(4)?,
             0x8c => self.text(1)?,
@@ -353,9 +350,8 @@ impl<'a> Machine<'a> {
     }
 
     fn bytes(&mut self, width: usize) -> Result<()> {
-        self.input.counted(width)?;
-        self.stack.push(BYTES);
-        Ok(())
+        let bytes = self.input.counted(width)?;
+        self.push(Value::Bytes(bytes))
     }
 
     /// Appends to the list or set on top.

@@ -22,13 +22,13 @@ pub(super) type Id = u32;
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
     None,
-    Bool,
+    Bool(bool),
     Int(i64),
     /// An integer beyond 64 bits, little-endian two's complement (empty from text protocols).
     Big(&'a [u8]),
-    Float,
+    Float(f64),
     Str(Cow<'a, str>),
-    Bytes,
+    Bytes(&'a [u8]),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Set(Vec<Id>),
@@ -138,9 +138,9 @@ impl<'a> Pickle<'a> {
     pub(super) fn describe(&self, id: Id) -> String {
         match self.get(id) {
             Value::None => "None".into(),
-            Value::Bool => "a truth value".into(),
-            Value::Int(_) | Value::Big(_) | Value::Float => "a number".into(),
-            Value::Str(_) | Value::Bytes => "a text".into(),
+            Value::Bool(_) => "a truth value".into(),
+            Value::Int(_) | Value::Big(_) | Value::Float(_) => "a number".into(),
+            Value::Str(_) | Value::Bytes(_) => "a text".into(),
             Value::Tuple(_) => "a tuple".into(),
             Value::List(_) => "a list".into(),
             Value::Set(_) => "a set".into(),

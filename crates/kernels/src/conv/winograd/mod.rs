@@ -115,13 +115,15 @@ impl Winograd {
                 let (block, row) = (from * wide, within * width);
                 let depth = tile::blocks(ins).1.min(ins - from);
                 // The panels of the instruction set may be wider or narrower than the sixteen channels.
-                for first in (panel..panel + count).step_by(width.min(16)) {
-                    let n = width.min(16).min(panel + count - first);
+                let mut first = panel;
+                while first < panel + count {
+                    let n = (width - first % width).min(panel + count - first);
                     let at = block + first / width * width * depth + row + first % width;
                     for (xi, u) in kernels.at_points.iter().enumerate() {
                         packed[xi * ins * wide + at..][..n]
                             .copy_from_slice(&u[first - panel..][..n]);
                     }
+                    first += n;
                 }
             }
         }

@@ -59,6 +59,8 @@ pub(super) fn lanes(isa: Isa) -> usize {
         Isa::Avx512 => crate::simd::Avx512::LANES,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => crate::simd::Avx2::LANES,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => crate::simd::Neon::LANES,
         _ => Portable::LANES,
     }
 }
@@ -113,6 +115,13 @@ pub(super) unsafe fn forward(
             Isa::Avx512 => forward_avx512(step, source, segment, channels, work, v),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => forward_avx2(step, source, segment, channels, work, v),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => per_step!(
+                step,
+                forward::transform,
+                crate::simd::Neon,
+                (source, segment, channels, work, v)
+            ),
             _ => {
                 per_step!(step, forward::transform, Portable, (source, segment, channels, work, v))
             }
@@ -139,6 +148,13 @@ pub(super) unsafe fn backward(
             Isa::Avx512 => backward_avx512(step, target, segment, channels, work, m),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => backward_avx2(step, target, segment, channels, work, m),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => per_step!(
+                step,
+                backward::transform,
+                crate::simd::Neon,
+                (target, segment, channels, work, m)
+            ),
             _ => {
                 per_step!(step, backward::transform, Portable, (target, segment, channels, work, m))
             }

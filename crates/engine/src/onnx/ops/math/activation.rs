@@ -192,13 +192,7 @@ fn softplus(x: f64) -> f64 {
 
 fn mish(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     let double = |x: f64| x * softplus(x).tanh();
-    // tanh(ln(1 + e)) = ((1 + e)² - 1) / ((1 + e)² + 1); where e² would overflow it is 1.
-    let single = |x: f32| {
-        let e = x.min(20.0).exp();
-        let n = e * (e + 2.0);
-        x * (n / (n + 2.0))
-    };
-    floating(call, inputs, single, double)
+    kernel(call, inputs, Activation::Mish, double)
 }
 
 fn gelu(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {

@@ -2,6 +2,7 @@
 
 use super::attend::{Bias, Heads, Job, attend};
 use super::floats::{array_of, floats};
+use super::tiled::{Placed, tiled};
 use crate::array::{Array, DType, Data};
 use crate::error::Result;
 use crate::onnx::graph::Attributes;
@@ -94,8 +95,11 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         // An empty input may name extents of any size.
         call.room(&[l.batch, l.heads.max(1), l.length.max(1)], DType::F32)?;
     }
-    let queries = by_head(&floats(q)?, &lq);
-    let (mut keys, mut values) = (by_head(&floats(k)?, &lk), by_head(&floats(v)?, &lv));
+    let (q_given, k_given, v_given) = (floats(q)?, floats(k)?, floats(v)?);
+    // What is given back is wanted head by head, and so is what joins a past.
+    let is_bare = call.node.output_count() <= 1 && inputs.maybe(4)?.is_none();
+    let apart = |given: &[f32], l: &Layout| if is_bare { Vec::new() } else { by_head(given, l) };
+    let (mut keys, mut values) = (apart(&k_given, &lk), apart(&v_given, &lv));
     let mut before = 0;
     if inputs.maybe(4)?.is_some() != inputs.maybe(5)?.is_some() {
         return Err(wrong("past_key and past_value go together"));
@@ -153,12 +157,28 @@ fn run(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     if job.shown.is_some() {
         call.room(&[lq.batch, lq.heads, lq.length, lk.length], DType::F32)?;
     }
-    let (y, scores) = attend(call.pool, &job, &queries, &keys, &values);
     let out = Layout { width: lv.width, ..lq };
-    let (y, shape) = match out.flat {
-        true => (by_position(&y, &out), vec![out.batch, out.length, out.heads * out.width]),
-        false => (y, vec![out.batch, out.heads, out.length, out.width]),
+    let shape = match out.flat {
+        true => vec![out.batch, out.length, out.heads * out.width],
+        false => vec![out.batch, out.heads, out.length, out.width],
     };
+    let placed = |given, l: &Layout, apart| match is_bare {
+        true => Placed { data: given, flat: l.flat },
+        false => Placed { data: apart, flat: false },
+    };
+    let of_queries = Placed { data: &q_given, flat: lq.flat };
+    let of_keys = placed(&k_given, &lk, &keys);
+    let (y, scores) =
+        match tiled(call.pool, &job, [of_queries, of_keys, placed(&v_given, &lv, &values)]) {
+            Some(y) => (y, Vec::new()),
+            None => {
+                if is_bare {
+                    (keys, values) = (by_head(&k_given, &lk), by_head(&v_given, &lv));
+                }
+                let (y, scores) = attend(call.pool, &job, &by_head(&q_given, &lq), &keys, &values);
+                (if out.flat { by_position(&y, &out) } else { y }, scores)
+            }
+        };
     let mut results = vec![Value::Array(array_of(q.dtype(), &shape, y)?)];
     let present = |like: &Array, l: &Layout, values: Vec<f32>| {
         let shape = [l.batch, l.heads, l.length, l.width];
@@ -212,6 +232,13 @@ impl Mask {
             return Err(wrong(format!("a mask {shape:?} for {} keys", heads.columns)));
         }
         Ok(Mask { values, step, columns })
+    }
+
+    /// Its values and steps by sample, head and query, if it covers all `columns` and leaves every query some key.
+    pub fn whole(&self, columns: usize) -> Option<(&[f32], [usize; 3])> {
+        let open = |row: &[f32]| row.iter().any(|v| *v != f32::NEG_INFINITY);
+        let fits = self.columns == columns && columns > 0;
+        (fits && self.values.chunks(columns).all(open)).then_some((&self.values[..], self.step))
     }
 
     /// Adds the row of a query.

@@ -32,6 +32,7 @@ mod size;
 pub(super) mod spectrum;
 #[cfg(test)]
 mod tests;
+mod tiled;
 pub(super) mod training;
 pub(super) mod unpool;
 mod window;

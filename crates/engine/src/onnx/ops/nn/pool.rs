@@ -168,7 +168,7 @@ fn average(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
     match fast {
         _ if x.is_empty() => {}
         Some(fast) if window.dilation == [1; 3] => {
-            kernels::avg_pool(call.pool, &fast, &values, &mut y);
+            kernels::avg_pool(call.pool, &fast, None, &values, &mut y);
         }
         _ => average_plain(call, &window, &values, count_pad, &mut y),
     }

@@ -1,0 +1,67 @@
+//! What models find in a volume: structures with their sizes, on the grid of the case.
+
+use crate::consultation::Manifest;
+use crate::note::Note;
+use crate::reading::ModelRef;
+use crate::text::Text;
+use crate::volume::{Grid, VolumeFacts};
+
+/// The image's values inside a structure, in the image's own unit (HU for a CT).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ValueSummary {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation of the population.
+    pub sd: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// One structure of a label map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasuredStructure {
+    /// What the model calls it.
+    pub name: Text,
+    /// Its labels in the map, ascending; several for a region made of parts.
+    pub labels: Vec<u16>,
+    /// Voxels of the case's grid.
+    pub voxels: u64,
+    /// Their volume.
+    pub volume_ml: f64,
+    /// Values of the first image inside; `None` for no voxel.
+    pub values: Option<ValueSummary>,
+    /// Centre of mass, RAS+ millimetres; `None` for no voxel.
+    pub centre_mm: Option<[f64; 3]>,
+}
+
+/// One model's answer about a volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumeReading {
+    /// Who.
+    pub model: ModelRef,
+    /// In the model's own order.
+    pub structures: Vec<MeasuredStructure>,
+    /// File name of the label map.
+    pub mask: String,
+    /// Remarks.
+    pub notes: Vec<Note>,
+    /// Seconds for this case.
+    pub seconds: f64,
+}
+
+/// The whole of one case that is a volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumeConsultation {
+    /// What was read, de-identified.
+    pub case: VolumeFacts,
+    /// The grid of the case and of all label maps.
+    pub grid: Grid,
+    /// What each model says.
+    pub readings: Vec<VolumeReading>,
+    /// Remarks about the case as a whole.
+    pub notes: Vec<Note>,
+    /// How it came about.
+    pub manifest: Manifest,
+}

@@ -1,0 +1,67 @@
+//! What is said of label maps of volumes.
+
+use crate::Text;
+
+texts! {
+    static:
+    /// Title of the page.
+    TITLE = "Segmentation of a volume", "三维影像分割结果";
+    /// Under a model's name.
+    UNCHECKED = "Drawn by the model, unchecked. Volumes and values are those of the voxels it marked; the label map lies on the grid of the original.", "由模型勾画，未经核对。体积与数值均取自模型所标体素；标签图与原始影像网格一致。";
+    /// What the picture shows.
+    PLANES = "Axial, coronal and sagittal plane through the middle of what was marked; the patient's right is on the left of the axial and coronal plane.", "通过标记区域中心的轴位、冠状位与矢状位；轴位与冠状位图像左侧为患者右侧。";
+    /// Instead of the picture.
+    PLANES_ALT = "Three planes of the volume with the structures in colour", "三个方位的截面，各结构以颜色标出";
+    /// Column.
+    LABEL = "Label", "标签值";
+    /// Column.
+    VOLUME = "Volume", "体积";
+    /// Column.
+    VALUES = "Mean ± SD", "均值 ± 标准差";
+    /// Column.
+    RANGE = "Range", "范围";
+    /// Fact.
+    FORMAT = "Format", "格式";
+    /// Fact.
+    FILE_SIZE = "File size", "文件大小";
+    /// Fact.
+    VOXELS = "Voxels (i × j × k)", "体素（i × j × k）";
+    /// Fact.
+    SPACING = "Spacing (i × j × k)", "体素间距（i × j × k）";
+    /// Fact.
+    GEOMETRY = "Geometry from", "几何信息来源";
+    /// Wrong use.
+    ONE_KIND = "models for volumes (nnU-Net) and for pictures cannot read the same case together", "三维分割模型（nnU-Net）与平片模型不能同时判读同一病例";
+    /// Error.
+    NO_VOLUMES = "there is no volume among the inputs: NIfTI, NRRD, MetaImage, MGH files or folders with a DICOM series", "输入中没有三维影像：可用 NIfTI、NRRD、MetaImage、MGH 文件或含 DICOM 序列的文件夹";
+    /// Remark.
+    NAMES_AS_GIVEN = "Names of structures are those of the model's own label table.", "结构名称沿用模型自带的标签表。";
+}
+
+/// A channel file that is missing, and those that were found.
+pub fn channels_wanted(wanted: usize, names: &str, found: usize) -> Text {
+    Text::filled(
+        format!(
+            "the model takes {wanted} images a case ({names}), named CASE_0000, CASE_0001, …; {found} found"
+        ),
+        format!(
+            "该模型每例需 {wanted} 幅影像（{names}），文件名形如 CASE_0000、CASE_0001……；实际 {found} 幅"
+        ),
+    )
+}
+
+/// Channels on different grids.
+pub fn grids_differ(name: &str) -> Text {
+    Text::filled(
+        format!("'{name}' does not lie on the grid of the case's first image; resample it first"),
+        format!("“{name}”与该病例第一幅影像的网格不一致，请先重采样"),
+    )
+}
+
+/// A line for the terminal.
+pub fn found(structures: usize, total: usize) -> Text {
+    Text::filled(
+        format!("{structures} of {total} structures found"),
+        format!("检出 {structures}/{total} 个结构"),
+    )
+}

@@ -1,0 +1,245 @@
+//! `read` with models for volumes: files or DICOM series in; label maps on the original grid, volumes,
+//! pictures and pages out. The models are loaded once; while one case is read by the models, the next
+//! is decoded.
+
+mod cases;
+mod output;
+
+use crate::World;
+use crate::cli::{complain, print};
+use crate::read::{Common, Request};
+use crate::rfc3339;
+use base::words::segmentation as own;
+use base::{
+    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Text,
+    VolumeConsultation, VolumeReading,
+};
+use cases::{Case, Decoded};
+use imaging::volumes::{Sums, measure};
+use indicatif::{ProgressBar, ProgressStyle};
+use kernels::Pool;
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+use zoo::nnunet::{Images, Model, Options};
+
+/// A model and what is said of it.
+struct Loaded {
+    id: String,
+    model: Model,
+    seconds: f64,
+}
+
+/// Whether the models asked for are nnU-Net's. Errors when they are of both kinds.
+pub fn wanted(models: &[String]) -> Result<bool> {
+    let own = models.iter().filter(|name| is_model(name)).count();
+    match own {
+        0 => Ok(false),
+        n if n == models.len() => Ok(true),
+        _ => Err(Error::new(Kind::Usage, own::ONE_KIND.clone())),
+    }
+}
+
+fn is_model(name: &str) -> bool {
+    zoo::find(name).is_none() && zoo::nnunet::holds_model(Path::new(name))
+}
+
+/// Reads all cases. Exit codes as `read` has them.
+pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<u8> {
+    let common = &request.common;
+    let pool = Pool::new(common.threads);
+    let options = Options { mirror: request.mirror, ..Options::default() };
+    let mut models = Vec::new();
+    for path in &request.models {
+        models.push(load(Path::new(path), &pool, &options)?);
+    }
+    let channels = models.iter().map(|loaded| loaded.channels()).max().unwrap_or(1);
+    let found = cases::find(&request.inputs, channels, &common.out)?;
+    if found.is_empty() {
+        return Err(Error::new(Kind::BrokenInput, own::NO_VOLUMES.clone()));
+    }
+    let many = found.len() > 1;
+    let (mut read, mut refused, mut failed) = (0, 0, 0);
+    std::thread::scope(|scope| -> Result<()> {
+        let (send, receive) = sync_channel(0);
+        let found = &found;
+        scope.spawn(move || {
+            for case in found {
+                if send.send((case, cases::decode(case))).is_err() {
+                    return;
+                }
+            }
+        });
+        for (case, decoded) in receive {
+            let folder = if many { common.out.join(&case.name) } else { common.out.clone() };
+            let done = decoded
+                .and_then(|decoded| consult(world, common, &mut models, case, decoded))
+                .and_then(|done| output::write(world, &folder, &done, common.lang, &pool));
+            match done {
+                Ok(written) => {
+                    read += 1;
+                    let text = if common.json { written.json } else { written.summary };
+                    print(out, &text)?;
+                }
+                Err(error) => {
+                    match error.kind() {
+                        Kind::Refused => refused += 1,
+                        _ => failed += 1,
+                    }
+                    complain(&error, common.lang);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(match (read, refused, failed) {
+        (_, _, 1..) => 1,
+        (0, 1.., _) => 3,
+        _ => 0,
+    })
+}
+
+fn load(path: &Path, pool: &Pool, options: &Options) -> Result<Loaded> {
+    let started = Instant::now();
+    let model = Model::open(path, pool, options)?;
+    let name = std::fs::canonicalize(path).ok();
+    let name =
+        name.as_deref().unwrap_or(path).file_stem().map(|n| n.to_string_lossy().into_owned());
+    let id = safe(&name.unwrap_or_default());
+    Ok(Loaded { id, model, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Letters, digits, `-`, `_`, `.`: part of a file's name.
+fn safe(name: &str) -> String {
+    let kept = name.chars().take(80);
+    let kept = kept.map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' });
+    let kept: String = kept.collect();
+    let kept = kept.trim_start_matches('.');
+    if kept.is_empty() { "model".to_owned() } else { kept.to_owned() }
+}
+
+/// What all models say about one case, with their label maps.
+struct Done {
+    consultation: VolumeConsultation,
+    /// `[k][j][i]` for each reading.
+    labels: Vec<Vec<u16>>,
+    decoded: Decoded,
+}
+
+fn consult(
+    world: &dyn World,
+    common: &Common,
+    models: &mut [Loaded],
+    case: &Case,
+    decoded: Decoded,
+) -> Result<Done> {
+    let grid = *decoded.scans[0].volume.grid();
+    let mut readings = Vec::new();
+    let mut runs = Vec::new();
+    let mut maps = Vec::new();
+    let only = models.len() == 1;
+    for loaded in models {
+        let (reading, labels, bytes) = loaded.read(common, case, &decoded, only)?;
+        runs.push(ModelRun {
+            id: reading.model.id.clone(),
+            weights_file: None,
+            weights_sha256: reading.model.weights_sha256.clone(),
+            container: Some("nnU-Net".into()),
+            load_seconds: loaded.seconds,
+            run_seconds: reading.seconds,
+            planned_bytes: bytes,
+        });
+        readings.push(reading);
+        maps.push(labels);
+    }
+    let manifest = Manifest {
+        version: env!("CARGO_PKG_VERSION").into(),
+        cpu: kernels::cpu_name().into(),
+        threads: common.threads,
+        created: rfc3339(world.now()),
+        settings: Vec::new(),
+        models: runs,
+        decode_seconds: decoded.seconds,
+    };
+    let mut facts = decoded.scans[0].facts.clone();
+    facts.name.clone_from(&case.name);
+    let consultation =
+        VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
+    Ok(Done { consultation, labels: maps, decoded })
+}
+
+impl Loaded {
+    fn channels(&self) -> usize {
+        self.model.trained().dataset.channels.len()
+    }
+
+    fn read(
+        &mut self,
+        common: &Common,
+        case: &Case,
+        decoded: &Decoded,
+        only: bool,
+    ) -> Result<(VolumeReading, Vec<u16>, u64)> {
+        let started = Instant::now();
+        let (wanted, given) = (self.channels(), decoded.scans.len());
+        if wanted != given {
+            let names = self.model.trained().dataset.channels.join(", ");
+            let text = own::channels_wanted(wanted, &names, given);
+            return Err(Error::new(Kind::Refused, text).at(&case.files[0]));
+        }
+        let volume = &decoded.scans[0].volume;
+        let [ni, nj, nk] = volume.size();
+        let [si, sj, sk] = volume.spacing_mm();
+        let channels: Vec<Vec<f32>> =
+            decoded.scans.iter().map(|scan| scan.volume.frame_f32(0)).collect();
+        let images = Images { shape: [nk, nj, ni], spacing: [sk, sj, si], channels };
+        let need = self.model.need(images.shape, images.spacing)?;
+        let bar = progress(common);
+        let segmentation = self.model.predict(images, &mut |at| {
+            bar.set_length(at.total as u64);
+            bar.set_position(at.done as u64);
+        })?;
+        bar.finish_and_clear();
+        let labels = segmentation.labels;
+        let sums = measure(&labels, &volume.frame_f32(0), volume.grid());
+        let structures = segmentation.structures.iter().map(|structure| {
+            let parts = structure.labels.iter().filter_map(|label| sums.get(label));
+            let all = parts.fold(Sums::default(), |all, part| all.with(part));
+            MeasuredStructure {
+                name: Text::filled(structure.name.clone(), structure.name.clone()),
+                labels: structure.labels.clone(),
+                voxels: all.voxels,
+                volume_ml: all.volume_ml(volume.grid()),
+                values: all.values(),
+                centre_mm: all.centre_mm(volume.grid()),
+            }
+        });
+        let structures = structures.collect();
+        let mut notes = segmentation.notes;
+        notes.push(Note::info("names-as-given", own::NAMES_AS_GIVEN.clone()));
+        let model = ModelRef {
+            id: self.id.clone(),
+            name: Text::filled(self.id.clone(), self.id.clone()),
+            weights_sha256: self.model.sha256().first().cloned(),
+            placeholder_weights: false,
+        };
+        let mask = match only {
+            true => "segmentation.nii.gz".to_owned(),
+            false => format!("segmentation-{}.nii.gz", self.id),
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        Ok((VolumeReading { model, structures, mask, notes, seconds }, labels, need.bytes))
+    }
+}
+
+fn progress(common: &Common) -> ProgressBar {
+    if !common.progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}  {elapsed}  {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}

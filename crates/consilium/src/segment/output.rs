@@ -1,0 +1,103 @@
+//! Files of a case that is a volume, written aside and then moved into place.
+
+use super::Done;
+use crate::World;
+use crate::read::io_error;
+use base::words::segmentation as own;
+use base::{Lang, Picture, Result, Volume, Voxels};
+use imaging::volumes::labelled_planes;
+use imaging::volumes::nifti::{self, Level};
+use kernels::Pool;
+use report::html::volume_page;
+use report::pictures::{label_colour, png};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Longest side of the patient in the pictures.
+const PLANES_PX: usize = 420;
+
+/// What is left to say of a case after its files are in place.
+pub(super) struct Written {
+    /// `result.json` on one line.
+    pub json: String,
+    /// For the terminal.
+    pub summary: String,
+}
+
+/// Writes label maps, pictures, `volumes.csv`, `report.html` and, last, `result.json` into `folder`.
+pub(super) fn write(
+    world: &dyn World,
+    folder: &Path,
+    done: &Done,
+    lang: Lang,
+    pool: &Pool,
+) -> Result<Written> {
+    let c = &done.consultation;
+    let scan = &done.decoded.scans[0];
+    let mut pictures: Vec<(String, Picture)> = Vec::new();
+    for (reading, labels) in c.readings.iter().zip(&done.labels) {
+        let colour = |label: u16| (label != 0).then(|| label_colour(label));
+        let planes = labelled_planes(&scan.volume, labels, &colour, PLANES_PX);
+        pictures.push((reading.mask.replace(".nii.gz", ".png"), planes));
+    }
+    let names: Vec<String> = pictures.iter().map(|(name, _)| name.clone()).collect();
+    let planes: Vec<Picture> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
+    let result = report::volume::result(c, Some("report.html"), &names);
+    let mut files: Vec<(String, Vec<u8>)> =
+        pictures.iter().map(|(name, picture)| (name.clone(), png(picture))).collect();
+    files.push(("volumes.csv".into(), report::volume::csv(c).into_bytes()));
+    files.push(("report.html".into(), volume_page(c, &planes, lang).into_bytes()));
+    files.push(("result.json".into(), report::json::file_text(&result).into_bytes()));
+
+    world.sweep(folder);
+    let new = !folder.exists();
+    let aside = folder.join(format!(".part-{}", std::process::id()));
+    let written = (|| {
+        world.make_folder(&aside).map_err(|error| io_error(&error, folder))?;
+        for (reading, labels) in c.readings.iter().zip(&done.labels) {
+            let most = labels.iter().max().copied().unwrap_or(0);
+            let voxels = match u8::try_from(most) {
+                Ok(_) => Voxels::U8(labels.iter().map(|&label| label as u8).collect()),
+                Err(_) => Voxels::U16(labels.clone()),
+            };
+            if let Some(map) = Volume::new(c.grid, voxels) {
+                let path = aside.join(&reading.mask);
+                nifti::write(&path, &map, scan.forms.as_ref(), Level::Fast, pool)?;
+            }
+        }
+        for (name, bytes) in &files {
+            world.write(&aside.join(name), bytes).map_err(|error| io_error(&error, folder))?;
+        }
+        let masks = c.readings.iter().map(|reading| &reading.mask);
+        for name in masks.chain(files.iter().map(|(name, _)| name)) {
+            world
+                .rename(&aside.join(name), &folder.join(name))
+                .map_err(|error| io_error(&error, folder))?;
+        }
+        Ok(())
+    })();
+    let _ = world.remove_folder(&aside);
+    if written.is_err() && new {
+        let _ = world.remove_empty_folder(folder);
+    }
+    written?;
+    Ok(Written { json: format!("{result}\n"), summary: summary(done, folder, lang) })
+}
+
+fn summary(done: &Done, folder: &Path, lang: Lang) -> String {
+    let c = &done.consultation;
+    let research = base::words::report::RESEARCH_USE.get(lang);
+    let mut text = format!("{}\n{research}\n", c.case.name);
+    for reading in &c.readings {
+        let found = reading.structures.iter().filter(|s| s.voxels > 0).count();
+        let told = own::found(found, reading.structures.len());
+        let _ = writeln!(text, "{}: {}", reading.model.id, told.get(lang));
+        for structure in reading.structures.iter().filter(|s| s.voxels > 0) {
+            let name = structure.name.get(lang);
+            let _ = writeln!(text, "  {name:<32} {:>10.2} mL", structure.volume_ml);
+        }
+    }
+    let report = base::words::cli::report_at(&folder.join("report.html"));
+    let _ = writeln!(text, "{}", report.get(lang));
+    text
+}

@@ -1,0 +1,171 @@
+//! The real binary on volumes with a trained nnU-Net model: what is written, on which grid, and what
+//! is refused.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use base::{Affine, Grid, Volume, Voxels};
+use common::{code, consilium, names, printed, result, said};
+use engine::graph::Builder;
+use engine::weights::{Plain, Scope, write_pytorch_beside};
+use imaging::Limits;
+use imaging::volumes::nifti::{self, Level};
+use std::fs;
+use std::path::Path;
+use zoo::nnunet::{Configuration, Dataset};
+
+const PLANS: &str = r#"{
+ "dataset_name": "Dataset001_Test", "plans_name": "nnUNetPlans", "image_reader_writer": "SimpleITKIO",
+ "original_median_spacing_after_transp": [2.0, 1.5, 1.5], "original_median_shape_after_transp": [20, 24, 24],
+ "transpose_forward": [0, 1, 2], "transpose_backward": [0, 1, 2],
+ "configurations": {"3d_fullres": {
+  "data_identifier": "nnUNetPlans", "preprocessor_name": "DefaultPreprocessor", "batch_size": 2,
+  "patch_size": [8, 16, 16], "median_image_size_in_voxels": [20, 24, 24], "spacing": [2.0, 2.0, 2.0],
+  "normalization_schemes": ["ZScoreNormalization"], "use_mask_for_norm": [false],
+  "resampling_fn_data": "resample_data_or_seg_to_shape", "resampling_fn_seg": "resample_data_or_seg_to_shape",
+  "resampling_fn_data_kwargs": {"is_seg": false, "order": 3, "order_z": 0, "force_separate_z": null},
+  "resampling_fn_seg_kwargs": {"is_seg": true, "order": 1, "order_z": 0, "force_separate_z": null},
+  "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
+  "resampling_fn_probabilities_kwargs": {"is_seg": false, "order": 1, "order_z": 0, "force_separate_z": null},
+  "batch_dice": false, "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 4, "unet_max_num_features": 8,
+  "n_conv_per_stage_encoder": [1, 1], "n_conv_per_stage_decoder": [1], "num_pool_per_axis": [1, 1, 1],
+  "pool_op_kernel_sizes": [[1, 1, 1], [2, 2, 2]], "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]]}},
+ "experiment_planner_used": "ExperimentPlanner", "label_manager": "LabelManager",
+ "foreground_intensity_properties_per_channel": {"0": {"max": 1000.0, "mean": 1.0, "median": 1.0, "min": -1000.0,
+  "percentile_00_5": -900.0, "percentile_99_5": 900.0, "std": 100.0}}
+}"#;
+const DATASET: &str = r#"{"channel_names": {"0": "T1"}, "numTraining": 1, "file_ending": ".nii.gz",
+ "labels": {"background": 0, "left part": 1, "right part": 2}}"#;
+
+/// A trained model as nnU-Net leaves it, with made-up weights.
+fn model(root: &Path) {
+    let target = root.join("nnUNetTrainer__nnUNetPlans__3d_fullres");
+    fs::create_dir_all(target.join("fold_0")).unwrap();
+    fs::write(target.join("plans.json"), PLANS).unwrap();
+    fs::write(target.join("dataset.json"), DATASET).unwrap();
+    let json = |text: &str| Plain::from_json(text.as_bytes()).unwrap();
+    let dataset = Dataset::read(Path::new("dataset.json"), &json(DATASET)).unwrap();
+    let planned = Configuration::read(
+        Path::new("plans.json"),
+        &json(PLANS),
+        "3d_fullres",
+        1,
+        dataset.heads(),
+    )
+    .unwrap();
+    let scope = Scope::recording();
+    let mut b = Builder::new();
+    let image = b.input("image", &[1, 1, 8, 16, 16]);
+    planned.architecture.logits(&mut b, &scope, image).unwrap();
+    let text = |text: &str| Plain::Text(text.to_owned());
+    let beside = [
+        ("current_epoch".to_owned(), Plain::Int(1000)),
+        (
+            "init_args".to_owned(),
+            Plain::Table(vec![("configuration".to_owned(), text("3d_fullres"))]),
+        ),
+        ("trainer_name".to_owned(), text("nnUNetTrainer")),
+        ("inference_allowed_mirroring_axes".to_owned(), Plain::None),
+    ];
+    let file = target.join("fold_0/checkpoint_final.pth");
+    write_pytorch_beside(&file, "network_weights", &scope.recorded(), &beside).unwrap();
+}
+
+/// A volume with axes that are neither RAS nor in order.
+fn volume(path: &Path, seed: usize) {
+    let size = [18, 22, 14];
+    let affine =
+        Affine::from_lps([[0.0, 0.0, 2.5, -10.0], [1.5, 0.0, 0.0, 20.0], [0.0, -1.25, 0.0, 30.0]]);
+    let values = (0..size.iter().product()).map(|i: usize| {
+        let (x, y, z) = (i % 18, i / 18 % 22, i / (18 * 22));
+        (x * 31 + y * 17 + z * 13 + (i * (7919 + seed)) % 97) as i16
+    });
+    let volume = Volume::new(Grid { size, affine }, Voxels::I16(values.collect())).unwrap();
+    nifti::write(path, &volume, None, Level::Fast, &kernels::Pool::new(1)).unwrap();
+}
+
+#[test]
+fn a_volume_gives_a_label_map_on_its_own_grid_with_volumes_and_a_page() {
+    let dir = testkit::temp_dir("volume");
+    model(&dir.join("model"));
+    volume(&dir.join("t1.nii.gz"), 0);
+    let output = consilium(dir.path(), &["read", "t1.nii.gz", "--model", "./model", "--out", "o"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(printed(&output).contains("Research use only"), "{}", printed(&output));
+    let expected =
+        ["report.html", "result.json", "segmentation.nii.gz", "segmentation.png", "volumes.csv"];
+    assert_eq!(names(&dir.join("o")), expected);
+
+    let read = |name: &str| imaging::volumes::read(&dir.join(name), &Limits::default()).unwrap();
+    let (given, labels) = (read("t1.nii.gz").volume, read("o/segmentation.nii.gz").volume);
+    assert!(labels.grid().is_same(given.grid(), 1e-4));
+    let mut counts = [0u64; 3];
+    (0..labels.frame_len()).for_each(|n| counts[labels.value(n).unwrap() as usize] += 1);
+    assert!(counts.iter().all(|&count| count > 0), "a map of one label proves nothing: {counts:?}");
+
+    let result = result(dir.join("o/result.json"));
+    assert_eq!(result["schema"], "consilium.result/1");
+    assert_eq!(result["case"]["volume"]["orientation"], given.orientation().to_string());
+    let segments = result["models"][0]["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), 2);
+    for (segment, label) in segments.iter().zip([1, 2]) {
+        assert_eq!(segment["label"], label);
+        assert_eq!(segment["statistics"]["voxels"], counts[label]);
+        let volume_ml = segment["volume_ml"].as_f64().unwrap();
+        assert!((volume_ml - counts[label] as f64 * 2.5 * 1.5 * 1.25 / 1000.0).abs() < 1e-5);
+    }
+    assert_eq!(segments[0]["code"], "left-part");
+    let table = fs::read_to_string(dir.join("o/volumes.csv")).unwrap();
+    assert_eq!(table.lines().count(), 3);
+    let page = fs::read_to_string(dir.join("o/report.html")).unwrap();
+    assert!(page.contains("right part") && page.contains("Research use only"));
+}
+
+#[test]
+fn a_folder_of_cases_gives_the_same_maps_for_any_number_of_threads_and_one_bad_file_stops_nothing()
+{
+    let dir = testkit::temp_dir("volumes");
+    model(&dir.join("model"));
+    fs::create_dir_all(dir.join("in")).unwrap();
+    volume(&dir.join("in/a_0000.nii.gz"), 1);
+    volume(&dir.join("in/b_0000.nii.gz"), 2);
+    fs::write(dir.join("in/c_0000.nii.gz"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
+    let run = |out: &str, threads: &str| {
+        let line =
+            ["read", "in", "--model", "model", "--out", out, "--threads", threads, "--lang", "zh"];
+        let output = consilium(dir.path(), &line);
+        assert_eq!(code(&output), 1, "{}", said(&output));
+        assert!(said(&output).contains("c_0000"), "{}", said(&output));
+        assert_eq!(names(&dir.join(out)), ["a", "b"]);
+        let map =
+            |case: &str| fs::read(dir.join(out).join(case).join("segmentation.nii.gz")).unwrap();
+        (map("a"), map("b"))
+    };
+    let one = run("one", "1");
+    assert!(one.0 != one.1);
+    assert!(one == run("two", "2"));
+    let page = fs::read_to_string(dir.join("one/a/report.html")).unwrap();
+    assert!(page.contains("三维影像分割结果") && page.contains("仅供科研使用"));
+}
+
+#[test]
+fn what_does_not_fit_the_model_is_said() {
+    let dir = testkit::temp_dir("volume-misfit");
+    model(&dir.join("model"));
+    fs::create_dir_all(dir.join("empty")).unwrap();
+    fs::write(dir.join("text.nii"), "no volume").unwrap();
+    let run = |line: &[&str]| {
+        let output = consilium(dir.path(), line);
+        assert!(!dir.join("consilium-out/result.json").exists());
+        (code(&output), said(&output))
+    };
+    let (exit, why) = run(&["read", "text.nii", "--model", "model"]);
+    assert!(exit == 1 && why.contains("text.nii"), "{why}");
+    let (exit, why) = run(&["read", "none.nii.gz", "--model", "model"]);
+    assert!(exit == 1 && why.contains("none.nii.gz"), "{why}");
+    let (exit, why) = run(&["read", "empty", "--model", "model"]);
+    assert!(exit != 0 && why.contains("empty"), "{why}");
+    let both = "model,xrv-densenet121-res224-all";
+    let (exit, why) = run(&["read", "text.nii", "--model", both]);
+    assert!(exit == 2 && why.contains("nnU-Net"), "{why}");
+}

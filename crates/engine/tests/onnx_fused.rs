@@ -1,0 +1,59 @@
+//! The patterns of transformers are found in exported files: attention without scores, linear layers with what follows them.
+//! That their results are right, the golden outputs of `onnx_networks.rs` hold.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use engine::array::{Array, DType};
+use engine::onnx::{Model, Session, SessionOptions};
+use engine::weights::synth;
+use kernels::Pool;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+/// How often each operation runs in a network of the fixtures.
+fn operations(name: &str) -> BTreeMap<&'static str, usize> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/networks");
+    let packed = std::fs::read(folder.join(format!("{name}.onnx.gz"))).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    let model = Model::with_external(&bytes, &made_up).unwrap();
+    let said = std::fs::read(folder.join(format!("{name}.json"))).unwrap();
+    let said: Json = serde_json::from_slice(&said).unwrap();
+    let input = |port: &engine::onnx::Port| {
+        let all = said["inputs"].as_array().unwrap();
+        let own = all.iter().find(|input| input["name"] == port.name.as_str()).unwrap();
+        let shape = own["shape"].as_array().unwrap().iter();
+        let shape: Vec<usize> = shape.map(|n| n.as_u64().unwrap() as usize).collect();
+        let count = shape.iter().product();
+        let values = match port.dtype {
+            Some(DType::I64) => Array::of(&shape, vec![1i64; count]),
+            _ => Array::f32(&shape, synth::noise("x", count)),
+        };
+        (port.name.clone(), values.unwrap())
+    };
+    let inputs: Vec<(String, Array)> = model.inputs().iter().map(input).collect();
+    let given: Vec<(&str, Array)> = inputs.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
+    let mut session = Session::new(model, SessionOptions::new(Pool::new(2)));
+    let (_, times) = session.run_timed(&given).unwrap();
+    let mut count = BTreeMap::new();
+    times.iter().for_each(|time| *count.entry(time.op).or_default() += 1);
+    count
+}
+
+fn made_up(location: &str, _: DType, shape: &[usize]) -> Option<Vec<u8>> {
+    let (name, scale) = location.strip_prefix("synth:")?.rsplit_once('*')?;
+    let scale: f32 = scale.parse().ok()?;
+    Some(synth::fill(name, shape).iter().flat_map(|v| (v * scale).to_le_bytes()).collect())
+}
+
+#[test]
+fn the_attentions_of_exported_transformers_run_without_their_scores() {
+    for name in ["vit_small", "vit_hf", "bert", "swin", "swin_unetr", "unetr", "deit_tiny"] {
+        let count = operations(name);
+        assert!(count.contains_key("attention"), "{name}: {count:?}");
+        assert!(!count.contains_key("Softmax"), "{name}: {count:?}");
+        assert!(count.contains_key("linear"), "{name}: {count:?}");
+    }
+}

@@ -1,0 +1,162 @@
+//! A convolution with one output position, whose kernel covers the whole input: each output is one long sum, weights and input read in
+//! place, as in the two small layers of squeeze-and-excitation.
+//!
+//! ```text
+//! weight [out][in·taps]   ▓▓▓▓▓▓▓▓▓▓▓▓ ┐
+//!                         ▓▓▓▓▓▓▓▓▓▓▓▓ │ four rows at a time,        Σ over lanes, bias, residual ──▶ y [out]
+//!                         ▓▓▓▓▓▓▓▓▓▓▓▓ │ two registers of sums each
+//!                         ▓▓▓▓▓▓▓▓▓▓▓▓ ┘
+//! x [in·taps]             ▒▒▒▒▒▒▒▒▒▒▒▒   loaded once for four rows
+//! ```
+//! The weights are read once and nothing else counts, so it runs at the speed of memory. Source: the definition.
+
+use super::shape::{ConvArgs, ConvShape};
+use crate::shared::{Shared, pieces};
+use crate::simd::{Portable, Simd};
+use crate::{Isa, Pool, activation::activate};
+
+/// Rows that share the loads of the input.
+const ROWS: usize = 4;
+/// Multiply-adds worth a task.
+const GRAIN: usize = 60_000;
+
+/// Weights as they came, and the shape they serve.
+#[derive(Clone, Debug)]
+pub(crate) struct Dense {
+    isa: Isa,
+    groups: usize,
+    /// Channels of a group of the input, and elements of each.
+    ins: usize,
+    volume: usize,
+    /// `[out][in/groups · volume]`
+    pub weight: Vec<f32>,
+}
+
+impl Dense {
+    /// Whether a convolution is of this kind.
+    pub fn suits(s: &ConvShape, output: [usize; 3]) -> bool {
+        output == [1; 3] && s.kernel == s.input && s.pad == [[0; 2]; 3] && s.dilation == [1; 3]
+    }
+
+    /// Takes `[out][in/groups][kd][kh][kw]` weights.
+    pub fn new(isa: Isa, s: &ConvShape, weight: &[f32]) -> Dense {
+        let volume = s.input.iter().product();
+        let (groups, ins) = (s.groups, s.in_channels / s.groups);
+        Dense { isa, groups, ins, volume, weight: weight.to_vec() }
+    }
+
+    /// Elements of scratch memory: the input after its prologue.
+    pub fn workspace(&self) -> usize {
+        self.groups * self.ins * self.volume
+    }
+
+    /// Runs; slices have been checked.
+    pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
+        let (depth, rows) = (self.ins * self.volume, y.len() / self.groups);
+        let x = match &args.prologue {
+            None => x,
+            Some(pre) => {
+                let work = &mut work[..x.len()];
+                let channels = work.chunks_exact_mut(self.volume).zip(x.chunks_exact(self.volume));
+                for (c, (to, from)) in channels.enumerate() {
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = from * pre.scale[c] + pre.shift[c];
+                    }
+                }
+                activate(work, pre.activation);
+                &*work
+            }
+        };
+        let blocks = rows.div_ceil(ROWS);
+        let (tasks, step) = pieces(self.groups * blocks, GRAIN.div_ceil((ROWS * depth).max(1)));
+        let out = Shared::new(y);
+        pool.run(tasks, |task| {
+            for block in (task * step..(task + 1) * step).take_while(|b| *b < self.groups * blocks)
+            {
+                let (group, row) = (block / blocks, block % blocks * ROWS);
+                let x = &x[group * depth..][..depth];
+                let first = group * rows + row;
+                let n = ROWS.min(rows - row);
+                let weight = &self.weight[first * depth..][..n * depth];
+                // SAFETY: each row belongs to one task.
+                let y = unsafe { out.part(first, n) };
+                match self.isa {
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: the set was supported when the weights were taken.
+                    Isa::Avx512 => unsafe { avx512(weight, x, y) },
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: as above.
+                    Isa::Avx2 => unsafe { avx2(weight, x, y) },
+                    _ => products::<Portable>(weight, x, y),
+                }
+                for (y, o) in y.iter_mut().zip(first..) {
+                    *y += args.epilogue.bias.map_or(0.0, |b| b[o]);
+                    *y += args.epilogue.residual.map_or(0.0, |r| r[o]);
+                }
+                activate(y, args.epilogue.activation);
+            }
+        });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn avx512(weight: &[f32], x: &[f32], y: &mut [f32]) {
+    products::<crate::simd::Avx512>(weight, x, y);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2(weight: &[f32], x: &[f32], y: &mut [f32]) {
+    products::<crate::simd::Avx2>(weight, x, y);
+}
+
+/// `y[i] = Σ weight[i][k]·x[k]`, up to [`ROWS`] of them.
+#[inline(always)]
+fn products<S: Simd>(weight: &[f32], x: &[f32], y: &mut [f32]) {
+    match y.len() {
+        4 => rows::<S, 4>(weight, x, y),
+        3 => rows::<S, 3>(weight, x, y),
+        2 => rows::<S, 2>(weight, x, y),
+        _ => rows::<S, 1>(weight, x, y),
+    }
+}
+
+/// Each row is summed alike whatever `N`: vectors in turn to two registers, then the rest.
+#[inline(always)]
+fn rows<S: Simd, const N: usize>(weight: &[f32], x: &[f32], y: &mut [f32]) {
+    let depth = x.len();
+    assert!(weight.len() == N * depth && y.len() == N);
+    let (weight, x) = (weight.as_ptr(), x.as_ptr());
+    // SAFETY: `N` rows of `depth` weights and `depth` inputs, by the assertion; the instruction set by the function this is inlined into.
+    unsafe {
+        let mut sums = [[S::splat(0.0); 2]; N];
+        let mut k = 0;
+        while k + 2 * S::LANES <= depth {
+            let x = [S::load(x.add(k)), S::load(x.add(k + S::LANES))];
+            for i in 0..N {
+                for j in 0..2 {
+                    let w = S::load(weight.add(i * depth + k + j * S::LANES));
+                    sums[i][j] = S::fma(w, x[j], sums[i][j]);
+                }
+            }
+            k += 2 * S::LANES;
+        }
+        for i in 0..N {
+            let mut lanes = [0.0f32; 16];
+            S::store(lanes.as_mut_ptr(), S::add(sums[i][0], sums[i][1]));
+            let mut half = S::LANES;
+            while half > 1 {
+                half /= 2;
+                for l in 0..half {
+                    lanes[l] += lanes[l + half];
+                }
+            }
+            let mut sum = lanes[0];
+            for k in k..depth {
+                sum += *weight.add(i * depth + k) * *x.add(k);
+            }
+            y[i] = sum;
+        }
+    }
+}

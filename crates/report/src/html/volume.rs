@@ -1,0 +1,139 @@
+//! The page of a case that is a volume.
+
+use super::{document, parts};
+use crate::number::{bytes, fixed, plain, seconds};
+use crate::pictures::{base64, label_colour, png};
+use base::words::report as words;
+use base::words::segmentation as own;
+use base::{Lang, MeasuredStructure, Note, Picture, Severity, VolumeConsultation, VolumeReading};
+use maud::{Markup, html};
+
+/// The report of one volume in one language; `planes` are the pictures of the readings, in their
+/// order. The same consultation gives the same bytes.
+pub fn volume_page(c: &VolumeConsultation, planes: &[Picture], lang: Lang) -> String {
+    let body = html! {
+        header {
+            p.kind { "Consilium · " (own::TITLE.get(lang)) }
+            h1 { (c.case.name) }
+            p.research { (words::RESEARCH_USE.get(lang)) }
+        }
+        main {
+            (warnings(c, lang))
+            @for (number, reading) in c.readings.iter().enumerate() {
+                (section(reading, planes.get(number), lang))
+            }
+            (case(c, lang))
+            (parts::run_manifest(&c.manifest, &c.case.sha256, lang))
+            (parts::signature(lang))
+        }
+        footer { p.research { (words::RESEARCH_USE.get(lang)) } }
+    };
+    document(&format!("{} · {}", c.case.name, own::TITLE.get(lang)), lang, body)
+}
+
+fn warnings(c: &VolumeConsultation, lang: Lang) -> Markup {
+    let all = c.notes.iter().chain(&c.case.notes).chain(c.readings.iter().flat_map(|r| &r.notes));
+    let mut notes: Vec<&Note> = Vec::new();
+    for note in all.filter(|note| note.severity >= Severity::Warning) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
+    html! { @if !notes.is_empty() {
+        section.warnings aria-labelledby="warnings" {
+            h2 id="warnings" { (words::WARNINGS.get(lang)) }
+            ul { @for note in notes {
+                li class=(if note.severity == Severity::Serious { "serious" } else { "warning" }) {
+                    span aria-hidden="true" { @if note.severity == Severity::Serious { "⚠ " } @else { "△ " } }
+                    strong { (words::severity(note.severity).get(lang)) } " "
+                    (note.text.get(lang))
+                }
+            } }
+        }
+    } }
+}
+
+fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Markup {
+    html! {
+        section {
+            h2 { (reading.model.name.get(lang)) }
+            p.quiet { (own::UNCHECKED.get(lang)) }
+            @if let Some(planes) = planes {
+                figure {
+                    img alt=(own::PLANES_ALT.get(lang)) width=(planes.width()) height=(planes.height())
+                        style="max-width:100%;height:auto;background:#000"
+                        src={ "data:image/png;base64," (base64(&png(planes))) };
+                    figcaption { (own::PLANES.get(lang)) }
+                }
+            }
+            table.figures {
+                thead { tr {
+                    th scope="col" { (words::STRUCTURE.get(lang)) }
+                    th scope="col" { (own::LABEL.get(lang)) }
+                    th scope="col" { (own::VOLUME.get(lang)) }
+                    th scope="col" { (own::VALUES.get(lang)) }
+                    th scope="col" { (own::RANGE.get(lang)) }
+                } }
+                tbody { @for structure in &reading.structures { (row(structure, lang)) } }
+            }
+            @let infos: Vec<&Note> =
+                reading.notes.iter().filter(|note| note.severity == Severity::Info).collect();
+            @if !infos.is_empty() {
+                ul.infos { @for note in infos { li { (note.text.get(lang)) } } }
+            }
+        }
+    }
+}
+
+fn row(structure: &MeasuredStructure, lang: Lang) -> Markup {
+    let [red, green, blue] = structure.labels.first().map_or([0; 3], |label| label_colour(*label));
+    let labels: Vec<String> = structure.labels.iter().map(u16::to_string).collect();
+    html! { tr {
+        th scope="row" {
+            svg width="12" height="12" aria-hidden="true" {
+                rect.swatch width="12" height="12" fill=(format!("#{red:02x}{green:02x}{blue:02x}")) {}
+            }
+            " " (structure.name.get(lang))
+        }
+        td { (labels.join("+")) }
+        @if structure.voxels == 0 {
+            td colspan="3" { (words::NOT_FOUND.get(lang)) }
+        } @else {
+            td { (fixed(structure.volume_ml, 2)) " mL" }
+            @if let Some(values) = structure.values {
+                td { (plain(values.mean, 1)) " ± " (plain(values.sd, 1)) }
+                td { (plain(values.min, 1)) " … " (plain(values.max, 1)) }
+            } @else { td { "–" } td { "–" } }
+        }
+    } }
+}
+
+fn case(c: &VolumeConsultation, lang: Lang) -> Markup {
+    let size = c.grid.size.map(|n| n.to_string()).join(" × ");
+    let spacing = c.grid.spacing_mm().map(|mm| plain(mm, 4)).join(" × ");
+    let mut rows = vec![
+        (&own::FORMAT, c.case.format.to_owned()),
+        (&own::VOXELS, size),
+        (&own::SPACING, format!("{spacing} mm")),
+        (&own::GEOMETRY, c.case.geometry.name().to_owned()),
+        (&own::FILE_SIZE, bytes(c.case.bytes)),
+        (&words::DECODE, seconds(c.manifest.decode_seconds)),
+    ];
+    if let Some(modality) = &c.case.modality {
+        rows.insert(0, (&words::MODALITY, modality.code().to_owned()));
+    }
+    let notes = c.case.notes.iter().chain(&c.notes).filter(|n| n.severity == Severity::Info);
+    let notes: Vec<&Note> = notes.collect();
+    html! {
+        section {
+            h2 { (words::CASE.get(lang)) }
+            table.facts { tbody { @for (name, value) in &rows {
+                tr { th scope="row" { (name.get(lang)) } td { (value) } }
+            } } }
+            @if !notes.is_empty() {
+                ul.infos { @for note in notes { li { (note.text.get(lang)) } } }
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A consultation about a volume as `result.json` and as a table.
+
+use crate::json::{manifest, remarks, text};
+use crate::number::of_f64;
+use crate::wire;
+use base::words::report as words;
+use base::{MeasuredStructure, VolumeConsultation, VolumeReading};
+use std::fmt::Write as _;
+
+/// The consultation in schema `consilium.result/1`. `pictures` are the names of the readings' pictures.
+pub fn result(
+    c: &VolumeConsultation,
+    report: Option<&str>,
+    pictures: &[String],
+) -> serde_json::Value {
+    let document = wire::Document {
+        schema: wire::SCHEMA,
+        disclaimer: text(&words::DISCLAIMER),
+        case: case(c),
+        models: c.readings.iter().map(model).collect(),
+        opinion: wire::Opinion { findings: Vec::new(), unanimity: None, notes: Vec::new() },
+        notes: remarks(&c.notes),
+        manifest: manifest(&c.manifest),
+        files: wire::Files {
+            report: report.map(str::to_owned),
+            image: None,
+            anatomy: pictures.to_vec(),
+        },
+    };
+    serde_json::to_value(document).unwrap_or_default()
+}
+
+fn case(c: &VolumeConsultation) -> wire::VolumeCase {
+    let [columns, rows, frames] = c.grid.size;
+    let case = wire::Case {
+        name: c.case.name.clone(),
+        file: wire::File {
+            format: c.case.format,
+            bytes: c.case.bytes,
+            sha256: c.case.sha256.clone(),
+            transfer_syntax: None,
+            photometric: None,
+            bits_allocated: c.case.stored.bytes() as u16 * 8,
+            bits_stored: c.case.stored.bytes() as u16 * 8,
+            signed: !c.case.stored.name().starts_with('u'),
+        },
+        columns,
+        rows,
+        frames,
+        modality: c.case.modality.as_ref().map(|modality| modality.code().to_owned()),
+        body_part: None,
+        view: None,
+        laterality: None,
+        pixel_spacing: None,
+        patient: wire::Patient { age_years: None, sex: None },
+        device: c.case.device.clone(),
+        notes: remarks(&c.case.notes),
+    };
+    let volume = wire::VolumeGrid {
+        spacing_mm: c.grid.spacing_mm().map(|mm| of_f64(mm, 6)),
+        affine_ras_mm: c.grid.affine.matrix().map(|row| row.map(|x| of_f64(x, 6))),
+        orientation: c.grid.affine.orientation().to_string(),
+        geometry: c.case.geometry.name(),
+    };
+    wire::VolumeCase { case, volume }
+}
+
+fn model(reading: &VolumeReading) -> wire::Model<wire::VolumeSegment> {
+    wire::Model {
+        id: reading.model.id.clone(),
+        name: text(&reading.model.name),
+        weights_sha256: reading.model.weights_sha256.clone(),
+        placeholder_weights: reading.model.placeholder_weights,
+        refused: None,
+        findings: Vec::new(),
+        segments: reading.structures.iter().map(|s| segment(s, &reading.mask)).collect(),
+        boxes: Vec::new(),
+        values: Vec::new(),
+        text: None,
+        trust: wire::Trust { uncertainty: None, out_of_domain: Vec::new() },
+        explanations: Vec::new(),
+        notes: remarks(&reading.notes),
+        seconds: of_f64(reading.seconds, 4),
+    }
+}
+
+fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {
+    let values = structure.values;
+    let value = |of: fn(&base::ValueSummary) -> f64| values.as_ref().and_then(|v| of_f64(of(v), 4));
+    wire::VolumeSegment {
+        code: kebab(structure.name.en()),
+        name: text(&structure.name),
+        label: structure.labels.first().copied().unwrap_or(0),
+        labels: structure.labels.clone(),
+        volume_ml: of_f64(structure.volume_ml, 6),
+        mask: Some(mask.to_owned()),
+        statistics: wire::VolumeStatistics {
+            voxels: structure.voxels,
+            mean: value(|v| v.mean),
+            sd: value(|v| v.sd),
+            min: value(|v| v.min),
+            max: value(|v| v.max),
+            centre_ras_mm: structure.centre_mm.map(|at| at.map(|mm| of_f64(mm, 3))),
+        },
+    }
+}
+
+/// `Left kidney (cyst)` as `left-kidney-cyst`.
+fn kebab(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let code = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    if code.is_empty() { "structure".to_owned() } else { code }
+}
+
+/// All structures of all models as RFC 4180 lines, for a spreadsheet.
+pub fn csv(c: &VolumeConsultation) -> String {
+    let mut out = String::from(
+        "case,model,structure,labels,voxels,volume_ml,mean,sd,min,max,centre_r_mm,centre_a_mm,centre_s_mm\r\n",
+    );
+    let cell = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+    for reading in &c.readings {
+        for s in &reading.structures {
+            let labels: Vec<String> = s.labels.iter().map(u16::to_string).collect();
+            let values = s.values.map(|v| [v.mean, v.sd, v.min, v.max]);
+            let mut numbers: Vec<String> = vec![cell(of_f64(s.volume_ml, 6))];
+            numbers.extend((0..4).map(|n| cell(values.and_then(|v| of_f64(v[n], 4)))));
+            numbers.extend((0..3).map(|n| cell(s.centre_mm.and_then(|v| of_f64(v[n], 3)))));
+            let names =
+                [&c.case.name, &reading.model.id, s.name.en(), &labels.join("+")].map(quoted);
+            let _ = write!(out, "{},{},{}\r\n", names.join(","), s.voxels, numbers.join(","));
+        }
+    }
+    out
+}
+
+/// Quoted where it holds what separates cells; what a spreadsheet would run as a formula is disarmed.
+fn quoted(text: &str) -> String {
+    let disarmed = match text.starts_with(['=', '+', '-', '@']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    };
+    match disarmed.contains([',', '"', '\r', '\n']) {
+        true => format!("\"{}\"", disarmed.replace('"', "\"\"")),
+        false => disarmed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_codes() {
+        assert_eq!(kebab("Left kidney (cyst)"), "left-kidney-cyst");
+        assert_eq!(kebab("vertebrae_L1"), "vertebrae-l1");
+        assert_eq!(kebab("肝"), "structure");
+    }
+
+    #[test]
+    fn cells_of_the_table_cannot_break_out() {
+        assert_eq!(quoted("liver"), "liver");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(quoted("=1+1"), "'=1+1");
+    }
+}

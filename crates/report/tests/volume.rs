@@ -1,0 +1,109 @@
+//! What is written of a volume: it fits the published schema, and the page is as it was.
+#![allow(clippy::unwrap_used)]
+
+mod schema;
+
+use base::{
+    Affine, GeometrySource, Grid, Lang, Manifest, MeasuredStructure, Modality, ModelRef, ModelRun,
+    Note, Picture, Text, ValueSummary, VolumeConsultation, VolumeFacts, VolumeReading, VoxelType,
+};
+use serde_json::Value;
+
+fn both(en: &str, zh: &str) -> Text {
+    Text::filled(en.to_owned(), zh.to_owned())
+}
+
+fn consultation() -> VolumeConsultation {
+    let structure = |name: &str, labels: &[u16], voxels: u64| MeasuredStructure {
+        name: both(name, name),
+        labels: labels.to_vec(),
+        voxels,
+        volume_ml: voxels as f64 * 0.0045,
+        values: (voxels > 0).then_some(ValueSummary {
+            mean: 41.25,
+            sd: 11.5,
+            min: -3.0,
+            max: 90.0,
+        }),
+        centre_mm: (voxels > 0).then_some([12.5, -40.0, 7.75]),
+    };
+    let model = ModelRef {
+        id: "organs".into(),
+        name: both("organs", "organs"),
+        weights_sha256: Some("ab".repeat(32)),
+        placeholder_weights: false,
+    };
+    let run = ModelRun {
+        id: "organs".into(),
+        weights_file: None,
+        weights_sha256: Some("ab".repeat(32)),
+        container: Some("nnU-Net".into()),
+        load_seconds: 0.25,
+        run_seconds: 12.5,
+        planned_bytes: 1 << 30,
+    };
+    let reading = VolumeReading {
+        model,
+        structures: vec![
+            structure("liver <left>", &[1], 310_000),
+            structure("kidney, whole", &[2, 3], 40_000),
+            structure("spleen", &[4], 0),
+        ],
+        mask: "segmentation.nii.gz".into(),
+        notes: vec![Note::info(
+            "names-as-given",
+            base::words::segmentation::NAMES_AS_GIVEN.clone(),
+        )],
+        seconds: 12.5,
+    };
+    VolumeConsultation {
+        case: VolumeFacts {
+            name: "ct".into(),
+            format: "NIfTI-1",
+            bytes: 12_345_678,
+            sha256: "cd".repeat(32),
+            compressed: true,
+            big_endian: false,
+            stored: VoxelType::I16,
+            geometry: GeometrySource::Sform,
+            codes: Some((1, 1)),
+            modality: Some(Modality::Ct),
+            device: None,
+            images: None,
+            notes: vec![Note::warning("test", both("a warning", "警示"))],
+        },
+        grid: Grid { size: [120, 110, 80], affine: Affine::scaling([1.5, 1.5, 2.0]) },
+        readings: vec![reading],
+        notes: Vec::new(),
+        manifest: Manifest {
+            version: "0.0.0".into(),
+            cpu: "portable".into(),
+            threads: 2,
+            created: "2026-01-02T03:04:05Z".into(),
+            settings: Vec::new(),
+            models: vec![run],
+            decode_seconds: 0.5,
+        },
+    }
+}
+
+#[test]
+fn what_is_written_of_a_volume_fits_the_published_schema() {
+    let published: Value = serde_json::from_str(report::schema()).unwrap();
+    let pictures = ["segmentation.png".to_owned()];
+    let document = report::volume::result(&consultation(), Some("report.html"), &pictures);
+    assert_eq!(schema::violations(&published, &document), Vec::<String>::new());
+    testkit::golden("crates/report/tests/golden/volume.json", &format!("{document:#}\n"));
+}
+
+#[test]
+fn the_table_and_the_pages_are_as_they_were() {
+    let c = consultation();
+    let planes = Picture::new(3, 2, 3, vec![7; 18]).unwrap();
+    testkit::golden("crates/report/tests/golden/volume.csv", &report::volume::csv(&c));
+    for (lang, name) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
+        let page = report::html::volume_page(&c, std::slice::from_ref(&planes), lang);
+        assert!(!page.contains("<left>") && page.contains("&lt;left&gt;"));
+        testkit::golden(&format!("crates/report/tests/golden/volume.{name}.html"), &page);
+    }
+}

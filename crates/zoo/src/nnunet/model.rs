@@ -1,0 +1,399 @@
+//! A model with its weights, ready to read cases.
+
+use super::export::{Exporter, Meaning, taps};
+use super::folder::{Fold, Trained};
+use super::grid::{Images, permuted};
+use super::prepare::{foresee, prepare};
+use super::sliding::{Hooks, Window, slide};
+use crate::error::translate;
+use base::words::nnunet as words;
+use base::{Error, Kind, Note, Result};
+use engine::ErrorKind;
+use engine::cpu::{Network, Options as Compile, Passes, Pool};
+use engine::graph::Builder;
+use std::path::Path;
+
+/// How a model reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Which of several configurations below a folder.
+    pub configuration: Option<String>,
+    /// Folds by name; all that are there when `None`.
+    pub folds: Option<Vec<String>>,
+    /// Share of a tile from one tile to the next at most; nnU-Net's default is one half.
+    pub step: f64,
+    /// Reads mirrored copies too, along the axes that the model was trained with: up to eight times
+    /// the work. nnU-Net's own default is to do so.
+    pub mirror: bool,
+    /// Carries out the model's postprocessing where it brings one.
+    pub postprocess: bool,
+    /// Refuses, before anything is allocated, a case that needs more bytes.
+    pub memory_limit: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            configuration: None,
+            folds: None,
+            step: 0.5,
+            mirror: false,
+            postprocess: true,
+            memory_limit: None,
+        }
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Stage of the cascade, from 0.
+    pub stage: usize,
+    /// Runs of networks that are done.
+    pub done: usize,
+    /// Runs of this stage.
+    pub total: usize,
+}
+
+/// What a case needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Bytes at most at once, the model's weights included.
+    pub bytes: u64,
+    /// Runs of networks.
+    pub runs: usize,
+}
+
+/// The images of one case.
+pub type Case = Images;
+
+/// One structure of a segmentation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Structure {
+    /// Its name in `dataset.json`.
+    pub name: String,
+    /// Its labels in the map; several for a region.
+    pub labels: Vec<u16>,
+    /// Voxels of the image's grid.
+    pub voxels: u64,
+    /// Their volume.
+    pub volume_ml: f64,
+}
+
+/// A label map on the image's own grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segmentation {
+    /// Extents z, y, x.
+    pub shape: [usize; 3],
+    /// Labels `[z][y][x]`; 0 is background.
+    pub labels: Vec<u16>,
+    /// What the labels mean, in the order of `dataset.json`.
+    pub structures: Vec<Structure>,
+    /// What a reader should know.
+    pub notes: Vec<Note>,
+}
+
+/// One configuration with its networks.
+pub struct Stage {
+    trained: Trained,
+    networks: Vec<Network>,
+    sha256: Vec<String>,
+    window: Window,
+}
+
+/// A trained model, its cascade included.
+pub struct Model {
+    stages: Vec<Stage>,
+    pool: Pool,
+    options: Options,
+}
+
+impl Model {
+    /// Opens a model's folder, a folder above it, or an exported zip, and reads its weights.
+    ///
+    /// Errors name the file and the entry that is wrong, or every tensor that does not fit.
+    pub fn open(path: &Path, pool: &Pool, options: &Options) -> Result<Model> {
+        let folds = options.folds.as_deref();
+        let mut trained = vec![Trained::open(path, options.configuration.as_deref(), folds)?];
+        while let Some(previous) = trained[trained.len() - 1].previous()? {
+            let again = trained.iter().any(|stage| stage.path() == previous.path());
+            if again {
+                let what = words::circular(&previous.configuration.name);
+                return Err(Error::new(Kind::BrokenInput, what).at(previous.path()));
+            }
+            trained.push(previous);
+        }
+        let stages = trained.into_iter().rev().enumerate().map(|(place, trained)| {
+            // A second stage also takes the labels of the first.
+            Stage::load(trained, place > 0, pool, options)
+        });
+        let stages = stages.collect::<Result<Vec<Stage>>>()?;
+        Ok(Model { stages, pool: pool.clone(), options: options.clone() })
+    }
+
+    /// The stage that answers.
+    pub fn trained(&self) -> &Trained {
+        &self.stages[self.stages.len() - 1].trained
+    }
+
+    /// Number of stages: 2 for a cascade.
+    pub fn stages(&self) -> usize {
+        self.stages.len()
+    }
+
+    /// SHA-256 of the checkpoints of the stage that answers, by fold.
+    pub fn sha256(&self) -> &[String] {
+        &self.stages[self.stages.len() - 1].sha256
+    }
+
+    /// What a case of these extents and spacing (z, y, x) needs at most, foreseen without its voxels.
+    ///
+    /// Errors: a spacing that is not positive, more voxels than are handled.
+    pub fn need(&self, shape: [usize; 3], spacing: [f64; 3]) -> Result<Need> {
+        let voxels = shape.iter().map(|&extent| extent as u64).product::<u64>();
+        let networks: u64 = self.stages.iter().map(Stage::planned_bytes).sum();
+        let mut need = Need { bytes: 0, runs: 0 };
+        for (place, stage) in self.stages.iter().enumerate() {
+            let Trained { plans, configuration, dataset, .. } = &stage.trained;
+            let whole = permuted(shape, plans.forward);
+            let foreseen = foresee(plans, configuration, whole, spacing)?;
+            let prepared = foreseen.shape.iter().map(|&extent| extent as u64).product::<u64>();
+            let images = dataset.channels.len() as u64;
+            let extra = if place > 0 { dataset.foreground().len() as u64 } else { 0 };
+            // Preparing: the images, a copy cut out, one resampled at a time beside those done.
+            let preparing = 4 * voxels * (images + 2) + 4 * prepared * (images + extra + 1);
+            let plane = (foreseen.shape[1] * foreseen.shape[2] * stage.window.heads) as u64;
+            let slab = stage.window.slab_values(foreseen.shape) as u64;
+            // Reading: what was prepared, the slab, three planes of logits, the labels.
+            let reading = 4 * (prepared * (images + extra) + slab + 3 * plane) + 2 * voxels;
+            // Stages keep the images for the next, and the labels of the one before.
+            let kept = if self.stages.len() > 1 { voxels * (4 * images + 2) } else { 0 };
+            need.bytes = need.bytes.max(networks + kept + preparing.max(reading));
+            need.runs += stage.window.runs(foreseen.shape) * stage.networks.len();
+        }
+        Ok(need)
+    }
+
+    /// Reads one case. `progress` hears of every run of a network.
+    ///
+    /// Errors: images that do not fit the model, more memory than allowed.
+    pub fn predict(
+        &mut self,
+        images: Images,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Segmentation> {
+        let need = self.need(images.shape, images.spacing)?;
+        if let Some(limit) = self.options.memory_limit.filter(|limit| need.bytes > *limit) {
+            let what = words::memory(need.bytes >> 20, limit >> 20);
+            return Err(Error::new(Kind::Limit, what));
+        }
+        let (shape, spacing) = (images.shape, images.spacing);
+        let mut notes = Vec::new();
+        let mut labels: Option<Vec<u16>> = None;
+        let count = self.stages.len();
+        let mut images = Some(images);
+        for place in 0..count {
+            let last = place + 1 == count;
+            let given = if last { images.take() } else { images.clone() };
+            let Some(given) = given else { break };
+            let stage = &mut self.stages[place];
+            let pool = &self.pool;
+            labels =
+                Some(stage.predict(pool, given, labels.as_deref(), place, progress, &mut notes)?);
+        }
+        let mut labels = labels.unwrap_or_default();
+        let trained = &self.stages[count - 1].trained;
+        notes.extend(trained.notes.iter().cloned());
+        if self.options.postprocess {
+            notes.extend(trained.postprocessing.apply(&mut labels, shape, &trained.dataset));
+        }
+        let structures = structures(trained, &labels, spacing);
+        Ok(Segmentation { shape, labels, structures, notes })
+    }
+}
+
+impl Stage {
+    fn load(trained: Trained, cascaded: bool, pool: &Pool, options: &Options) -> Result<Stage> {
+        let configuration = &trained.configuration;
+        let rank = configuration.rank();
+        let mut tile = [1; 3];
+        tile[3 - rank..].copy_from_slice(&configuration.patch);
+        let mirror = if options.mirror { trained.mirror.clone() } else { Vec::new() };
+        let regions = trained.dataset.regions.is_some();
+        let window = Window {
+            tile,
+            rank,
+            step: options.step.clamp(1.0 / 64.0, 1.0),
+            mirror,
+            heads: trained.dataset.heads(),
+            probabilities: trained.plans.version_one.then_some(regions),
+            version_one: trained.plans.version_one,
+        };
+        let extra = if cascaded { trained.dataset.foreground().len() } else { 0 };
+        let channels = trained.dataset.channels.len() + extra;
+        let mut networks = Vec::with_capacity(trained.folds.len());
+        let mut sha256 = Vec::with_capacity(trained.folds.len());
+        for fold in &trained.folds {
+            let (network, hash) = load(&trained, fold, channels, pool)?;
+            networks.push(network);
+            sha256.push(hash);
+        }
+        Ok(Stage { trained, networks, sha256, window })
+    }
+
+    /// Bytes of the networks: the buffers of one, the weights of all.
+    fn planned_bytes(&self) -> u64 {
+        let weights: u64 = self.networks.iter().map(|network| network.memory().weights).sum();
+        let buffers = self.networks.first().map(|network| {
+            let memory = network.memory();
+            memory.activations + memory.workspace
+        });
+        weights + buffers.unwrap_or(0)
+    }
+
+    fn predict(
+        &mut self,
+        pool: &Pool,
+        images: Images,
+        previous: Option<&[u16]>,
+        place: usize,
+        progress: &mut dyn FnMut(Progress),
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<u16>> {
+        let Trained { plans, configuration, dataset, .. } = &self.trained;
+        let whole = images.shape;
+        let prepared = prepare(pool, plans, configuration, dataset, images, previous)?;
+        if place == 0 {
+            notes.extend(prepared.notes.iter().cloned());
+        }
+        let spacing = match plans.version_one {
+            false => (prepared.spacing, prepared.original),
+            // Version 1 asks the image's own spacing first.
+            true => (prepared.original, prepared.spacing),
+        };
+        let cropped = prepared.bounds.shape();
+        let tables = taps(&configuration.probabilities, prepared.shape, cropped, spacing)?;
+        let meaning = match &dataset.regions {
+            None => Meaning::Largest,
+            Some(labels) => {
+                Meaning::Regions { labels: labels.clone(), probabilities: plans.version_one }
+            }
+        };
+        let mut exporter = Exporter::new(
+            meaning,
+            self.window.heads,
+            prepared.shape,
+            tables,
+            prepared.bounds,
+            plans.forward,
+            whole,
+        );
+        let total = self.window.runs(prepared.shape) * self.networks.len();
+        let mut done = 0;
+        let mut hooks = Hooks {
+            plane: &mut |number, logits| {
+                exporter.plane(pool, number, logits);
+                Ok(())
+            },
+            ran: &mut || {
+                done += 1;
+                progress(Progress { stage: place, done, total });
+            },
+        };
+        let (image, shape) = (&prepared.channels, prepared.shape);
+        slide(pool, &self.window, &mut self.networks, image, shape, &mut hooks)?;
+        Ok(exporter.finish())
+    }
+
+    /// The logits of a case at the model's spacing, `[heads][z][y][x]`, for comparisons.
+    fn logits(&mut self, pool: &Pool, image: &[Vec<f32>], shape: [usize; 3]) -> Result<Vec<f32>> {
+        let plane = shape[1] * shape[2];
+        let heads = self.window.heads;
+        let mut all = vec![0.0; heads * shape[0] * plane];
+        let mut hooks = Hooks {
+            plane: &mut |number, logits| {
+                for (head, one) in logits.chunks_exact(plane.max(1)).enumerate() {
+                    let at = (head * shape[0] + number) * plane;
+                    all[at..at + plane].copy_from_slice(one);
+                }
+                Ok(())
+            },
+            ran: &mut || {},
+        };
+        slide(pool, &self.window, &mut self.networks, image, shape, &mut hooks)?;
+        Ok(all)
+    }
+}
+
+impl Model {
+    /// Logits of a prepared case, `[heads][z][y][x]` at the spacing of the stage that answers: the
+    /// whole volume at once, for comparisons only.
+    pub fn logits(&mut self, channels: &[Vec<f32>], shape: [usize; 3]) -> Result<Vec<f32>> {
+        let last = self.stages.len() - 1;
+        self.stages[last].logits(&self.pool, channels, shape)
+    }
+}
+
+/// A fold's network, and the hash of its checkpoint.
+fn load(trained: &Trained, fold: &Fold, channels: usize, pool: &Pool) -> Result<(Network, String)> {
+    let checkpoint = trained.checkpoint(fold)?;
+    let hash = checkpoint.sha256().to_owned();
+    let scope = checkpoint.scope();
+    let file = trained.file(fold);
+    let architecture = &trained.configuration.architecture;
+    let values: u64 = checkpoint
+        .names()
+        .filter_map(|name| checkpoint.entry(name))
+        .map(|entry| entry.count() as u64)
+        .sum();
+    let planned = architecture.least_values();
+    if planned > values {
+        let what = words::too_few_values(planned, values);
+        return Err(Error::new(Kind::BrokenInput, what).at(file));
+    }
+    drop(checkpoint);
+    let build = || -> engine::Result<Network> {
+        let mut b = Builder::new();
+        let mut shape = vec![1, channels];
+        shape.extend(&trained.configuration.patch);
+        let image = b.input("image", &shape);
+        let logits = architecture.logits(&mut b, &scope, image)?;
+        scope.finish(architecture.left_over())?;
+        let options = Compile {
+            pool: pool.clone(),
+            memory_limit_bytes: None,
+            passes: Passes::all(),
+            exact: false,
+        };
+        Network::compile(b.finish(&[("logits", logits)]), &options)
+    };
+    let network = build().map_err(|error| {
+        let translated = match error.kind() {
+            ErrorKind::Shape => {
+                let what = words::unsound_network(error.message());
+                Error::new(Kind::BrokenInput, what)
+            }
+            _ => translate(error),
+        };
+        translated.at(file)
+    })?;
+    Ok((network, hash))
+}
+
+/// Counts the voxels of each structure.
+fn structures(trained: &Trained, labels: &[u16], spacing: [f64; 3]) -> Vec<Structure> {
+    let mut counts = vec![0u64; usize::from(u16::MAX) + 1];
+    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    // A cubic millimetre is a thousandth of a millilitre.
+    let voxel_ml = spacing.iter().product::<f64>() / 1000.0;
+    let structure = |label: &super::dataset::Label| {
+        let voxels = label.values.iter().map(|&value| counts[usize::from(value)]).sum();
+        Structure {
+            name: label.name.clone(),
+            labels: label.values.clone(),
+            voxels,
+            volume_ml: voxels as f64 * voxel_ml,
+        }
+    };
+    trained.dataset.labels.iter().map(structure).collect()
+}
