@@ -101,6 +101,11 @@ impl Simd for Neon {
         unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
     }
     #[inline(always)]
+    unsafe fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: contract.
+        unsafe { vmaxq_f32(a, b) }
+    }
+    #[inline(always)]
     unsafe fn abs(x: float32x4_t) -> float32x4_t {
         // SAFETY: contract.
         unsafe { vabsq_f32(x) }
@@ -158,5 +163,10 @@ impl Simd for Neon {
             vst1q_f32(to.add(2 * to_step), high(a, c));
             vst1q_f32(to.add(3 * to_step), high(b, d));
         }
+    }
+    #[inline(always)]
+    unsafe fn even(p: *const f32) -> float32x4_t {
+        // SAFETY: contract.
+        unsafe { vuzp1q_f32(vld1q_f32(p), vld1q_f32(p.add(4))) }
     }
 }
