@@ -181,7 +181,153 @@ def labels_cases():
         yield row(f"order={order};rule=half", source, before, half_or_more(INPUTS[source](before), after, order))
 
 
-SETS = {"nnunet": nnunet_cases, "labels": labels_cases, "scipy": scipy_cases, "skimage": skimage_cases}
+def torch_cases():
+    import torch
+    import torch.nn.functional as F
+
+    def case(source, before, after, mode, align=False, antialias=False, factors=None):
+        flat = before[0] == 1 and after[0] == 1
+        x = torch.from_numpy(INPUTS[source](before).copy())[None] if flat else \
+            torch.from_numpy(INPUTS[source](before).copy())[None, None]
+        name = {"linear": "bilinear" if flat else "trilinear", "cubic": "bicubic"}.get(mode, mode)
+        more = {"align_corners": align} if mode in ("linear", "cubic") else {}
+        if factors:
+            out = F.interpolate(x, scale_factor=factors[1:] if flat else factors, mode=name, **more)
+        else:
+            out = F.interpolate(x, size=after[1:] if flat else after, mode=name,
+                                antialias=antialias, **more)
+        out = out[0, 0].numpy()
+        assert (1,) * (3 - out.ndim) + out.shape == tuple(after), (out.shape, after)
+        options = f"mode={mode};align={int(align)};antialias={int(antialias)};factor="
+        return row(options + ",".join(map(str, factors or [])), source, before, out)
+
+    for (before, after), mode in itertools.product(SHAPES, ["nearest", "nearest-exact", "linear", "area", "cubic"]):
+        if mode == "cubic" and after[0] != 1:
+            before, after = (1, *before[1:]), (1, *after[1:])
+        yield case("noise", before, after, mode)
+        if mode in ("linear", "cubic"):
+            yield case("noise", before, after, mode, align=True)
+            yield case("noise", (1, *before[1:]), (1, *after[1:]), mode, antialias=True)
+            yield case("noise", (1, *before[1:]), (1, *after[1:]), mode, align=True, antialias=True)
+    for mode in ("nearest", "nearest-exact", "linear"):
+        yield case("noise", (5, 7, 6), (7, 10, 9), mode, factors=[1.5, 1.5, 1.6])
+        yield case("noise", (1, 7, 64), (1, 3, 44), mode, factors=[1.0, 0.45, 0.7])
+        yield case("anatomical", (25, 41, 33), (31, 30, 47), mode)
+    yield case("noise", (1, 3, 200), (1, 3, 331), "nearest")
+    yield case("noise", (1, 3, 333), (1, 3, 111), "nearest-exact")
+
+
+def nnunet_torch_cases():
+    from nnunetv2.preprocessing.resampling.resample_torch import resample_torch_fornnunet
+
+    def case(source, before, after, spacing, save=False, force=None):
+        is_seg = source in ("labels", "organs")
+        out = resample_torch_fornnunet(INPUTS[source](before)[None].copy(), after, spacing, (1.0, 1.0, 1.0), is_seg=is_seg,
+                                       num_threads=1, memefficient_seg_resampling=save, force_separate_z=force)[0]
+        options = [f"save={int(save)}", f"force={force}", "spacing=" + ",".join(map(str, spacing))]
+        return row(";".join(options), source, before, out)
+
+    shapes = [((6, 9, 7), (9, 5, 7)), ((4, 6, 5), (8, 12, 10)), ((7, 8, 9), (3, 11, 4)), ((3, 9, 9), (4, 20, 7))]
+    spacings = [(1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)]
+    for (before, after), spacing in itertools.product(shapes, spacings):
+        yield case("noise", before, after, spacing)
+        yield case("labels", before, after, spacing)
+        yield case("labels", before, after, spacing, save=True)
+    yield case("noise", (6, 9, 7), (9, 5, 7), (4.0, 1.0, 1.0), force=False)
+    yield case("anatomical", (25, 41, 33), (38, 31, 47), (6.0, 1.0, 1.0))
+    for after in [(60, 202, 61), (45, 90, 100), (17, 151, 122), (30, 50, 61)]:
+        yield case("organs", (30, 101, 122), after, (1.0, 1.0, 1.0))
+        yield case("organs", (30, 101, 122), after, (5.0, 1.0, 1.0))
+
+
+def grid_cases():
+    import SimpleITK as sitk
+    samplings = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "bspline": sitk.sitkBSpline,
+                 "gaussian": sitk.sitkLabelGaussian}
+
+    def turn(a, b, c):
+        """A rotation by three angles in radians."""
+        cos, sin = np.cos([a, b, c]), np.sin([a, b, c])
+        x = np.array([[1, 0, 0], [0, cos[0], -sin[0]], [0, sin[0], cos[0]]])
+        y = np.array([[cos[1], 0, sin[1]], [0, 1, 0], [-sin[1], 0, cos[1]]])
+        z = np.array([[cos[2], -sin[2], 0], [sin[2], cos[2], 0], [0, 0, 1]])
+        return z @ y @ x
+
+    def place(image, spacing, origin, direction):
+        image.SetSpacing(spacing)
+        image.SetOrigin(origin)
+        image.SetDirection(direction.ravel().tolist())
+
+    def text(spacing, origin, direction):
+        """Rows of the 3 x 4 matrix from voxel (i, j, k) to LPS mm."""
+        matrix = np.hstack([direction @ np.diag(spacing), np.array(origin)[:, None]])
+        return ",".join(repr(float(v)) for v in matrix.ravel())
+
+    straight, flip = np.eye(3), np.diag([-1.0, 1.0, -1.0])
+    swap = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    geometries = [
+        ("noise", (7, 9, 8), ((1.0, 1.2, 2.0), (0.3, -4.0, 7.0), straight),
+         (9, 14, 11), ((0.83, 0.77, 1.63), (-0.6, -4.9, 6.1), straight)),
+        ("noise", (7, 9, 8), ((1.0, 1.2, 2.0), (0.3, -4.0, 7.0), flip),
+         (6, 10, 9), ((1.1, 0.9, 2.3), (0.6, -4.1, 7.3), flip)),
+        ("noise", (7, 9, 8), ((1.0, 1.2, 2.0), (0.3, -4.0, 7.0), straight),
+         (8, 7, 9), ((1.9, 1.0, 1.1), (0.55, -3.7, 7.2), swap)),
+        ("noise", (7, 9, 8), ((1.0, 1.2, 2.0), (0.3, -4.0, 7.0), straight),
+         (8, 12, 12), ((0.9, 0.8, 1.5), (-0.2, -4.6, 7.7), turn(0.2, -0.3, 0.4))),
+        ("noise", (5, 6, 7), ((1.0, 1.0, 3.0), (0.0, 0.0, 0.0), turn(0.1, 0.2, -0.1)),
+         (11, 9, 8), ((1.0, 1.0, 1.0), (-0.7, 0.3, 1.1), turn(-0.3, 0.1, 0.6))),
+        ("noise", (1, 9, 8), ((1.0, 1.2, 2.0), (0.3, -4.0, 7.0), straight),
+         (3, 8, 11), ((0.83, 0.97, 0.7), (-0.1, -4.3, 6.4), straight)),
+        ("anatomical", (25, 41, 33), ((2.0, 2.0, 2.0), (-31.0, -40.0, -20.0), straight),
+         (21, 38, 40), ((1.7, 2.2, 2.6), (-33.0, -37.0, -19.0), turn(0.15, -0.1, 0.05))),
+        ("anatomical", (25, 41, 33), ((2.0, 2.0, 2.0), (-31.0, -40.0, -20.0), straight),
+         (31, 30, 47), ((1.43, 2.77, 1.61), (-31.3, -39.1, -20.2), straight)),
+        ("organs", (30, 101, 122), ((3.0, 3.0, 3.0), (0.0, 0.0, 0.0), straight),
+         (40, 90, 100), ((2.9, 3.1, 2.3), (4.2, 11.3, -1.4), turn(0.05, 0.1, 0.2))),
+    ]
+    for (source, before, here, after, there), (name, sampling) in itertools.product(geometries, samplings.items()):
+        if source == "organs" and name in ("linear", "bspline") or name == "gaussian" and source == "anatomical":
+            continue
+        if name == "gaussian" and source != "organs":
+            source = "labels"
+        image = sitk.GetImageFromArray(INPUTS[source](before))
+        place(image, *here)
+        target = sitk.Image([int(n) for n in after[::-1]], sitk.sitkFloat32)
+        place(target, *there)
+        outside = 0.0 if source in ("organs", "labels") else -77.0
+        out = sitk.GetArrayFromImage(sitk.Resample(image, target, sitk.Transform(), sampling, outside, image.GetPixelID()))
+        options = f"sampling={name};outside={outside};here={text(*here)};there={text(*there)}"
+        yield row(options, source, before, out)
+
+
+FLAT = [((9, 8), (13, 8)), ((12, 7), (5, 20)), ((1, 5), (4, 9)), ((16, 6), (8, 3)), ((20, 17), (41, 30)),
+        ((18, 12), (6, 4)), ((10, 12), (17, 9)), ((30, 31), (13, 14)), ((23, 40), (23, 17)), ((64, 64), (224, 224))]
+
+
+def opencv_cases():
+    import cv2
+    kinds = {"nearest": cv2.INTER_NEAREST, "nearest-exact": cv2.INTER_NEAREST_EXACT, "linear": cv2.INTER_LINEAR,
+             "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
+    # OpenCV's own code, and for some sizes the library that its builds for Intel processors turn to.
+    sizes = [(False, *sizes) for sizes in FLAT] + [(True, *sizes) for sizes in FLAT[4::5]]
+    for (ipp, before, after), (name, kind) in itertools.product(sizes, kinds.items()):
+        cv2.ipp.setUseIPP(ipp)
+        image = noise((1, *before))[0] + 50
+        for depth, of_depth in (("f32", image), ("u8", image.astype(np.uint8)), ("u16", (image * 200).astype(np.uint16))):
+            out = cv2.resize(of_depth, after[::-1], interpolation=kind)
+            yield row(f"kind={name}{' ipp' * ipp};depth={depth}", "noise", (1, *before), out[None].astype(np.float32))
+
+
+def pil_cases():
+    from PIL import Image
+    for (before, after), name in itertools.product(FLAT, ["NEAREST", "BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS"]):
+        image = noise((1, *before))[0] + 50
+        for depth, of_depth in (("f32", image), ("u8", image.astype(np.uint8))):
+            out = np.asarray(Image.fromarray(of_depth).resize(after[::-1], Image.Resampling[name]))
+            yield row(f"kind={name};depth={depth}", "noise", (1, *before), out[None].astype(np.float32))
+
+
+SETS = {"opencv": opencv_cases, "pil": pil_cases, "torch": torch_cases, "nnunet_torch": nnunet_torch_cases, "grid": grid_cases, "nnunet": nnunet_cases, "labels": labels_cases, "scipy": scipy_cases, "skimage": skimage_cases}
 
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 //! The use cases, as a library over a [`World`], and the command line in front of them.
 
+pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod infer;

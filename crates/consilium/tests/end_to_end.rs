@@ -285,3 +285,35 @@ fn lists_for_machines_are_json() {
     assert_eq!((facts["columns"].as_u64(), facts["modality"].as_str()), (Some(260), Some("DX")));
     assert_eq!(facts["spacing"]["source"], "ImagerPixelSpacing");
 }
+
+#[test]
+fn many_films_give_the_same_results_in_the_same_order_for_any_number_of_threads() {
+    let dir = testkit::temp_dir("lanes");
+    fs::create_dir_all(dir.join("films")).unwrap();
+    for index in 0..5 {
+        film(&dir.join(format!("films/{index}.dcm")), |film| {
+            if index % 2 == 1 {
+                film.view = Projection::Ap;
+            }
+        });
+    }
+    fs::write(dir.join("films/2.dcm"), "no film").unwrap();
+    let run = |out: &str, threads: &str| {
+        let line = ["read", "films", "--weights", weights(), "--out", out, "--threads", threads];
+        let output = consilium(dir.path(), &line);
+        assert_eq!(code(&output), 1, "{}", said(&output));
+        let lines = fs::read_to_string(dir.join(out).join("results.jsonl")).unwrap();
+        let lines = lines.lines().map(|line| timeless(serde_json::from_str(line).unwrap()));
+        let pictures = names(&dir.join(out).join("3")).into_iter().filter(|n| n.ends_with(".png"));
+        let pictures: Vec<_> =
+            pictures.map(|name| fs::read(dir.join(out).join("3").join(name)).unwrap()).collect();
+        (lines.collect::<Vec<_>>(), pictures)
+    };
+    // With one thread one after the other, with two side by side.
+    let (one, two) = (run("one", "1"), run("two", "2"));
+    assert_eq!(one.0.len(), 4);
+    let cases: Vec<_> = one.0.iter().map(|result| result["case"]["name"].clone()).collect();
+    assert_eq!(cases, ["0", "1", "3", "4"]);
+    assert!(!one.1.is_empty());
+    assert!(one == two);
+}

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
+use zoo::Compute;
 
 /// The real disk until `left` files are written, then full.
 struct Filling {
@@ -71,6 +72,7 @@ fn common(out: std::path::PathBuf) -> Common {
         json: true,
         explain: 0,
         despite_header: false,
+        exact: false,
     }
 }
 
@@ -80,7 +82,8 @@ fn a_full_disk_leaves_nothing_half_written() {
     let samples = (0..260 * 300).map(|i| ((i * 37) % 4096) as u16).collect();
     let film = dir.join("chest.dcm");
     write_radiograph(&film, &Radiograph::chest(260, 300, samples)).unwrap();
-    let mut panel = Panel::placeholder(&["xrv-densenet121-res224-rsna"], &Pool::new(1)).unwrap();
+    let mut panel =
+        Panel::placeholder(&["xrv-densenet121-res224-rsna"], &Compute::new(Pool::new(1))).unwrap();
     for left in 0..3 {
         let out = dir.join(format!("out-{left}"));
         let common = common(out.clone());

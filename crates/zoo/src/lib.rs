@@ -7,6 +7,7 @@
 mod all;
 pub mod arch;
 mod card;
+mod compute;
 mod error;
 pub mod folder;
 mod held;
@@ -21,6 +22,7 @@ pub mod systems;
 
 pub use all::{SYSTEMS, find};
 pub use card::{Accepts, Card, Evidence, InputSpec, Resampling, Task, WeightsFile};
+pub use compute::Compute;
 pub use error::{translate, translate_graph};
 pub use held::Held;
 pub use identify::{find_weights, identify};

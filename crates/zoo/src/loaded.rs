@@ -1,5 +1,6 @@
 //! A system with its weights, ready to read cases.
 
+use crate::Compute;
 use crate::card::Card;
 use crate::error::{translate, translate_for};
 use crate::folder::{self, Folder, Problem};
@@ -59,13 +60,13 @@ impl Loaded {
     ///
     /// Errors: no such file, not a checkpoint, tensors missing, mis-shaped or left over (all by
     /// name), with the published file's name and address.
-    pub fn load(system: impl Into<Held>, path: &Path, pool: &Pool) -> Result<Loaded> {
+    pub fn load(system: impl Into<Held>, path: &Path, compute: &Compute) -> Result<Loaded> {
         let started = Instant::now();
         let system = system.into();
         let file = find_weights(&*system, path)?;
         let checkpoint = open(&system.card(), &file)?;
         let scope = checkpoint.scope();
-        let mut loaded = Loaded::build(system.clone(), &scope, pool)
+        let mut loaded = Loaded::build(system.clone(), &scope, compute)
             .map_err(|error| translate_for(&system.card(), error).at(&file))?;
         loaded.model.weights_sha256 = Some(checkpoint.sha256().to_owned());
         loaded.container = Some(checkpoint.container().to_owned());
@@ -76,11 +77,11 @@ impl Loaded {
 
     /// The network with weights made on the spot: for trying the program without a download. Its
     /// answers mean nothing and say so.
-    pub fn placeholder(system: impl Into<Held>, pool: &Pool) -> Result<Loaded> {
+    pub fn placeholder(system: impl Into<Held>, compute: &Compute) -> Result<Loaded> {
         let started = Instant::now();
         let system = system.into();
         let scope = crate::placeholder::scope(&*system);
-        let mut loaded = Loaded::build(system, &scope, pool).map_err(translate)?;
+        let mut loaded = Loaded::build(system, &scope, compute).map_err(translate)?;
         loaded.model.placeholder_weights = true;
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
@@ -88,25 +89,25 @@ impl Loaded {
 
     /// A user's own model. Errors: the card and the network do not fit together; the first problem,
     /// and how many more there are.
-    pub fn own(folder: Folder, pool: &Pool) -> Result<Loaded> {
+    pub fn own(folder: Folder, compute: &Compute) -> Result<Loaded> {
         let path = folder.path().to_path_buf();
-        Loaded::try_own(folder, pool).map_err(|problems| folder::broken(&path, &problems))
+        Loaded::try_own(folder, compute).map_err(|problems| folder::broken(&path, &problems))
     }
 
     /// The same with all problems.
     pub(crate) fn try_own(
         folder: Folder,
-        pool: &Pool,
+        compute: &Compute,
     ) -> std::result::Result<Loaded, Vec<Problem>> {
         let started = Instant::now();
         let file = folder.network_file().map_err(|problem| vec![problem])?;
         let licence = folder.declared().licence.clone();
         let system = Held::Own(Arc::new(folder.clone()));
         let mut loaded = if folder.declared().network.architecture.is_some() {
-            Loaded::load(system, &file, pool)
+            Loaded::load(system, &file, compute)
                 .map_err(|error| vec![Problem::new(None, error.what().clone())])?
         } else {
-            let onnx = folder::open(&folder, pool)?;
+            let onnx = folder::open(&folder, compute)?;
             let sha256 = onnx.session.model().sha256().to_owned();
             let mut loaded = Loaded::around(system, Runner::Onnx(Box::new(onnx)), None);
             loaded.model.weights_sha256 = Some(sha256);
@@ -119,8 +120,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    fn build(system: Held, scope: &Scope, pool: &Pool) -> engine::Result<Loaded> {
-        let (runner, head) = Runner::of_architecture(&*system, scope, pool)?;
+    fn build(system: Held, scope: &Scope, compute: &Compute) -> engine::Result<Loaded> {
+        let (runner, head) = Runner::of_architecture(&*system, scope, compute)?;
         Ok(Loaded::around(system, runner, head))
     }
 
@@ -204,6 +205,26 @@ impl Loaded {
         let placement = steps::placement(self.system.card().before, &study.facts);
         maps.iter_mut().for_each(|map| explain::turn_back(&mut map.map, &placement));
         Ok(maps)
+    }
+
+    /// The same system with buffers of its own, to read other cases at the same time; the weights
+    /// are shared. `None` where the network cannot be shared: an ONNX file's.
+    pub fn fork(&self, pool: &Pool) -> Option<Loaded> {
+        Some(Loaded {
+            system: self.system.clone(),
+            runner: self.runner.fork(pool)?,
+            head: self.head.clone(),
+            model: self.model.clone(),
+            file: self.file.clone(),
+            container: self.container.clone(),
+            notes: self.notes.clone(),
+            seconds: self.seconds,
+        })
+    }
+
+    /// Bytes that a fork on one thread adds; `None` where there can be none.
+    pub fn fork_bytes(&self) -> Option<u64> {
+        self.runner.fork_bytes()
     }
 
     /// The system.

@@ -1,9 +1,10 @@
 //! What computes: a network built from an architecture and a checkpoint, or an ONNX file.
 
+use crate::Compute;
 use crate::error::{translate, translate_graph};
 use crate::system::System;
 use engine::array::{Array, DType, f16};
-use engine::cpu::{Network, Options, Pool};
+use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
 use engine::onnx::Session;
 use engine::weights::Scope;
@@ -38,7 +39,7 @@ impl Runner {
     pub(crate) fn of_architecture(
         system: &dyn System,
         scope: &Scope,
-        pool: &Pool,
+        compute: &Compute,
     ) -> Result<(Runner, Option<Arc<Tensor>>)> {
         let mut builder = Builder::new();
         let outputs = system.network(&mut builder, scope)?;
@@ -46,8 +47,7 @@ impl Runner {
             system.head().map(|head| scope.tensor(head.weight, &[head.labels, head.channels]));
         scope.finish(system.left_over())?;
         let graph = builder.finish(&outputs);
-        let options = Options::new(pool.clone());
-        Ok((Runner::Architecture(Network::compile(graph, &options)?), head))
+        Ok((Runner::Architecture(Network::compile(graph, &compute.options())?), head))
     }
 
     /// The outputs, in the network's order; of an ONNX file the one that is meant.
@@ -55,6 +55,22 @@ impl Runner {
         match self {
             Runner::Architecture(network) => network.run(&inputs.iter().collect::<Vec<_>>()),
             Runner::Onnx(onnx) => onnx.run(inputs).map(|output| vec![output]),
+        }
+    }
+
+    /// The same network with buffers of its own, the weights shared; `None` for an ONNX file.
+    pub(crate) fn fork(&self, pool: &Pool) -> Option<Runner> {
+        match self {
+            Runner::Architecture(network) => Some(Runner::Architecture(network.fork(pool))),
+            Runner::Onnx(_) => None,
+        }
+    }
+
+    /// Bytes that a fork adds; `None` where there can be none.
+    pub(crate) fn fork_bytes(&self) -> Option<u64> {
+        match self {
+            Runner::Architecture(network) => Some(network.fork_bytes()),
+            Runner::Onnx(_) => None,
         }
     }
 

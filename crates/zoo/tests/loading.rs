@@ -5,7 +5,7 @@
 mod common;
 
 use base::{ExplanationMethod, Kind, Lang, Modality, Reading};
-use common::{pool, write_checkpoint};
+use common::{compute, write_checkpoint};
 use engine::Tensor;
 use engine::graph::Builder;
 use engine::weights::{Scope, write_pytorch};
@@ -93,7 +93,7 @@ fn weights_that_do_not_fit_are_named() {
         }
     }
     write_pytorch(&file, &tensors).unwrap();
-    let error = Loaded::load(all(), &file, &pool()).err().unwrap();
+    let error = Loaded::load(all(), &file, &compute()).err().unwrap();
     assert_eq!(error.kind(), Kind::BrokenInput);
     let said = error.render(Lang::Zh);
     for part in ["features.norm5.weight", "extra.weight", "classifier.bias", "densenet121-d121"] {
@@ -109,20 +109,20 @@ fn a_file_that_is_no_checkpoint_is_an_error_with_advice() {
     {
         let file = folder.join(name);
         std::fs::write(&file, bytes).unwrap();
-        let error = Loaded::load(all(), &file, &pool()).err().unwrap();
+        let error = Loaded::load(all(), &file, &compute()).err().unwrap();
         assert!(matches!(error.kind(), Kind::BrokenInput | Kind::Unsupported), "{error}");
         assert_eq!(error.path(), Some(file.as_path()));
         assert!(error.hint_text().unwrap().zh().contains("https://"));
         assert!(identify(&file).is_empty());
     }
-    let error = Loaded::load(all(), &folder.join("none.pt"), &pool()).err().unwrap();
+    let error = Loaded::load(all(), &folder.join("none.pt"), &compute()).err().unwrap();
     assert_eq!(error.kind(), Kind::Io);
 }
 
 #[test]
 fn a_classifier_reads_a_film() {
     let Some(mut study) = film() else { return };
-    let mut loaded = Loaded::placeholder(all(), &pool()).unwrap();
+    let mut loaded = Loaded::placeholder(all(), &compute()).unwrap();
     let options = ReadOptions { explain: 2, method: Explain::Auto, ..ReadOptions::default() };
     let reading = loaded.read(&study, &options).unwrap();
     assert!(reading.model.placeholder_weights);
@@ -162,7 +162,7 @@ fn a_classifier_reads_a_film() {
 #[test]
 fn made_up_weights_spread_the_scores_and_still_look_at_the_film() {
     let Some(study) = film() else { return };
-    let mut loaded = Loaded::placeholder(all(), &pool()).unwrap();
+    let mut loaded = Loaded::placeholder(all(), &compute()).unwrap();
     let scores = |reading: &base::Reading| -> Vec<f32> {
         reading.findings.iter().map(|finding| finding.score).collect()
     };
@@ -180,7 +180,7 @@ fn made_up_weights_spread_the_scores_and_still_look_at_the_film() {
 fn the_autoencoder_gives_a_sign_without_a_threshold() {
     let Some(study) = film() else { return };
     let mut loaded =
-        Loaded::placeholder(find("xrv-resnet101-autoencoder").unwrap(), &pool()).unwrap();
+        Loaded::placeholder(find("xrv-resnet101-autoencoder").unwrap(), &compute()).unwrap();
     let reading = loaded
         .read(&study, &ReadOptions { explain: 3, method: Explain::Auto, ..ReadOptions::default() })
         .unwrap();
@@ -193,7 +193,7 @@ fn the_autoencoder_gives_a_sign_without_a_threshold() {
 #[test]
 fn outlines_lie_on_the_grid_of_the_film() {
     let Some(study) = film() else { return };
-    let mut loaded = Loaded::placeholder(find("xrv-pspnet-anatomy").unwrap(), &pool()).unwrap();
+    let mut loaded = Loaded::placeholder(find("xrv-pspnet-anatomy").unwrap(), &compute()).unwrap();
     let reading = loaded.read(&study, &ReadOptions::default()).unwrap();
     let missing = codes(&reading).iter().filter(|code| **code == "nothing-outlined").count();
     assert_eq!(reading.segments.len() + missing, 14);

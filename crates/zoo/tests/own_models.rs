@@ -5,7 +5,7 @@ mod common;
 
 use base::words::own::TEMPLATE_EN;
 use base::{Kind, Lang, Picture};
-use common::{pool, write_checkpoint};
+use common::{compute, write_checkpoint};
 use imaging::Study;
 use std::fmt::Write;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn write(folder: &Path, card: &str) -> Folder {
 }
 
 fn problems(folder: &Path) -> String {
-    let checked = check(folder, &pool()).unwrap();
+    let checked = check(folder, &compute()).unwrap();
     let lines: Vec<String> = checked.problems.iter().map(|p| p.render(Lang::En)).collect();
     lines.join("\n")
 }
@@ -64,8 +64,8 @@ fn a_folder_that_declares_what_a_published_system_declares_says_the_same() {
     assert_eq!(folder.declared().after, card.after);
 
     let options = ReadOptions { explain: 1, ..ReadOptions::default() };
-    let expected = Loaded::load(published, &weights, &pool()).unwrap().read(&study(), &options);
-    let mut own = Loaded::own(folder, &pool()).unwrap();
+    let expected = Loaded::load(published, &weights, &compute()).unwrap().read(&study(), &options);
+    let mut own = Loaded::own(folder, &compute()).unwrap();
     let reading = own.read(&study(), &options).unwrap();
     let expected = expected.unwrap();
     assert_eq!(reading.findings, expected.findings);
@@ -86,7 +86,7 @@ fn a_case_that_the_card_does_not_accept_is_refused() {
     let folder =
         write(dir.path(), &densenet_card("after = [\"sigmoid\"]", &label("pneumonia", 0.5)));
     write_checkpoint(&folder, &dir.join("weights.pt"), "");
-    let mut own = Loaded::own(folder, &pool()).unwrap();
+    let mut own = Loaded::own(folder, &compute()).unwrap();
     let mut case = study();
     case.facts.modality = Some(base::Modality::Mg);
     let reading = own.read(&case, &ReadOptions::default()).unwrap();
@@ -102,7 +102,7 @@ fn weights_with_another_number_of_outputs_are_named() {
     let two = write(dir.path(), &densenet_card("after = [\"sigmoid\"]", &labels));
     let said = problems(dir.path());
     assert!(said.contains("classifier.weight: expected [2, 1024], found [1, 1024]"), "{said}");
-    let error = Loaded::own(two, &pool()).err().unwrap();
+    let error = Loaded::own(two, &compute()).err().unwrap();
     assert_eq!(error.kind(), Kind::BrokenInput);
     assert!(error.render(Lang::Zh).contains("models check"), "{error}");
 }
@@ -150,7 +150,7 @@ fn a_link_out_of_the_folder_is_not_followed() {
     std::fs::write(dir.join("elsewhere.onnx"), b"x").unwrap();
     std::os::unix::fs::symlink(dir.join("elsewhere.onnx"), dir.join("model/model.onnx")).unwrap();
     let folder = write(&dir.join("model"), TEMPLATE_EN);
-    let error = Loaded::own(folder, &pool()).err().unwrap();
+    let error = Loaded::own(folder, &compute()).err().unwrap();
     assert!(error.render(Lang::En).contains("leads out of the model's folder"), "{error}");
 }
 

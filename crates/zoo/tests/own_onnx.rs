@@ -6,7 +6,7 @@ mod common;
 
 use base::words::own::TEMPLATE_EN;
 use base::{ExplanationMethod, Lang, Mm, Picture, PixelSpacing, Reading, SpacingSource};
-use common::pool;
+use common::compute;
 use imaging::Study;
 use std::path::Path;
 use testkit::onnx::{FLOAT, Onnx, UINT8};
@@ -44,14 +44,14 @@ fn write(folder: &Path, card: &str, network: Onnx) -> Folder {
 }
 
 fn problems(folder: &Path) -> String {
-    let checked = check(folder, &pool()).unwrap();
+    let checked = check(folder, &compute()).unwrap();
     let lines: Vec<String> = checked.problems.iter().map(|p| p.render(Lang::En)).collect();
     lines.join("\n")
 }
 
 fn read(folder: Folder, study: &Study, explain: usize) -> Reading {
     let options = ReadOptions { explain, ..ReadOptions::default() };
-    Loaded::own(folder, &pool()).unwrap().read(study, &options).unwrap()
+    Loaded::own(folder, &compute()).unwrap().read(study, &options).unwrap()
 }
 
 /// The image's mean, then two numbers: `4 · mean − 2` and `1 − mean`.
@@ -207,7 +207,7 @@ fn files_that_do_not_fit_their_cards_are_named() {
         let said = problems(dir.path());
         // What a check finds, reading finds too.
         let folder = Folder::open(dir.path()).unwrap();
-        let error = Loaded::own(folder, &pool())
+        let error = Loaded::own(folder, &compute())
             .and_then(|mut loaded| loaded.read(&halves(), &ReadOptions::default()).map(|_| ()));
         assert!(error.is_err(), "{said}");
         said

@@ -5,7 +5,7 @@
 mod common;
 
 use base::Rect;
-use common::{fixture, floats, image, pool, relative_error, write_checkpoint};
+use common::{compute, fixture, floats, image, pool, relative_error, write_checkpoint};
 use engine::Tensor;
 use engine::cpu::{Network, Options, Passes};
 use engine::graph::Builder;
@@ -30,7 +30,7 @@ fn load(id: &str, prefix: &str) -> Loaded {
     let system = find(id).unwrap();
     let name = system.card().weights.file_names[0];
     write_checkpoint(system, &folder.join(name), prefix);
-    Loaded::load(system, folder.path(), &pool()).unwrap()
+    Loaded::load(system, folder.path(), &compute()).unwrap()
 }
 
 fn check(what: &str, got: &Tensor, expected: &serde_json::Value, tolerance: f64) {

@@ -53,6 +53,10 @@ texts! {
     /// Flag.
     FLAG_DESPITE = "Read a case although its header names another modality,\nbody part or view, or several frames; the report says so.", "文件头标注的检查类型、部位、体位或帧数与模型不符时\n仍予判读，报告中注明。";
     /// Flag.
+    FLAG_EXACT = "Convolutions as plain sums of products: slower,\nrounding errors ten times smaller.", "卷积逐项求和：较慢，\n舍入误差约为默认的十分之一。";
+    /// Flag.
+    FLAG_ISA = "Instruction set of the kernels: portable, avx2+fma\nor avx512 (default: the fastest there is).", "运算所用指令集：portable、avx2+fma 或 avx512\n（默认：本机最快者）。";
+    /// Flag.
     FLAG_JSON = "Print JSON on standard output and nothing else;\none line for each case when there are several.", "仅在标准输出打印 JSON；\n多个病例时每例一行。";
     /// Flag.
     FLAG_VERBOSE = "Say what is done and how long it took.", "显示各步骤及耗时。";
@@ -234,6 +238,14 @@ pub fn device(device: &str) -> Text {
     Text::filled(
         format!("this build runs on the cpu; there is no device '{device}'"),
         format!("本版本仅支持 cpu，没有设备“{device}”"),
+    )
+}
+
+/// `--isa sse9`.
+pub fn no_instruction_set(name: &str, available: &str) -> Text {
+    Text::filled(
+        format!("this processor has no instruction set '{name}'; it has {available}"),
+        format!("本机处理器没有指令集“{name}”；可用：{available}"),
     )
 }
 

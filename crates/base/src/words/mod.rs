@@ -13,6 +13,7 @@ macro_rules! texts {
     };
 }
 
+pub mod bench;
 pub mod cli;
 pub mod findings;
 pub mod imaging;

@@ -8,6 +8,8 @@ texts! {
     ZERO_EXTENT = "cannot resample: an extent is zero", "无法重采样：某一维的大小为零";
     /// A target that no memory holds.
     TOO_LARGE = "cannot resample: the target is larger than this machine can address", "无法重采样：目标尺寸超出本机可寻址的范围";
+    /// A method that looks at the whole volume.
+    NOT_IN_SLABS = "cannot resample in slabs: this method needs the whole volume", "无法分块重采样：该方法需要完整的体积数据";
     /// A grid without volume.
     SINGULAR_GRID = "cannot resample: the image geometry is singular or not finite", "无法重采样：图像几何参数退化或不是有限值";
 }

@@ -1,7 +1,7 @@
 //! All commands and flags, declared once; parsing, help and the checks below come from here.
 
 use base::Text;
-use base::words::{cli as words, infer};
+use base::words::{bench, cli as words, infer};
 
 /// A flag and what it means.
 pub(super) struct Flag {
@@ -23,6 +23,7 @@ pub(super) struct Command {
 
 /// Where the texts of flags stand.
 mod texts {
+    pub(super) use base::words::bench::{FLAG_BATCH, FLAG_PYTHON, FLAG_TOOLS, FLAG_WRITE};
     pub(super) use base::words::cli::*;
     pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
 }
@@ -43,12 +44,18 @@ flags! {
     DEVICE: "--device", None, Some("auto|cpu"), FLAG_DEVICE;
     EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
     DESPITE: "--despite-header", None, None, FLAG_DESPITE;
+    EXACT: "--exact", None, None, FLAG_EXACT;
+    ISA: "--isa", None, Some("NAME"), FLAG_ISA;
     SYSTEM: "--system", Some('m'), Some("ID"), FLAG_SYSTEM;
     INPUT: "--input", Some('i'), Some("X.npy"), FLAG_INPUT;
     OUTPUT: "--output", Some('o'), Some("Y.npy"), FLAG_OUTPUT;
     PROFILE: "--profile", None, None, FLAG_PROFILE;
     OPS: "--ops", None, None, FLAG_OPS;
     REPEAT: "--repeat", Some('n'), Some("N"), FLAG_REPEAT;
+    TOOLS: "--tools", None, Some("DIR"), FLAG_TOOLS;
+    PYTHON: "--python", None, Some("PROGRAM"), FLAG_PYTHON;
+    BATCH: "--batch", None, Some("N"), FLAG_BATCH;
+    WRITE: "--write", None, Some("FILE"), FLAG_WRITE;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
     QUIET: "--quiet", Some('q'), None, FLAG_QUIET;
@@ -62,8 +69,8 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "INPUT…",
         about: &words::READ,
         flags: &[
-            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &DESPITE, &LANG, &THREADS, &DEVICE, &JSON, &VERBOSE,
-            &QUIET, &HELP,
+            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &DESPITE, &LANG, &THREADS, &DEVICE, &EXACT, &ISA,
+            &JSON, &VERBOSE, &QUIET, &HELP,
         ],
         examples: &[
             "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",
@@ -95,8 +102,8 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "(GRAPH.onnx | --system ID --weights PATH)",
         about: &infer::INFER,
         flags: &[
-            &SYSTEM, &WEIGHTS, &INPUT, &OUTPUT, &REPEAT, &PROFILE, &OPS, &LANG, &THREADS, &VERBOSE,
-            &JSON, &HELP,
+            &SYSTEM, &WEIGHTS, &INPUT, &OUTPUT, &REPEAT, &PROFILE, &OPS, &LANG, &THREADS, &EXACT,
+            &ISA, &VERBOSE, &JSON, &HELP,
         ],
         examples: &[
             "consilium infer model.onnx --input x.npy --output y.npy",
@@ -109,8 +116,18 @@ pub(super) static COMMANDS: &[Command] = &[
         name: "demo",
         arguments: "",
         about: &words::DEMO,
-        flags: &[&OUT, &LANG, &THREADS, &QUIET, &HELP],
+        flags: &[&OUT, &LANG, &THREADS, &EXACT, &ISA, &QUIET, &HELP],
         examples: &["consilium demo --lang zh"],
+    },
+    Command {
+        name: "bench",
+        arguments: "peers [NETWORK…]",
+        about: &bench::BENCH,
+        flags: &[&THREADS, &BATCH, &WRITE, &PYTHON, &TOOLS, &LANG, &HELP],
+        examples: &[
+            "consilium bench peers --write BENCHMARKS.md",
+            "consilium bench peers densenet121 unet3d_96 --threads 1",
+        ],
     },
     Command {
         name: "version",

@@ -4,9 +4,10 @@ mod declared;
 mod help;
 mod parse;
 
-use crate::{World, demo, infer, inspect, models, read};
+use crate::{World, bench, demo, infer, inspect, models, read};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
+use kernels::Isa;
 use parse::Parsed;
 use std::ffi::OsString;
 use std::io::Write;
@@ -63,7 +64,11 @@ fn dispatch(
             _ => parsed.number("--explain")?.unwrap_or(3),
         },
         despite_header: parsed.has("--despite-header"),
+        exact: parsed.has("--exact"),
     };
+    if let Some(name) = parsed.value("--isa") {
+        use_instruction_set(name)?;
+    }
     if parsed.has("--help") || parsed.command.is_empty() {
         print(out, &help::text(&parsed.command, lang))?;
         return Ok(if parsed.has("--help") { 0 } else { 2 });
@@ -85,10 +90,26 @@ fn dispatch(
         "inspect" => inspect::run(world, parsed, &common, out).map(|()| 0),
         "models" => models::run(world, parsed, &common, out).map(|()| 0),
         "infer" => infer::run(world, parsed, &common, out).map(|()| 0),
+        "bench" => bench::run(parsed, &common).map(|()| 0),
         "demo" => demo::run(world, &common, out),
         _ => {
             print(out, concat!("consilium ", env!("CARGO_PKG_VERSION"), "\n"))?;
             Ok(0)
+        }
+    }
+}
+
+/// Kernels of another instruction set than the fastest: to find out whether one of them errs.
+fn use_instruction_set(name: &str) -> Result<()> {
+    let available = Isa::available();
+    match available.iter().find(|isa| isa.name() == name) {
+        Some(isa) => {
+            kernels::set_isa(*isa);
+            Ok(())
+        }
+        None => {
+            let names: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
+            Err(Error::new(Kind::Usage, words::no_instruction_set(name, &names.join(", "))))
         }
     }
 }

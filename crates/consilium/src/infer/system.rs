@@ -7,14 +7,13 @@ use crate::npy;
 use crate::read::{Common, write_file};
 use base::words::cli as words;
 use base::{Error, Kind, Result};
-use engine::cpu::{Network, Options};
+use engine::cpu::Network;
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits};
 use engine::{Array, Tensor};
-use kernels::Pool;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use zoo::System;
+use zoo::{Compute, System};
 
 /// `infer --system ID --weights PATH --input X.npy --output Y.npy [--repeat N]`.
 pub fn run(
@@ -30,7 +29,7 @@ pub fn run(
     let input = PathBuf::from(needed(typed, "--input")?);
     needed(typed, "--output")?;
     let repeat = typed.number("--repeat")?;
-    let mut network = Loaded::open(system, &weights, common.threads)?;
+    let mut network = Loaded::open(system, &weights, &common.compute())?;
     let destinations = network.destinations(&typed.values("--output"))?;
     let x = super::arrays::read(&input)?;
     let x = Tensor::new(x.shape(), x.to_f32()).map_err(zoo::translate)?;
@@ -62,7 +61,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn open(system: &'static dyn System, weights: &Path, threads: usize) -> Result<Loaded> {
+    fn open(system: &'static dyn System, weights: &Path, compute: &Compute) -> Result<Loaded> {
         let file = zoo::find_weights(system, weights)?;
         let failed = |error: engine::Error| zoo::translate(error).at(&file);
         let checkpoint = Checkpoint::open(&file, &Limits::default()).map_err(failed)?;
@@ -73,8 +72,7 @@ impl Loaded {
         scope.finish(system.left_over()).map_err(failed)?;
         let names = outputs.iter().map(|(name, _)| *name).collect();
         let graph = builder.finish(&outputs);
-        let options = Options::new(Pool::new(threads));
-        Ok(Loaded { network: Network::compile(graph, &options).map_err(failed)?, names })
+        Ok(Loaded { network: Network::compile(graph, &compute.options()).map_err(failed)?, names })
     }
 
     /// Which output goes to which file; a path without a name takes the first output.

@@ -5,7 +5,6 @@ use crate::cli::print;
 use crate::read::{Common, io_error, write_file};
 use base::words::own as words;
 use base::{Error, Kind, Lang, Result};
-use kernels::Pool;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -29,7 +28,7 @@ pub fn new(world: &dyn World, into: &Path, common: &Common, out: &mut dyn Write)
 
 /// Lists everything that is wrong with a folder. An error when anything must be mended.
 pub fn check(path: &Path, common: &Common, out: &mut dyn Write) -> Result<()> {
-    let checked = folder::check(path, &Pool::new(common.threads))?;
+    let checked = folder::check(path, &common.compute())?;
     if common.json {
         print(out, &format!("{:#}\n", as_json(&checked)))?;
     } else {

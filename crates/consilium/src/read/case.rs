@@ -33,6 +33,9 @@ pub fn consult(
     if common.despite_header {
         settings.push(("despite-header".into(), "true".into()));
     }
+    if common.exact {
+        settings.push(("exact".into(), "true".into()));
+    }
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
         cpu: kernels::cpu_name().into(),

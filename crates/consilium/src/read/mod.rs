@@ -1,5 +1,5 @@
 //! `read`: films in, consultations out. Models are loaded once; while one case is inferred, the
-//! next is decoded and the last is written.
+//! next is decoded and the last is written. Many cases are inferred side by side, a thread each.
 
 mod aside;
 mod case;
@@ -17,10 +17,14 @@ use inputs::Input;
 use kernels::Pool;
 use output::Written;
 use report::html::{CaseLine, Outcome};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+use zoo::Compute;
 
 pub use aside::break_off;
 pub use case::consult;
@@ -46,6 +50,15 @@ pub struct Common {
     pub explain: usize,
     /// Read cases that the header rules out for a model, with a serious note.
     pub despite_header: bool,
+    /// Convolutions as sums of products, term by term.
+    pub exact: bool,
+}
+
+impl Common {
+    /// Threads for the networks, and what the kernels may do.
+    pub fn compute(&self) -> Compute {
+        Compute { exact: self.exact, ..Compute::new(Pool::new(self.threads)) }
+    }
 }
 
 /// What `read` was asked.
@@ -83,11 +96,11 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     if inputs.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::NO_FILES.clone()));
     }
-    let pool = Pool::new(request.common.threads);
+    let compute = request.common.compute();
     // Decoding starts while the weights are still being loaded.
-    with_decoded(&inputs, |next| {
+    with_decoded(&inputs, request.common.threads, |next| {
         let started = Instant::now();
-        let mut panel = Panel::load(&request.models, &request.weights, &pool)?;
+        let mut panel = Panel::load(&request.models, &request.weights, &compute)?;
         say(&request.common, words::SHOW_WEIGHTS.get(request.common.lang), started);
         read_all(world, &request.common, &inputs, skipped, &mut panel, next, out)
     })
@@ -102,29 +115,42 @@ pub fn read_with(
     out: &mut dyn Write,
 ) -> Result<u8> {
     let (inputs, skipped) = inputs::expand(paths, &common.out)?;
-    with_decoded(&inputs, |next| read_all(world, common, &inputs, skipped, panel, next, out))
+    with_decoded(&inputs, common.threads, |next| {
+        read_all(world, common, &inputs, skipped, panel, next, out)
+    })
 }
 
-type Next<'a> = &'a mut dyn FnMut() -> Option<Result<Decoded>>;
+type Next<'a> = &'a (dyn Fn() -> Option<(usize, Result<Decoded>)> + Sync);
 
-/// Decodes on a thread of its own, at most two cases ahead.
-fn with_decoded<T>(inputs: &[Input], work: impl FnOnce(Next) -> T) -> T {
+/// Decodes on threads of their own, a quarter as many as the models have, each at most two cases
+/// ahead.
+fn with_decoded<T>(inputs: &[Input], threads: usize, work: impl FnOnce(Next) -> T) -> T {
+    let taken = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(1);
-        scope.spawn(move || {
-            for input in inputs {
-                let started = Instant::now();
-                let decoded = imaging::read(&input.path, &Limits::default()).and_then(|study| {
-                    let picture = study.picture(0).map_err(|error| error.at(&input.path))?;
-                    Ok(Decoded { study, picture, seconds: started.elapsed().as_secs_f64() })
-                });
-                if send.send(decoded).is_err() {
-                    return;
+        for _ in 0..threads.div_ceil(4).min(inputs.len()) {
+            let (send, taken) = (send.clone(), &taken);
+            scope.spawn(move || {
+                loop {
+                    let index = taken.fetch_add(1, Ordering::Relaxed);
+                    let Some(input) = inputs.get(index) else { return };
+                    if send.send((index, decode(input))).is_err() {
+                        return;
+                    }
                 }
-            }
-        });
-        work(&mut || receive.recv().ok())
+            });
+        }
+        drop(send);
+        let receive = Mutex::new(receive);
+        work(&|| receive.lock().unwrap_or_else(PoisonError::into_inner).recv().ok())
     })
+}
+
+fn decode(input: &Input) -> Result<Decoded> {
+    let started = Instant::now();
+    let study = imaging::read(&input.path, &Limits::default())?;
+    let picture = study.picture(0).map_err(|error| error.at(&input.path))?;
+    Ok(Decoded { study, picture, seconds: started.elapsed().as_secs_f64() })
 }
 
 fn read_all(
@@ -140,45 +166,54 @@ fn read_all(
     world.make_folder(&common.out).map_err(|error| output::io_error(&error, &common.out))?;
     let bar = progress(common, inputs.len());
     let cards = panel.cards();
+    let mut panels = panel.lanes(inputs.len());
+    let lanes: Vec<&mut Panel> =
+        if panels.is_empty() { vec![panel] } else { panels.iter_mut().collect() };
     let mut lines = Vec::new();
     let mut results: Vec<String> = Vec::new();
-    std::thread::scope(|scope| -> Result<()> {
-        let (send, receive) = sync_channel::<(usize, Result<base::Consultation>)>(1);
+    std::thread::scope(|scope| {
         let (back, written) = sync_channel::<(usize, Result<Written>)>(inputs.len());
-        let cards = &cards;
-        scope.spawn(move || {
-            for (index, consultation) in receive {
-                let folder =
-                    if many { common.out.join(&inputs[index].name) } else { common.out.clone() };
-                let done = consultation
-                    .and_then(|c| output::write_case(world, &folder, &c, cards, common.lang));
-                if back.send((index, done)).is_err() {
-                    return;
+        for panel in lanes {
+            let (send, receive) = sync_channel::<(usize, Result<base::Consultation>)>(1);
+            scope.spawn(move || {
+                while let Some((index, decoded)) = next() {
+                    let (started, input) = (Instant::now(), &inputs[index]);
+                    let consultation = decoded
+                        .and_then(|decoded| case::consult(world, common, input, decoded, panel));
+                    say(common, &input.name, started);
+                    if send.send((index, consultation)).is_err() {
+                        return;
+                    }
                 }
-            }
-        });
-        let mut collect = |(index, done): (usize, Result<Written>)| {
-            let line = finish(common, &inputs[index], done, many, &mut results, out);
+            });
+            let (back, cards) = (back.clone(), &cards);
+            scope.spawn(move || {
+                for (index, consultation) in receive {
+                    let folder = if many {
+                        common.out.join(&inputs[index].name)
+                    } else {
+                        common.out.clone()
+                    };
+                    let done = consultation
+                        .and_then(|c| output::write_case(world, &folder, &c, cards, common.lang));
+                    if back.send((index, done)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(back);
+        // Cases are told in the order of the inputs, whichever was done first.
+        let mut early = BTreeMap::new();
+        for (index, done) in written {
             bar.inc(1);
-            lines.push(line);
-        };
-        for (index, input) in inputs.iter().enumerate() {
-            let Some(decoded) = next() else { break };
-            let started = Instant::now();
-            let consultation =
-                decoded.and_then(|decoded| case::consult(world, common, input, decoded, panel));
-            say(common, &input.name, started);
-            if send.send((index, consultation)).is_err() {
-                break;
-            }
-            while let Ok(done) = written.try_recv() {
-                collect(done);
+            early.insert(index, done);
+            while let Some(done) = early.remove(&lines.len()) {
+                let line = finish(common, &inputs[lines.len()], done, many, &mut results, out);
+                lines.push(line);
             }
         }
-        drop(send);
-        written.iter().for_each(&mut collect);
-        Ok(())
-    })?;
+    });
     bar.finish_and_clear();
     conclude(world, common, &lines, &results, skipped, many, out)
 }

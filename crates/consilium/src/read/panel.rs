@@ -8,7 +8,10 @@ use kernels::Pool;
 use report::html::ModelCard;
 use std::path::{Path, PathBuf};
 use zoo::folder::Folder;
-use zoo::{Loaded, ReadOptions, SYSTEMS, System};
+use zoo::{Compute, Loaded, ReadOptions, SYSTEMS, System};
+
+/// Buffers of all lanes together.
+const MOST_LANE_BYTES: u64 = 1 << 30;
 
 /// Models ready to read, in the order asked for.
 pub struct Panel {
@@ -20,15 +23,17 @@ impl Panel {
     /// Loads `models` (ids, aliases or folders of a user's own models; empty for all whose weights
     /// are given) with `weights` (`PATH` or `ID=PATH`). Errors name the file that was expected and
     /// where it is published, or what is wrong with a folder.
-    pub fn load(models: &[String], weights: &[String], pool: &Pool) -> Result<Panel> {
+    pub fn load(models: &[String], weights: &[String], compute: &Compute) -> Result<Panel> {
         let sources: Vec<Source> = weights.iter().map(|text| Source::parse(text)).collect();
         let wanted = match models {
             [] => given(&sources)?.into_iter().map(Wanted::Published).collect(),
             names => names.iter().map(|name| Wanted::parse(name)).collect::<Result<Vec<_>>>()?,
         };
         let load = |wanted: Wanted| match wanted {
-            Wanted::Published(system) => Loaded::load(system, &weights_of(system, &sources)?, pool),
-            Wanted::Own(folder) => Loaded::own(*folder, pool),
+            Wanted::Published(system) => {
+                Loaded::load(system, &weights_of(system, &sources)?, compute)
+            }
+            Wanted::Own(folder) => Loaded::own(*folder, compute),
         };
         let mut models: Vec<Loaded> = Vec::new();
         for wanted in wanted {
@@ -39,13 +44,35 @@ impl Panel {
             }
             models.push(model);
         }
-        Ok(Panel { models, threads: pool.threads() })
+        Ok(Panel { models, threads: compute.pool.threads() })
     }
 
     /// Models with weights made on the spot.
-    pub fn placeholder(ids: &[&str], pool: &Pool) -> Result<Panel> {
-        let load = |id: &&str| Loaded::placeholder(find(id)?, pool);
-        Ok(Panel { models: ids.iter().map(load).collect::<Result<_>>()?, threads: pool.threads() })
+    pub fn placeholder(ids: &[&str], compute: &Compute) -> Result<Panel> {
+        let load = |id: &&str| Loaded::placeholder(find(id)?, compute);
+        Ok(Panel {
+            models: ids.iter().map(load).collect::<Result<_>>()?,
+            threads: compute.pool.threads(),
+        })
+    }
+
+    /// The panel several times over, to read as many cases side by side, a thread each: on many
+    /// small cases threads that never wait for each other get more done than threads that share
+    /// one network. Empty where that does not pay or does not fit.
+    pub fn lanes(&self, cases: usize) -> Vec<Panel> {
+        let lanes = self.threads;
+        let bytes = self.models.iter().map(Loaded::fork_bytes).sum::<Option<u64>>();
+        let fits =
+            bytes.and_then(|b| b.checked_mul(lanes as u64)).is_some_and(|b| b <= MOST_LANE_BYTES);
+        if lanes < 2 || cases < 2 * lanes || !fits {
+            return Vec::new();
+        }
+        let fork = || {
+            let one = Pool::new(1);
+            let models = self.models.iter().map(|model| model.fork(&one)).collect::<Option<_>>()?;
+            Some(Panel { models, threads: self.threads })
+        };
+        (0..lanes).map(|_| fork()).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Threads the models run on.

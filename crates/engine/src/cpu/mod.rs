@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Op};
 use crate::tensor::Tensor;
 use plan::Plan;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use step::Step;
 
@@ -72,8 +72,8 @@ pub struct NodeTime {
 
 /// A network ready to run.
 pub struct Network {
-    nodes: Vec<Planned>,
-    plan: Plan,
+    nodes: Arc<Vec<Planned>>,
+    plan: Arc<Plan>,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
     pool: Pool,
@@ -105,17 +105,35 @@ impl Network {
         let outputs = graph.outputs.iter().map(|(_, value)| value.0).collect();
         let room = options.memory_limit_bytes.map(|limit| limit - activations);
         let nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
-        let workspace = nodes
-            .iter()
-            .map(|node| node.step.workspace_len(options.pool.threads()))
-            .max()
-            .unwrap_or(0);
+        let workspace = workspace_len(&nodes, options.pool.threads());
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };
         check_limit(options, memory.total())?;
         let (arena, workspace) = (vec![0.0; plan.arena_len], vec![0.0; workspace]);
         let pool = options.pool.clone();
+        let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
         Ok(Network { nodes, plan, inputs, outputs, pool, arena, workspace, memory })
+    }
+
+    /// The same network with buffers of its own, to run beside this one on other threads; the
+    /// weights are shared. Adds [`Network::fork_bytes`] to the process.
+    pub fn fork(&self, pool: &Pool) -> Network {
+        let workspace = workspace_len(&self.nodes, pool.threads());
+        Network {
+            nodes: self.nodes.clone(),
+            plan: self.plan.clone(),
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            pool: pool.clone(),
+            arena: vec![0.0; self.plan.arena_len],
+            workspace: vec![0.0; workspace],
+            memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
+        }
+    }
+
+    /// Bytes that a fork on one thread adds.
+    pub fn fork_bytes(&self) -> u64 {
+        self.memory.activations + workspace_len(&self.nodes, 1) as u64 * 4
     }
 
     /// Bytes of all buffers and weights: what the network adds to the process at most.
@@ -222,6 +240,11 @@ impl Planned {
         let bytes = self.shape.iter().product::<usize>() as u64 * 4;
         NodeTime { name: self.name.clone(), op: self.op, time, flops: self.flops, bytes }
     }
+}
+
+/// Elements of scratch that the greediest node wants.
+fn workspace_len(nodes: &[Planned], threads: usize) -> usize {
+    nodes.iter().map(|node| node.step.workspace_len(threads)).max().unwrap_or(0)
 }
 
 fn views<'a>(inputs: &[&'a Tensor]) -> Vec<(&'a [usize], &'a [f32])> {

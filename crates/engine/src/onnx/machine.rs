@@ -87,12 +87,14 @@ impl Values {
         }
     }
 
-    /// Forgets a value of this run.
-    pub fn drop_value(&mut self, slot: usize) {
-        if !self.constant[slot] {
-            let value = self.values[slot].take();
-            self.live_bytes -= value.as_ref().map_or(0, Value::bytes);
+    /// Forgets a value of this run, and gives it away.
+    pub fn drop_value(&mut self, slot: usize) -> Option<Value> {
+        if self.constant[slot] {
+            return None;
         }
+        let value = self.values[slot].take();
+        self.live_bytes -= value.as_ref().map_or(0, Value::bytes);
+        value
     }
 }
 

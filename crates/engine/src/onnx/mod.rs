@@ -9,6 +9,7 @@
 mod external;
 mod facts;
 mod functions;
+mod fuse;
 pub(crate) mod graph;
 mod import;
 mod lower;

@@ -12,7 +12,8 @@
 //! All compiled nodes of a level form one piece; pieces and general nodes run level by level.
 
 use super::facts::{facts, number};
-use super::graph::{Graph, Node, Slot};
+use super::fuse::{Fused, Spare, fuse};
+use super::graph::{Graph, Slot};
 use super::lower::{Lowered, lower};
 use super::machine::memos;
 use super::ops::{Known, Memo, Value};
@@ -32,6 +33,10 @@ pub(super) struct Plan {
     pub last_use: Vec<usize>,
     /// Of every node.
     pub memos: Vec<Memo>,
+    /// Of every node, the pattern that ends in it.
+    pub fused: Vec<Option<Fused>>,
+    /// Buffers for results.
+    pub spare: Spare,
     /// What was known of each slot.
     pub facts: Vec<Option<Known>>,
 }
@@ -40,6 +45,8 @@ pub(super) struct Plan {
 pub(super) enum Step {
     /// A node on its own.
     Node(usize),
+    /// The pattern that ends in a node.
+    Fused(usize),
     /// Nodes compiled together.
     Piece(Box<Piece>),
 }
@@ -67,11 +74,17 @@ impl Plan {
         let most_bytes = memory_limit_bytes.unwrap_or(u64::MAX);
         let facts = facts(graph, given, (pool, most_bytes));
         let is_number = |slot: Slot| number(&facts, slot).is_some();
-        let needed = needed(graph, is_number);
+        let needed = needed(Reader { graph, fused: &[] }, is_number);
         let lowered =
             |index: usize| if needed[index] { lower(&graph.nodes[index], &facts) } else { None };
         let mut lowered: Vec<Option<Lowered>> = (0..graph.nodes.len()).map(lowered).collect();
-        let level = settle(graph, &needed, &mut lowered, is_number);
+        let heavy = |index: usize| lowered[index].as_ref().is_some_and(Lowered::is_heavy);
+        let fused = fuse(graph, &facts, &needed, heavy);
+        (0..fused.len()).filter(|index| fused[*index].is_some()).for_each(|i| lowered[i] = None);
+        let reader = Reader { graph, fused: &fused };
+        // What only the insides of patterns read is not needed any more.
+        let needed = self::needed(reader, is_number);
+        let level = settle(reader, &needed, &mut lowered, is_number);
 
         let options = Options {
             memory_limit_bytes: *memory_limit_bytes,
@@ -84,28 +97,47 @@ impl Plan {
             let (piece, rest): (Vec<usize>, Vec<usize>) =
                 here.partition(|index| lowered[*index].is_some());
             if !piece.is_empty() {
-                let piece = compile(graph, &piece, &mut lowered, (&needed, &facts), &options)?;
+                let piece = compile(reader, &piece, &mut lowered, (&needed, &facts), &options)?;
                 steps.push(Step::Piece(Box::new(piece)));
             }
-            steps.extend(rest.into_iter().map(Step::Node));
+            let step = |index: usize| match fused[index] {
+                Some(_) => Step::Fused(index),
+                None => Step::Node(index),
+            };
+            steps.extend(rest.into_iter().map(step));
         }
-        let (read, last_use) = lives(graph, &steps);
+        let (read, last_use) = lives(reader, &steps);
         let constants = (0..graph.names.len())
             .filter(|slot| read[*slot])
             .filter_map(|slot| Some((slot, Value::Array(number(&facts, slot)?.clone()))))
             .collect();
-        Ok(Plan { constants, steps, last_use, memos: memos(graph), facts })
+        let (memos, spare) = (memos(graph), Spare::default());
+        Ok(Plan { constants, steps, last_use, memos, fused, spare, facts })
     }
 }
 
-/// Slots that a node reads, those that its bodies take from around them included.
-fn reads(node: &Node) -> impl Iterator<Item = Slot> + '_ {
-    let captured = node.bodies.iter().flat_map(|(_, body)| &body.captures);
-    node.inputs.iter().flatten().copied().chain(captured.map(|(outer, _)| *outer))
+/// What each node reads.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    graph: &'a Graph,
+    fused: &'a [Option<Fused>],
+}
+
+impl Reader<'_> {
+    /// Slots that a node reads, or the pattern that ends in it; those that its bodies take from around them included.
+    fn reads(&self, index: usize) -> Vec<Slot> {
+        if let Some(Some(fused)) = self.fused.get(index) {
+            return fused.inputs.clone();
+        }
+        let node = &self.graph.nodes[index];
+        let captured = node.bodies.iter().flat_map(|(_, body)| &body.captures);
+        node.inputs.iter().flatten().copied().chain(captured.map(|(outer, _)| *outer)).collect()
+    }
 }
 
 /// Nodes that the outputs need, numbers that are known apart.
-fn needed(graph: &Graph, is_number: impl Fn(Slot) -> bool) -> Vec<bool> {
+fn needed(reader: Reader, is_number: impl Fn(Slot) -> bool) -> Vec<bool> {
+    let graph = reader.graph;
     let mut wanted = vec![false; graph.names.len()];
     graph.outputs.iter().for_each(|slot| wanted[*slot] = true);
     let mut needed = vec![false; graph.nodes.len()];
@@ -113,7 +145,7 @@ fn needed(graph: &Graph, is_number: impl Fn(Slot) -> bool) -> Vec<bool> {
         let makes = |slot: &Slot| wanted[*slot] && !is_number(*slot);
         if node.outputs.iter().flatten().any(makes) {
             needed[index] = true;
-            reads(node).for_each(|slot| wanted[slot] = true);
+            reader.reads(index).into_iter().for_each(|slot| wanted[slot] = true);
         }
     }
     needed
@@ -121,13 +153,13 @@ fn needed(graph: &Graph, is_number: impl Fn(Slot) -> bool) -> Vec<bool> {
 
 /// The level of every node. Pieces without anything that compiling speeds up run node by node.
 fn settle(
-    graph: &Graph,
+    reader: Reader,
     needed: &[bool],
     lowered: &mut [Option<Lowered>],
     is_number: impl Fn(Slot) -> bool,
 ) -> Vec<usize> {
     loop {
-        let level = levels(graph, needed, lowered, &is_number);
+        let level = levels(reader, needed, lowered, &is_number);
         let count = level.iter().copied().max().map_or(0, |most| most + 1);
         let mut worth = vec![false; count];
         for (lowered, level) in lowered.iter().zip(&level) {
@@ -147,16 +179,17 @@ fn settle(
 }
 
 fn levels(
-    graph: &Graph,
+    reader: Reader,
     needed: &[bool],
     lowered: &[Option<Lowered>],
     is_number: impl Fn(Slot) -> bool,
 ) -> Vec<usize> {
+    let graph = reader.graph;
     let mut level = vec![0; graph.nodes.len()];
     let mut made_by: Vec<Option<usize>> = vec![None; graph.names.len()];
     for (index, node) in graph.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
         let mut highest = 0;
-        for slot in reads(node).filter(|slot| !is_number(*slot)) {
+        for slot in reader.reads(index).into_iter().filter(|slot| !is_number(*slot)) {
             let Some(maker) = made_by[slot] else { continue };
             let next = lowered[index].is_some() && lowered[maker].is_none();
             highest = highest.max(level[maker] + usize::from(next));
@@ -169,19 +202,20 @@ fn levels(
 
 /// Builds the graph of a piece and compiles it.
 fn compile(
-    graph: &Graph,
+    reader: Reader,
     piece: &[usize],
     lowered: &mut [Option<Lowered>],
     (needed, facts): (&[bool], &[Option<Known>]),
     options: &Options,
 ) -> Result<Piece> {
+    let graph = reader.graph;
     let mut inside = vec![false; graph.nodes.len()];
     piece.iter().for_each(|index| inside[*index] = true);
     let mut wanted = vec![false; graph.names.len()];
     graph.outputs.iter().for_each(|slot| wanted[*slot] = true);
-    for (index, node) in graph.nodes.iter().enumerate() {
+    for index in 0..graph.nodes.len() {
         if needed[index] && !inside[index] {
-            reads(node).for_each(|slot| wanted[slot] = true);
+            reader.reads(index).into_iter().for_each(|slot| wanted[slot] = true);
         }
     }
 
@@ -226,13 +260,16 @@ fn push(
 }
 
 /// Which slots the steps read, and the step that reads each last; `usize::MAX` for outputs.
-fn lives(graph: &Graph, steps: &[Step]) -> (Vec<bool>, Vec<usize>) {
+fn lives(reader: Reader, steps: &[Step]) -> (Vec<bool>, Vec<usize>) {
+    let graph = reader.graph;
     let (mut read, mut last_use) =
         (vec![false; graph.names.len()], vec![0usize; graph.names.len()]);
     for (position, step) in steps.iter().enumerate() {
         let mut note = |slot: Slot| (read[slot], last_use[slot]) = (true, position);
         match step {
-            Step::Node(index) => reads(&graph.nodes[*index]).for_each(&mut note),
+            Step::Node(index) | Step::Fused(index) => {
+                reader.reads(*index).into_iter().for_each(&mut note)
+            }
             Step::Piece(piece) => piece.inputs.iter().copied().for_each(&mut note),
         }
     }

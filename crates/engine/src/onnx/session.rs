@@ -10,6 +10,7 @@ use crate::array::{Array, DType};
 use crate::cpu::NodeTime;
 use crate::error::{Error, ErrorKind, Result};
 use kernels::Pool;
+use std::time::Instant;
 
 /// How a model runs.
 #[derive(Clone)]
@@ -88,7 +89,7 @@ impl Session {
         let mut general = 0;
         for step in &plan.steps {
             match step {
-                Step::Node(_) => general += 1,
+                Step::Node(_) | Step::Fused(_) => general += 1,
                 Step::Piece(piece) => {
                     summary.pieces += 1;
                     summary.compiled += piece.nodes;
@@ -169,6 +170,28 @@ impl Session {
                     if let (Some(done), Some(shapes)) = (&mut done, shapes) {
                         done(profile::node_time(node, &shapes, &values, time));
                     }
+                    check_facts(graph, node, &plan.facts, &values)?;
+                }
+                Step::Fused(index) => {
+                    let Some(fused) = &plan.fused[*index] else { continue };
+                    let started = Instant::now();
+                    let result = fused.run(&self.options.pool, &values, &mut plan.spare);
+                    let node = &graph.nodes[*index];
+                    let result = result.map_err(|error| error.in_node(node.label()))?;
+                    if let Some(done) = &mut done {
+                        let (time, bytes) = (started.elapsed(), result.bytes());
+                        let (name, op) = (node.name.clone(), fused.name);
+                        done(NodeTime { name, op, time, flops: fused.flops, bytes });
+                    }
+                    for slot in &fused.inputs {
+                        if last_use[*slot] == position {
+                            plan.spare.give(values.drop_value(*slot));
+                        }
+                    }
+                    if let Some(slot) = node.outputs.first().copied().flatten() {
+                        values.set(slot, Value::Array(result));
+                    }
+                    values.check(most_bytes).map_err(|error| error.in_node(node.label()))?;
                     check_facts(graph, node, &plan.facts, &values)?;
                 }
                 Step::Piece(piece) => {

@@ -209,24 +209,31 @@ pub(crate) fn of_dicom(image: &DicomImage, frame: &Frame, index: usize) -> Resul
 
 /// `f` of every value. 16-bit samples have few different values: each is computed once.
 fn by_table(samples: &Samples, values: &[f32], f: impl Fn(f64) -> u8) -> Vec<u8> {
-    let table = |indices: &mut dyn Iterator<Item = usize>| {
-        let mut known = vec![u16::MAX; 65536];
-        indices
-            .zip(values)
-            .map(|(index, &value)| {
-                if known[index] == u16::MAX {
-                    known[index] = u16::from(f(value.into()));
-                }
-                known[index] as u8
-            })
-            .collect()
-    };
     match samples {
-        Samples::U8(v) => table(&mut v.iter().map(|&x| usize::from(x))),
-        Samples::U16(v) => table(&mut v.iter().map(|&x| usize::from(x))),
-        Samples::I16(v) => table(&mut v.iter().map(|&x| usize::from(x as u16))),
+        Samples::U8(v) => table(v, usize::from, values, f),
+        Samples::U16(v) => table(v, usize::from, values, f),
+        Samples::I16(v) => table(v, |x| usize::from(x as u16), values, f),
         _ => values.iter().map(|&v| f(v.into())).collect(),
     }
+}
+
+fn table<T: Copy>(
+    samples: &[T],
+    index: impl Fn(T) -> usize,
+    values: &[f32],
+    f: impl Fn(f64) -> u8,
+) -> Vec<u8> {
+    let mut known = vec![u16::MAX; 65536];
+    let pairs = samples.iter().zip(values);
+    pairs
+        .map(|(&sample, &value)| {
+            let known = &mut known[index(sample)];
+            if *known == u16::MAX {
+                *known = u16::from(f(value.into()));
+            }
+            *known as u8
+        })
+        .collect()
 }
 
 /// Pixel Padding Value (0028,0120) and Range Limit (0028,0121), stored values.

@@ -122,13 +122,13 @@ pub(crate) fn native(
         bytes.get(first / 8..(first + bits) / 8).ok_or_else(short)?
     };
     macro_rules! parse {
-        ($ty:ty) => {
-            source
-                .chunks_exact(size_of::<$ty>())
-                .filter_map(|c| c.try_into().ok())
-                .map(|c| if big_endian { <$ty>::from_be_bytes(c) } else { <$ty>::from_le_bytes(c) })
-                .collect::<Vec<$ty>>()
-        };
+        ($ty:ty) => {{
+            let (words, _) = source.as_chunks();
+            match big_endian {
+                true => words.iter().map(|w| <$ty>::from_be_bytes(*w)).collect::<Vec<$ty>>(),
+                false => words.iter().map(|w| <$ty>::from_le_bytes(*w)).collect(),
+            }
+        }};
     }
     let mut samples = match (number, image.bits_allocated) {
         (Number::Float, _) => Samples::F32(parse!(f32)),

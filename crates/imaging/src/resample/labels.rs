@@ -8,6 +8,7 @@
 
 use super::parallel::each;
 use super::scipy::{Mode, Zoom};
+use super::taps::Taps;
 use super::{Resampler, extents, skimage};
 use base::Result;
 use kernels::Pool;
@@ -25,6 +26,12 @@ pub enum Rule {
     /// The largest one with a share of at least a half; 0 where none has (batchgenerators up to
     /// 0.25.1).
     HalfOrMore,
+    /// The largest one with a share above a half; 0 where none has (`resample_torch_fornnunet` with
+    /// `memefficient_seg_resampling`).
+    OverHalf,
+    /// The one with the largest share, a thousandfold in half precision; of equals the smallest
+    /// (`resample_torch_fornnunet`).
+    LargestHalfPrecision,
 }
 
 /// `resize_segmentation(labels, to, order)` of batchgenerators: `resize` of scikit-image with mode
@@ -68,9 +75,19 @@ pub(super) fn resize_labels_apart<L: Label>(
 }
 
 /// For each output of an axis the source samples that have a share, and the shares.
-struct Shares(Vec<[(usize, f64); 2]>);
+pub(super) struct Shares(Vec<[(usize, f64); 2]>);
 
 impl Shares {
+    /// From a table of at most two weights an output.
+    pub(super) fn of(taps: &Taps) -> Shares {
+        let one = |output| {
+            let (first, weights) = taps.row(output);
+            let weight = |tap: usize| weights.get(tap).copied().map_or(0.0, f64::from);
+            [(first, weight(0)), ((first + 1).min(taps.source() - 1), weight(1))]
+        };
+        Shares((0..taps.outputs()).map(one).collect())
+    }
+
     /// Order 0 or 1 on the grid of extents, the last sample repeated.
     fn new(order: usize, from: usize, to: usize) -> Shares {
         let zoom = Zoom { order, mode: Mode::Nearest, cval: 0.0, prefilter: true, grid_mode: true };
@@ -83,7 +100,7 @@ impl Shares {
     }
 }
 
-fn direct<L: Label>(
+pub(super) fn direct<L: Label>(
     pool: &Pool,
     labels: &[L],
     from: [usize; 3],
@@ -156,28 +173,30 @@ fn voxel<L: Label>(
 }
 
 impl Rule {
-    fn winner<L: Label, S: PartialOrd + From<f32> + Copy>(
-        self,
-        scores: &[(L, S)],
-        neighbour: L,
-    ) -> L {
+    fn winner<L: Label>(self, scores: &[(L, f64)], neighbour: L) -> L {
+        let most = scores.iter().fold(0.0, |most: f64, score| most.max(score.1));
+        let at_least = |bound| scores.iter().filter(move |s| s.1 >= bound).map(|s| s.0);
         match self {
-            Rule::HalfOrMore => {
-                let enough = scores.iter().filter(|score| score.1 >= S::from(0.5));
+            Rule::HalfOrMore => at_least(0.5).max().unwrap_or_default(),
+            Rule::OverHalf => {
+                let enough = scores.iter().filter(|score| score.1 as f32 > 0.5);
                 enough.map(|score| score.0).max().unwrap_or_default()
             }
-            Rule::Largest => {
-                let top = scores
-                    .iter()
-                    .fold(S::from(0.0), |top, score| if score.1 > top { score.1 } else { top });
-                let tied = || scores.iter().filter(|score| score.1 >= top).map(|score| score.0);
-                match tied().find(|&label| label == neighbour) {
-                    Some(label) => label,
-                    None => tied().min().unwrap_or_default(),
-                }
+            Rule::Largest if at_least(most).any(|label| label == neighbour) => neighbour,
+            Rule::Largest => at_least(most).min().unwrap_or_default(),
+            Rule::LargestHalfPrecision => {
+                let rounded = |score: f64| half(score * 1000.0);
+                let tied = scores.iter().filter(|score| rounded(score.1) >= rounded(most));
+                tied.map(|score| score.0).min().unwrap_or_default()
             }
         }
     }
+}
+
+/// The nearest number of half precision, ties to even, for 0 and what lies between 2⁻¹⁴ and 65 504.
+fn half(value: f64) -> f64 {
+    let unit = 2f64.powi((value as f32).log2().floor().max(-14.0) as i32 - 10);
+    (value / unit).round_ties_even() * unit
 }
 
 /// The labels that occur, ascending.
@@ -228,6 +247,8 @@ fn smooth<L: Label>(
             for (i, &score) in score.iter().enumerate() {
                 let wins = match rule {
                     Rule::HalfOrMore => score >= 0.5,
+                    Rule::OverHalf => score > 0.5,
+                    Rule::LargestHalfPrecision => score > best[i],
                     Rule::Largest => score > best[i] || score == best[i] && near[i] == label,
                 };
                 if wins && score > 0.0 {

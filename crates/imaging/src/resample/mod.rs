@@ -10,27 +10,41 @@
 //! | `scipy` | `scipy.ndimage.zoom` |
 //! | `skimage` | `skimage.transform.resize` |
 //! | `torch` | `torch.nn.functional.interpolate` |
+//! | `segment` | an argmax over resampled logits, without holding them |
 //! | `labels` | `resize_segmentation` of batchgenerators |
-//! | `nnunet` | nnU-Net's resampling of images, logits and label maps |
+//! | `nnunet`, `nnunet_torch` | nnU-Net's resampling of images, logits and label maps |
+//! | `grid`, `label_gaussian` | ITK's resample filter, from grid to grid |
+//! | `opencv` | `cv2.resize` |
 //! | `pil` | `PIL.Image.resize` |
 
+mod grid;
+mod label_gaussian;
 mod labels;
 mod nnunet;
+mod nnunet_torch;
+mod opencv;
 mod parallel;
 mod pil;
 mod scipy;
+mod segment;
 mod skimage;
 mod spline;
 mod taps;
 mod torch;
 mod volume;
 
+pub use grid::{GridResampler, Sampling, labels_to_grid, resample_to_grid};
+pub use label_gaussian::labels_to_grid_smooth;
 pub use labels::{Label, Rule, resize_labels};
 pub use nnunet::NnUnet;
-pub use pil::bilinear as pil_bilinear;
+pub use nnunet_torch::NnUnetTorch;
+pub use opencv::{OpenCv, opencv_u8, opencv_u16};
+pub use pil::{Pil, bilinear as pil_bilinear, pil_u8};
 pub use scipy::{Mode, Zoom};
+pub use segment::{Decision, Segmenter, segment_volume};
 pub use skimage::{Edge, Resize, resize as skimage};
 pub use taps::{Taps, separable};
+pub use torch::{Interpolate, Interpolation};
 pub use torch::{antialiased as torch_antialiased, bilinear as torch_bilinear};
 pub use volume::Resampler;
 
@@ -45,6 +59,12 @@ pub enum Method {
     Scipy(Zoom),
     /// `skimage.transform.resize`.
     Skimage(Resize),
+    /// `torch.nn.functional.interpolate`.
+    Torch(Interpolate),
+    /// `cv2.resize` on 32-bit floats.
+    OpenCv(OpenCv),
+    /// `Image.resize` of Pillow on images of mode `F`.
+    Pil(Pil),
 }
 
 impl Method {
@@ -53,6 +73,9 @@ impl Method {
         match self {
             Method::Scipy(zoom) => zoom.plan(from, to),
             Method::Skimage(resize) => resize.plan(from, to),
+            Method::Torch(interpolate) => interpolate.plan(from, to),
+            Method::OpenCv(interpolation) => interpolation.plan(from, to),
+            Method::Pil(filter) => filter.plan(from, to),
         }
     }
 }

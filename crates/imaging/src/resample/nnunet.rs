@@ -11,10 +11,12 @@
 use super::labels::{Label, Rule, occurring, resize_labels_apart};
 use super::parallel::collect;
 use super::scipy::{Mode, Zoom};
+use super::segment::{self, Decision, Segmenter, segment_volume};
 use super::skimage::Resize;
-use super::volume::{Clip, bounds};
+use super::volume::{Clip, Plan, bounds};
 use super::{Method, Resampler, extents, resample_volume};
-use base::Result;
+use base::words::resample as words;
+use base::{Error, Kind, Result};
 use kernels::Pool;
 use std::borrow::Cow;
 
@@ -48,26 +50,9 @@ impl NnUnet {
         })
     }
 
-    /// The axis that is treated apart (`determine_do_sep_z_and_axis`); spacings in array order.
+    /// The axis that is treated apart; spacings in array order.
     pub fn axis_apart(&self, current: [f64; 3], new: [f64; 3]) -> Option<usize> {
-        let largest = |spacing: [f64; 3]| spacing.into_iter().fold(f64::MIN, f64::max);
-        let anisotropic = |spacing: [f64; 3]| {
-            largest(spacing) / spacing.into_iter().fold(f64::MAX, f64::min) > self.threshold
-        };
-        let coarsest = |spacing: [f64; 3]| {
-            let mut axes = (0..3).filter(|&axis| largest(spacing) / spacing[axis] == 1.0);
-            match (axes.next(), axes.next()) {
-                (Some(axis), None) => Some(axis),
-                _ => None,
-            }
-        };
-        match self.force_separate_z {
-            Some(true) => coarsest(current),
-            Some(false) => None,
-            None if anisotropic(current) => coarsest(current),
-            None if anisotropic(new) => coarsest(new),
-            None => None,
-        }
+        axis_apart(self.force_separate_z, self.threshold, current, new)
     }
 
     /// An image or logits (one channel) `[from[0]][from[1]][from[2]]` ready to be resampled to
@@ -85,31 +70,103 @@ impl NnUnet {
     ) -> Result<Resampler<'a>> {
         let data = data.into();
         extents(data.len(), from, to)?;
-        let resize = Resize::edge(self.order);
-        let apart = self.axis_apart(current, new).filter(|_| from != to);
-        let Some(axis) = apart else {
-            return Resampler::new(pool, data, from, to, &Method::Skimage(resize));
-        };
-        let mut middle = to;
-        let in_one_go = self.order_z == 0;
-        if !in_one_go {
-            middle[axis] = from[axis];
-        }
-        let mut plan = resize.plan(from, middle);
-        plan.apart(axis, from[axis], middle[axis]);
-        // Linear and nearest never leave the range of a slice.
-        plan.clip = Clip::Free;
-        if self.order >= 2 {
-            let ranges = slice_ranges(pool, &data, from, axis);
-            let picked = (0..middle[axis]).map(|output| ranges[plan.axes[axis].row(output).0]);
-            plan.clip = Clip::Slices { axis, bounds: picked.collect() };
-        }
-        let slices = Resampler::planned(pool, data, plan);
-        if in_one_go {
+        let slices = self.slices(pool, &data, from, to, self.axis_apart(current, new));
+        let middle = [0, 1, 2].map(|axis| slices.axes[axis].outputs());
+        let slices = Resampler::planned(pool, data, slices);
+        if middle == to {
             return Ok(slices);
         }
         let along = Method::Scipy(along(self.order_z));
         Resampler::new(pool, slices.all(pool), middle, to, &along)
+    }
+
+    /// The logits of all classes `[labels.len()][from[0]][from[1]][from[2]]` to a label map of
+    /// shape `to`, never holding them there; `labels[c]` is the label of class `c`.
+    ///
+    /// Errors: as [`Resampler::new`].
+    pub fn segment<'a, L: Label>(
+        &self,
+        pool: &Pool,
+        logits: impl Into<Cow<'a, [f32]>>,
+        labels: &[L],
+        decision: Decision,
+        shapes: [[usize; 3]; 2],
+        spacings: [[f64; 3]; 2],
+    ) -> Result<Vec<L>> {
+        let [from, to] = shapes;
+        let logits: Cow<'a, [f32]> = logits.into();
+        segment::check(&logits, labels.len(), from, to)?;
+        let apart = self.axis_apart(spacings[0], spacings[1]);
+        let in_one_go = apart.is_none_or(|axis| self.order_z == 0 || from[axis] == to[axis]);
+        if in_one_go {
+            let plan = |class: &[f32]| self.slices(pool, class, from, to, apart);
+            return Ok(segment::segment(pool, logits, labels, decision, to, plan));
+        }
+        // Within slices first, all classes, for the axis of thick slices comes after clipping.
+        let volume = logits.len() / labels.len();
+        let mut middle = to;
+        if let Some(axis) = apart {
+            middle[axis] = from[axis];
+        }
+        let mut slices = Vec::with_capacity(labels.len() * middle.iter().product::<usize>());
+        for class in logits.chunks_exact(volume) {
+            let plan = self.slices(pool, class, from, to, apart);
+            slices.extend(Resampler::planned(pool, class.into(), plan).all(pool));
+        }
+        let along = Method::Scipy(along(self.order_z));
+        segment_volume(pool, slices, labels, decision, middle, to, &along)
+    }
+
+    /// The same in slabs, for logits that cannot be held whole.
+    ///
+    /// Errors: as [`Segmenter::new`]; orders above 1 filter.
+    pub fn segmenter(
+        &self,
+        pool: &Pool,
+        [from, to]: [[usize; 3]; 2],
+        spacings: [[f64; 3]; 2],
+    ) -> Result<Segmenter> {
+        let length = from.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
+        extents(length, from, to)?;
+        let apart = self.axis_apart(spacings[0], spacings[1]);
+        let in_one_go = apart.is_none_or(|axis| self.order_z == 0 || from[axis] == to[axis]);
+        if self.order > 1 || !in_one_go {
+            return Err(Error::new(Kind::Unsupported, words::NOT_IN_SLABS));
+        }
+        Segmenter::planned(self.slices(pool, &[], from, to, apart))
+    }
+
+    /// The plan within slices, and along the axis apart too where order 0 does it.
+    fn slices(
+        &self,
+        pool: &Pool,
+        data: &[f32],
+        from: [usize; 3],
+        to: [usize; 3],
+        apart: Option<usize>,
+    ) -> Plan {
+        let resize = Resize::edge(self.order);
+        let Some(axis) = apart.filter(|_| from != to) else {
+            let mut plan = resize.plan(from, to);
+            // Linear and nearest never leave the range.
+            if self.order < 2 {
+                plan.clip = Clip::Free;
+            }
+            return plan;
+        };
+        let mut middle = to;
+        if self.order_z != 0 {
+            middle[axis] = from[axis];
+        }
+        let mut plan = resize.plan(from, middle);
+        plan.apart(axis, from[axis], middle[axis]);
+        plan.clip = Clip::Free;
+        if self.order >= 2 {
+            let ranges = slice_ranges(pool, data, from, axis);
+            let picked = (0..middle[axis]).map(|output| ranges[plan.axes[axis].row(output).0]);
+            plan.clip = Clip::Slices { axis, bounds: picked.collect() };
+        }
+        plan
     }
 
     /// A label map, likewise. Errors: as [`Resampler::new`].
@@ -143,6 +200,33 @@ impl NnUnet {
             wins.for_each(|(out, _)| *out = label);
         }
         Ok(out)
+    }
+}
+
+/// The axis of thick slices, where one is treated apart (`determine_do_sep_z_and_axis`).
+pub(super) fn axis_apart(
+    force: Option<bool>,
+    threshold: f64,
+    current: [f64; 3],
+    new: [f64; 3],
+) -> Option<usize> {
+    let largest = |spacing: [f64; 3]| spacing.into_iter().fold(f64::MIN, f64::max);
+    let anisotropic = |spacing: [f64; 3]| {
+        largest(spacing) / spacing.into_iter().fold(f64::MAX, f64::min) > threshold
+    };
+    let coarsest = |spacing: [f64; 3]| {
+        let mut axes = (0..3).filter(|&axis| largest(spacing) / spacing[axis] == 1.0);
+        match (axes.next(), axes.next()) {
+            (Some(axis), None) => Some(axis),
+            _ => None,
+        }
+    };
+    match force {
+        Some(true) => coarsest(current),
+        Some(false) => None,
+        None if anisotropic(current) => coarsest(current),
+        None if anisotropic(new) => coarsest(new),
+        None => None,
     }
 }
 

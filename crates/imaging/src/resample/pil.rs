@@ -1,47 +1,159 @@
-//! `Image.resize(size, Image.Resampling.BILINEAR)` of Pillow on 8-bit images, bit for bit: what
-//! torchvision's `Resize` does with a PIL image.
+//! `Image.resize` of Pillow on 8-bit images (mode `L`, and each channel of `RGB`) and on floats (mode
+//! `F`), every filter. [`bilinear`] is what torchvision's `Resize` does with a PIL image.
 //!
-//! Facts, from its `Resample.c`: a triangle as wide as the shrink factor, cut at the border and
-//! normalised (`precompute_coeffs`); the weights become whole numbers of 22 bits behind the point
-//! (`normalize_coeffs_8bpc`); rows first, then columns, each sum rounded and kept within 0..=255. An
-//! axis that keeps its extent is left alone. Pillow 13 takes the columns first where an image is much
-//! taller than wide (measured: from about 1.5 times); single values then differ by 1.
+//! Facts, from its `Resample.c`: a kernel as wide as the shrink factor, cut at the border and
+//! normalised (`precompute_coeffs`); on 8 bits the weights become whole numbers of 22 bits behind the
+//! point (`normalize_coeffs_8bpc`); rows first, then columns, each sum rounded and kept within
+//! 0..=255. An axis that keeps its extent is left alone. Since Pillow 13 (its pull request 9549) the
+//! columns go first where the height loses more than twice as many samples as the width (measured
+//! on some hundred sizes); earlier versions, rows first always, then differ by 1 in single values.
+//! `NEAREST` adds up its steps in `f64`.
+
+use super::taps::Taps;
+use super::volume::{Clip, Plan};
+use std::f64::consts::PI;
 
 /// `32 - 8 - 2` there.
 const PRECISION_BITS: u32 = 22;
 
-/// Resizes a plane `[from.0][from.1]` to `[to.0][to.1]` (rows, columns). Values are rounded to
-/// whole numbers and kept within 0..=255 first. The result is empty when an extent is zero or
-/// `plane` has another size.
+/// `Image.Resampling`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pil {
+    /// `NEAREST`
+    Nearest,
+    /// `BOX`
+    Box,
+    /// `BILINEAR`
+    Bilinear,
+    /// `HAMMING`
+    Hamming,
+    /// `BICUBIC`
+    Bicubic,
+    /// `LANCZOS`
+    Lanczos,
+}
+
+impl Pil {
+    /// How many samples the kernel reaches.
+    fn support(self) -> f64 {
+        match self {
+            Pil::Nearest => 0.0,
+            Pil::Box => 0.5,
+            Pil::Bilinear | Pil::Hamming => 1.0,
+            Pil::Bicubic => 2.0,
+            Pil::Lanczos => 3.0,
+        }
+    }
+
+    fn kernel(self, x: f64) -> f64 {
+        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
+        match self {
+            Pil::Nearest => 1.0,
+            Pil::Box => f64::from(u8::from(x > -0.5 && x <= 0.5)),
+            Pil::Bilinear => (1.0 - x.abs()).max(0.0),
+            Pil::Hamming if x.abs() >= 1.0 => 0.0,
+            Pil::Hamming => sinc(x) * (0.54 + 0.46 * (x * PI).cos()),
+            Pil::Bicubic => super::torch::keys(x.abs(), -0.5),
+            Pil::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
+            Pil::Lanczos => 0.0,
+        }
+    }
+
+    /// For each output sample the first source sample and the weights from there on.
+    fn weights(self, source: usize, target: usize) -> Vec<(usize, Vec<f64>)> {
+        let scale = source as f64 / target as f64;
+        if self == Pil::Nearest {
+            return middles(source, target).map(|index| (index, vec![1.0])).collect();
+        }
+        let wide = scale.max(1.0);
+        let support = self.support() * wide;
+        let one = |output: usize| {
+            let centre = (output as f64 + 0.5) * scale;
+            let first = (centre - support + 0.5).max(0.0) as usize;
+            let last = ((centre + support + 0.5) as usize).min(source);
+            let mut weights: Vec<f64> = (first..last)
+                .map(|index| self.kernel((index as f64 - centre + 0.5) / wide))
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            if sum != 0.0 {
+                weights.iter_mut().for_each(|weight| *weight /= sum);
+            }
+            (first, weights)
+        };
+        (0..target).map(one).collect()
+    }
+
+    pub(super) fn plan(self, from: [usize; 3], to: [usize; 3]) -> Plan {
+        let axes = [0, 1, 2].map(|axis| {
+            if from[axis] == to[axis] {
+                return Taps::identity(from[axis]);
+            }
+            let rows = self.weights(from[axis], to[axis]).into_iter();
+            Taps::new(from[axis], rows.map(|(first, weights)| (first as isize, weights)))
+        });
+        let prefilter = [None, None, None];
+        Plan { smooth: None, prefilter, axes, outside: 0.0, clip: Clip::Free }
+    }
+}
+
+/// For each output sample the source sample at its middle, steps added up.
+pub(super) fn middles(source: usize, target: usize) -> impl Iterator<Item = usize> {
+    let scale = source as f64 / target as f64;
+    let steps = std::iter::successors(Some(scale * 0.5), move |at| Some(at + scale));
+    steps.map(move |at| (at as usize).min(source - 1)).take(target)
+}
+
+/// Resizes a plane `[from.0][from.1]` to `[to.0][to.1]` (rows, columns) with `BILINEAR`. Values are
+/// rounded to whole numbers and kept within 0..=255 first. The result is empty when an extent is
+/// zero or `plane` has another size.
 pub fn bilinear(plane: &[f32], from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
+    // `as` keeps within 0..=255 and makes 0 of what is no number.
+    let bytes: Vec<u8> = plane.iter().map(|&value| value.round() as u8).collect();
+    pil_u8(&bytes, from, to, Pil::Bilinear).into_iter().map(f32::from).collect()
+}
+
+/// An 8-bit plane `[from.0][from.1]` to `[to.0][to.1]` (rows, columns). Empty when an extent is zero
+/// or `plane` has another size.
+pub fn pil_u8(plane: &[u8], from: (usize, usize), to: (usize, usize), filter: Pil) -> Vec<u8> {
     if [from.0, from.1, to.0, to.1].contains(&0) || plane.len() != from.0 * from.1 {
         return Vec::new();
     }
-    // `as` keeps within 0..=255 and makes 0 of what is no number.
-    let mut bytes: Vec<u8> = plane.iter().map(|&value| value.round() as u8).collect();
-    if from.1 != to.1 {
-        let taps = weights(from.1, to.1);
-        let rows = bytes.chunks_exact(from.1);
-        bytes = rows
-            .flat_map(|row| {
-                taps.iter().map(move |(first, weights)| sum(weights, row[*first..].iter().copied()))
-            })
-            .collect();
+    let rows_shrink = from.0.saturating_sub(to.0);
+    let columns_shrink = from.1.saturating_sub(to.1);
+    if rows_shrink > 2 * columns_shrink {
+        let bytes = down(plane, from.1, from.0, to.0, filter);
+        return along(&bytes, from.1, to.1, filter);
     }
-    if from.0 != to.0 {
-        let taps = weights(from.0, to.0);
-        let mut out = Vec::with_capacity(to.0 * to.1);
-        for (first, weights) in &taps {
-            let start = first * to.1;
-            out.extend(
-                (0..to.1).map(|column| {
-                    sum(weights, bytes[start + column..].iter().step_by(to.1).copied())
-                }),
-            );
-        }
-        bytes = out;
+    let bytes = along(plane, from.1, to.1, filter);
+    down(&bytes, to.1, from.0, to.0, filter)
+}
+
+/// Every row of `from` samples to one of `to`.
+fn along(plane: &[u8], from: usize, to: usize, filter: Pil) -> Vec<u8> {
+    if from == to {
+        return plane.to_vec();
     }
-    bytes.into_iter().map(f32::from).collect()
+    let taps = whole(filter, from, to);
+    let row = |row: &[u8]| -> Vec<u8> {
+        let one =
+            |(first, weights): &(usize, Vec<i64>)| sum(weights, row[*first..].iter().copied());
+        taps.iter().map(one).collect()
+    };
+    plane.chunks_exact(from).flat_map(row).collect()
+}
+
+/// Every column of `from` samples to one of `to`.
+fn down(plane: &[u8], width: usize, from: usize, to: usize, filter: Pil) -> Vec<u8> {
+    if from == to {
+        return plane.to_vec();
+    }
+    let mut out = Vec::with_capacity(to * width);
+    for (first, weights) in &whole(filter, from, to) {
+        let start = first * width;
+        let column = |column| sum(weights, plane[start + column..].iter().step_by(width).copied());
+        out.extend((0..width).map(column));
+    }
+    out
 }
 
 fn sum(weights: &[i64], samples: impl Iterator<Item = u8>) -> u8 {
@@ -50,22 +162,14 @@ fn sum(weights: &[i64], samples: impl Iterator<Item = u8>) -> u8 {
     ((sum + half) >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
-/// For each output sample the first source sample and the weights from there on.
-fn weights(source: usize, target: usize) -> Vec<(usize, Vec<i64>)> {
-    let scale = source as f64 / target as f64;
-    let support = scale.max(1.0);
-    let one = |output: usize| {
-        let centre = (output as f64 + 0.5) * scale;
-        let first = (centre - support + 0.5).max(0.0) as usize;
-        let last = ((centre + support + 0.5) as usize).min(source);
-        let weights: Vec<f64> = (first..last)
-            .map(|index| (1.0 - ((index as f64 - centre + 0.5) / support).abs()).max(0.0))
-            .collect();
-        let sum: f64 = weights.iter().sum();
-        let whole = |weight: f64| (0.5 + weight / sum * f64::from(1u32 << PRECISION_BITS)) as i64;
-        (first, weights.into_iter().map(whole).collect())
+/// The weights as whole numbers, rounded away from zero at a half.
+fn whole(filter: Pil, source: usize, target: usize) -> Vec<(usize, Vec<i64>)> {
+    let whole = |weight: f64| {
+        let scaled = weight * f64::from(1u32 << PRECISION_BITS);
+        (if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i64
     };
-    (0..target).map(one).collect()
+    let rows = filter.weights(source, target).into_iter();
+    rows.map(|(first, weights)| (first, weights.into_iter().map(whole).collect())).collect()
 }
 
 #[cfg(test)]

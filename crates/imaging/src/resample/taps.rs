@@ -50,6 +50,28 @@ impl Taps {
         Taps::new(extent, (0..extent).map(|index| (index as isize, vec![1.0])))
     }
 
+    /// The outputs of a range alone, on an axis of which only the samples of `source` are at hand.
+    /// Samples elsewhere are dropped, which is the same as reading zeros there.
+    pub fn part(&self, outputs: std::ops::Range<usize>, source: std::ops::Range<usize>) -> Taps {
+        let rows = outputs.map(|output| {
+            let (first, weights) = self.row(output);
+            let weights = weights.iter().map(|&weight| f64::from(weight)).collect();
+            (first as isize - source.start as isize, weights)
+        });
+        Taps::new(source.len(), rows)
+    }
+
+    /// The samples that outputs of a range need.
+    pub fn needs(&self, outputs: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let reach = |output: usize| {
+            let (first, weights) = self.row(output);
+            (first, first + weights.len())
+        };
+        let first = outputs.clone().map(|output| reach(output).0).min().unwrap_or(0);
+        let end = outputs.map(|output| reach(output).1).max().unwrap_or(0);
+        first..end.max(first)
+    }
+
     /// Whether the table changes nothing.
     pub fn is_identity(&self) -> bool {
         self.source == self.outputs()

@@ -35,6 +35,38 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Shape of the source.
+    pub(super) fn from(&self) -> [usize; 3] {
+        [0, 1, 2].map(|axis| self.axes[axis].source())
+    }
+
+    /// Whether every output sample is a weighted mean of one or two samples along each axis, within
+    /// whatever bounds: then it lies between them.
+    pub(super) fn is_convex(&self) -> bool {
+        let mean = |axis: &Taps| {
+            let few = axis.widest() <= 2;
+            let rows = || (0..axis.outputs()).map(|output| axis.row(output).1);
+            few && rows().all(|weights| {
+                let sum: f32 = weights.iter().sum();
+                weights.iter().all(|&weight| weight >= 0.0) && (sum - 1.0).abs() < 1e-6
+            })
+        };
+        self.smooth.is_none()
+            && self.prefilter.iter().all(Option::is_none)
+            && !matches!(self.clip, Clip::Slices { .. })
+            && self.axes.iter().all(mean)
+    }
+
+    /// Turns bounds that depend on the source into numbers, before it is filtered.
+    pub(super) fn settle(&mut self, pool: &Pool, data: &[f32]) {
+        if let Clip::Source = self.clip {
+            let range = range(pool, data, self.from());
+            if range.0 <= range.1 {
+                self.clip = Clip::Slices { axis: 0, bounds: vec![range; self.axes[0].outputs()] };
+            }
+        }
+    }
+
     /// Along `axis` the nearest slice instead of anything else.
     pub(super) fn apart(&mut self, axis: usize, from: usize, to: usize) {
         let nearest =
@@ -294,7 +326,7 @@ fn range(pool: &Pool, data: &[f32], shape: [usize; 3]) -> (f32, f32) {
 }
 
 /// The weighted sum of rows.
-fn combine<'r>(rows: impl Iterator<Item = (&'r [f32], f32)>, out: &mut [f32]) {
+pub(super) fn combine<'r>(rows: impl Iterator<Item = (&'r [f32], f32)>, out: &mut [f32]) {
     let mut rows = rows.fuse();
     match (rows.next(), rows.next(), rows.next(), rows.next()) {
         (None, ..) => out.fill(0.0),

@@ -4,5 +4,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
 
 mod cases;
+mod grids;
+mod pictures;
 mod segmentation;
 mod volumes;

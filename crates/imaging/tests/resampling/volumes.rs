@@ -1,7 +1,9 @@
 //! SciPy's zoom and scikit-image's resize.
 
 use crate::cases::{Case, agree};
-use imaging::resample::{Edge, Method, Mode, Resampler, Resize, Zoom, resample_volume};
+use imaging::resample::{
+    Edge, Interpolate, Interpolation, Method, Mode, Resampler, Resize, Zoom, resample_volume,
+};
 use kernels::Pool;
 
 fn zoom(case: &Case) -> Method {
@@ -54,6 +56,31 @@ fn resize_agrees_with_scikit_image() {
     let pool = Pool::new(2);
     agree(include_str!("../fixtures/resampling/skimage.tsv"), 2e-6, |case, input| {
         resample_volume(&pool, input, case.from, case.to, &resize(case)).unwrap()
+    });
+}
+
+fn interpolate(case: &Case) -> Method {
+    let kind = match case.get("mode") {
+        "nearest" => Interpolation::Nearest,
+        "nearest-exact" => Interpolation::NearestExact,
+        "linear" => Interpolation::Linear,
+        "cubic" => Interpolation::Cubic,
+        "area" => Interpolation::Area,
+        other => panic!("{other}"),
+    };
+    Method::Torch(Interpolate {
+        kind,
+        align_corners: case.flag("align"),
+        antialias: case.flag("antialias"),
+        scale_factor: (!case.get("factor").is_empty()).then(|| case.triple("factor")),
+    })
+}
+
+#[test]
+fn interpolate_agrees_with_torch() {
+    let pool = Pool::new(2);
+    agree(include_str!("../fixtures/resampling/torch.tsv"), 2e-6, |case, input| {
+        resample_volume(&pool, input, case.from, case.to, &interpolate(case)).unwrap()
     });
 }
 

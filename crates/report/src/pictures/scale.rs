@@ -16,34 +16,41 @@ pub fn fit(picture: &Picture, longest: usize) -> Picture {
     let channels = picture.channels();
     let (columns, rows) = (spans(width, to_width), spans(height, to_height));
     let mut out = Vec::with_capacity(to_width * to_height * channels);
-    let mut sums = vec![0u32; width * channels];
+    // Weights add up to 256 and samples are under 256: a column's sum is under 2^16.
+    let mut sums = vec![0u16; width * channels];
     for row in &rows {
-        // Weights add up to 256 and samples are under 256: a column's sum is under 2^16.
         sums.fill(0);
         for (at, &weight) in row.weights.iter().enumerate() {
             let start = (row.first + at) * width * channels;
             let line = &picture.data()[start..start + width * channels];
             for (sum, &sample) in sums.iter_mut().zip(line) {
-                *sum += weight * u32::from(sample);
+                *sum += weight * u16::from(sample);
             }
         }
-        for column in &columns {
-            for channel in 0..channels {
-                let mut sum = 1u32 << 15;
-                for (at, &weight) in column.weights.iter().enumerate() {
-                    sum += weight * sums[(column.first + at) * channels + channel];
-                }
-                out.push((sum >> 16).min(255) as u8);
-            }
+        match channels {
+            1 => out.extend(columns.iter().map(|column| across::<1>(column, &sums)[0])),
+            _ => out.extend(columns.iter().flat_map(|column| across::<3>(column, &sums))),
         }
     }
     Picture::new(to_width, to_height, channels, out).unwrap_or_else(|| picture.clone())
 }
 
+/// One pixel of `N` channels from a line of column sums.
+fn across<const N: usize>(column: &Span, sums: &[u16]) -> [u8; N] {
+    let (pixels, _) = sums.as_chunks::<N>();
+    let mut sum = [1u32 << 15; N];
+    for (pixel, &weight) in pixels[column.first..].iter().zip(&column.weights) {
+        for (sum, &sample) in sum.iter_mut().zip(pixel) {
+            *sum += u32::from(sample) * u32::from(weight);
+        }
+    }
+    sum.map(|sum| (sum >> 16).min(255) as u8)
+}
+
 /// The input samples under one output sample; weights in 1/256 that add up to exactly 256.
 struct Span {
     first: usize,
-    weights: Vec<u32>,
+    weights: Vec<u16>,
 }
 
 fn spans(from: usize, to: usize) -> Vec<Span> {
@@ -59,7 +66,7 @@ fn spans(from: usize, to: usize) -> Vec<Span> {
                     covered += end.min((sample + 1) * to) - start.max(sample * to);
                     let weight = (covered * 256 + from / 2) / from - given;
                     given += weight;
-                    weight as u32
+                    weight as u16
                 })
                 .collect();
             Span { first, weights }
@@ -85,7 +92,7 @@ pub fn sample_mask(mask: &Mask, width: usize, height: usize) -> Vec<u8> {
 /// Interleaved red, green, blue of a grey or coloured picture.
 pub(crate) fn in_colour(picture: &Picture) -> Vec<u8> {
     match picture.channels() {
-        1 => picture.data().iter().flat_map(|&grey| [grey; 3]).collect(),
+        1 => picture.data().iter().map(|&grey| [grey; 3]).collect::<Vec<_>>().into_flattened(),
         _ => picture.data().to_vec(),
     }
 }
@@ -110,7 +117,7 @@ mod tests {
     fn weights_always_add_up() {
         for (from, to) in [(2500, 1024), (1025, 1024), (7, 3), (100_000, 1)] {
             for span in spans(from, to) {
-                assert_eq!(span.weights.iter().sum::<u32>(), 256);
+                assert_eq!(span.weights.iter().sum::<u16>(), 256);
                 assert!(span.first + span.weights.len() <= from);
             }
         }

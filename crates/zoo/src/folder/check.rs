@@ -3,11 +3,11 @@
 use super::network::output_problem;
 use super::problem::Problem;
 use super::{Folder, parse, read_card};
+use crate::Compute;
 use crate::loaded::Loaded;
 use crate::system::System;
 use base::words::own as words;
 use base::{Error, Laterality, Mm, Picture, PixelSpacing, Result, SpacingSource, Text};
-use engine::cpu::Pool;
 use imaging::Study;
 use std::path::Path;
 use std::time::Instant;
@@ -33,13 +33,13 @@ impl Checked {
 }
 
 /// Everything that is wrong with a folder. Errors only when there is no card that could be read.
-pub fn check(path: &Path, pool: &Pool) -> Result<Checked> {
+pub fn check(path: &Path, compute: &Compute) -> Result<Checked> {
     let text = read_card(path)?;
     let (card, problems) = parse(&text);
     let mut checked = Checked { problems, facts: Vec::new() };
     let Some(card) = card else { return Ok(checked) };
     let folder = Folder { path: path.to_path_buf(), card };
-    match Loaded::try_own(folder.clone(), pool) {
+    match Loaded::try_own(folder.clone(), compute) {
         Ok(mut loaded) => run(&folder, &mut loaded, &mut checked),
         Err(problems) => checked.problems.extend(problems),
     }

@@ -3,6 +3,7 @@
 use super::declared::{Architecture, DTYPES, Declared, Dtype};
 use super::problem::Problem;
 use super::{Folder, map_size};
+use crate::Compute;
 use crate::arch::{densenet, pspnet, resnet};
 use crate::card::Task;
 use crate::error::translate_graph;
@@ -11,9 +12,8 @@ use crate::system::{Head, System};
 use base::Text;
 use base::words::own as words;
 use engine::array::DType;
-use engine::cpu::Pool;
 use engine::graph::{Builder, Value};
-use engine::onnx::{Dim, Model, Port, Session, SessionOptions};
+use engine::onnx::{Dim, Model, Port, Session};
 use engine::weights::Scope;
 use engine::{Error, ErrorKind};
 
@@ -67,7 +67,7 @@ pub(super) fn head(architecture: Option<Architecture>, labels: usize) -> Option<
 }
 
 /// Opens a folder's ONNX file and holds it against the card: every disagreement is named.
-pub(crate) fn open(folder: &Folder, pool: &Pool) -> Result<Onnx, Vec<Problem>> {
+pub(crate) fn open(folder: &Folder, compute: &Compute) -> Result<Onnx, Vec<Problem>> {
     let file = folder.network_file().map_err(|problem| vec![problem])?;
     let model = Model::open(&file).map_err(|error| {
         let error = translate_graph(error);
@@ -85,9 +85,14 @@ pub(crate) fn open(folder: &Folder, pool: &Pool) -> Result<Onnx, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let options = SessionOptions::new(pool.clone());
     let channels_last = card.input.channels_last;
-    Ok(Onnx { session: Session::new(model, options), input, dtype, channels_last, output })
+    Ok(Onnx {
+        session: Session::new(model, compute.session_options()),
+        input,
+        dtype,
+        channels_last,
+        output,
+    })
 }
 
 fn image_input(

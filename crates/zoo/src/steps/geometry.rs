@@ -69,7 +69,9 @@ pub(super) fn take(step: &Step, work: &mut Work, after: &Placement, known: &Know
                 };
                 work.notes.push(Note::info("center-crop", text));
             }
-            work.image = cut(image, top, left, after.rows, after.columns, 0.0)?;
+            if (after.rows, after.columns) != (height, width) {
+                work.image = cut(image, top, left, after.rows, after.columns, 0.0)?;
+            }
         }
         Step::PadSquare { fill, corner } => {
             let fill = match fill {

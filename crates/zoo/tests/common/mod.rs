@@ -7,7 +7,11 @@ use engine::graph::Builder;
 use engine::weights::{Scope, write_pytorch};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use zoo::System;
+use zoo::{Compute, System};
+
+pub fn compute() -> Compute {
+    Compute::new(pool())
+}
 
 pub fn pool() -> Pool {
     Pool::new(2)

@@ -1,0 +1,49 @@
+//! What `bench` says.
+
+use crate::Text;
+use std::fmt::Display;
+
+texts! {
+    static:
+    /// Command.
+    BENCH = "Time this program beside ONNX Runtime, OpenVINO and PyTorch, in turn, on this machine.\nNeeds the source tree and Python; the peers (several GB) are installed beside it first.",
+        "在本机依次对比本程序与 ONNX Runtime、OpenVINO、PyTorch 的速度。\n需要源代码目录和 Python；首次运行时自动在其中安装对比软件（数 GB）。";
+    /// Flag.
+    FLAG_TOOLS = "Folder that holds peers.py (default: tools/bench\nhere or in a folder above).", "peers.py 所在目录\n（默认：当前或上级目录中的 tools/bench）。";
+    /// Flag.
+    FLAG_PYTHON = "Python interpreter (default: python3).", "Python 解释器（默认：python3）。";
+    /// Flag.
+    FLAG_BATCH = "Images a run (default 1).", "每次运行的图像数（默认 1）。";
+    /// Flag.
+    FLAG_WRITE = "Write the table into this file, too, such as\nBENCHMARKS.md.", "同时把结果表写入该文件，如 BENCHMARKS.md。";
+    /// Wrong use.
+    WHICH = "bench what? `consilium bench peers` is there", "请指明对比内容：可用 `consilium bench peers`";
+    /// The script said itself why.
+    SCRIPT_FAILED = "the measurement failed; the lines above say why", "测速失败，原因见上";
+}
+
+/// The script is part of the source tree.
+pub fn no_script(path: &str) -> Text {
+    Text::filled(
+        format!(
+            "{path} is neither here nor in a folder above; run this in the source tree or name the folder with --tools"
+        ),
+        format!("当前及上级目录中没有 {path}；请在源代码目录内运行，或用 --tools 指明其所在目录"),
+    )
+}
+
+/// The program does not find itself.
+pub fn no_program(error: &dyn Display) -> Text {
+    Text::filled(
+        format!("the program's own file cannot be found: {error}"),
+        format!("无法确定本程序文件的位置：{error}"),
+    )
+}
+
+/// No interpreter, or it does not start.
+pub fn no_python(error: &dyn Display) -> Text {
+    Text::filled(
+        format!("Python does not start: {error}; name an interpreter with --python"),
+        format!("无法启动 Python：{error}；请用 --python 指定解释器"),
+    )
+}

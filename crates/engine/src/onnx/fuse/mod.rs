@@ -1,0 +1,238 @@
+//! What transformers are made of, found in a planned graph and run as one step each.
+//!
+//! ```text
+//! MatMul W ─ Add bias ─ Gelu ─ Add residual                     linear.rs      one product
+//! MatMul(q·s, kᵀ) ─ Add bias ─ Softmax ─ MatMul v ─ Transpose    attention.rs   no matrix of scores, q k v read where they lie
+//! Reshape ─ Transpose ─ Slice … ─ Reshape                       copies.rs      one copy
+//! ```
+//! A step stands in the place of the last node of its pattern and says what it reads; nodes whose results nobody reads any more
+//! then fall out of the plan. A pattern is taken only where types and shapes are known, so the results are the same up to
+//! rounding, for every input the plan is made for.
+
+mod attention;
+mod copies;
+mod linear;
+mod run;
+mod view;
+mod views;
+
+pub(super) use run::Spare;
+
+use super::graph::{Graph, Node, Slot};
+use super::ops::{Known, ONNX};
+use crate::array::{Array, DType};
+use kernels::{Activation, AttentionShape, PackedMatrix};
+use std::sync::OnceLock;
+use view::{Factor, View};
+
+/// A pattern as one step.
+pub(super) struct Fused {
+    /// What it reads, constants too.
+    pub inputs: Vec<Slot>,
+    /// Of its result.
+    pub shape: Vec<usize>,
+    /// For profiles.
+    pub name: &'static str,
+    /// A multiply and an add counted as two.
+    pub flops: u64,
+    work: Work,
+}
+
+enum Work {
+    Linear(Linear),
+    Attention(Box<Attention>),
+    Copy { offset: usize, factors: Vec<Factor> },
+}
+
+/// `act(x·w + bias + residual)`; inputs: x, w, then those that are there.
+struct Linear {
+    rows: usize,
+    columns: usize,
+    has_bias: bool,
+    has_residual: bool,
+    activation: Activation,
+    /// `w` is `[columns][depth]`.
+    turned: bool,
+    packed: OnceLock<PackedMatrix>,
+}
+
+/// Inputs: those of q, k, v, then one for each bias.
+struct Attention {
+    shape: AttentionShape,
+    scale: f32,
+    qkv: [Places; 3],
+    bias: Vec<BiasPlaces>,
+}
+
+/// As [`kernels::Matrices`].
+struct Places {
+    starts: Vec<usize>,
+    row: usize,
+    column: usize,
+}
+
+/// As [`kernels::ScoreBias`].
+struct BiasPlaces {
+    starts: Vec<usize>,
+    row: usize,
+    inner: usize,
+    outer_step: usize,
+    inner_step: usize,
+}
+
+/// For each node, the pattern that ends in it. `needed` nodes are those that run; `kept` ones belong to somebody else.
+pub(super) fn fuse(
+    graph: &Graph,
+    facts: &[Option<Known>],
+    needed: &[bool],
+    kept: impl Fn(usize) -> bool,
+) -> Vec<Option<Fused>> {
+    let mut finder = Finder::new(graph, facts, needed);
+    let mut fused: Vec<Option<Fused>> = (0..graph.nodes.len()).map(|_| None).collect();
+    let all = || (0..graph.nodes.len()).filter(|index| needed[*index] && !kept(*index));
+    for index in all() {
+        if let Some((root, step)) = finder.attention(index) {
+            if fused[root].is_none() && !kept(root) {
+                fused[root] = Some(step);
+            }
+        }
+    }
+    for index in all() {
+        let taken = |index: usize| fused[index].is_some() || kept(index);
+        if let Some((root, step)) = finder.linear(index, taken) {
+            fused[root] = Some(step);
+        }
+    }
+    finder.note_steps(&fused);
+    for index in all() {
+        if fused[index].is_none() {
+            fused[index] = finder.copy(index);
+        }
+    }
+    fused
+}
+
+/// What a pattern is looked up in.
+struct Finder<'a> {
+    graph: &'a Graph,
+    facts: &'a [Option<Known>],
+    /// The needed node that makes each slot.
+    maker: Vec<Option<usize>>,
+    /// The needed nodes that read each slot; `usize::MAX` stands for outputs and bodies.
+    readers: Vec<Vec<usize>>,
+    /// Where the values of each slot lie.
+    views: Vec<Option<View>>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(graph: &'a Graph, facts: &'a [Option<Known>], needed: &[bool]) -> Finder<'a> {
+        let slots = graph.names.len();
+        let (mut maker, mut readers) = (vec![None; slots], vec![Vec::new(); slots]);
+        for (index, node) in graph.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+            node.inputs.iter().flatten().for_each(|slot| readers[*slot].push(index));
+            let bodies = node.bodies.iter().flat_map(|(_, body)| &body.captures);
+            bodies.for_each(|(outer, _)| readers[*outer].push(usize::MAX));
+            node.outputs.iter().flatten().for_each(|slot| maker[*slot] = Some(index));
+        }
+        graph.outputs.iter().for_each(|slot| readers[*slot].push(usize::MAX));
+        let mut finder = Finder { graph, facts, maker, readers, views: vec![None; slots] };
+        finder.find_views(needed, &[]);
+        finder
+    }
+
+    /// Once the patterns stand, only what they read counts as read.
+    fn note_steps(&mut self, fused: &[Option<Fused>]) {
+        let mut read = vec![false; self.graph.names.len()];
+        let mut needed = vec![false; self.graph.nodes.len()];
+        self.graph.outputs.iter().for_each(|slot| read[*slot] = true);
+        for index in (0..self.graph.nodes.len()).rev() {
+            let node = &self.graph.nodes[index];
+            let made = node.outputs.iter().flatten();
+            let here = |slot: &Slot| read[*slot] && self.maker[*slot] == Some(index);
+            if !made.into_iter().any(here) {
+                continue;
+            }
+            needed[index] = true;
+            match &fused[index] {
+                Some(step) => step.inputs.iter().for_each(|slot| read[*slot] = true),
+                None => {
+                    node.inputs.iter().flatten().for_each(|slot| read[*slot] = true);
+                    let bodies = node.bodies.iter().flat_map(|(_, body)| &body.captures);
+                    bodies.for_each(|(outer, _)| read[*outer] = true);
+                }
+            }
+        }
+        for readers in &mut self.readers {
+            readers.clear();
+        }
+        for (index, node) in self.graph.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
+            match &fused[index] {
+                // Patterns read in place.
+                Some(step) => step.inputs.iter().for_each(|s| self.readers[*s].push(usize::MAX)),
+                None => {
+                    node.inputs.iter().flatten().for_each(|s| self.readers[*s].push(index));
+                    let bodies = node.bodies.iter().flat_map(|(_, body)| &body.captures);
+                    bodies.for_each(|(outer, _)| self.readers[*outer].push(usize::MAX));
+                }
+            }
+        }
+        self.graph.outputs.iter().for_each(|slot| self.readers[*slot].push(usize::MAX));
+        self.find_views(&needed, fused);
+    }
+
+    /// The node that makes a slot, if it is of the default set.
+    fn made(&self, slot: Slot) -> Option<(usize, &'a Node)> {
+        let index = self.maker[slot]?;
+        let node = &self.graph.nodes[index];
+        (node.op.domain == ONNX).then_some((index, node))
+    }
+
+    fn shape(&self, slot: Slot) -> Option<&'a [usize]> {
+        Some(self.facts[slot].as_ref()?.shape.as_slice())
+    }
+
+    fn stored(&self, slot: Slot) -> Option<&'a Array> {
+        self.facts[slot].as_ref()?.value.as_ref()
+    }
+
+    /// 32-bit floats.
+    fn is_float(&self, slot: Slot) -> bool {
+        self.facts[slot].as_ref().is_some_and(|known| known.dtype == DType::F32)
+    }
+
+    /// 32-bit floats made at each run.
+    fn is_variable(&self, slot: Slot) -> bool {
+        self.is_float(slot) && self.stored(slot).is_none()
+    }
+
+    /// A stored number.
+    fn number(&self, slot: Slot) -> Option<f32> {
+        match self.stored(slot)?.slice::<f32>()? {
+            [value] => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The only node that reads a slot.
+    fn reader(&self, slot: Slot) -> Option<(usize, &'a Node)> {
+        match self.readers[slot][..] {
+            [index] => self.graph.nodes.get(index).map(|node| (index, node)),
+            _ => None,
+        }
+    }
+
+    fn output(node: &Node) -> Option<Slot> {
+        match node.outputs[..] {
+            [Some(slot)] => Some(slot),
+            _ => None,
+        }
+    }
+
+    fn two(node: &Node) -> Option<[Slot; 2]> {
+        let old = node.attributes.has("axis") || node.attributes.has("broadcast");
+        match node.inputs[..] {
+            [Some(a), Some(b)] if !old => Some([a, b]),
+            _ => None,
+        }
+    }
+}
