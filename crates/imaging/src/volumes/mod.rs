@@ -6,6 +6,7 @@
 mod aside;
 mod feed;
 mod gzip;
+mod inflate;
 mod measure;
 mod metaimage;
 mod mgh;

@@ -2,10 +2,11 @@
 //! whole.
 
 use super::feed::Feed;
+use super::inflate::Gunzip;
 use crate::Limits;
 use base::words::{imaging, volumes as words};
 use base::{Error, Kind, Note, Result, VoxelType, Voxels};
-use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::ZlibDecoder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
@@ -28,7 +29,7 @@ type Raw = Chain<Cursor<Vec<u8>>, Feed>;
 
 enum Coding {
     Plain(Raw),
-    Gzip(Box<MultiGzDecoder<Raw>>),
+    Gzip(Box<Gunzip<Raw>>),
     Zlib(Box<ZlibDecoder<Raw>>),
 }
 
@@ -82,7 +83,7 @@ impl Source {
         let is_gzip = magic == [0x1f, 0x8b];
         let raw = Cursor::new(magic).chain(file);
         let coding = match is_gzip {
-            true => Coding::Gzip(Box::new(MultiGzDecoder::new(raw))),
+            true => Coding::Gzip(Box::new(Gunzip::new(raw))),
             false => Coding::Plain(raw),
         };
         Ok(Source {
@@ -106,7 +107,7 @@ impl Source {
         self.taken = 0;
         let raw = Cursor::new(again).chain(rest);
         self.coding = Some(match packing {
-            Packing::Gzip => Coding::Gzip(Box::new(MultiGzDecoder::new(raw))),
+            Packing::Gzip => Coding::Gzip(Box::new(Gunzip::new(raw))),
             Packing::Zlib => Coding::Zlib(Box::new(ZlibDecoder::new(raw))),
         });
     }
