@@ -432,6 +432,9 @@ macro_rules! on_set {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { avx2($($arg),*) },
+            // SAFETY: NEON is part of AArch64.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { $generic::<crate::simd::Neon>($($arg),*) },
             // SAFETY: the portable set needs nothing.
             _ => unsafe { $generic::<Portable>($($arg),*) },
         }

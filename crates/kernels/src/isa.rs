@@ -15,6 +15,8 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, VL, BW, DQ: 512-bit vectors.
     Avx512,
+    /// NEON: 128-bit vectors, on every AArch64 processor.
+    Neon,
 }
 
 impl Isa {
@@ -32,22 +34,25 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
             }
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => true,
             _ => false,
         }
     }
 
     /// All that this processor has, the fastest last. Never empty.
     pub fn available() -> Vec<Isa> {
-        [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|i| i.supported()).collect()
+        let all = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
+        all.into_iter().filter(|isa| isa.supported()).collect()
     }
 
-    /// `"avx512"`, `"avx2+fma"` or `"portable"`.
+    /// `"avx512"`, `"avx2+fma"`, `"neon"` or `"portable"`.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2+fma",
             Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
         }
     }
 }
@@ -61,6 +66,7 @@ pub(crate) fn isa() -> Isa {
         0 => Isa::Portable,
         1 => Isa::Avx2,
         2 => Isa::Avx512,
+        3 => Isa::Neon,
         _ => {
             let best = *Isa::available().last().unwrap_or(&Isa::Portable);
             CHOSEN.store(best as u8, Ordering::Relaxed);
@@ -84,7 +90,8 @@ pub fn cpu_name() -> &'static str {
     isa().name()
 }
 
-/// Compiles a plain safe function once per instruction set (the compiler vectorises its loops) and picks one at run time.
+/// Compiles a plain safe function once per instruction set (the compiler vectorises its loops) and picks one at run time; what the
+/// target has anyway (SSE2, NEON) is one of them.
 /// Nothing in the body depends on the set, and neither do its results: no fused multiply-add is contracted by the compiler.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
@@ -106,7 +113,7 @@ macro_rules! multiversion {
                     $crate::isa::Isa::Avx512 => return unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     $crate::isa::Isa::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::isa::Isa::Portable => {}
+                    _ => {}
                 }
             }
             body($($arg),*)

@@ -102,6 +102,9 @@ unsafe fn turn(isa: Isa, x: *const f32, step: usize, y: *mut f32, down: usize, s
         // SAFETY: a processor with AVX-512 has AVX2, and the block is the same.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 | Isa::Avx2 => unsafe { avx2(x, step, y, down, size) },
+        // SAFETY: NEON is part of AArch64; the rest is passed on to the caller.
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => unsafe { turn_with::<crate::simd::Neon>(x, step, y, down, size) },
         // SAFETY: passed on to the caller.
         _ => unsafe { turn_with::<Portable>(x, step, y, down, size) },
     }

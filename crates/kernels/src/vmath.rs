@@ -32,7 +32,7 @@
 // Not every function has a caller on every instruction set; constants are given to the digits of their source.
 #![allow(dead_code, clippy::excessive_precision)]
 
-use crate::isa::{Isa, isa};
+use crate::isa::isa;
 use crate::simd::{Portable, Simd};
 
 /// A function of each lane, for [`map`].
@@ -59,10 +59,13 @@ pub(crate) fn map<F: Function>(x: &mut [f32], f: F) {
     match isa() {
         // SAFETY: `isa()` returns a set only when the processor has it.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { avx512(x, f) },
+        crate::Isa::Avx512 => unsafe { avx512(x, f) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2(x, f) },
+        crate::Isa::Avx2 => unsafe { avx2(x, f) },
+        // SAFETY: NEON is part of AArch64.
+        #[cfg(target_arch = "aarch64")]
+        crate::Isa::Neon => unsafe { map_with::<crate::simd::Neon, F>(x, f) },
         // SAFETY: the portable set needs nothing.
         _ => unsafe { map_with::<Portable, F>(x, f) },
     }

@@ -80,36 +80,36 @@ fn numbers(ins: usize, outs: usize, y: usize) -> Numbers {
 #[test]
 fn every_case_agrees_with_its_twin() {
     let pool = Pool::new(2);
-    every_isa(|isa| {
-        for s in conv_cases() {
-            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
-            let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
-            let numbers = numbers(s.in_channels, s.out_channels, outputs);
-            for args in forms(&numbers) {
-                let mut expected = vec![0.0; outputs];
-                naive::conv(&s, &x, &weight, &args, &mut expected);
+    for s in conv_cases() {
+        let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+        let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+        let numbers = numbers(s.in_channels, s.out_channels, outputs);
+        for args in forms(&numbers) {
+            let mut expected = vec![0.0; outputs];
+            naive::conv(&s, &x, &weight, &args, &mut expected);
+            every_isa(|isa| {
                 let actual = run(&pool, &s, &x, &weight, &args);
                 close(&actual, &expected, &(isa, &s, args.epilogue.activation));
-            }
+            });
         }
-    });
+    }
 }
 
 #[test]
 fn every_transposed_case_agrees_with_its_twin() {
     let pool = Pool::new(2);
-    every_isa(|isa| {
-        for s in conv_transpose_cases() {
-            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
-            let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
-            let numbers = numbers(s.in_channels, s.out_channels, outputs);
-            for ConvArgs { epilogue, .. } in forms(&numbers) {
-                let mut expected = vec![0.0; outputs];
-                naive::conv_transpose(&s, &x, &weight, &epilogue, &mut expected);
+    for s in conv_transpose_cases() {
+        let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+        let outputs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+        let numbers = numbers(s.in_channels, s.out_channels, outputs);
+        for ConvArgs { epilogue, .. } in forms(&numbers) {
+            let mut expected = vec![0.0; outputs];
+            naive::conv_transpose(&s, &x, &weight, &epilogue, &mut expected);
+            every_isa(|isa| {
                 close(&run_transpose(&pool, &s, &x, &weight, &epilogue), &expected, &(isa, &s));
-            }
+            });
         }
-    });
+    }
 }
 
 /// 1, 2, 3 …

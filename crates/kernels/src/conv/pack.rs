@@ -142,6 +142,8 @@ impl Fill<'_> {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Isa::Avx2 => unsafe { avx2(self, runs, panel) },
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => fill::<crate::simd::Neon>(self, runs, panel),
             _ => fill::<Portable>(self, runs, panel),
         }
     }

@@ -3,8 +3,8 @@
 //! ```text
 //!              B panel [depth][vectors]                   AVX-512   8 rows × 3·16 columns: 24 accumulators of 32 registers
 //!              ┌────┬────┬────┐                           AVX2      6 rows × 2·8 columns: 12 of 16 (4 × 3·8 spills one)
-//!              └────┴────┴────┘ loaded, shared by rows    portable  6 rows × 2·4 columns
-//! A panel  ┌┐  ┌────┬────┬────┐
+//!              └────┴────┴────┘ loaded, shared by rows    NEON      8 rows × 3·4 columns: 24 of 32
+//! A panel  ┌┐  ┌────┬────┬────┐                           portable  6 rows × 2·4 columns
 //! [depth]  ││  │    │    │    │ one broadcast of A feeds a fused multiply-add per vector
 //! [height] └┘  └────┴────┴────┘
 //! ```
@@ -23,6 +23,7 @@ pub(crate) fn size(isa: Isa) -> (usize, usize) {
     match isa {
         Isa::Avx512 => (8, 16 * 3),
         Isa::Avx2 => (6, 8 * 2),
+        Isa::Neon => (8, 4 * 3),
         Isa::Portable => (6, 4 * 2),
     }
 }
@@ -89,6 +90,8 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
         Isa::Avx512 => pick!(16, avx512, [1 2 4 8], [1 2 3]),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => pick!(8, avx2, [1 2 4 6], [1 2]),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => pick!(4, neon, [1 2 4 8], [1 2 3]),
         _ => pick!(4, portable, [1 2 4 6], [1 2]),
     }
 }
@@ -105,6 +108,12 @@ unsafe fn avx512<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile)
 unsafe fn avx2<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
     unsafe { tile::<crate::simd::Avx2, H, N, IN_PLACE>(t) }
+}
+
+#[cfg(target_arch = "aarch64")]
+unsafe fn neon<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<crate::simd::Neon, H, N, IN_PLACE>(t) }
 }
 
 unsafe fn portable<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {

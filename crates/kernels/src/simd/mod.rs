@@ -3,11 +3,18 @@
 //! Code generic over [`Simd`] is inlined into a function that enables the instruction set (`gemm/tile.rs`, `conv/pack.rs`, `conv/winograd/`); only
 //! there do these methods become single instructions, and only on a processor that has them may that function be called.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(not(target_arch = "x86_64"))]
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(test)]
+mod tests;
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -67,6 +74,12 @@ pub(crate) fn prefetch(x: &f32) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a hint, which changes no memory, no flags and no stack.
+    unsafe {
+        let place = std::ptr::from_ref(x);
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = x;
 }

@@ -54,6 +54,8 @@ pub(super) fn lanes(isa: Isa) -> usize {
         Isa::Avx512 => crate::simd::Avx512::LANES,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => crate::simd::Avx2::LANES,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => crate::simd::Neon::LANES,
         _ => Portable::LANES,
     }
 }
@@ -100,6 +102,8 @@ pub(super) unsafe fn forward(
             Isa::Avx512 => forward_avx512(source, segment, channels, scratch, to),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => forward_avx2(source, segment, channels, scratch, to),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => forward_all::<crate::simd::Neon>(source, segment, channels, scratch, to),
             _ => forward_all::<Portable>(source, segment, channels, scratch, to),
         }
     }
@@ -126,6 +130,10 @@ pub(super) unsafe fn backward(
             Isa::Avx512 => backward_avx512(target, segment, channels, scratch, from),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => backward_avx2(target, segment, channels, scratch, from),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => {
+                backward_all::<crate::simd::Neon>(target, segment, channels, scratch, from)
+            }
             _ => backward_all::<Portable>(target, segment, channels, scratch, from),
         }
     }
