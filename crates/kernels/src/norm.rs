@@ -237,7 +237,7 @@ pub fn channel_norm(pool: &Pool, channels: usize, norm: &Norm, x: &[f32], y: &mu
                 let from = &x[c * spatial + at..][..n];
                 // SAFETY: these positions of each channel belong to one task.
                 let y = unsafe { out.part(c * spatial + at, n) };
-                spread(from, (base, &mean[..n], &scale[..n]), (weight, bias), y);
+                place(from, (base, &mean[..n], &scale[..n]), (weight, bias), y);
                 activate(y, norm.activation);
             }
         }
@@ -261,7 +261,7 @@ multiversion! {
 
 multiversion! {
     /// `y = (x − base − mean)·scale·weight + bias`, all but the last two for each position.
-    fn spread(x: &[f32], each: (&[f32], &[f32], &[f32]), all: (f32, f32), y: &mut [f32]) {
+    fn place(x: &[f32], each: (&[f32], &[f32], &[f32]), all: (f32, f32), y: &mut [f32]) {
         for ((((y, x), b), m), s) in y.iter_mut().zip(x).zip(each.0).zip(each.1).zip(each.2) {
             *y = ((*x - *b) - *m) * *s * all.0 + all.1;
         }

@@ -12,7 +12,9 @@
 
 use crate::Pool;
 use crate::conv::{Prologue, steps};
-use crate::isa::{Isa, isa, multiversion};
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Isa;
+use crate::isa::{isa, multiversion};
 use crate::lines::{Band, Before, HELD, Lines, Window, keep};
 use crate::norm::lanes;
 use crate::shared::{Aligned, Shared, check, pieces};
