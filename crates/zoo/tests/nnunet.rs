@@ -450,3 +450,31 @@ fn the_number_of_threads_changes_nothing() {
     };
     assert_eq!(of(1), of(3));
 }
+
+/// A model whose plans name the reader that turns images to RAS+ answers alike however the image
+/// is turned, and its label map lies on the image's own grid.
+#[test]
+fn a_model_of_turned_images_answers_on_the_grid_of_the_image() {
+    use base::{Affine, Grid, Orientation, Volume, Voxels};
+    let root = testkit::temp_dir("nnunet-turned");
+    let expected = fixture("nnunet/2d/expected.json");
+    write_model(root.path(), "2d", "2d", &expected, false);
+    let path = root.join("nnUNetTrainer__nnUNetPlans__2d/plans.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let turned = text.replace("SimpleITKIO", "NibabelIOWithReorient");
+    assert_ne!(turned, text);
+    std::fs::write(&path, turned).unwrap();
+    let mut model = Model::open(root.path(), &pool(), &Options::default()).unwrap();
+
+    let grid = Grid { size: [24, 20, 3], affine: Affine::scaling([2.0, 2.5, 4.0]) };
+    let values = synth::noise("turned", 24 * 20 * 3);
+    let straight = Volume::new(grid, Voxels::F32(values)).unwrap();
+    let (first, map) = model.predict_volumes(&[&straight], &mut |_| {}).unwrap();
+    assert!(map.grid().is_same(straight.grid(), 1e-9));
+    let lain = straight.reoriented(Orientation::parse("ALS").unwrap());
+    let (second, other) = model.predict_volumes(&[&lain], &mut |_| {}).unwrap();
+    assert!(other.grid().is_same(lain.grid(), 1e-9));
+    assert_eq!(other.reoriented(straight.orientation()).voxels(), map.voxels());
+    assert_eq!(first.structures, second.structures);
+    assert_eq!(second.labels.len(), 24 * 20 * 3);
+}

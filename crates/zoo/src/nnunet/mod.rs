@@ -28,6 +28,7 @@ mod sliding;
 mod source;
 mod tiles;
 mod v1;
+mod volumes;
 
 pub use architecture::Architecture;
 pub use components::keep_largest;
