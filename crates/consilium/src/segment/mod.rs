@@ -22,7 +22,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
-use zoo::nnunet::{Images, Model, Options};
+use zoo::nnunet::{Model, Options};
 
 /// A model and what is said of it.
 struct Loaded {
@@ -49,7 +49,7 @@ fn is_model(name: &str) -> bool {
 pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<u8> {
     let common = &request.common;
     let pool = Pool::new(common.threads);
-    let options = Options { mirror: request.mirror, ..Options::default() };
+    let options = Options { mirror: request.mirror, exact: common.exact, ..Options::default() };
     let mut models = Vec::new();
     for path in &request.models {
         models.push(load(Path::new(path), &pool, &options)?);
@@ -74,7 +74,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
         for (case, decoded) in receive {
             let folder = if many { common.out.join(&case.name) } else { common.out.clone() };
             let done = decoded
-                .and_then(|decoded| consult(world, common, &mut models, case, decoded))
+                .and_then(|decoded| consult(world, request, &mut models, case, decoded))
                 .and_then(|done| output::write(world, &folder, &done, common.lang, &pool));
             match done {
                 Ok(written) => {
@@ -129,11 +129,12 @@ struct Done {
 
 fn consult(
     world: &dyn World,
-    common: &Common,
+    request: &Request,
     models: &mut [Loaded],
     case: &Case,
     decoded: Decoded,
 ) -> Result<Done> {
+    let common = &request.common;
     let grid = *decoded.scans[0].volume.grid();
     let mut readings = Vec::new();
     let mut runs = Vec::new();
@@ -153,12 +154,19 @@ fn consult(
         readings.push(reading);
         maps.push(labels);
     }
+    let mut settings = Vec::new();
+    if request.mirror {
+        settings.push(("tta".into(), "true".into()));
+    }
+    if common.exact {
+        settings.push(("exact".into(), "true".into()));
+    }
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
         cpu: kernels::cpu_name().into(),
         threads: common.threads,
         created: rfc3339(world.now()),
-        settings: Vec::new(),
+        settings,
         models: runs,
         decode_seconds: decoded.seconds,
     };
@@ -182,7 +190,12 @@ impl Loaded {
         only: bool,
     ) -> Result<(VolumeReading, Vec<u16>, u64)> {
         let started = Instant::now();
-        let (wanted, given) = (self.channels(), decoded.scans.len());
+        let given = match &decoded.scans[..] {
+            // Channels may be the frames of one volume.
+            [only] => only.volume.frames(),
+            several => several.len(),
+        };
+        let wanted = self.channels();
         if wanted != given {
             let names = self.model.trained().dataset.channels.join(", ");
             let text = own::channels_wanted(wanted, &names, given);
@@ -191,12 +204,10 @@ impl Loaded {
         let volume = &decoded.scans[0].volume;
         let [ni, nj, nk] = volume.size();
         let [si, sj, sk] = volume.spacing_mm();
-        let channels: Vec<Vec<f32>> =
-            decoded.scans.iter().map(|scan| scan.volume.frame_f32(0)).collect();
-        let images = Images { shape: [nk, nj, ni], spacing: [sk, sj, si], channels };
-        let need = self.model.need(images.shape, images.spacing)?;
+        let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
+        let need = self.model.need([nk, nj, ni], [sk, sj, si])?;
         let bar = progress(common);
-        let segmentation = self.model.predict(images, &mut |at| {
+        let (segmentation, _) = self.model.predict_volumes(&volumes, &mut |at| {
             bar.set_length(at.total as u64);
             bar.set_position(at.done as u64);
         })?;

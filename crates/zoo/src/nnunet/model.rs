@@ -29,6 +29,8 @@ pub struct Options {
     pub postprocess: bool,
     /// Refuses, before anything is allocated, a case that needs more bytes.
     pub memory_limit: Option<u64>,
+    /// Convolutions as plain sums of products.
+    pub exact: bool,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             mirror: false,
             postprocess: true,
             memory_limit: None,
+            exact: false,
         }
     }
 }
@@ -234,7 +237,7 @@ impl Stage {
         let mut networks = Vec::with_capacity(trained.folds.len());
         let mut sha256 = Vec::with_capacity(trained.folds.len());
         for fold in &trained.folds {
-            let (network, hash) = load(&trained, fold, channels, pool)?;
+            let (network, hash) = load(&trained, fold, channels, pool, options.exact)?;
             networks.push(network);
             sha256.push(hash);
         }
@@ -335,7 +338,13 @@ impl Model {
 }
 
 /// A fold's network, and the hash of its checkpoint.
-fn load(trained: &Trained, fold: &Fold, channels: usize, pool: &Pool) -> Result<(Network, String)> {
+fn load(
+    trained: &Trained,
+    fold: &Fold,
+    channels: usize,
+    pool: &Pool,
+    exact: bool,
+) -> Result<(Network, String)> {
     let checkpoint = trained.checkpoint(fold)?;
     let hash = checkpoint.sha256().to_owned();
     let scope = checkpoint.scope();
@@ -359,12 +368,8 @@ fn load(trained: &Trained, fold: &Fold, channels: usize, pool: &Pool) -> Result<
         let image = b.input("image", &shape);
         let logits = architecture.logits(&mut b, &scope, image)?;
         scope.finish(architecture.left_over())?;
-        let options = Compile {
-            pool: pool.clone(),
-            memory_limit_bytes: None,
-            passes: Passes::all(),
-            exact: false,
-        };
+        let options =
+            Compile { pool: pool.clone(), memory_limit_bytes: None, passes: Passes::all(), exact };
         Network::compile(b.finish(&[("logits", logits)]), &options)
     };
     let network = build().map_err(|error| {
