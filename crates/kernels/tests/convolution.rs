@@ -217,7 +217,7 @@ fn small_kernels_on_many_channels_are_filtered_by_winograd() {
             ConvShape { out_channels: 100, groups: 2, in_channels: 200, ..s.clone() },
             ConvShape { in_channels: 1024, out_channels: 1024, ..s.clone() },
         ] {
-            assert_eq!(algorithm(&other), "product", "{isa:?} {other:?}");
+            assert_ne!(algorithm(&other), "winograd", "{isa:?} {other:?}");
         }
     });
 }
