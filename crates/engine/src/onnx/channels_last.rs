@@ -134,7 +134,7 @@ fn step(
             let shape = ConvShape::new(ins, outs, spread(&shape[2..], 1), [1; 3]);
             shape.output()?;
             let (bias, prologue, activation) = (None, None, Activation::Identity);
-            Some((Op::Conv { shape, weight, bias, prologue, activation }, 0))
+            Some((Op::Conv { shape, weight, bias, prologue, measured: None, activation }, 0))
         }
         "Add" | "Mul" if !node.attributes.has("axis") && !node.attributes.has("broadcast") => {
             let at = if input(node, 0) == Some(x) { 0 } else { 1 };
