@@ -206,7 +206,7 @@ fn small_kernels_on_many_channels_are_filtered_by_winograd() {
         }
         let exact = PackOptions { exact: true, ..PackOptions::default() };
         let packed = pack_conv_with(&cube, &vec![0.0; cube.weight_len()], &exact);
-        assert_eq!(packed.algorithm(), "product", "{isa:?}");
+        assert_ne!(packed.algorithm(), "winograd", "{isa:?}");
         for other in [
             ConvShape { stride: [2; 3], ..cube.clone() },
             ConvShape { dilation: [2, 1, 1], ..cube.clone() },

@@ -1,3 +1,5 @@
+//! Every operation of every instruction set against plain numbers.
+
 use super::*;
 use crate::Isa;
 
