@@ -51,7 +51,7 @@ struct Costs {
     weight: f64,
 }
 
-/// Fitted to times of `examples/layers` on a Zen 3 processor with AVX2, one thread, where a multiply-add at full speed takes 1/16 of a
+/// Estimated from times of `examples/layers` on a Zen 3 processor with AVX2, one thread, where a multiply-add at full speed takes 1/16 of a
 /// cycle: 3×3 convolutions of DenseNet-121 and ResNet-50, 3×3×3 convolutions of U-Nets. A factor of two in any of them moves the choice
 /// for few shapes only, and there the candidates take nearly the same time.
 const COSTS: Costs =
