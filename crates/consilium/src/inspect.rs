@@ -8,7 +8,7 @@ use crate::World;
 use crate::cli::{Arguments, complain, print};
 use crate::read::{Common, write_file};
 use base::words::cli as words;
-use base::{CaseFacts, Error, Kind, Lang, Result, Text};
+use base::{CaseFacts, Error, Kind, Lang, Note, Result, Text};
 use imaging::{Limits, Study};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -131,6 +131,11 @@ fn lines(facts: &CaseFacts, lang: Lang) -> Vec<(&'static Text, String)> {
     lines
 }
 
+fn notes_json(notes: &[Note]) -> Vec<Value> {
+    let one = |note: &Note| json!({ "code": note.code, "text": { "en": note.text.en(), "zh": note.text.zh() } });
+    notes.iter().map(one).collect()
+}
+
 fn as_json(facts: &CaseFacts, preview: Option<&Path>) -> Value {
     let spacing = facts.spacing.map(|spacing| {
         json!({
@@ -139,11 +144,6 @@ fn as_json(facts: &CaseFacts, preview: Option<&Path>) -> Value {
             "source": spacing.source.keyword(),
         })
     });
-    let notes: Vec<Value> = facts
-        .notes
-        .iter()
-        .map(|note| json!({ "code": note.code, "text": { "en": note.text.en(), "zh": note.text.zh() } }))
-        .collect();
     json!({
         "name": facts.name,
         "format": facts.file.format,
@@ -163,7 +163,7 @@ fn as_json(facts: &CaseFacts, preview: Option<&Path>) -> Value {
         "spacing": spacing,
         "age_years": facts.patient.age_years,
         "device": facts.device,
-        "notes": notes,
+        "notes": notes_json(&facts.notes),
         "preview": preview,
     })
 }

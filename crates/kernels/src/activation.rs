@@ -299,24 +299,8 @@ pub(crate) fn exp(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases::ACTIVATIONS as ALL;
     use crate::naive;
-
-    const ALL: [Activation; 14] = [
-        Activation::Identity,
-        Activation::Relu,
-        Activation::LeakyRelu(0.01),
-        Activation::Elu(1.3),
-        Activation::Sigmoid,
-        Activation::Tanh,
-        Activation::Gelu,
-        Activation::GeluTanh,
-        Activation::Silu,
-        Activation::HardSigmoid,
-        Activation::HardSwish,
-        Activation::Softplus,
-        Activation::Mish,
-        Activation::Clamp(-1.0, 2.0),
-    ];
 
     #[test]
     fn exp_is_within_two_tenths_of_a_millionth() {

@@ -1,6 +1,24 @@
 //! The one table of shapes: the tests run all of it on every instruction set, the benchmark times its second half.
 
-use crate::{ConvShape, ConvTransposeShape};
+use crate::{Activation, ConvShape, ConvTransposeShape};
+
+/// Every activation, with parameters that are not the usual ones.
+pub const ACTIVATIONS: [Activation; 14] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu(0.01),
+    Activation::Elu(1.3),
+    Activation::Sigmoid,
+    Activation::Tanh,
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::Silu,
+    Activation::HardSigmoid,
+    Activation::HardSwish,
+    Activation::Softplus,
+    Activation::Mish,
+    Activation::Clamp(-1.0, 2.0),
+];
 
 /// Awkward convolutions: ones, primes, tails, strides, dilation, uneven padding, groups, one to three dimensions.
 pub fn conv_cases() -> Vec<ConvShape> {

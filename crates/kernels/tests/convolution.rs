@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Guarded, close, every_isa, noise};
-use kernels::cases::{conv_cases, conv_transpose_cases};
+use kernels::cases::{ACTIVATIONS, conv_cases, conv_transpose_cases};
 use kernels::{
     Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackOptions, Pool, Prologue,
     conv, conv_transpose, conv_transpose_workspace, conv_workspace, naive, pack_conv,
@@ -237,22 +237,6 @@ fn few_channels_are_summed_directly_and_one_position_as_rows() {
 
 #[test]
 fn every_activation_ends_and_begins_a_filtered_convolution() {
-    let all = [
-        Activation::Identity,
-        Activation::Relu,
-        Activation::LeakyRelu(0.01),
-        Activation::Elu(1.3),
-        Activation::Sigmoid,
-        Activation::Tanh,
-        Activation::Gelu,
-        Activation::GeluTanh,
-        Activation::Silu,
-        Activation::HardSigmoid,
-        Activation::HardSwish,
-        Activation::Softplus,
-        Activation::Mish,
-        Activation::Clamp(-1.0, 2.0),
-    ];
     let pools = [1, 2, 3].map(Pool::new);
     let pad = [[0, 0], [1, 1], [1, 1]];
     let s = ConvShape { pad, ..ConvShape::new(20, 18, [1, 10, 70], [1, 3, 3]) };
@@ -261,7 +245,7 @@ fn every_activation_ends_and_begins_a_filtered_convolution() {
     let numbers = numbers(20, 18, outputs);
     every_isa(|isa| {
         assert_eq!(pack_conv(&s, &weight).algorithm(), "winograd");
-        for activation in all {
+        for activation in ACTIVATIONS {
             let args = ConvArgs {
                 prologue: Some(Prologue {
                     scale: &numbers.scale,

@@ -124,7 +124,7 @@ pub fn outlined(shown: &Picture, masks: &[&Mask]) -> Picture {
 }
 
 /// Letters, digits, `-`, `_` and `.` only, so that no identifier can name another folder.
-fn slug(id: &str) -> String {
+pub fn slug(id: &str) -> String {
     let safe: String = (id.chars().take(80))
         .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
         .collect();

@@ -89,6 +89,25 @@ macro_rules! map_voxels {
     };
 }
 
+/// Makes [`Voxels`] of a type named at run time: `$make` is a macro that gets the number's type and gives the vector.
+#[macro_export]
+macro_rules! make_voxels {
+    ($kind:expr, $make:ident) => {
+        match $kind {
+            $crate::VoxelType::U8 => $crate::Voxels::U8($make!(u8)),
+            $crate::VoxelType::I8 => $crate::Voxels::I8($make!(i8)),
+            $crate::VoxelType::U16 => $crate::Voxels::U16($make!(u16)),
+            $crate::VoxelType::I16 => $crate::Voxels::I16($make!(i16)),
+            $crate::VoxelType::U32 => $crate::Voxels::U32($make!(u32)),
+            $crate::VoxelType::I32 => $crate::Voxels::I32($make!(i32)),
+            $crate::VoxelType::U64 => $crate::Voxels::U64($make!(u64)),
+            $crate::VoxelType::I64 => $crate::Voxels::I64($make!(i64)),
+            $crate::VoxelType::F32 => $crate::Voxels::F32($make!(f32)),
+            $crate::VoxelType::F64 => $crate::Voxels::F64($make!(f64)),
+        }
+    };
+}
+
 impl VoxelType {
     /// The name NumPy gives the type: `uint8`, `int16`, `float32`, …
     pub fn name(self) -> &'static str {
@@ -162,18 +181,12 @@ impl Voxels {
 
     /// None yet, of this type.
     pub fn none(kind: VoxelType) -> Voxels {
-        match kind {
-            VoxelType::U8 => Voxels::U8(Vec::new()),
-            VoxelType::I8 => Voxels::I8(Vec::new()),
-            VoxelType::U16 => Voxels::U16(Vec::new()),
-            VoxelType::I16 => Voxels::I16(Vec::new()),
-            VoxelType::U32 => Voxels::U32(Vec::new()),
-            VoxelType::I32 => Voxels::I32(Vec::new()),
-            VoxelType::U64 => Voxels::U64(Vec::new()),
-            VoxelType::I64 => Voxels::I64(Vec::new()),
-            VoxelType::F32 => Voxels::F32(Vec::new()),
-            VoxelType::F64 => Voxels::F64(Vec::new()),
+        macro_rules! empty {
+            ($ty:ty) => {
+                Vec::<$ty>::new()
+            };
         }
+        make_voxels!(kind, empty)
     }
 
     /// Puts more voxels of the same type behind these; voxels of another type are left out.

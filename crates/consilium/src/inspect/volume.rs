@@ -196,11 +196,6 @@ fn as_json(scan: &Scan, preview: Option<&Path>) -> Value {
     let (volume, facts) = (&scan.volume, &scan.facts);
     let range = volume.value_range();
     let finite = |v: f64| v.is_finite().then_some(v);
-    let notes: Vec<Value> = facts
-        .notes
-        .iter()
-        .map(|note| json!({ "code": note.code, "text": { "en": note.text.en(), "zh": note.text.zh() } }))
-        .collect();
     json!({
         "name": facts.name,
         "format": facts.format,
@@ -222,7 +217,7 @@ fn as_json(scan: &Scan, preview: Option<&Path>) -> Value {
         "minimum": finite(range.min),
         "maximum": finite(range.max),
         "not_finite": range.not_finite,
-        "notes": notes,
+        "notes": super::notes_json(&facts.notes),
         "preview": preview,
     })
 }

@@ -90,8 +90,12 @@ fn may_be_image(path: &Path) -> bool {
 }
 
 fn stem(path: &Path) -> String {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("case");
-    let safe: String = stem
+    safe(path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(""))
+}
+
+/// A name as a folder may bear it.
+pub(crate) fn safe(name: &str) -> String {
+    let safe: String = name
         .chars()
         .map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c })
         .take(100)
@@ -102,7 +106,8 @@ fn stem(path: &Path) -> String {
     }
 }
 
-fn unique(stem: &str, taken: &mut BTreeSet<String>) -> String {
+/// The name, with a number where it is taken.
+pub(crate) fn unique(stem: &str, taken: &mut BTreeSet<String>) -> String {
     let mut name = stem.to_owned();
     let mut number = 2;
     // Some file systems do not tell capitals from small letters.

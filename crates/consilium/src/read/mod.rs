@@ -28,7 +28,8 @@ use zoo::Compute;
 
 pub use aside::break_off;
 pub use case::consult;
-pub use output::{io_error, write_case, write_file};
+pub(crate) use inputs::{safe, unique};
+pub use output::{io_error, place, write_case, write_file};
 pub use panel::Panel;
 
 /// Settings that several commands share.

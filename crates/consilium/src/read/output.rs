@@ -43,35 +43,51 @@ pub fn write_case(
     let result = report::json::result(consultation, &artifacts);
     files.push(file("result.json", report::json::file_text(&result).into_bytes()));
 
-    world.sweep(folder);
-    let new = !folder.exists();
-    let aside = Aside::new(folder.join(format!(".part-{}", std::process::id())), new);
-    let written = (|| {
-        world.make_folder(aside.path())?;
-        for file in &files {
-            world.write(&aside.path().join(&file.name), &file.bytes)?;
-        }
-        let _undisturbed = aside.moving();
-        for name in pictures_of_earlier_run(folder) {
-            if files.iter().all(|file| file.name != name) {
-                let _ = world.remove_file(&folder.join(name));
-            }
-        }
-        for file in &files {
-            world.rename(&aside.path().join(&file.name), &folder.join(&file.name))?;
-        }
-        Ok(())
-    })();
-    let _ = world.remove_folder(aside.path());
-    if written.is_err() && new {
-        let _ = world.remove_empty_folder(folder);
-    }
-    written.map_err(|error| io_error(&error, folder))?;
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    place(world, folder, &names, |aside| {
+        let write =
+            |file: &report::pictures::File| world.write(&aside.join(&file.name), &file.bytes);
+        files.iter().try_for_each(write).map_err(|error| io_error(&error, folder))
+    })?;
     Ok(Written {
         json: result.to_string(),
         summary: report::text::summary(consultation, lang, SUMMARY_COLUMNS),
         line: CaseLine::of(consultation, None),
     })
+}
+
+/// Puts a case's files into `folder`: `fill` writes them, under `names`, into the folder it is given;
+/// then they are moved into place in that order, and what an earlier run's `result.json` names and
+/// this run does not make is removed. A run that is broken off leaves nothing half-written.
+pub fn place(
+    world: &dyn World,
+    folder: &Path,
+    names: &[&str],
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    world.sweep(folder);
+    let new = !folder.exists();
+    let aside = Aside::new(folder.join(format!(".part-{}", std::process::id())), new);
+    let failed = |error| io_error(&error, folder);
+    let placed = (|| {
+        world.make_folder(aside.path()).map_err(failed)?;
+        fill(aside.path())?;
+        let _undisturbed = aside.moving();
+        for name in pictures_of_earlier_run(folder) {
+            if !names.contains(&name.as_str()) {
+                let _ = world.remove_file(&folder.join(name));
+            }
+        }
+        for name in names {
+            world.rename(&aside.path().join(name), &folder.join(name)).map_err(failed)?;
+        }
+        Ok(())
+    })();
+    let _ = world.remove_folder(aside.path());
+    if placed.is_err() && new {
+        let _ = world.remove_empty_folder(folder);
+    }
+    placed
 }
 
 /// The pictures that the `result.json` lying in `folder` names, as far as they bear names this

@@ -1,12 +1,13 @@
 //! Which files make which case, and their decoding.
 
+use crate::read::{safe, unique};
 use base::words::cli as words;
 use base::words::segmentation as own;
 use base::{Error, Kind, Result};
 use imaging::volumes::{self, Scan};
 use imaging::{Limits, series};
 use kernels::Pool;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -82,11 +83,9 @@ pub(super) fn find(inputs: &[PathBuf], channels: usize, out: &Path) -> Result<Ve
         let name = name.file_name().map(|name| name.to_string_lossy().into_owned());
         (name.unwrap_or_default(), vec![folder])
     }));
-    let mut taken = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     let cases = cases.into_iter().map(|(stem, files)| {
-        let stem = super::safe(&stem);
-        let count = taken.entry(stem.clone()).and_modify(|n| *n += 1).or_insert(1usize);
-        let name = if *count == 1 { stem } else { format!("{stem}-{count}") };
+        let name = unique(&safe(&stem), &mut taken);
         Case { name, files }
     });
     Ok(cases.collect())

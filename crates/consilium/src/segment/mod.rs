@@ -11,13 +11,14 @@ use crate::read::{Common, Request};
 use crate::rfc3339;
 use base::words::segmentation as own;
 use base::{
-    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Text,
+    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Text, Volume,
     VolumeConsultation, VolumeReading,
 };
 use cases::{Case, Decoded};
 use imaging::volumes::{Sums, measure};
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Pool;
+use report::pictures::slug;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -106,17 +107,11 @@ fn load(path: &Path, pool: &Pool, options: &Options) -> Result<Loaded> {
     let name = std::fs::canonicalize(path).ok();
     let name =
         name.as_deref().unwrap_or(path).file_stem().map(|n| n.to_string_lossy().into_owned());
-    let id = safe(&name.unwrap_or_default());
+    let id = match slug(&name.unwrap_or_default()) {
+        empty if empty.is_empty() => "model".to_owned(),
+        id => id,
+    };
     Ok(Loaded { id, model, seconds: started.elapsed().as_secs_f64() })
-}
-
-/// Letters, digits, `-`, `_`, `.`: part of a file's name.
-fn safe(name: &str) -> String {
-    let kept = name.chars().take(80);
-    let kept = kept.map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' });
-    let kept: String = kept.collect();
-    let kept = kept.trim_start_matches('.');
-    if kept.is_empty() { "model".to_owned() } else { kept.to_owned() }
 }
 
 /// What all models say about one case, with their label maps.
@@ -124,6 +119,8 @@ struct Done {
     consultation: VolumeConsultation,
     /// `[k][j][i]` for each reading.
     labels: Vec<Vec<u16>>,
+    /// The same on the case's grid, to be written.
+    maps: Vec<Volume>,
     decoded: Decoded,
 }
 
@@ -138,10 +135,10 @@ fn consult(
     let grid = *decoded.scans[0].volume.grid();
     let mut readings = Vec::new();
     let mut runs = Vec::new();
-    let mut maps = Vec::new();
+    let (mut all_labels, mut maps) = (Vec::new(), Vec::new());
     let only = models.len() == 1;
     for loaded in models {
-        let (reading, labels, bytes) = loaded.read(common, case, &decoded, only)?;
+        let (reading, labels, map, bytes) = loaded.read(common, case, &decoded, only)?;
         runs.push(ModelRun {
             id: reading.model.id.clone(),
             weights_file: None,
@@ -152,7 +149,8 @@ fn consult(
             planned_bytes: bytes,
         });
         readings.push(reading);
-        maps.push(labels);
+        all_labels.push(labels);
+        maps.push(map);
     }
     let mut settings = Vec::new();
     if request.mirror {
@@ -174,7 +172,7 @@ fn consult(
     facts.name.clone_from(&case.name);
     let consultation =
         VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
-    Ok(Done { consultation, labels: maps, decoded })
+    Ok(Done { consultation, labels: all_labels, maps, decoded })
 }
 
 impl Loaded {
@@ -188,7 +186,7 @@ impl Loaded {
         case: &Case,
         decoded: &Decoded,
         only: bool,
-    ) -> Result<(VolumeReading, Vec<u16>, u64)> {
+    ) -> Result<(VolumeReading, Vec<u16>, Volume, u64)> {
         let started = Instant::now();
         let given = match &decoded.scans[..] {
             // Channels may be the frames of one volume.
@@ -207,7 +205,7 @@ impl Loaded {
         let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
         let need = self.model.need([nk, nj, ni], [sk, sj, si])?;
         let bar = progress(common);
-        let (segmentation, _) = self.model.predict_volumes(&volumes, &mut |at| {
+        let (segmentation, map) = self.model.predict_volumes(&volumes, &mut |at| {
             bar.set_length(at.total as u64);
             bar.set_position(at.done as u64);
         })?;
@@ -240,7 +238,7 @@ impl Loaded {
             false => format!("segmentation-{}.nii.gz", self.id),
         };
         let seconds = started.elapsed().as_secs_f64();
-        Ok((VolumeReading { model, structures, mask, notes, seconds }, labels, need.bytes))
+        Ok((VolumeReading { model, structures, mask, notes, seconds }, labels, map, need.bytes))
     }
 }
 

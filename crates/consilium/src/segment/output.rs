@@ -2,9 +2,9 @@
 
 use super::Done;
 use crate::World;
-use crate::read::io_error;
+use crate::read::{io_error, place};
 use base::words::segmentation as own;
-use base::{Lang, Picture, Result, Volume, Voxels};
+use base::{Lang, Picture, Result};
 use imaging::volumes::labelled_planes;
 use imaging::volumes::nifti::{self, Level};
 use kernels::Pool;
@@ -40,47 +40,25 @@ pub(super) fn write(
         let planes = labelled_planes(&scan.volume, labels, &colour, PLANES_PX);
         pictures.push((reading.mask.replace(".nii.gz", ".png"), planes));
     }
-    let names: Vec<String> = pictures.iter().map(|(name, _)| name.clone()).collect();
+    let shown: Vec<String> = pictures.iter().map(|(name, _)| name.clone()).collect();
     let planes: Vec<Picture> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
-    let result = report::volume::result(c, Some("report.html"), &names);
+    let result = report::volume::result(c, Some("report.html"), &shown);
     let mut files: Vec<(String, Vec<u8>)> =
         pictures.iter().map(|(name, picture)| (name.clone(), png(picture))).collect();
     files.push(("volumes.csv".into(), report::volume::csv(c).into_bytes()));
     files.push(("report.html".into(), volume_page(c, &planes, lang).into_bytes()));
     files.push(("result.json".into(), report::json::file_text(&result).into_bytes()));
 
-    world.sweep(folder);
-    let new = !folder.exists();
-    let aside = folder.join(format!(".part-{}", std::process::id()));
-    let written = (|| {
-        world.make_folder(&aside).map_err(|error| io_error(&error, folder))?;
-        for (reading, labels) in c.readings.iter().zip(&done.labels) {
-            let most = labels.iter().max().copied().unwrap_or(0);
-            let voxels = match u8::try_from(most) {
-                Ok(_) => Voxels::U8(labels.iter().map(|&label| label as u8).collect()),
-                Err(_) => Voxels::U16(labels.clone()),
-            };
-            if let Some(map) = Volume::new(c.grid, voxels) {
-                let path = aside.join(&reading.mask);
-                nifti::write(&path, &map, scan.forms.as_ref(), Level::Fast, pool)?;
-            }
+    let masks = c.readings.iter().map(|reading| reading.mask.as_str());
+    let names: Vec<&str> = masks.chain(files.iter().map(|(name, _)| name.as_str())).collect();
+    place(world, folder, &names, |aside| {
+        for (reading, map) in c.readings.iter().zip(&done.maps) {
+            let path = aside.join(&reading.mask);
+            nifti::write(&path, map, scan.forms.as_ref(), Level::Fast, pool)?;
         }
-        for (name, bytes) in &files {
-            world.write(&aside.join(name), bytes).map_err(|error| io_error(&error, folder))?;
-        }
-        let masks = c.readings.iter().map(|reading| &reading.mask);
-        for name in masks.chain(files.iter().map(|(name, _)| name)) {
-            world
-                .rename(&aside.join(name), &folder.join(name))
-                .map_err(|error| io_error(&error, folder))?;
-        }
-        Ok(())
-    })();
-    let _ = world.remove_folder(&aside);
-    if written.is_err() && new {
-        let _ = world.remove_empty_folder(folder);
-    }
-    written?;
+        let write = |(name, bytes): &(String, Vec<u8>)| world.write(&aside.join(name), bytes);
+        files.iter().try_for_each(write).map_err(|error| io_error(&error, folder))
+    })?;
     Ok(Written { json: format!("{result}\n"), summary: summary(done, folder, lang) })
 }
 

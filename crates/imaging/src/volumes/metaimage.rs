@@ -2,14 +2,14 @@
 //!
 //! The world is LPS. `TransformMatrix` holds the cosines of one axis after another.
 
-use super::source::{self, Packing, Source};
+use super::source::{Packing, Source};
 use super::text;
-use super::{Scan, case_name, gather, remark_on_values};
+use super::{Scan, finish, gather};
 use crate::Limits;
 use base::words::{imaging, volumes as words};
 use base::{
-    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Volume, VolumeFacts,
-    VoxelType, map_voxels,
+    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Volume, VoxelType,
+    map_voxels,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -153,26 +153,7 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
     let axis = if channels > 1 { FrameAxis::Channels } else { FrameAxis::Unknown };
     let volume = Volume::with_frames(Grid { size, affine }, frames, axis, voxels)
         .ok_or_else(|| Error::new(Kind::BrokenInput, words::HEADER_LIES))?;
-    remark_on_values(&volume, &mut notes);
-    let bytes = sources.iter().map(Source::bytes).sum();
-    let compressed = sources.iter().any(Source::is_compressed);
-    let digests = sources.into_iter().map(Source::digest).collect::<Result<Vec<_>>>()?;
-    let facts = VolumeFacts {
-        name: case_name(path),
-        format: "MetaImage",
-        bytes,
-        sha256: source::joint_sha256(&digests),
-        compressed,
-        big_endian,
-        stored: kind,
-        geometry,
-        codes: None,
-        modality: None,
-        device: None,
-        images: None,
-        notes,
-    };
-    Ok(Scan { volume, facts, forms: None })
+    finish(path, "MetaImage", sources, big_endian, (volume, geometry), notes)
 }
 
 /// The affine; axes the header lacks are unit steps.

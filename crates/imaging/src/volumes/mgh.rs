@@ -2,14 +2,11 @@
 //! significant byte first, direction cosines and the centre of the volume in RAS.
 
 use super::parse::Fields;
-use super::source::{self, Source};
-use super::{Scan, case_name, remark_on_values};
+use super::source::Source;
+use super::{Scan, finish};
 use crate::Limits;
 use base::words::volumes as words;
-use base::{
-    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Volume, VolumeFacts,
-    VoxelType,
-};
+use base::{Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Volume, VoxelType};
 use std::path::Path;
 
 /// Where voxels begin.
@@ -63,24 +60,7 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
     };
     let volume = Volume::with_frames(Grid { size, affine }, frames, axis, voxels)
         .ok_or_else(|| Error::new(Kind::BrokenInput, words::HEADER_LIES))?;
-    remark_on_values(&volume, &mut notes);
-    let (bytes, compressed) = (source.bytes(), source.is_compressed());
-    let facts = VolumeFacts {
-        name: case_name(path),
-        format: "MGH",
-        bytes,
-        sha256: source::joint_sha256(&[source.digest()?]),
-        compressed,
-        big_endian: true,
-        stored: kind,
-        geometry: GeometrySource::Mgh,
-        codes: None,
-        modality: None,
-        device: None,
-        images: None,
-        notes,
-    };
-    Ok(Scan { volume, facts, forms: None })
+    finish(path, "MGH", vec![source], true, (volume, GeometrySource::Mgh), notes)
 }
 
 /// The centre is that of voxel size / 2, not (size − 1) / 2 (FreeSurfer's `vox2ras`).

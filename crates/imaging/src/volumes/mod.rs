@@ -24,7 +24,7 @@ pub use preview::{labelled_planes, three_planes};
 
 use crate::Limits;
 use base::words::volumes as words;
-use base::{Error, Kind, Note, Result, Volume, VolumeFacts};
+use base::{Error, GeometrySource, Kind, Note, Result, Volume, VolumeFacts};
 use source::Source;
 use std::path::Path;
 
@@ -178,6 +178,37 @@ fn gather<T: Copy>(from: &[T], sizes: &[usize], steps: &[usize]) -> Vec<T> {
         }
     }
     to
+}
+
+/// What was read of a volume's files, whatever their format.
+fn finish(
+    path: &Path,
+    format: &'static str,
+    sources: Vec<Source>,
+    big_endian: bool,
+    (volume, geometry): (Volume, GeometrySource),
+    mut notes: Vec<Note>,
+) -> Result<Scan> {
+    remark_on_values(&volume, &mut notes);
+    let bytes = sources.iter().map(Source::bytes).sum();
+    let compressed = sources.iter().any(Source::is_compressed);
+    let digests = sources.into_iter().map(Source::digest).collect::<Result<Vec<_>>>()?;
+    let facts = VolumeFacts {
+        name: case_name(path),
+        format,
+        bytes,
+        sha256: source::joint_sha256(&digests),
+        compressed,
+        big_endian,
+        stored: volume.voxels().voxel_type(),
+        geometry,
+        codes: None,
+        modality: None,
+        device: None,
+        images: None,
+        notes,
+    };
+    Ok(Scan { volume, facts, forms: None })
 }
 
 /// NaN and infinite voxels are worth a remark.

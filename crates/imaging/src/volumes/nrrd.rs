@@ -4,14 +4,13 @@
 //! The space says what the numbers of the header mean: RAS, LAS or LPS. A file that names none is taken
 //! as LPS, as ITK takes it. Axes without a space direction (vectors, lists, colours) become frames.
 
-use super::source::{self, Packing, Source};
+use super::source::{Packing, Source};
 use super::text;
-use super::{Scan, case_name, remark_on_values};
+use super::{Scan, finish};
 use crate::Limits;
 use base::words::{imaging, volumes as words};
 use base::{
-    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Volume, VolumeFacts,
-    VoxelType, Voxels,
+    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Volume, VoxelType, Voxels,
 };
 use std::path::{Path, PathBuf};
 
@@ -137,26 +136,7 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
     let voxels = axes.spatial_first(voxels);
     let volume = Volume::with_frames(place.0, axes.frames(), axes.frame_axis(&header), voxels)
         .ok_or_else(|| Error::new(Kind::BrokenInput, words::HEADER_LIES))?;
-    remark_on_values(&volume, &mut notes);
-    let bytes = sources.iter().map(Source::bytes).sum();
-    let compressed = sources.iter().any(Source::is_compressed);
-    let digests = sources.into_iter().map(Source::digest).collect::<Result<Vec<_>>>()?;
-    let facts = VolumeFacts {
-        name: case_name(path),
-        format: "NRRD",
-        bytes,
-        sha256: source::joint_sha256(&digests),
-        compressed,
-        big_endian,
-        stored: kind,
-        geometry: place.1,
-        codes: None,
-        modality: None,
-        device: None,
-        images: None,
-        notes,
-    };
-    Ok(Scan { volume, facts, forms: None })
+    finish(path, "NRRD", sources, big_endian, (volume, place.1), notes)
 }
 
 fn is_text(encoding: &str) -> bool {

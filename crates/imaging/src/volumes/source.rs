@@ -260,18 +260,7 @@ impl Source {
                 voxels
             }};
         }
-        Ok(match kind {
-            VoxelType::U8 => Voxels::U8(fill!(u8)),
-            VoxelType::I8 => Voxels::I8(fill!(i8)),
-            VoxelType::U16 => Voxels::U16(fill!(u16)),
-            VoxelType::I16 => Voxels::I16(fill!(i16)),
-            VoxelType::U32 => Voxels::U32(fill!(u32)),
-            VoxelType::I32 => Voxels::I32(fill!(i32)),
-            VoxelType::U64 => Voxels::U64(fill!(u64)),
-            VoxelType::I64 => Voxels::I64(fill!(i64)),
-            VoxelType::F32 => Voxels::F32(fill!(f32)),
-            VoxelType::F64 => Voxels::F64(fill!(f64)),
-        })
+        Ok(base::make_voxels!(kind, fill))
     }
 
     /// Exactly `bytes` bytes in chunks; all but the last are `CHUNK` long. Many bytes are read (and

@@ -126,18 +126,7 @@ pub(super) fn voxels(
             voxels
         }};
     }
-    Ok(match kind {
-        VoxelType::U8 => Voxels::U8(parse!(u8)),
-        VoxelType::I8 => Voxels::I8(parse!(i8)),
-        VoxelType::U16 => Voxels::U16(parse!(u16)),
-        VoxelType::I16 => Voxels::I16(parse!(i16)),
-        VoxelType::U32 => Voxels::U32(parse!(u32)),
-        VoxelType::I32 => Voxels::I32(parse!(i32)),
-        VoxelType::U64 => Voxels::U64(parse!(u64)),
-        VoxelType::I64 => Voxels::I64(parse!(i64)),
-        VoxelType::F32 => Voxels::F32(parse!(f32)),
-        VoxelType::F64 => Voxels::F64(parse!(f64)),
-    })
+    Ok(base::make_voxels!(kind, parse))
 }
 
 #[cfg(test)]

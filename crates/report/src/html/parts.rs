@@ -25,6 +25,11 @@ pub fn warnings(c: &Consultation, lang: Lang) -> Markup {
             None => notes.push((note, model.into_iter().collect())),
         }
     }
+    warning_list(notes, lang)
+}
+
+/// Warnings with the models that gave them, the gravest first.
+pub fn warning_list(mut notes: Vec<(&Note, Vec<&str>)>, lang: Lang) -> Markup {
     notes.sort_by_key(|(note, _)| std::cmp::Reverse(note.severity));
     html! {
         @if !notes.is_empty() {
@@ -93,7 +98,8 @@ pub fn case(c: &Consultation, lang: Lang) -> Markup {
     }
 }
 
-fn infos<'a>(notes: impl Iterator<Item = &'a Note>, lang: Lang) -> Markup {
+/// Remarks worth knowing.
+pub fn infos<'a>(notes: impl Iterator<Item = &'a Note>, lang: Lang) -> Markup {
     let notes: Vec<&Note> = notes.collect();
     html! {
         @if !notes.is_empty() {

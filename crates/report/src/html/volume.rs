@@ -33,25 +33,13 @@ pub fn volume_page(c: &VolumeConsultation, planes: &[Picture], lang: Lang) -> St
 
 fn warnings(c: &VolumeConsultation, lang: Lang) -> Markup {
     let all = c.notes.iter().chain(&c.case.notes).chain(c.readings.iter().flat_map(|r| &r.notes));
-    let mut notes: Vec<&Note> = Vec::new();
+    let mut notes: Vec<(&Note, Vec<&str>)> = Vec::new();
     for note in all.filter(|note| note.severity >= Severity::Warning) {
-        if !notes.contains(&note) {
-            notes.push(note);
+        if notes.iter().all(|(known, _)| *known != note) {
+            notes.push((note, Vec::new()));
         }
     }
-    notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
-    html! { @if !notes.is_empty() {
-        section.warnings aria-labelledby="warnings" {
-            h2 id="warnings" { (words::WARNINGS.get(lang)) }
-            ul { @for note in notes {
-                li class=(if note.severity == Severity::Serious { "serious" } else { "warning" }) {
-                    span aria-hidden="true" { @if note.severity == Severity::Serious { "⚠ " } @else { "△ " } }
-                    strong { (words::severity(note.severity).get(lang)) } " "
-                    (note.text.get(lang))
-                }
-            } }
-        }
-    } }
+    parts::warning_list(notes, lang)
 }
 
 fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Markup {
@@ -77,11 +65,7 @@ fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Mar
                 } }
                 tbody { @for structure in &reading.structures { (row(structure, lang)) } }
             }
-            @let infos: Vec<&Note> =
-                reading.notes.iter().filter(|note| note.severity == Severity::Info).collect();
-            @if !infos.is_empty() {
-                ul.infos { @for note in infos { li { (note.text.get(lang)) } } }
-            }
+            (parts::infos(reading.notes.iter().filter(|n| n.severity == Severity::Info), lang))
         }
     }
 }
@@ -124,16 +108,13 @@ fn case(c: &VolumeConsultation, lang: Lang) -> Markup {
         rows.insert(0, (&words::MODALITY, modality.code().to_owned()));
     }
     let notes = c.case.notes.iter().chain(&c.notes).filter(|n| n.severity == Severity::Info);
-    let notes: Vec<&Note> = notes.collect();
     html! {
         section {
             h2 { (words::CASE.get(lang)) }
             table.facts { tbody { @for (name, value) in &rows {
                 tr { th scope="row" { (name.get(lang)) } td { (value) } }
             } } }
-            @if !notes.is_empty() {
-                ul.infos { @for note in notes { li { (note.text.get(lang)) } } }
-            }
+            (parts::infos(notes, lang))
         }
     }
 }

@@ -7,13 +7,13 @@ mod write;
 pub use forms::Forms;
 pub use write::{Level, write};
 
-use super::source::{self, Source};
-use super::{Scan, case_name, remark_on_values};
+use super::source::Source;
+use super::{Scan, case_name, finish};
 use crate::Limits;
 use base::words::{imaging, volumes as words};
 use base::{
-    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Scale, Volume, VolumeFacts,
-    VoxelType, Voxels,
+    Affine, Error, FrameAxis, GeometrySource, Grid, Kind, Note, Result, Scale, Volume, VoxelType,
+    Voxels,
 };
 use header::{Datatype, Header, Version};
 use std::path::{Path, PathBuf};
@@ -53,9 +53,9 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
         let mut voxels = Source::open(&data, limits)?;
         let done = assemble(&mut voxels, &header, datatype, limits, &mut notes);
         let done = done.map_err(|error| error.at(&data))?;
-        return finish([source, voxels], path, header, done, notes);
+        return scan(vec![source, voxels], path, header, done, notes);
     };
-    finish([source], path, header, (volume, geometry), notes)
+    scan(vec![source], path, header, (volume, geometry), notes)
 }
 
 /// The file with the voxels of a pair.
@@ -67,39 +67,25 @@ fn data_file(path: &Path) -> Result<PathBuf> {
     })
 }
 
-fn finish<const N: usize>(
-    sources: [Source; N],
+/// What was read of the files; Analyze has neither codes nor transforms.
+fn scan(
+    sources: Vec<Source>,
     path: &Path,
     header: Header,
-    (volume, geometry): (Volume, GeometrySource),
-    mut notes: Vec<Note>,
+    volume: (Volume, GeometrySource),
+    notes: Vec<Note>,
 ) -> Result<Scan> {
-    remark_on_values(&volume, &mut notes);
-    let bytes = sources.iter().map(Source::bytes).sum();
-    let compressed = sources.iter().any(Source::is_compressed);
-    let digests = sources.into_iter().map(Source::digest).collect::<Result<Vec<_>>>()?;
-    let facts = VolumeFacts {
-        name: case_name(path),
-        format: match header.version {
-            Version::Analyze => "Analyze 7.5",
-            Version::One => "NIfTI-1",
-            Version::Two => "NIfTI-2",
-        },
-        bytes,
-        sha256: source::joint_sha256(&digests),
-        compressed,
-        big_endian: header.big_endian,
-        stored: volume.voxels().voxel_type(),
-        geometry,
-        codes: (header.version != Version::Analyze)
-            .then_some((header.forms.qform_code, header.forms.sform_code)),
-        modality: None,
-        device: None,
-        images: None,
-        notes,
+    let format = match header.version {
+        Version::Analyze => "Analyze 7.5",
+        Version::One => "NIfTI-1",
+        Version::Two => "NIfTI-2",
     };
-    let forms = (header.version != Version::Analyze).then_some(header.forms);
-    Ok(Scan { volume, facts, forms })
+    let mut scan = finish(path, format, sources, header.big_endian, volume, notes)?;
+    if header.version != Version::Analyze {
+        scan.facts.codes = Some((header.forms.qform_code, header.forms.sform_code));
+        scan.forms = Some(header.forms);
+    }
+    Ok(scan)
 }
 
 /// Voxels and geometry; `source` stands at the beginning of the file with the voxels.
