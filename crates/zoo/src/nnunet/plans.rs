@@ -73,30 +73,6 @@ impl Resampling {
         let function = ResamplingFunction::Splines;
         Resampling { function, order, order_z: 0, separate_z: None, threshold: ANISOTROPY }
     }
-
-    /// The axis that is treated apart when going from one spacing to another
-    /// (`determine_do_sep_z_and_axis`).
-    pub fn separate_axis(&self, current: [f64; 3], new: [f64; 3]) -> Option<usize> {
-        let anisotropic = |spacing: &[f64; 3]| {
-            let (low, high) = spacing.iter().fold((f64::MAX, 0.0f64), |(low, high), &extent| {
-                (low.min(extent), high.max(extent))
-            });
-            high / low > self.threshold
-        };
-        let decided_by = match self.separate_z {
-            Some(false) => return None,
-            Some(true) => current,
-            None if anisotropic(&current) => current,
-            None if anisotropic(&new) => new,
-            None => return None,
-        };
-        let most = decided_by.iter().fold(0.0f64, |most, &extent| most.max(extent));
-        let mut coarse = (0..3).filter(|&axis| most / decided_by[axis] == 1.0);
-        match (coarse.next(), coarse.next()) {
-            (Some(axis), None) => Some(axis),
-            _ => None,
-        }
-    }
 }
 
 /// One configuration, inheritance resolved.
