@@ -38,9 +38,11 @@ pub fn segmentation(
     match how.function {
         _ if from == to => Ok(map.to_vec()),
         ResamplingFunction::Nothing => Ok(map.to_vec()),
-        // The torch function, too, lets the label with the largest share win.
-        ResamplingFunction::Splines | ResamplingFunction::Torch => {
+        ResamplingFunction::Splines => {
             how.splines_of().labels(pool, map, from, to, spacing.0, spacing.1)
+        }
+        ResamplingFunction::Torch => {
+            how.torch_of().labels(pool, map, from, to, spacing.0, spacing.1)
         }
     }
 }
