@@ -15,8 +15,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["kernels"]),
     ("imaging", &["base", "kernels"]),
     ("zoo", &["base", "engine", "imaging"]),
+    ("metrics", &["base"]),
     ("report", &["base", "imaging"]),
-    ("consilium", &["base", "kernels", "engine", "imaging", "zoo", "report"]),
+    ("consilium", &["base", "kernels", "engine", "imaging", "zoo", "metrics", "report"]),
     ("testkit", &[]),
 ];
 

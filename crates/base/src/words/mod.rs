@@ -23,6 +23,7 @@ pub mod own;
 pub mod panel;
 pub mod report;
 pub mod resample;
+pub mod score;
 pub mod segmentation;
 pub mod series;
 pub mod volumes;
