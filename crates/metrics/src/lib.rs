@@ -11,6 +11,7 @@ pub mod compare;
 pub mod parallel;
 pub mod random;
 pub mod regression;
+pub mod segmentation;
 pub mod stats;
 mod undefined;
 

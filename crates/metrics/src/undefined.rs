@@ -40,11 +40,15 @@ pub enum Undefined {
     UnstableResamples,
     /// No threshold reaches what was asked.
     NotReached,
+    /// No part of the prediction matches one of the reference.
+    NothingMatched,
+    /// Larger than can be measured.
+    TooLarge,
 }
 
 impl Undefined {
     /// All of them, for tests and documentation.
-    pub const ALL: [Undefined; 15] = [
+    pub const ALL: [Undefined; 17] = [
         Undefined::NoCases,
         Undefined::NoPositives,
         Undefined::NoNegatives,
@@ -60,6 +64,8 @@ impl Undefined {
         Undefined::Spurious,
         Undefined::UnstableResamples,
         Undefined::NotReached,
+        Undefined::NothingMatched,
+        Undefined::TooLarge,
     ];
 
     /// The stable name, as JSON has it.
@@ -80,6 +86,8 @@ impl Undefined {
             Undefined::Spurious => "spurious",
             Undefined::UnstableResamples => "unstable_resamples",
             Undefined::NotReached => "not_reached",
+            Undefined::NothingMatched => "nothing_matched",
+            Undefined::TooLarge => "too_large",
         }
     }
 
@@ -101,6 +109,8 @@ impl Undefined {
             Undefined::Spurious => &words::SPURIOUS,
             Undefined::UnstableResamples => &words::UNSTABLE_RESAMPLES,
             Undefined::NotReached => &words::NOT_REACHED,
+            Undefined::NothingMatched => &words::NOTHING_MATCHED,
+            Undefined::TooLarge => &words::TOO_LARGE,
         }
     }
 }

@@ -32,4 +32,8 @@ texts! { static:
     UNSTABLE_RESAMPLES = "too many resamples had no value", "过多重抽样样本无法计算该指标";
     /// Nothing reaches what was asked.
     NOT_REACHED = "no threshold reaches it", "没有阈值能达到该要求";
+    /// No part matches.
+    NOTHING_MATCHED = "no predicted part matches one of the reference", "预测与参考之间没有匹配的部分";
+    /// Larger than can be measured.
+    TOO_LARGE = "larger than can be measured", "尺寸过大，无法测量";
 }
