@@ -35,7 +35,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
         let scope = s.at(&format!("layer{step}"));
         let x = values[random.below(values.len())];
         let y = values[random.below(values.len())];
-        let value = match random.below(11) {
+        let value = match random.below(12) {
             0 => conv(&mut b, &scope, x, 1, 1 + random.below(5), solid),
             1 => conv(&mut b, &scope, x, 3, 1 + random.below(5), solid),
             2 => b.batch_norm(x, &scope, 1e-5).unwrap(),
@@ -78,6 +78,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
                 let sum = b.binary(BinaryOp::Add, a, c).unwrap();
                 b.relu(sum)
             }
+            10 => spelled_norm(&mut b, &scope, x, random.below(2) == 0),
             _ if solid => b.max_pool(x, Window::new([3; 3]).stride(1).pad(1)).unwrap(),
             _ => {
                 let p = ConvTranspose::new(2, [3, 3]).pad(1);
@@ -89,6 +90,19 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
     let last: Vec<(&str, Value)> =
         values[values.len() - 3..].iter().map(|&value| ("y", value)).collect();
     b.finish(&last)
+}
+
+/// A group norm as its parts, before an activation or not.
+fn spelled_norm(b: &mut Builder, s: &Scope, x: Value, active: bool) -> Value {
+    let shape = b.shape(x).to_vec();
+    let groups = if shape[1].is_multiple_of(2) { 2 } else { 1 };
+    let rest = shape[1..].iter().product::<usize>() / groups;
+    let flat = b.reshape(x, &[shape[0], groups, rest]).unwrap();
+    let norm = b.group_norm(flat, &s.at("inner"), groups, 1e-3).unwrap();
+    let back = b.reshape(norm, &shape).unwrap();
+    let scale = b.batch_norm(back, &s.at("first"), 1e-5).unwrap();
+    let value = b.batch_norm(scale, &s.at("second"), 1e-5).unwrap();
+    if active { b.relu(value) } else { value }
 }
 
 /// A value times a function of itself, in either order.
@@ -138,6 +152,7 @@ fn every_pass_keeps_the_result() {
     let none = Passes::none();
     let each = [
         Passes { fuse_gate: true, ..none },
+        Passes { join_norm: true, ..none },
         Passes { pool_first: true, ..none },
         Passes { fold_affine: true, ..none },
         Passes { fuse_residual: true, ..none },

@@ -7,6 +7,7 @@ mod fuse_gate;
 mod fuse_norm;
 mod fuse_prologue;
 mod fuse_residual;
+mod join_norm;
 mod nest_concat;
 mod pool_first;
 
@@ -19,6 +20,8 @@ type Pass = fn(&mut Graph);
 pub struct Passes {
     /// A value times a function of itself into one activation.
     pub fuse_gate: bool,
+    /// A group norm spelled out as reshapes, a norm and factors into one operation.
+    pub join_norm: bool,
     /// A mean over windows before the 1×1 convolution that stands before it.
     pub pool_first: bool,
     /// Batch norm into the weights of the convolution before it.
@@ -49,6 +52,7 @@ impl Passes {
     const fn each(on: bool) -> Passes {
         Passes {
             fuse_gate: on,
+            join_norm: on,
             pool_first: on,
             fold_affine: on,
             fuse_residual: on,
@@ -62,8 +66,9 @@ impl Passes {
     /// Rewrites the graph; nodes that nothing uses any more are removed.
     pub fn rewrite(&self, graph: Graph) -> Graph {
         let mut graph = remove_dead(graph);
-        let passes: [(bool, Pass); 8] = [
+        let passes: [(bool, Pass); 9] = [
             (self.fuse_gate, fuse_gate::run),
+            (self.join_norm, join_norm::run),
             (self.pool_first, pool_first::run),
             (self.fold_affine, fold_affine::run),
             (self.fuse_residual, fuse_residual::run),

@@ -237,13 +237,26 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
                 }
             }
         } else {
+            // A copy: were the sums themselves indexed by a loop that is not unrolled, they would live in memory, and every step of the
+            // depth would store them.
+            let mut kept = [[S::splat(0.0); N]; H];
             for i in 0..H {
-                if i < t.rows {
-                    for j in 0..N {
-                        finish::<S>(t, i, j * S::LANES, sums[i][j]);
-                    }
+                for j in 0..N {
+                    kept[i][j] = sums[i][j];
                 }
             }
+            finish_rows::<S, H, N>(t, &kept);
+        }
+    }
+}
+
+/// Ends a tile that is narrower than its panel or has something added.
+#[inline(always)]
+unsafe fn finish_rows<S: Simd, const H: usize, const N: usize>(t: &Tile, sums: &[[S::V; N]; H]) {
+    for (i, row) in sums.iter().enumerate().take(t.rows) {
+        for (j, sum) in row.iter().enumerate() {
+            // SAFETY: passed on to the caller.
+            unsafe { finish::<S>(t, i, j * S::LANES, *sum) };
         }
     }
 }
