@@ -72,20 +72,25 @@ pub(crate) trait Simd: Copy {
 /// Asks for the cache line of `x` ahead of its use.
 #[inline(always)]
 pub(crate) fn prefetch(x: &f32) {
+    prefetch_to_read(x);
+}
+
+/// Asks for the cache line of `p` ahead of reading from it. `p` need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch_to_read(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; SSE is part of x86-64.
+    // SAFETY: a hint, which never faults; SSE is part of x86-64.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(x).cast());
+        _mm_prefetch::<_MM_HINT_T0>(p.cast());
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: a hint, which changes no memory, no flags and no stack.
+    // SAFETY: a hint, which never faults and changes no memory, no flags and no stack.
     unsafe {
-        let place = std::ptr::from_ref(x);
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) p, options(nostack, preserves_flags, readonly));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = x;
+    let _ = p;
 }
 
 /// Asks for the cache line of `p` ahead of writing to it: a row of outputs lies too far from the next for the processor to see it

@@ -9,7 +9,7 @@
 use super::points::{self, SIDE, STEP, side};
 use super::tiles::{Matrix, SPARE, Segment, Target};
 use crate::activation::{activate, in_register, is_quick};
-use crate::simd::{Simd, prefetch_to_write};
+use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};
 use crate::{Activation, shared::Shared};
 use std::ops::Range;
 
@@ -89,9 +89,14 @@ fn ask<S: Simd>(target: &Target, segment: &Segment, step: [usize; 3], channel: u
     let column = first[2] + tile / per_line * 16;
     for row in (tile % per_line..step[0] * step[1]).step_by(per_line) {
         let at = ((first[0] + row / step[1]) * h + first[1] + row % step[1]) * w + column;
-        let line = target.y.pointer().wrapping_add(channel * volume + at);
+        let at = channel * volume + at;
         for c in 0..S::LANES {
-            prefetch_to_write(line.wrapping_add(c * volume));
+            prefetch_to_write(target.y.pointer().wrapping_add(at + c * volume));
+        }
+        if let Some(residual) = target.epilogue.residual {
+            for c in 0..S::LANES {
+                prefetch_to_read(residual.as_ptr().wrapping_add(at + c * volume));
+            }
         }
     }
 }
