@@ -128,10 +128,11 @@ fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
 }
 
 fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Candidate {
-    let (high, width) = tile::size(isa);
+    let (high, _) = tile::size(isa);
     let points: usize = step.map(winograd::side).iter().product();
     let tiles: usize = [0, 1, 2].map(|a| output[a].div_ceil(step[a])).iter().product();
-    let outs = s.out_channels.next_multiple_of(width);
+    // A last panel is as wide as its vectors.
+    let outs = s.out_channels.next_multiple_of(winograd::lanes(isa));
     let bytes = winograd::bytes(s, isa, step);
     let channels = COSTS.forward * s.in_channels as f64 + COSTS.backward * outs as f64;
     let cost = (points * tiles.next_multiple_of(high)) as f64 * (s.in_channels * outs) as f64

@@ -53,7 +53,7 @@ pub(super) struct Matrix {
 }
 
 /// Channels the transforms work on at a time.
-pub(super) fn lanes(isa: Isa) -> usize {
+pub(in crate::conv) fn lanes(isa: Isa) -> usize {
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => crate::simd::Avx512::LANES,
