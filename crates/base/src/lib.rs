@@ -4,6 +4,7 @@
 //! Nothing here touches a file or a serialisation format; wire formats live in `report`.
 
 mod case;
+mod concept;
 mod consultation;
 mod error;
 mod image;
@@ -12,6 +13,7 @@ mod near;
 mod note;
 mod reading;
 mod segmentation;
+mod structures;
 mod text;
 mod units;
 mod volume;
@@ -21,6 +23,7 @@ pub use case::{
     BodyPart, CaseFacts, FileFacts, Laterality, Modality, PatientFacts, PixelSpacing, Sex,
     SpacingSource, View,
 };
+pub use concept::{Concept, SegmentCode, SegmentFacts};
 pub use consultation::{Agreement, Consultation, Manifest, ModelRun, Opinion};
 pub use error::{Error, Kind, Result};
 pub use image::{Image, Mask, Picture, Rect};
@@ -31,6 +34,7 @@ pub use reading::{
     OutOfDomain, Reading, Refusal, Segment, Side, Trust,
 };
 pub use segmentation::{MeasuredStructure, ValueSummary, VolumeConsultation, VolumeReading};
+pub use structures::{Structure, kebab, structure};
 pub use text::{Lang, Text};
 pub use units::{Hu, Mm, Months};
 pub use volume::{

@@ -1,5 +1,6 @@
 //! What models find in a volume: structures with their sizes, on the grid of the case.
 
+use crate::concept::SegmentCode;
 use crate::consultation::Manifest;
 use crate::note::Note;
 use crate::reading::ModelRef;
@@ -22,8 +23,12 @@ pub struct ValueSummary {
 /// One structure of a label map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasuredStructure {
-    /// What the model calls it.
+    /// Stable identifier, kebab-case; the model's own name in that form where it is not known here.
+    pub id: String,
+    /// Its name; what the model calls it where it is not known here.
     pub name: Text,
+    /// Its codes in a public terminology, where it is known.
+    pub code: Option<SegmentCode>,
     /// Its labels in the map, ascending; several for a region made of parts.
     pub labels: Vec<u16>,
     /// Voxels of the case's grid.
@@ -45,6 +50,8 @@ pub struct VolumeReading {
     pub structures: Vec<MeasuredStructure>,
     /// File name of the label map.
     pub mask: String,
+    /// Other files of this reading, by name: DICOM segmentations.
+    pub files: Vec<String>,
     /// Remarks.
     pub notes: Vec<Note>,
     /// Seconds for this case.

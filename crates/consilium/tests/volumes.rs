@@ -169,3 +169,40 @@ fn what_does_not_fit_the_model_is_said() {
     let (exit, why) = run(&["read", "text.nii", "--model", both]);
     assert!(exit == 2 && why.contains("nnU-Net"), "{why}");
 }
+
+#[test]
+fn a_dicom_series_gives_dicom_segmentations_that_say_what_the_label_map_says() {
+    let Some(series) = testkit::data("dicom/dcmqi/segmentations/ct-3slice") else { return };
+    let dir = testkit::temp_dir("seg-out");
+    model(&dir.join("model"));
+    let input = series.to_str().unwrap();
+    let run = |more: &[&str]| {
+        let line = [&["read", input, "--model", "model", "--out", "o"], more].concat();
+        let output = consilium(dir.path(), &line);
+        assert_eq!(code(&output), 0, "{}", said(&output));
+    };
+    run(&["--seg", "binary,labelmap"]);
+    let read = |name: &str| imaging::volumes::read(&dir.join(name), &Limits::default()).unwrap();
+    let labels = read("o/segmentation.nii.gz").volume;
+    for name in ["o/segmentation.dcm", "o/segmentation-labelmap.dcm"] {
+        let scan = read(name);
+        assert!(scan.volume.grid().is_same(labels.grid(), 1e-3), "{name}");
+        assert_eq!(scan.volume.frame_f32(0), labels.frame_f32(0), "{name}");
+        assert_eq!(scan.facts.segments.len(), 2);
+    }
+    let bytes = fs::read(dir.join("o/segmentation.dcm")).unwrap();
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+    let listed = result(dir.join("o/result.json"))["files"]["segmentations"].clone();
+    let all = ["segmentation.nii.gz", "segmentation.dcm", "segmentation-labelmap.dcm"];
+    assert_eq!(listed, serde_json::json!(all));
+    // The images' Patient's Name, which is no person's.
+    assert!(!holds(&bytes, "JANCT000"));
+    run(&["--with-patient", "--seg", "binary"]);
+    assert!(holds(&fs::read(dir.join("o/segmentation.dcm")).unwrap(), "JANCT000"));
+    // What the first run wrote and the second did not is gone.
+    assert!(!names(&dir.join("o")).contains(&"segmentation-labelmap.dcm".to_owned()));
+    run(&["--seg", "none"]);
+    assert!(!names(&dir.join("o")).contains(&"segmentation.dcm".to_owned()));
+    let output = consilium(dir.path(), &["read", input, "--model", "model", "--seg", "rtstruct"]);
+    assert!(code(&output) == 2 && said(&output).contains("rtstruct"), "{}", said(&output));
+}

@@ -9,6 +9,7 @@ mod limits;
 mod pictures;
 pub mod resample;
 mod resolution;
+pub mod segmentation;
 pub mod series;
 mod study;
 mod tiff;

@@ -30,6 +30,7 @@ pub fn result(consultation: &Consultation, artifacts: &Artifacts) -> serde_json:
             report: artifacts.report.clone(),
             image: artifacts.image.clone(),
             anatomy: artifacts.anatomy.values().cloned().collect(),
+            segmentations: Vec::new(),
         },
     };
     // Strings, numbers and lists only: there is nothing in it that cannot be written.

@@ -4,7 +4,7 @@ use crate::json::{manifest, remarks, text};
 use crate::number::of_f64;
 use crate::wire;
 use base::words::report as words;
-use base::{MeasuredStructure, VolumeConsultation, VolumeReading};
+use base::{Concept, MeasuredStructure, SegmentCode, VolumeConsultation, VolumeReading};
 use std::fmt::Write as _;
 
 /// The consultation in schema `consilium.result/1`. `pictures` are the names of the readings' pictures.
@@ -25,6 +25,12 @@ pub fn result(
             report: report.map(str::to_owned),
             image: None,
             anatomy: pictures.to_vec(),
+            segmentations: c
+                .readings
+                .iter()
+                .flat_map(|reading| std::iter::once(&reading.mask).chain(&reading.files))
+                .cloned()
+                .collect(),
         },
     };
     serde_json::to_value(document).unwrap_or_default()
@@ -88,8 +94,9 @@ fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {
     let values = structure.values;
     let value = |of: fn(&base::ValueSummary) -> f64| values.as_ref().and_then(|v| of_f64(of(v), 4));
     wire::VolumeSegment {
-        code: kebab(structure.name.en()),
+        code: structure.id.clone(),
         name: text(&structure.name),
+        coding: structure.code.as_ref().map(coding),
         label: structure.labels.first().copied().unwrap_or(0),
         labels: structure.labels.clone(),
         volume_ml: of_f64(structure.volume_ml, 6),
@@ -105,11 +112,18 @@ fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {
     }
 }
 
-/// `Left kidney (cyst)` as `left-kidney-cyst`.
-fn kebab(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let code = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
-    if code.is_empty() { "structure".to_owned() } else { code }
+fn coding(code: &SegmentCode) -> wire::SegmentCoding {
+    let concept = |concept: &Concept| wire::Concept {
+        scheme: concept.scheme.to_string(),
+        value: concept.value.to_string(),
+        meaning: concept.meaning.to_string(),
+    };
+    wire::SegmentCoding {
+        category: concept(&code.category),
+        r#type: concept(&code.kind),
+        modifier: code.modifier.as_ref().map(concept),
+        region: code.region.as_ref().map(concept),
+    }
 }
 
 /// All structures of all models as RFC 4180 lines, for a spreadsheet.
@@ -148,13 +162,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_become_codes() {
-        assert_eq!(kebab("Left kidney (cyst)"), "left-kidney-cyst");
-        assert_eq!(kebab("vertebrae_L1"), "vertebrae-l1");
-        assert_eq!(kebab("肝"), "structure");
-    }
 
     #[test]
     fn cells_of_the_table_cannot_break_out() {

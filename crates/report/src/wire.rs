@@ -280,6 +280,8 @@ pub struct Files {
     pub report: Option<String>,
     pub image: Option<String>,
     pub anatomy: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segmentations: Vec<String>,
 }
 
 /// [`Case`] with the grid of a volume.
@@ -304,11 +306,29 @@ pub struct VolumeGrid {
 pub struct VolumeSegment {
     pub code: String,
     pub name: Words,
+    pub coding: Option<SegmentCoding>,
     pub label: u16,
     pub labels: Vec<u16>,
     pub volume_ml: Option<f64>,
     pub mask: Option<String>,
     pub statistics: VolumeStatistics,
+}
+
+/// A structure in a public terminology, as DICOM's segment sequence has it.
+#[derive(Serialize)]
+pub struct SegmentCoding {
+    pub category: Concept,
+    pub r#type: Concept,
+    pub modifier: Option<Concept>,
+    pub region: Option<Concept>,
+}
+
+/// A coded concept.
+#[derive(Serialize)]
+pub struct Concept {
+    pub scheme: String,
+    pub value: String,
+    pub meaning: String,
 }
 
 /// Numbers of one structure of a volume.

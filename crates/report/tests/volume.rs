@@ -15,7 +15,9 @@ fn both(en: &str, zh: &str) -> Text {
 
 fn consultation() -> VolumeConsultation {
     let structure = |name: &str, labels: &[u16], voxels: u64| MeasuredStructure {
+        id: base::kebab(name),
         name: both(name, name),
+        code: base::structure(name).and_then(|structure| structure.code),
         labels: labels.to_vec(),
         voxels,
         volume_ml: voxels as f64 * 0.0045,
@@ -50,6 +52,7 @@ fn consultation() -> VolumeConsultation {
             structure("spleen", &[4], 0),
         ],
         mask: "segmentation.nii.gz".into(),
+        files: vec!["segmentation.dcm".into()],
         notes: vec![Note::info(
             "names-as-given",
             base::words::segmentation::NAMES_AS_GIVEN.clone(),
@@ -70,6 +73,7 @@ fn consultation() -> VolumeConsultation {
             modality: Some(Modality::Ct),
             device: None,
             images: None,
+            segments: Vec::new(),
             notes: vec![Note::warning("test", both("a warning", "警示"))],
         },
         grid: Grid { size: [120, 110, 80], affine: Affine::scaling([1.5, 1.5, 2.0]) },

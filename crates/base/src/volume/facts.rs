@@ -2,6 +2,7 @@
 
 use super::VoxelType;
 use crate::case::Modality;
+use crate::concept::SegmentFacts;
 use crate::note::Note;
 
 /// Which part of the header a volume's place in the patient was taken from.
@@ -44,7 +45,7 @@ impl GeometrySource {
 pub struct VolumeFacts {
     /// A name for the case in the output: the file's name without its endings.
     pub name: String,
-    /// `NIfTI-1`, `NIfTI-2`, `Analyze 7.5`, `NRRD`, `MetaImage`, `MGH`, `DICOM`.
+    /// `NIfTI-1`, `NIfTI-2`, `Analyze 7.5`, `NRRD`, `MetaImage`, `MGH`, `DICOM`, `DICOM SEG`.
     pub format: &'static str,
     /// Bytes on disk, all files together.
     pub bytes: u64,
@@ -66,6 +67,8 @@ pub struct VolumeFacts {
     pub device: Option<String>,
     /// DICOM images the volume was put together from.
     pub images: Option<usize>,
+    /// Segments, where the file is a DICOM segmentation.
+    pub segments: Vec<SegmentFacts>,
     /// Remarks from reading the file.
     pub notes: Vec<Note>,
 }

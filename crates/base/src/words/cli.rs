@@ -55,6 +55,10 @@ texts! {
     /// Flag.
     FLAG_TTA = "Volumes: read mirrored copies too and average, as\nnnU-Net does (up to eight times the work).", "三维影像：同时判读镜像并取平均（nnU-Net 的默认做法，\n耗时最多为八倍）。";
     /// Flag.
+    FLAG_SEG = "volumes from a DICOM series: DICOM segmentations to write (default: binary)", "DICOM 序列：输出的 DICOM 分割形式（默认 binary）";
+    /// Flag.
+    FLAG_WITH_PATIENT = "DICOM results carry the patient's name, number and study data of the images", "DICOM 结果沿用原图像中的患者姓名、编号及检查信息";
+    /// Flag.
     FLAG_EXACT = "Convolutions as plain sums of products: slower,\nrounding errors ten times smaller.", "卷积逐项求和：较慢，\n舍入误差约为默认的十分之一。";
     /// Flag.
     FLAG_ISA = "Instruction set of the kernels: portable, avx2+fma\nor avx512 (default: the fastest there is).", "运算所用指令集：portable、avx2+fma 或 avx512\n（默认：本机最快者）。";
@@ -119,6 +123,8 @@ texts! {
     VIEW = "view", "体位";
     /// Inspect.
     SPACING = "pixel spacing", "像素间距";
+    /// Fact.
+    SEGMENT = "segment", "分割段";
     /// Inspect.
     DEVICE = "device", "设备";
     /// Inspect.

@@ -24,6 +24,7 @@ pub mod panel;
 pub mod report;
 pub mod resample;
 pub mod score;
+pub mod seg;
 pub mod segmentation;
 pub mod series;
 pub mod volumes;

@@ -35,7 +35,7 @@ texts! {
     /// Error.
     NO_VOLUMES = "there is no volume among the inputs: NIfTI, NRRD, MetaImage, MGH files or folders with a DICOM series", "输入中没有三维影像：可用 NIfTI、NRRD、MetaImage、MGH 文件或含 DICOM 序列的文件夹";
     /// Remark.
-    NAMES_AS_GIVEN = "Names of structures are those of the model's own label table.", "结构名称沿用模型自带的标签表。";
+    NAMES_AS_GIVEN = "Structures whose names are the same in both languages are called as the model's own label table calls them.", "中英文名称相同的结构沿用模型自带标签表中的名称。";
 }
 
 /// A channel file that is missing, and those that were found.
@@ -55,6 +55,14 @@ pub fn grids_differ(name: &str) -> Text {
     Text::filled(
         format!("'{name}' does not lie on the grid of the case's first image; resample it first"),
         format!("“{name}”与该病例第一幅影像的网格不一致，请先重采样"),
+    )
+}
+
+/// A form of DICOM segmentation that does not exist.
+pub fn unknown_form(name: &str) -> Text {
+    Text::filled(
+        format!("'{name}' is no form of DICOM segmentation: binary, labelmap or none"),
+        format!("“{name}”不是有效的 DICOM 分割形式，可选 binary、labelmap 或 none"),
     )
 }
 

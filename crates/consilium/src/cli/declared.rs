@@ -45,6 +45,8 @@ flags! {
     EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
     DESPITE: "--despite-header", None, None, FLAG_DESPITE;
     TTA: "--tta", None, None, FLAG_TTA;
+    SEG: "--seg", None, Some("binary|labelmap|none[,…]"), FLAG_SEG;
+    WITH_PATIENT: "--with-patient", None, None, FLAG_WITH_PATIENT;
     EXACT: "--exact", None, None, FLAG_EXACT;
     ISA: "--isa", None, Some("NAME"), FLAG_ISA;
     SYSTEM: "--system", Some('m'), Some("ID"), FLAG_SYSTEM;
@@ -70,8 +72,23 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "INPUT…",
         about: &words::READ,
         flags: &[
-            &MODEL, &WEIGHTS, &OUT, &EXPLAIN, &DESPITE, &TTA, &LANG, &THREADS, &DEVICE, &EXACT,
-            &ISA, &JSON, &VERBOSE, &QUIET, &HELP,
+            &MODEL,
+            &WEIGHTS,
+            &OUT,
+            &EXPLAIN,
+            &DESPITE,
+            &TTA,
+            &SEG,
+            &WITH_PATIENT,
+            &LANG,
+            &THREADS,
+            &DEVICE,
+            &EXACT,
+            &ISA,
+            &JSON,
+            &VERBOSE,
+            &QUIET,
+            &HELP,
         ],
         examples: &[
             "consilium read chest.dcm --model xrv-densenet121-res224-all --weights ~/weights",

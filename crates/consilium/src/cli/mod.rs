@@ -4,7 +4,7 @@ mod declared;
 mod help;
 mod parse;
 
-use crate::{World, bench, demo, infer, inspect, models, read};
+use crate::{World, bench, demo, infer, inspect, models, read, segment};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
 use kernels::Isa;
@@ -84,6 +84,7 @@ fn dispatch(
                 models: parsed.list("--model"),
                 weights: parsed.values("--weights"),
                 mirror: parsed.has("--tta"),
+                volume: segment::VolumeOptions::new(parsed)?,
                 common,
             };
             read::run(world, &request, out)

@@ -3,7 +3,7 @@
 use crate::World;
 use crate::read::{Common, write_file};
 use base::words::cli as words;
-use base::{Kind, Lang, Result, Text, Toward, Volume, VolumeFacts};
+use base::{Concept, Kind, Lang, Result, SegmentFacts, Text, Toward, Volume, VolumeFacts};
 use imaging::volumes::{self, Scan};
 use imaging::{Limits, series};
 use kernels::Pool;
@@ -175,6 +175,14 @@ fn lines(volume: &Volume, facts: &VolumeFacts, lang: Lang) -> Vec<(&'static Text
     let values = format!("{} … {}{unit}", range.min, range.max);
     line(&words::VALUE_RANGE, Some(values));
     line(&words::DEVICE, facts.device.clone());
+    for segment in &facts.segments {
+        let code = segment
+            .code
+            .as_ref()
+            .map(|code| format!(" ({} {})", code.kind.scheme, code.kind.value));
+        let code = code.unwrap_or_default();
+        line(&words::SEGMENT, Some(format!("{} {}{code}", segment.number, segment.name)));
+    }
     for note in &facts.notes {
         line(&words::WARNING, Some(note.text.get(lang).to_owned()));
     }
@@ -192,6 +200,22 @@ fn toward(axis: Toward) -> &'static Text {
     }
 }
 
+fn segment(segment: &SegmentFacts) -> Value {
+    let concept = |concept: &Concept| json!({ "scheme": concept.scheme, "value": concept.value, "meaning": concept.meaning });
+    json!({
+        "number": segment.number,
+        "name": segment.name,
+        "frame": segment.frame,
+        "made": segment.made,
+        "coding": segment.code.as_ref().map(|code| json!({
+            "category": concept(&code.category),
+            "type": concept(&code.kind),
+            "modifier": code.modifier.as_ref().map(concept),
+            "region": code.region.as_ref().map(concept),
+        })),
+    })
+}
+
 fn as_json(scan: &Scan, preview: Option<&Path>) -> Value {
     let (volume, facts) = (&scan.volume, &scan.facts);
     let range = volume.value_range();
@@ -204,6 +228,7 @@ fn as_json(scan: &Scan, preview: Option<&Path>) -> Value {
         "modality": facts.modality.as_ref().map(|m| m.code().to_owned()),
         "device": facts.device,
         "images": facts.images,
+        "segments": facts.segments.iter().map(segment).collect::<Vec<_>>(),
         "size": volume.size(),
         "frames": volume.frames(),
         "voxel_type": facts.stored.name(),

@@ -73,6 +73,8 @@ pub struct Request {
     pub weights: Vec<String>,
     /// Volumes: read mirrored copies too.
     pub mirror: bool,
+    /// Volumes: what to write beside the label map.
+    pub volume: segment::VolumeOptions,
     /// The rest.
     pub common: Common,
 }

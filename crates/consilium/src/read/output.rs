@@ -73,7 +73,7 @@ pub fn place(
         world.make_folder(aside.path()).map_err(failed)?;
         fill(aside.path())?;
         let _undisturbed = aside.moving();
-        for name in pictures_of_earlier_run(folder) {
+        for name in files_of_earlier_run(folder) {
             if !names.contains(&name.as_str()) {
                 let _ = world.remove_file(&folder.join(name));
             }
@@ -90,9 +90,9 @@ pub fn place(
     placed
 }
 
-/// The pictures that the `result.json` lying in `folder` names, as far as they bear names this
-/// program gives: a map of a model that was not asked this time would pass for this case's.
-fn pictures_of_earlier_run(folder: &Path) -> Vec<String> {
+/// The pictures and segmentations that the `result.json` lying in `folder` names, as far as they bear
+/// names this program gives: a map of a model that was not asked this time would pass for this case's.
+fn files_of_earlier_run(folder: &Path) -> Vec<String> {
     let mut text = Vec::new();
     let Ok(file) = std::fs::File::open(folder.join("result.json")) else { return Vec::new() };
     if file.take(MOST_RESULT_BYTES).read_to_end(&mut text).is_err() {
@@ -104,14 +104,18 @@ fn pictures_of_earlier_run(folder: &Path) -> Vec<String> {
     }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut named = list(&result["files"]["anatomy"]);
+    named.extend(list(&result["files"]["segmentations"]));
     for model in list(&result["models"]) {
         named.extend(list(&model["segments"]).iter().map(|segment| segment["mask"].clone()));
         named.extend(list(&model["explanations"]).iter().map(|map| map["picture"].clone()));
     }
     let ours = |name: &&str| {
-        ["anatomy-", "mask-", "map-"].iter().any(|start| name.starts_with(start))
-            && name.ends_with(".png")
-            && !name.contains(['/', '\\', ':'])
+        let picture =
+            ["anatomy-", "mask-", "map-", "segmentation"].iter().any(|s| name.starts_with(s))
+                && name.ends_with(".png");
+        let volume = ["segmentation", "probabilities"].iter().any(|start| name.starts_with(start))
+            && [".nii.gz", ".dcm"].iter().any(|end| name.ends_with(end));
+        (picture || volume) && !name.contains(['/', '\\', ':'])
     };
     named.iter().filter_map(Value::as_str).filter(ours).map(str::to_owned).collect()
 }

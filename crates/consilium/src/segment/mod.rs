@@ -3,6 +3,8 @@
 //! is decoded.
 
 mod cases;
+mod dicom;
+mod options;
 mod output;
 
 use crate::World;
@@ -12,12 +14,13 @@ use crate::rfc3339;
 use base::words::segmentation as own;
 use base::{
     Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Text, Volume,
-    VolumeConsultation, VolumeReading,
+    VolumeConsultation, VolumeReading, kebab,
 };
 use cases::{Case, Decoded};
 use imaging::volumes::{Sums, measure};
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Pool;
+pub use options::VolumeOptions;
 use report::pictures::slug;
 use std::io::Write;
 use std::path::Path;
@@ -121,6 +124,8 @@ struct Done {
     labels: Vec<Vec<u16>>,
     /// The same on the case's grid, to be written.
     maps: Vec<Volume>,
+    /// Further files, whole.
+    files: Vec<dicom::File>,
     decoded: Decoded,
 }
 
@@ -136,9 +141,15 @@ fn consult(
     let mut readings = Vec::new();
     let mut runs = Vec::new();
     let (mut all_labels, mut maps) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
     let only = models.len() == 1;
+    let created = rfc3339(world.now());
     for loaded in models {
-        let (reading, labels, map, bytes) = loaded.read(common, case, &decoded, only)?;
+        let (mut reading, labels, map, bytes) = loaded.read(common, case, &decoded, only)?;
+        if let Some(origin) = &decoded.scans[0].origin {
+            let (number, options) = (readings.len(), &request.volume);
+            files.extend(dicom::files(origin, &labels, &mut reading, number, options, &created)?);
+        }
         runs.push(ModelRun {
             id: reading.model.id.clone(),
             weights_file: None,
@@ -163,7 +174,7 @@ fn consult(
         version: env!("CARGO_PKG_VERSION").into(),
         cpu: kernels::cpu_name().into(),
         threads: common.threads,
-        created: rfc3339(world.now()),
+        created,
         settings,
         models: runs,
         decode_seconds: decoded.seconds,
@@ -172,7 +183,7 @@ fn consult(
     facts.name.clone_from(&case.name);
     let consultation =
         VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
-    Ok(Done { consultation, labels: all_labels, maps, decoded })
+    Ok(Done { consultation, labels: all_labels, maps, files, decoded })
 }
 
 impl Loaded {
@@ -215,8 +226,15 @@ impl Loaded {
         let structures = segmentation.structures.iter().map(|structure| {
             let parts = structure.labels.iter().filter_map(|label| sums.get(label));
             let all = parts.fold(Sums::default(), |all, part| all.with(part));
+            let known = base::structure(&structure.name);
+            let (id, name, code) = match known {
+                Some(known) => (known.id, known.name, known.code),
+                None => (kebab(&structure.name), Text::same(structure.name.clone()), None),
+            };
             MeasuredStructure {
-                name: Text::filled(structure.name.clone(), structure.name.clone()),
+                id,
+                name,
+                code,
                 labels: structure.labels.clone(),
                 voxels: all.voxels,
                 volume_ml: all.volume_ml(volume.grid()),
@@ -224,9 +242,11 @@ impl Loaded {
                 centre_mm: all.centre_mm(volume.grid()),
             }
         });
-        let structures = structures.collect();
+        let structures: Vec<MeasuredStructure> = structures.collect();
         let mut notes = segmentation.notes;
-        notes.push(Note::info("names-as-given", own::NAMES_AS_GIVEN.clone()));
+        if structures.iter().any(|structure| structure.name.en() == structure.name.zh()) {
+            notes.push(Note::info("names-as-given", own::NAMES_AS_GIVEN.clone()));
+        }
         let model = ModelRef {
             id: self.id.clone(),
             name: Text::filled(self.id.clone(), self.id.clone()),
@@ -238,7 +258,9 @@ impl Loaded {
             false => format!("segmentation-{}.nii.gz", self.id),
         };
         let seconds = started.elapsed().as_secs_f64();
-        Ok((VolumeReading { model, structures, mask, notes, seconds }, labels, map, need.bytes))
+        let files = Vec::new();
+        let reading = VolumeReading { model, structures, mask, files, notes, seconds };
+        Ok((reading, labels, map, need.bytes))
     }
 }
 

@@ -50,14 +50,17 @@ pub(super) fn write(
     files.push(("result.json".into(), report::json::file_text(&result).into_bytes()));
 
     let masks = c.readings.iter().map(|reading| reading.mask.as_str());
-    let names: Vec<&str> = masks.chain(files.iter().map(|(name, _)| name.as_str())).collect();
+    let made = done.files.iter().map(|(name, _)| name.as_str());
+    let names = masks.chain(made).chain(files.iter().map(|(name, _)| name.as_str()));
+    let names: Vec<&str> = names.collect();
     place(world, folder, &names, |aside| {
         for (reading, map) in c.readings.iter().zip(&done.maps) {
             let path = aside.join(&reading.mask);
             nifti::write(&path, map, scan.forms.as_ref(), Level::Fast, pool)?;
         }
         let write = |(name, bytes): &(String, Vec<u8>)| world.write(&aside.join(name), bytes);
-        files.iter().try_for_each(write).map_err(|error| io_error(&error, folder))
+        let mut all = done.files.iter().chain(&files);
+        all.try_for_each(write).map_err(|error| io_error(&error, folder))
     })?;
     Ok(Written { json: format!("{result}\n"), summary: summary(done, folder, lang) })
 }

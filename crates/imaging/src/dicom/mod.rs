@@ -62,6 +62,15 @@ pub(crate) fn looks_like_dicom(bytes: &[u8]) -> bool {
     }
 }
 
+/// Media Storage SOP Class UID of a file whose first bytes these are, where its meta information lies
+/// among them.
+pub(crate) fn class(head: &[u8], limits: &Limits) -> Option<String> {
+    let start = if head.get(128..132) == Some(b"DICM") { 132 } else { 0 };
+    let little = Coding { big_endian: false, explicit: true };
+    let (meta, _) = Walker::new(head, little, limits).meta(start);
+    attributes::Attributes::new(&meta, head, little).text(0x0002_0002)
+}
+
 /// Reads header and facts; frames later.
 pub(crate) fn read(bytes: Vec<u8>, name: &str, limits: &Limits) -> Result<Study> {
     let sha256 = sha256(&bytes);

@@ -12,7 +12,8 @@ mod stack;
 
 use crate::Limits;
 use crate::dicom::{DicomImage, display, looks_like_dicom, sha256};
-use crate::study::{Samples, Source};
+use crate::segmentation::{self, Patient};
+use crate::study::{Samples, Source, Study};
 use crate::volumes::Scan;
 use base::words::series as words;
 use base::{
@@ -38,6 +39,8 @@ pub struct Series {
     pub images: usize,
     /// Why they make no volume.
     pub refused: Option<Error>,
+    /// No images but something made from them.
+    derived: bool,
     name: String,
     files: Vec<PathBuf>,
     stack: Option<stack::Stack>,
@@ -102,14 +105,16 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
                 Err(error) => (None, Some(error)),
             };
             let (name, files) = (name.clone(), files.clone());
-            Series { modality, device, images: group.images, refused, name, files, stack }
+            let images = group.images;
+            Series { modality, device, images, refused, derived: false, name, files, stack }
         })
         .collect();
     for (file, why, images) in unplaced {
         let (modality, device) = facts[file].clone();
+        let derived = why == Unplaced::NoImage;
         let refused = Some(reason(why));
         let (name, files) = (name.clone(), files.clone());
-        found.push(Series { modality, device, images, refused, name, files, stack: None });
+        found.push(Series { modality, device, images, refused, derived, name, files, stack: None });
     }
     let mut notes = Vec::new();
     if unreadable > 0 {
@@ -152,21 +157,34 @@ fn collect(folder: &Path, depth: usize, limits: &Limits, files: &mut Vec<PathBuf
 }
 
 fn is_dicom(path: &Path) -> bool {
-    let mut head = Vec::with_capacity(256);
-    let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut head));
-    read.is_ok() && looks_like_dicom(&head)
+    head(path, 256).is_some_and(|head| looks_like_dicom(&head))
+}
+
+/// A file's first bytes.
+fn head(path: &Path, most: u64) -> Option<Vec<u8>> {
+    let mut head = Vec::with_capacity(most as usize);
+    std::fs::File::open(path).ok()?.take(most).read_to_end(&mut head).ok()?;
+    Some(head)
 }
 
 /// Reads the one series of a folder, or the volume of one multi-frame file.
 ///
 /// Where there is one volume of several slices, single images beside it (scouts) are left out with a
 /// remark. Errors: as [`find`] and [`Series::read`]; `Refused` when there is no volume (with the reason)
-/// or more than one (with their list).
+/// or more than one (with their list). Segmentations are volumes too, each file its own; in a folder
+/// with images they are left out.
 pub fn read(path: &Path, limits: &Limits, pool: &Pool) -> Result<Scan> {
+    if path.is_file()
+        && let Some(study) = segmentation_at(path, limits)?
+    {
+        return segmentation::scan(&study, limits).map_err(|error| error.at(path));
+    }
     let (found, mut notes) = find(path, limits)?;
     let images: usize = found.iter().map(|series| series.images).sum();
     // A series that was refused counts: the user may have meant it.
-    let mut volumes: Vec<&Series> = found.iter().filter(|series| series.images > 1).collect();
+    let pictures = found.iter().any(|series| !series.derived);
+    let meant = |series: &&Series| series.images > 1 && !(pictures && series.derived);
+    let mut volumes: Vec<&Series> = found.iter().filter(meant).collect();
     if volumes.is_empty() {
         volumes = found.iter().collect();
     }
@@ -190,6 +208,26 @@ pub fn read(path: &Path, limits: &Limits, pool: &Pool) -> Result<Scan> {
     let mut scan = one.read(limits, pool).map_err(|error| error.at(path))?;
     scan.facts.notes.splice(0..0, notes);
     Ok(scan)
+}
+
+/// The study of a file that is a segmentation.
+fn segmentation_at(path: &Path, limits: &Limits) -> Result<Option<Study>> {
+    let head = head(path, 4096).unwrap_or_default();
+    let class = crate::dicom::class(&head, limits);
+    // Files without meta information are looked into.
+    if class.is_some_and(|class| !segmentation::is_class(&class)) {
+        return Ok(None);
+    }
+    let study = match crate::read(path, limits) {
+        Ok(study) => study,
+        Err(error) if error.kind() == Kind::Unsupported => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let found = match &study.source {
+        Source::Dicom(image) => segmentation::is_segmentation(image),
+        Source::Picture(_) => false,
+    };
+    Ok(found.then_some(study))
 }
 
 impl Series {
@@ -269,9 +307,11 @@ impl Series {
             modality: self.modality.clone(),
             device: self.device.clone(),
             images: Some(stack.slices.len()),
+            segments: Vec::new(),
             notes,
         };
-        Ok(Scan { volume, facts, forms: None })
+        let origin = all.study.map(|study| stack.origin(study));
+        Ok(Scan { volume, facts, forms: None, origin })
     }
 }
 
@@ -282,6 +322,25 @@ struct Decoded {
     bytes: u64,
     compressed: bool,
     monochrome1: bool,
+    study: StudyOf,
+}
+
+/// What the series of an image belongs to.
+pub(crate) struct StudyOf {
+    pub study: String,
+    pub series_number: Option<u64>,
+    pub patient: Patient,
+}
+
+impl StudyOf {
+    fn new(image: &DicomImage) -> StudyOf {
+        let header = image.attributes();
+        StudyOf {
+            study: header.text(0x0020_000d).unwrap_or_default(),
+            series_number: header.count(0x0020_0011),
+            patient: Patient::of(image),
+        }
+    }
 }
 
 fn decode(path: &Path, slices: &[Slice], limits: &Limits) -> Result<Decoded> {
@@ -306,6 +365,7 @@ fn decode(path: &Path, slices: &[Slice], limits: &Limits) -> Result<Decoded> {
         bytes: study.facts.file.bytes,
         compressed: image.is_compressed(),
         monochrome1: study.is_monochrome1(),
+        study: StudyOf::new(image),
     })
 }
 
@@ -339,6 +399,7 @@ struct Assembled {
     bytes: u64,
     compressed: bool,
     monochrome1: bool,
+    study: Option<StudyOf>,
 }
 
 impl Assembled {
@@ -347,6 +408,7 @@ impl Assembled {
         self.bytes += decoded.bytes;
         self.compressed |= decoded.compressed;
         self.monochrome1 |= decoded.monochrome1;
+        self.study.get_or_insert(decoded.study);
         for (voxels, scale) in decoded.frames {
             let kind = self.voxels.as_ref().map(Voxels::voxel_type);
             let same = kind.is_none_or(|kind| kind == voxels.voxel_type())

@@ -18,13 +18,20 @@ pub(super) struct Slice {
     pub along_column: [f64; 3],
     /// Pixel Spacing in mm: between columns, between rows.
     pub spacing: [f64; 2],
+    /// What ITK takes for the step where there is one slice.
     pub thickness: Option<f64>,
+    /// Slice Thickness.
+    pub slab: Option<f64>,
     pub scale: Option<Scale>,
     pub key: Key,
     /// What may tell images at one place apart, in the order of [`SPLITS`].
     pub marks: [String; SPLITS],
     /// SOP Instance UID: the same image twice.
     pub instance: String,
+    /// SOP Class UID.
+    pub class: String,
+    /// One of several frames of its file.
+    pub multi_frame: bool,
 }
 
 /// Number of attributes a series may be split by.
@@ -98,12 +105,10 @@ impl Slice {
             }
             _ => return Err(Unplaced::Spacing),
         };
-        // What ITK takes for the step where there is one slice.
-        let between = find(header, 0x0028_9110, 0x0018_0088, frame);
-        let thickness = between
-            .or_else(|| find(header, 0x0028_9110, 0x0018_0050, frame))
-            .and_then(|v| v.first().copied())
-            .filter(|&v| usable(v));
+        let measure =
+            |tag| find(header, 0x0028_9110, tag, frame)?.first().copied().filter(|&v| usable(v));
+        let slab = measure(0x0018_0050);
+        let thickness = measure(0x0018_0088).or(slab);
         Ok(Slice {
             file,
             frame,
@@ -114,10 +119,13 @@ impl Slice {
             along_column,
             spacing,
             thickness,
+            slab,
             scale: scale(header, frame),
             key: key(image, header, frame),
             marks: marks(header, frame),
             instance: header.text(0x0008_0018).unwrap_or_default(),
+            class,
+            multi_frame: image.frames > 1,
         })
     }
 

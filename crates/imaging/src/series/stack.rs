@@ -1,6 +1,8 @@
 //! Slices of one orientation behind one another: their order, their grid, or why they have none.
 
+use super::StudyOf;
 use super::slice::{Slice, dot};
+use crate::segmentation::{Origin, OriginImage};
 use base::words::series as words;
 use base::{Affine, Error, Grid, Kind, Note, Result};
 
@@ -18,6 +20,41 @@ pub(super) struct Stack {
     pub slices: Vec<Slice>,
     pub grid: Grid,
     pub notes: Vec<Note>,
+}
+
+impl Stack {
+    /// What results on this stack refer to.
+    pub fn origin(&self, of: StudyOf) -> Origin {
+        let first = &self.slices[0];
+        let ([a, b, c], [d, e, f]) = (first.along_row, first.along_column);
+        let image = |slice: &Slice| OriginImage {
+            class: slice.class.clone(),
+            instance: slice.instance.clone(),
+            frame: slice.multi_frame.then_some(slice.frame as u32 + 1),
+            position: slice.position,
+        };
+        let normal = first.normal();
+        let step = match &self.slices[..] {
+            [_] => first.thickness.unwrap_or(1.0),
+            many => {
+                let last = &many[many.len() - 1];
+                (last.along(normal) - first.along(normal)) / (many.len() - 1) as f64
+            }
+        };
+        Origin {
+            study: of.study,
+            series: first.key.series.clone(),
+            frame_of_reference: first.key.frame_of_reference.clone(),
+            series_number: of.series_number,
+            size: [first.columns, first.rows],
+            orientation: [a, b, c, d, e, f],
+            spacing_mm: first.spacing,
+            step_mm: step,
+            thickness_mm: first.slab,
+            images: self.slices.iter().map(image).collect(),
+            patient: of.patient,
+        }
+    }
 }
 
 /// Sorts by position along the normal and fits the grid. All slices are parallel and of one size.

@@ -37,6 +37,8 @@ pub struct Scan {
     pub facts: VolumeFacts,
     /// NIfTI's transforms as written, for results on the same grid.
     pub forms: Option<nifti::Forms>,
+    /// The DICOM series it was put together from, for results that refer to it.
+    pub origin: Option<crate::segmentation::Origin>,
 }
 
 /// Reads one volume: a file, a header with the file of the voxels beside it, a DICOM file of several
@@ -206,9 +208,10 @@ fn finish(
         modality: None,
         device: None,
         images: None,
+        segments: Vec::new(),
         notes,
     };
-    Ok(Scan { volume, facts, forms: None })
+    Ok(Scan { volume, facts, forms: None, origin: None })
 }
 
 /// NaN and infinite voxels are worth a remark.

@@ -1,0 +1,43 @@
+//! What may be asked for beside a label map.
+
+use crate::cli::Arguments;
+use base::words::segmentation as own;
+use base::{Error, Kind, Result};
+use imaging::segmentation::Form;
+
+/// Settings of `read` that concern volumes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeOptions {
+    /// DICOM segmentations to write where the case is a DICOM series.
+    pub forms: Vec<Form>,
+    /// DICOM results carry the patient's and the study's identifying attributes.
+    pub with_patient: bool,
+}
+
+impl VolumeOptions {
+    /// From what was typed. Errors of kind `Usage`.
+    pub fn new(parsed: &Arguments) -> Result<VolumeOptions> {
+        Ok(VolumeOptions { forms: forms(parsed)?, with_patient: parsed.has("--with-patient") })
+    }
+}
+
+/// `--seg binary,labelmap`; binary when nothing is said.
+fn forms(parsed: &Arguments) -> Result<Vec<Form>> {
+    let mut forms = Vec::new();
+    let named = parsed.list("--seg");
+    for name in &named {
+        let form = match name.as_str() {
+            "binary" => Form::Binary,
+            "labelmap" => Form::LabelMap,
+            "none" if named.len() == 1 => return Ok(forms),
+            _ => return Err(Error::new(Kind::Usage, own::unknown_form(name))),
+        };
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    if named.is_empty() {
+        forms.push(Form::Binary);
+    }
+    Ok(forms)
+}
