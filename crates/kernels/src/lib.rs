@@ -49,9 +49,10 @@ mod vmath;
 pub use activation::{Activation, activation};
 pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
 pub use conv::{
-    ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackOptions, PackedConv,
-    PackedConvTranspose, Prologue, conv, conv_transpose, conv_transpose_workspace, conv_workspace,
-    pack_conv, pack_conv_transpose, pack_conv_with,
+    ConvArgs, ConvCosts, ConvShape, ConvTransposeShape, Epilogue, MeasuredConv, PackOptions,
+    PackedConv, PackedConvTranspose, Prologue, TunedConv, conv, conv_costs, conv_transpose,
+    conv_transpose_workspace, conv_workspace, pack_conv, pack_conv_transpose, pack_conv_with,
+    set_conv_costs, tune_conv,
 };
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};

@@ -239,10 +239,10 @@ fn few_channels_are_summed_directly_and_one_position_as_rows() {
 fn every_activation_ends_and_begins_a_filtered_convolution() {
     let pools = [1, 2, 3].map(Pool::new);
     let pad = [[0, 0], [1, 1], [1, 1]];
-    let s = ConvShape { pad, ..ConvShape::new(20, 18, [1, 10, 70], [1, 3, 3]) };
+    let s = ConvShape { pad, ..ConvShape::new(36, 34, [1, 10, 70], [1, 3, 3]) };
     let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
-    let outputs = 18 * 10 * 70;
-    let numbers = numbers(20, 18, outputs);
+    let outputs = 34 * 10 * 70;
+    let numbers = numbers(36, 34, outputs);
     every_isa(|isa| {
         assert_eq!(pack_conv(&s, &weight).algorithm(), "winograd");
         for activation in ACTIVATIONS {

@@ -6,12 +6,14 @@
 //! ```
 //!
 //! A cost is the time of one thread, counted in multiply-adds at the full speed of the register tile. Everything that is no such
-//! multiply-add has a factor in [`COSTS`]. A new algorithm is a variant of [`Choice`], a row in [`candidates`] and its factors.
+//! multiply-add has an entry in [`ConvCosts`], which `tune.rs` can measure on the machine at hand. A new algorithm is a variant of
+//! [`Choice`], a row in [`candidates`] and its entries.
 
 use super::shape::ConvShape;
 use super::{dense, winograd};
 use crate::Isa;
 use crate::gemm::tile;
+use std::sync::{PoisonError, RwLock};
 
 /// What the choice of an algorithm must respect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,34 +39,103 @@ pub(super) enum Choice {
     Winograd([usize; 3]),
 }
 
-/// What one element costs beside the multiply-adds of the tile, in those.
-struct Costs {
-    /// Filling an element of a panel of positions (implicit product), for a kernel of one point and for others.
-    fill: f64,
-    gather: f64,
-    /// Turning, transforming and storing an element of V; of M on the way back.
-    forward: f64,
-    backward: f64,
-    /// Laying out an element of the input as lines, or one of the results in its place.
-    line: f64,
+/// What one element costs beside the multiply-adds of the tile, in those: the table of the choice. Each is at least zero and finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ConvCosts {
+    /// Filling an element of a panel of positions (implicit product) where the kernel is one point.
+    pub fill: f64,
+    /// The same for larger kernels.
+    pub gather: f64,
+    /// Turning, transforming and storing an element of V (Winograd).
+    pub forward: f64,
+    /// The same for an element of M, on the way back.
+    pub backward: f64,
+    /// Laying out an element of the input as lines, or one of the results in its place (sums of lines).
+    pub line: f64,
     /// Reading a byte of weights from memory.
-    weight: f64,
+    pub weight: f64,
+    /// A multiply-add of sums of lines.
+    pub direct: f64,
 }
 
-/// Estimated from times of `examples/layers` on a Zen 3 processor with AVX2, one thread, where a multiply-add at full speed takes 1/16 of a
-/// cycle: 3×3 convolutions of DenseNet-121 and ResNet-50, 3×3×3 convolutions of U-Nets. A factor of two in any of them moves the choice
-/// for few shapes only, and there the candidates take nearly the same time.
-const COSTS: Costs =
-    Costs { fill: 12.0, gather: 30.0, line: 6.0, forward: 10.0, backward: 10.0, weight: 1.5 };
+impl ConvCosts {
+    /// Names of the entries, in the order of [`ConvCosts::to_array`].
+    pub const NAMES: [&'static str; 7] =
+        ["fill", "gather", "forward", "backward", "line", "weight", "direct"];
+
+    /// The entries in the order of [`ConvCosts::NAMES`].
+    pub fn to_array(self) -> [f64; 7] {
+        let ConvCosts { fill, gather, forward, backward, line, weight, direct } = self;
+        [fill, gather, forward, backward, line, weight, direct]
+    }
+
+    /// The table of these entries; `None` unless each is finite and not below zero.
+    pub fn from_array(entries: [f64; 7]) -> Option<ConvCosts> {
+        let [fill, gather, forward, backward, line, weight, direct] = entries;
+        let fit = entries.iter().all(|v| v.is_finite() && *v >= 0.0);
+        fit.then_some(ConvCosts { fill, gather, forward, backward, line, weight, direct })
+    }
+}
+
+/// Measured by `tune` (`conv/tune.rs`) on a Zen 4 processor, one thread, rounded, AVX2 and AVX-512 together. A factor of two in any of
+/// them moves the choice for few shapes only, and there the candidates take nearly the same time.
+const COSTS: ConvCosts = ConvCosts {
+    fill: 15.0,
+    gather: 21.0,
+    forward: 16.0,
+    backward: 14.5,
+    line: 10.5,
+    weight: 0.75,
+    direct: 1.06,
+};
+
+static IN_USE: RwLock<ConvCosts> = RwLock::new(COSTS);
+
+/// The table that choices are made by.
+pub fn conv_costs() -> ConvCosts {
+    *IN_USE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes choices by this table from now on; what is packed stays as it is. The same table gives the same choices everywhere.
+pub fn set_conv_costs(costs: ConvCosts) {
+    *IN_USE.write().unwrap_or_else(PoisonError::into_inner) = costs;
+}
 
 /// Bytes of packed weights when the caller sets no limit.
 const DEFAULT_LIMIT: usize = 96 << 20;
 
-struct Candidate {
-    choice: Choice,
-    bytes: usize,
-    cost: f64,
+/// One way to compute a shape.
+pub(super) struct Candidate {
+    pub choice: Choice,
+    /// Of packed weights.
+    pub bytes: usize,
+    /// Multiply-adds of the register tile.
+    pub products: f64,
+    /// How often each entry of the table counts.
+    pub counts: [f64; 7],
 }
+
+impl Candidate {
+    fn new(choice: Choice, bytes: usize, products: f64, counts: ConvCosts) -> Candidate {
+        Candidate { choice, bytes, products, counts: counts.to_array() }
+    }
+
+    pub fn cost(&self, costs: &ConvCosts) -> f64 {
+        let terms = self.counts.iter().zip(costs.to_array()).map(|(n, cost)| n * cost);
+        self.products + terms.sum::<f64>()
+    }
+}
+
+/// Nothing counted.
+const NOTHING: ConvCosts = ConvCosts {
+    fill: 0.0,
+    gather: 0.0,
+    forward: 0.0,
+    backward: 0.0,
+    line: 0.0,
+    weight: 0.0,
+    direct: 0.0,
+};
 
 /// The algorithm for a shape with this output.
 pub(super) fn choose(
@@ -78,21 +149,21 @@ pub(super) fn choose(
         Choice::Product | Choice::Direct | Choice::Dense => true,
         Choice::Winograd(_) => !options.exact && c.bytes <= limit,
     };
+    let costs = conv_costs();
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
-    let cheapest = allowed.min_by(|a, b| a.cost.total_cmp(&b.cost));
+    let cheapest = allowed.min_by(|a, b| a.cost(&costs).total_cmp(&b.cost(&costs)));
     cheapest.map_or(Choice::Product, |c| c.choice)
 }
 
 /// Everything that can compute this shape.
-fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Candidate> {
+pub(super) fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Candidate> {
     if dense::Dense::suits(s, output) {
-        return vec![Candidate { choice: Choice::Dense, bytes: s.weight_len() * 4, cost: 0.0 }];
+        return vec![Candidate::new(Choice::Dense, s.weight_len() * 4, 0.0, NOTHING)];
     }
     let mut all = vec![product(s, output, isa)];
     all.extend(direct(s, output));
-    all.extend(
-        winograd::steps_for(s, output).into_iter().map(|step| filtered(s, output, isa, step)),
-    );
+    let steps = winograd::steps_for(s, output);
+    all.extend(steps.into_iter().map(|step| filtered(s, output, isa, step)));
     all
 }
 
@@ -103,10 +174,11 @@ fn product(s: &ConvShape, output: [usize; 3], isa: Isa) -> Candidate {
     let outs = s.out_channels.next_multiple_of(high);
     let bytes = s.weight_len() * 4;
     let pointwise = s.kernel == [1; 3] && s.stride == [1; 3];
-    let fill = if pointwise { COSTS.fill } else { COSTS.gather };
     let fills = (positions * depth * s.groups) as f64;
-    let cost = fills * (outs / s.groups.max(1)) as f64 + fills * fill + bytes as f64 * COSTS.weight;
-    Candidate { choice: Choice::Product, bytes, cost }
+    let (fill, gather) = if pointwise { (fills, 0.0) } else { (0.0, fills) };
+    let counts = ConvCosts { fill, gather, weight: bytes as f64, ..NOTHING };
+    let products = fills * (outs / s.groups.max(1)) as f64;
+    Candidate::new(Choice::Product, bytes, products, counts)
 }
 
 /// Where a band of a group's channels fits the nearer caches.
@@ -119,12 +191,13 @@ fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
     // Positions between the rows are computed too.
     let row = output[2] + (s.kernel[2] - 1) * s.dilation[2] / s.stride[2];
     let positions = output[0] * output[1] * row;
-    let loads = if outs < 4 { 1.6 } else { 1.25 };
-    let sums = (positions * ins * taps * outs) as f64 * loads;
-    let lines = (s.input.iter().product::<usize>() * ins) as f64 * COSTS.line;
-    let kept = (positions * outs) as f64 * COSTS.line;
-    let cost = s.groups as f64 * (sums + lines + kept);
-    Some(Candidate { choice: Choice::Direct, bytes: s.weight_len() * 4, cost })
+    // With few outs each number read serves fewer sums.
+    let loads = if outs < 4 { 1.25 } else { 1.0 };
+    let groups = s.groups as f64;
+    let sums = groups * (positions * ins * taps * outs) as f64 * loads;
+    let lines = (s.input.iter().product::<usize>() * ins + positions * outs) as f64;
+    let counts = ConvCosts { line: groups * lines, direct: sums, ..NOTHING };
+    Some(Candidate::new(Choice::Direct, s.weight_len() * 4, 0.0, counts))
 }
 
 fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Candidate {
@@ -134,11 +207,15 @@ fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Ca
     // A last panel is as wide as its vectors.
     let outs = s.out_channels.next_multiple_of(winograd::lanes(isa));
     let bytes = winograd::bytes(s, isa, step);
-    let channels = COSTS.forward * s.in_channels as f64 + COSTS.backward * outs as f64;
-    let cost = (points * tiles.next_multiple_of(high)) as f64 * (s.in_channels * outs) as f64
-        + (points * tiles) as f64 * channels
-        + bytes as f64 * COSTS.weight;
-    Candidate { choice: Choice::Winograd(step), bytes, cost }
+    let each = (points * tiles) as f64;
+    let counts = ConvCosts {
+        forward: each * s.in_channels as f64,
+        backward: each * outs as f64,
+        weight: bytes as f64,
+        ..NOTHING
+    };
+    let products = (points * tiles.next_multiple_of(high)) as f64 * (s.in_channels * outs) as f64;
+    Candidate::new(Choice::Winograd(step), bytes, products, counts)
 }
 
 #[cfg(test)]

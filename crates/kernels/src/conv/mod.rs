@@ -8,14 +8,16 @@ mod gemm;
 mod pack;
 mod shape;
 mod transpose;
+mod tune;
 mod winograd;
 
-pub use choose::PackOptions;
+pub use choose::{ConvCosts, PackOptions, conv_costs, set_conv_costs};
 pub use shape::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Prologue};
 pub(crate) use shape::{steps, volume};
 pub use transpose::{
     PackedConvTranspose, conv_transpose, conv_transpose_workspace, pack_conv_transpose,
 };
+pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
 use crate::Pool;
 use crate::isa::isa;
@@ -73,7 +75,12 @@ pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
 pub fn pack_conv_with(shape: &ConvShape, weight: &[f32], options: &PackOptions) -> PackedConv {
     let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
     check("weight of a convolution", weight.len(), shape.weight_len());
-    let algorithm = match choose::choose(shape, output, isa(), options) {
+    pack_as(shape, output, choose::choose(shape, output, isa(), options), weight)
+}
+
+/// Packs for an algorithm that can compute the shape.
+fn pack_as(shape: &ConvShape, output: [usize; 3], choice: Choice, weight: &[f32]) -> PackedConv {
+    let algorithm = match choice {
         Choice::Direct => {
             Algorithm::Direct(Box::new(direct::Direct::new(isa(), shape, output, weight)))
         }

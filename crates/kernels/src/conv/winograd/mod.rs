@@ -34,8 +34,8 @@ use crate::gemm::tile::{self, Tile};
 use crate::shared::{Aligned, Shared};
 use crate::{Isa, Pool};
 pub(super) use points::side;
-pub(super) use tiles::lanes;
 use std::ops::Range;
+pub(super) use tiles::lanes;
 use tiles::{Matrix, Segment, Source, Target};
 use weights::Kernels;
 
