@@ -9,6 +9,7 @@ pub mod models;
 pub mod npy;
 pub mod read;
 pub mod segment;
+pub mod tune;
 mod world;
 
 pub use world::{Disk, World, rfc3339};

@@ -17,7 +17,7 @@ texts! {
     /// Flag.
     FLAG_WRITE = "Write the table into this file, too, such as\nBENCHMARKS.md.", "同时把结果表写入该文件，如 BENCHMARKS.md。";
     /// Wrong use.
-    WHICH = "bench what? `consilium bench peers` is there", "请指明对比内容：可用 `consilium bench peers`";
+    WHICH = "bench what? `consilium bench peers` and `bench --tune` are there", "请指明对比内容：可用 `consilium bench peers` 或 `bench --tune`";
     /// The script said itself why.
     SCRIPT_FAILED = "the measurement failed; the lines above say why", "测速失败，原因见上";
 }

@@ -27,5 +27,6 @@ pub mod score;
 pub mod seg;
 pub mod segmentation;
 pub mod series;
+pub mod tune;
 pub mod volumes;
 pub mod zoo;

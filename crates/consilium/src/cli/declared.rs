@@ -26,6 +26,7 @@ mod texts {
     pub(super) use base::words::bench::{FLAG_BATCH, FLAG_PYTHON, FLAG_TOOLS, FLAG_WRITE};
     pub(super) use base::words::cli::*;
     pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
+    pub(super) use base::words::tune::FLAG_TUNE;
 }
 
 macro_rules! flags {
@@ -58,6 +59,7 @@ flags! {
     TOOLS: "--tools", None, Some("DIR"), FLAG_TOOLS;
     PYTHON: "--python", None, Some("PROGRAM"), FLAG_PYTHON;
     BATCH: "--batch", None, Some("N"), FLAG_BATCH;
+    TUNE: "--tune", None, None, FLAG_TUNE;
     WRITE: "--write", None, Some("FILE"), FLAG_WRITE;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
@@ -140,12 +142,13 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "peers [NETWORK…]",
+        arguments: "peers [NETWORK…] | --tune",
         about: &bench::BENCH,
-        flags: &[&THREADS, &BATCH, &WRITE, &PYTHON, &TOOLS, &LANG, &HELP],
+        flags: &[&TUNE, &THREADS, &BATCH, &WRITE, &PYTHON, &TOOLS, &LANG, &HELP],
         examples: &[
             "consilium bench peers --write BENCHMARKS.md",
             "consilium bench peers densenet121 unet3d_96 --threads 1",
+            "consilium bench --tune",
         ],
     },
     Command {

@@ -4,7 +4,7 @@ mod declared;
 mod help;
 mod parse;
 
-use crate::{World, bench, demo, infer, inspect, models, read, segment};
+use crate::{World, bench, demo, infer, inspect, models, read, segment, tune};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
 use kernels::Isa;
@@ -73,6 +73,9 @@ fn dispatch(
         print(out, &help::text(&parsed.command, lang))?;
         return Ok(if parsed.has("--help") { 0 } else { 2 });
     }
+    if ["read", "infer", "demo"].contains(&parsed.command.as_str()) {
+        tune::use_measured_costs()?;
+    }
     match parsed.command.as_str() {
         "read" => {
             match parsed.value("--device") {
@@ -92,6 +95,7 @@ fn dispatch(
         "inspect" => inspect::run(world, parsed, &common, out).map(|()| 0),
         "models" => models::run(world, parsed, &common, out).map(|()| 0),
         "infer" => infer::run(world, parsed, &common, out).map(|()| 0),
+        "bench" if parsed.has("--tune") => tune::run(world, parsed, &common, out).map(|()| 0),
         "bench" => bench::run(parsed, &common).map(|()| 0),
         "demo" => demo::run(world, &common, out),
         _ => {

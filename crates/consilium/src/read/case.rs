@@ -36,6 +36,7 @@ pub fn consult(
     if common.exact {
         settings.push(("exact".into(), "true".into()));
     }
+    settings.extend(crate::tune::setting());
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
         cpu: kernels::cpu_name().into(),

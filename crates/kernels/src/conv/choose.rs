@@ -89,6 +89,13 @@ const COSTS: ConvCosts = ConvCosts {
     direct: 1.06,
 };
 
+impl Default for ConvCosts {
+    /// The built-in table.
+    fn default() -> ConvCosts {
+        COSTS
+    }
+}
+
 static IN_USE: RwLock<ConvCosts> = RwLock::new(COSTS);
 
 /// The table that choices are made by.
@@ -144,14 +151,24 @@ pub(super) fn choose(
     isa: Isa,
     options: &PackOptions,
 ) -> Choice {
+    choose_by(&conv_costs(), shape, output, isa, options)
+}
+
+/// The algorithm by a given table.
+pub(super) fn choose_by(
+    costs: &ConvCosts,
+    shape: &ConvShape,
+    output: [usize; 3],
+    isa: Isa,
+    options: &PackOptions,
+) -> Choice {
     let limit = options.limit_bytes.unwrap_or(DEFAULT_LIMIT);
     let allowed = |c: &Candidate| match c.choice {
         Choice::Product | Choice::Direct | Choice::Dense => true,
         Choice::Winograd(_) => !options.exact && c.bytes <= limit,
     };
-    let costs = conv_costs();
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
-    let cheapest = allowed.min_by(|a, b| a.cost(&costs).total_cmp(&b.cost(&costs)));
+    let cheapest = allowed.min_by(|a, b| a.cost(costs).total_cmp(&b.cost(costs)));
     cheapest.map_or(Choice::Product, |c| c.choice)
 }
 

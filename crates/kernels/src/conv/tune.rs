@@ -7,7 +7,7 @@
 //! the normal equations: V. Franc, V. Hlaváč & M. Navara, "Sequential coordinate-wise algorithm for the non-negative least squares
 //! problem", CAIP 2005). One thread, as the costs are those of one.
 
-use super::choose::{Candidate, Choice, ConvCosts, candidates};
+use super::choose::{Candidate, Choice, ConvCosts, PackOptions, candidates, choose_by, conv_costs};
 use super::shape::{ConvArgs, ConvShape};
 use super::{conv, conv_workspace, pack_as};
 use crate::Pool;
@@ -21,6 +21,10 @@ pub struct TunedConv {
     pub costs: ConvCosts,
     /// Multiply-adds a second of the register tile, by the fit.
     pub speed: f64,
+    /// Layers that were tried, and how many of them the table gives to another algorithm than the one in use.
+    pub layers: usize,
+    /// See `layers`.
+    pub changed: usize,
     /// Every candidate that ran.
     pub measured: Vec<MeasuredConv>,
 }
@@ -57,14 +61,21 @@ pub fn tune_conv(mut told: impl FnMut(usize, usize)) -> TunedConv {
     let unit = fitted[0].max(f64::MIN_POSITIVE);
     let mut entries = [0.0; 7];
     entries.iter_mut().zip(&fitted[1..]).for_each(|(entry, value)| *entry = value / unit);
-    let costs = ConvCosts::from_array(entries).unwrap_or_else(super::choose::conv_costs);
+    let costs = ConvCosts::from_array(entries).unwrap_or_else(conv_costs);
     let measured = rows.into_iter().map(|(shape, candidate, seconds)| MeasuredConv {
         shape,
         algorithm: name(candidate.choice),
         milliseconds: seconds * 1e3,
         estimated: candidate.cost(&costs) * unit * 1e3,
     });
-    TunedConv { costs, speed: 1.0 / unit, measured: measured.collect() }
+    let measured = measured.collect();
+    let choice = |costs: &ConvCosts, shape: &ConvShape| {
+        shape.output().map(|out| choose_by(costs, shape, out, isa(), &PackOptions::default()))
+    };
+    let before = conv_costs();
+    let other = |shape: &&ConvShape| choice(&before, shape) != choice(&costs, shape);
+    let changed = layers.iter().filter(other).count();
+    TunedConv { costs, speed: 1.0 / unit, layers: layers.len(), changed, measured }
 }
 
 fn name(choice: Choice) -> String {
