@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod models;
 pub mod npy;
 pub mod read;
+pub mod score;
 pub mod segment;
 pub mod tune;
 mod world;

@@ -8,11 +8,13 @@
 pub mod calibration;
 pub mod classification;
 pub mod compare;
+pub mod detection;
 pub mod parallel;
 pub mod random;
 pub mod regression;
 pub mod segmentation;
 pub mod stats;
+pub mod text;
 mod undefined;
 
 pub use undefined::{BadRows, Fault, Interval, Undefined, Value};

@@ -1,7 +1,7 @@
 //! All commands and flags, declared once; parsing, help and the checks below come from here.
 
 use base::Text;
-use base::words::{bench, cli as words, infer};
+use base::words::{bench, cli as words, infer, score};
 
 /// A flag and what it means.
 pub(super) struct Flag {
@@ -26,6 +26,11 @@ mod texts {
     pub(super) use base::words::bench::{FLAG_BATCH, FLAG_PYTHON, FLAG_TOOLS, FLAG_WRITE};
     pub(super) use base::words::cli::*;
     pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
+    pub(super) use base::words::score::{
+        FLAG_BY, FLAG_GROUP, FLAG_LABELS, FLAG_LEVEL, FLAG_MARGIN, FLAG_MORE, FLAG_OUT_SCORE,
+        FLAG_RESAMPLE, FLAG_RESAMPLES, FLAG_SEED, FLAG_TASK, FLAG_THRESHOLD, FLAG_TOKENS,
+        FLAG_TOLERANCE, FLAG_UNCERTAIN,
+    };
     pub(super) use base::words::tune::FLAG_TUNE;
 }
 
@@ -61,6 +66,21 @@ flags! {
     BATCH: "--batch", None, Some("N"), FLAG_BATCH;
     TUNE: "--tune", None, None, FLAG_TUNE;
     WRITE: "--write", None, Some("FILE"), FLAG_WRITE;
+    TASK: "--task", None, Some("TASK"), FLAG_TASK;
+    GROUP: "--group", None, Some("COLUMN"), FLAG_GROUP;
+    BY: "--by", None, Some("COLUMN,…"), FLAG_BY;
+    THRESHOLD: "--threshold", None, Some("X"), FLAG_THRESHOLD;
+    UNCERTAIN: "--uncertain", None, Some("POLICY"), FLAG_UNCERTAIN;
+    LABELS: "--labels", None, Some("N[=NAME],…"), FLAG_LABELS;
+    TOLERANCE: "--tolerance", None, Some("MM"), FLAG_TOLERANCE;
+    RESAMPLE: "--resample", None, None, FLAG_RESAMPLE;
+    MORE: "--more", None, Some("METRIC,…"), FLAG_MORE;
+    MARGIN: "--margin", None, Some("X"), FLAG_MARGIN;
+    TOKENS: "--tokens", None, Some("HOW"), FLAG_TOKENS;
+    RESAMPLES: "--resamples", None, Some("N"), FLAG_RESAMPLES;
+    SEED: "--seed", None, Some("N"), FLAG_SEED;
+    LEVEL: "--level", None, Some("X"), FLAG_LEVEL;
+    OUT_SCORE: "--out", Some('o'), Some("DIR"), FLAG_OUT_SCORE;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
     QUIET: "--quiet", Some('q'), None, FLAG_QUIET;
@@ -131,6 +151,33 @@ pub(super) static COMMANDS: &[Command] = &[
             "consilium infer model.onnx -i ids=ids.npy -i mask=mask.npy -o logits=y.npy --repeat 20",
             "consilium infer --ops",
             "consilium infer --system xrv-densenet121-res224-all --weights a.pt --input x.npy --output y.npy",
+        ],
+    },
+    Command {
+        name: "score",
+        arguments: "--task TASK PREDICTIONS TRUTH",
+        about: &score::SCORE,
+        flags: &[
+            &TASK, &GROUP, &BY, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE, &MORE,
+            &TOKENS, &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
+        ],
+        examples: &[
+            "consilium score --task classification predictions.csv truth.csv --group patient",
+            "consilium score --task segmentation predicted/ labelsTs/ --labels 1=liver,2=tumour --json",
+            "consilium score --task regression ages.csv truth.csv --by sex --out scores",
+        ],
+    },
+    Command {
+        name: "compare",
+        arguments: "--task TASK A B … TRUTH",
+        about: &score::COMPARE,
+        flags: &[
+            &TASK, &GROUP, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE, &MARGIN,
+            &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
+        ],
+        examples: &[
+            "consilium compare --task classification a.csv b.csv truth.csv --group patient",
+            "consilium compare --task segmentation a/ b/ c/ labelsTs/ --margin 0.02 --json",
         ],
     },
     Command {

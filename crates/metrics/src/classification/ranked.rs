@@ -98,6 +98,32 @@ impl Ranked {
         Ok(sum / true_positives as f64)
     }
 
+    /// Sensitivity reached at each of the rising false-positive rates, without interpolation, every
+    /// case counted `weights[case]` times.
+    pub fn sensitivity_at(&self, rates: &[f64], weights: &[u32]) -> Result<Vec<f64>, Undefined> {
+        let weight = |entry: &u64| u64::from(weights[(entry >> 2) as usize]);
+        let positives: u64 = self.entries.iter().filter(|e| **e >> 1 & 1 == 1).map(weight).sum();
+        let all: u64 = self.entries.iter().map(weight).sum();
+        both_classes(positives, all - positives)?;
+        let negatives = (all - positives) as f64;
+        let mut reached = Vec::with_capacity(rates.len());
+        let (mut hits, mut alarms, mut best) = (0u64, 0u64, 0u64);
+        for entry in &self.entries {
+            let positive = weight(entry) * (entry >> 1 & 1);
+            hits += positive;
+            alarms += weight(entry) - positive;
+            if entry & 1 == 1 {
+                while rates.get(reached.len()).is_some_and(|rate| alarms as f64 > rate * negatives)
+                {
+                    reached.push(best as f64 / positives as f64);
+                }
+                best = hits;
+            }
+        }
+        reached.resize(rates.len(), 1.0);
+        Ok(reached)
+    }
+
     /// For each distinct score from the highest: (true positives, false positives) so far, and the
     /// place in the order where it ends.
     pub(super) fn steps(&self) -> Vec<(u64, u64, usize)> {

@@ -1,0 +1,195 @@
+//! Classification side by side: AUROC with DeLong's paired test, right and wrong calls with McNemar's.
+
+use super::side::{Entry, Pair, SideBySide};
+use crate::score::classification::{Column, Prepared};
+use crate::score::pairs::Pairs;
+use crate::score::settings::Settings;
+use metrics::classification::{Ranked, delong_test};
+use metrics::compare::{
+    Bootstrapped, RankStability, Ranking, kendall_tau, mcnemar, non_inferiority,
+};
+use metrics::{Interval, Undefined, Value, stats};
+use serde_json::{Map, json};
+
+/// Compares the models' columns, label by label and over all labels.
+pub(super) fn compare(
+    pairs: &Pairs,
+    models: &[Vec<Column>],
+    settings: &Settings,
+    out: &mut SideBySide,
+) {
+    out.cases = pairs.truth.rows.len();
+    out.units = pairs.units.len();
+    let mut prepared: Vec<Vec<Prepared>> = Vec::new();
+    for columns in models {
+        let one = |column: &Column| Prepared::new(column, None, &pairs.units, settings).ok();
+        prepared.push(columns.iter().filter_map(one).collect());
+    }
+    let labels = pairs.labels.len();
+    if prepared.iter().any(|model| model.len() != labels) {
+        return;
+    }
+    let ranked: Vec<Vec<Ranked>> = prepared
+        .iter()
+        .map(|model| {
+            model.iter().map(|label| Ranked::by_unit(&label.binary, label.units())).collect()
+        })
+        .collect();
+    // One value a label and model, label after label, on the same draws.
+    let areas = |weights: &[u32]| -> Vec<Value> {
+        let of_label =
+            |label: usize| ranked.iter().map(move |model| model[label].auroc_of(weights));
+        (0..labels).flat_map(of_label).collect()
+    };
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let count = labels * models.len();
+    let drawn = pairs.units.bootstrap_many(seed, resamples, threads, count, |weights, values| {
+        values.extend(areas(weights));
+    });
+    let full = areas(&vec![1; pairs.units.len()]);
+    for (label, name) in pairs.labels.iter().enumerate() {
+        let at = |model: usize| label * models.len() + model;
+        let values: Vec<Value> = (0..models.len()).map(|model| full[at(model)]).collect();
+        let draws: Vec<&Bootstrapped> = (0..models.len()).map(|model| &drawn[at(model)]).collect();
+        let mut entry = entry(&name.name, &values, &draws, settings);
+        for pair in &mut entry.pairs {
+            let (a, b) = (&prepared[pair.first][label], &prepared[pair.second][label]);
+            tests(pair, a, b, settings);
+        }
+        out.entries.push(entry);
+    }
+    if labels > 1 {
+        overall(&full, &drawn, labels, settings, out);
+    }
+}
+
+/// Macro AUROC over the labels that have one.
+fn overall(
+    full: &[Value],
+    drawn: &[Bootstrapped],
+    labels: usize,
+    settings: &Settings,
+    out: &mut SideBySide,
+) {
+    let models = full.len() / labels;
+    let kept: Vec<usize> = (0..labels).filter(|label| full[label * models].is_ok()).collect();
+    let mean = |values: &dyn Fn(usize) -> Value| -> Value {
+        let all: Value = kept.iter().map(|label| values(*label)).sum();
+        if kept.is_empty() { Err(Undefined::NoCases) } else { Ok(all? / kept.len() as f64) }
+    };
+    let values: Vec<Value> =
+        (0..models).map(|model| mean(&|label| full[label * models + model])).collect();
+    let resamples = drawn.first().map_or(0, |one| one.values.len());
+    let draws: Vec<Bootstrapped> = (0..models)
+        .map(|model| Bootstrapped {
+            values: (0..resamples)
+                .map(|draw| mean(&|label| drawn[label * models + model].values[draw]))
+                .collect(),
+        })
+        .collect();
+    let mut entry = entry("", &values, &draws.iter().collect::<Vec<_>>(), settings);
+    entry.metric = "roc_auc_score".into();
+    if let Some(ranking) = ranking(&values) {
+        let firm = firmness(&ranking, &draws);
+        entry.rankings.push(("aggregate_then_rank", ranking, Some(firm)));
+    }
+    out.entries.push(entry);
+}
+
+fn entry(label: &str, values: &[Value], draws: &[&Bootstrapped], settings: &Settings) -> Entry {
+    let mut pairs = Vec::new();
+    for first in 0..values.len() {
+        for second in first + 1..values.len() {
+            let difference = values[first].and_then(|a| values[second].map(|b| a - b));
+            let both = draws[first].values.iter().zip(&draws[second].values);
+            let differences = Bootstrapped {
+                values: both.map(|(a, b)| a.and_then(|a| b.map(|b| a - b))).collect(),
+            };
+            let interval = differences.interval(settings.level);
+            let mut more = Map::new();
+            if let (Ok(difference), Ok(interval), Some(margin)) =
+                (difference, interval, settings.margin)
+            {
+                // The second against the first.
+                let turned = Interval { low: -interval.high, high: -interval.low };
+                let judged = non_inferiority(-difference, turned, margin);
+                more.insert("second_non_inferior".into(), json!(judged.non_inferior));
+                more.insert("second_superior".into(), json!(judged.superior));
+            }
+            pairs.push(Pair {
+                first,
+                second,
+                difference,
+                interval,
+                tests: Vec::new(),
+                more,
+                adjusted: None,
+            });
+        }
+    }
+    Entry {
+        label: label.into(),
+        metric: "roc_auc_score".into(),
+        higher: true,
+        values: values
+            .iter()
+            .zip(draws)
+            .map(|(value, drawn)| (*value, drawn.interval(settings.level)))
+            .collect(),
+        pairs,
+        rankings: Vec::new(),
+    }
+}
+
+/// DeLong's test where every case stands for itself, and McNemar's at the threshold.
+fn tests(pair: &mut Pair, a: &Prepared, b: &Prepared, settings: &Settings) {
+    if settings.group.is_some() {
+        return;
+    }
+    if let Some(test) = delong_test(&a.binary, &b.binary, settings.level) {
+        pair.tests.push(("delong", test.map(|test| test.p)));
+        if let Ok(test) = test {
+            pair.more.insert("delong_z".into(), json!(test.z));
+            pair.more.insert("delong_ci".into(), json!([test.interval.low, test.interval.high]));
+        }
+    }
+    if let (Some(first), Some(second)) = (a.right(), b.right()) {
+        let test = mcnemar(&first, &second);
+        pair.tests.push(("mcnemar", Ok(test.p)));
+        pair.more.insert("only_first_right".into(), json!(test.only_first));
+        pair.more.insert("only_second_right".into(), json!(test.only_second));
+    }
+}
+
+fn ranking(values: &[Value]) -> Option<Ranking> {
+    let score: Vec<f64> = values.iter().map(|value| value.ok()).collect::<Option<_>>()?;
+    let rank = |own: &f64| 1.0 + score.iter().filter(|other| *other > own).count() as f64;
+    Some(Ranking { rank: score.iter().map(rank).collect(), score })
+}
+
+/// How the resamples rank the models; those without value are left out.
+fn firmness(full: &Ranking, draws: &[Bootstrapped]) -> RankStability {
+    let models = draws.len();
+    let resamples = draws.first().map_or(0, |one| one.values.len());
+    let ranks: Vec<Vec<f64>> = (0..resamples)
+        .filter_map(|draw| ranking(&draws.iter().map(|one| one.values[draw]).collect::<Vec<_>>()))
+        .map(|ranking| ranking.rank)
+        .collect();
+    let mut share = vec![vec![0.0; models]; models];
+    for rank in &ranks {
+        for (model, rank) in rank.iter().enumerate() {
+            share[model][*rank as usize - 1] += 1.0 / ranks.len() as f64;
+        }
+    }
+    let range = (0..models)
+        .map(|model| {
+            let mut own: Vec<f64> = ranks.iter().map(|rank| rank[model]).collect();
+            own.sort_by(f64::total_cmp);
+            let at = |q| stats::quantile_sorted(&own, q).unwrap_or(full.rank[model]);
+            Interval { low: at(0.025), high: at(0.975) }
+        })
+        .collect();
+    let taus: Vec<f64> =
+        ranks.iter().filter_map(|rank| kendall_tau(rank, &full.rank).ok()).collect();
+    RankStability { share, range, tau: stats::mean(&taus).ok_or(Undefined::NoSpread) }
+}

@@ -1,0 +1,162 @@
+//! Metrics that every case has, side by side: Wilcoxon, sign flips, three rankings.
+
+use super::side::{Entry, Pair, SideBySide};
+use crate::score::segmentation::{Cases, with_failures};
+use crate::score::settings::Settings;
+use metrics::compare::{
+    Better, Bootstrapped, Units, aggregate_then_rank, hodges_lehmann, non_inferiority,
+    rank_stability, rank_then_aggregate, sign_flip, test_then_rank, wilcoxon,
+};
+use metrics::{Interval, Undefined, Value, stats};
+use serde_json::{Map, json};
+
+/// Random sign patterns of the sign-flip test.
+const FLIPS: usize = 10_000;
+/// Level of the tests inside test-then-rank, as challengeR has it.
+const ALPHA: f64 = 0.05;
+
+/// Compares masks: Dice, HD95 and surface Dice, failures counted.
+pub(super) fn segmentation(judged: &[Cases], settings: &Settings, out: &mut SideBySide) {
+    // Structures of any model; where a model has none of it, that is its failure.
+    for (label, name, _) in &judged[0].structures {
+        for metric in ["dice", "hausdorff_distance_95", "surface_dice"] {
+            let all: Vec<Vec<Option<f64>>> = judged
+                .iter()
+                .map(|model| {
+                    let own = model.structures.iter().find(|(other, ..)| other == label);
+                    own.map_or(Vec::new(), |(_, _, cases)| with_failures(cases, metric))
+                })
+                .collect();
+            let cases = all.first().map_or(0, Vec::len);
+            if all.iter().any(|model| model.len() != cases) {
+                continue;
+            }
+            // A case that no model nor the truth has the structure in says nothing; where one model
+            // marked it, the others were right to leave it, and are given the best value.
+            let best = if metric == "hausdorff_distance_95" { 0.0 } else { 1.0 };
+            let kept: Vec<u32> = (0..cases)
+                .filter(|case| all.iter().any(|model| model[*case].is_some()))
+                .map(|case| case as u32)
+                .collect();
+            let values: Vec<Vec<f64>> = all
+                .iter()
+                .map(|model| {
+                    kept.iter().map(|case| model[*case as usize].unwrap_or(best)).collect()
+                })
+                .collect();
+            compare(name, metric, values, &kept, settings, out);
+        }
+    }
+}
+
+/// Compares `values[model][case]`, with the patient of each case.
+pub(super) fn compare(
+    label: &str,
+    metric: &str,
+    values: Vec<Vec<f64>>,
+    patients: &[u32],
+    settings: &Settings,
+    out: &mut SideBySide,
+) {
+    let higher = matches!(metric, "dice" | "surface_dice");
+    let better = if higher { Better::Higher } else { Better::Lower };
+    let units = Units::grouped(patients);
+    if units.is_empty() {
+        return;
+    }
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let drawn = units.bootstrap_many(seed, resamples, threads, values.len(), |weights, out| {
+        out.extend(values.iter().map(|model| weighted_mean(model, &units, weights)));
+    });
+    let mut pairs = Vec::new();
+    for first in 0..values.len() {
+        for second in first + 1..values.len() {
+            let differences: Vec<f64> =
+                values[first].iter().zip(&values[second]).map(|(a, b)| a - b).collect();
+            let both = drawn[first].values.iter().zip(&drawn[second].values);
+            let between = Bootstrapped {
+                values: both.map(|(a, b)| a.and_then(|a| b.map(|b| a - b))).collect(),
+            };
+            let interval = between.interval(settings.level);
+            pairs.push(pair((first, second), &differences, &units, interval, higher, settings));
+        }
+    }
+    let firm = |by_rank| rank_stability(&values, better, by_rank, &units, seed, resamples, threads);
+    let rankings = vec![
+        ("aggregate_then_rank", aggregate_then_rank(&values, better), Some(firm(false))),
+        ("rank_then_aggregate", rank_then_aggregate(&values, better), Some(firm(true))),
+        ("test_then_rank", test_then_rank(&values, better, ALPHA), None),
+    ];
+    let mean = |model: &Vec<f64>| stats::mean(model).ok_or(Undefined::NoCases);
+    out.entries.push(Entry {
+        label: label.into(),
+        metric: metric.into(),
+        higher,
+        values: values
+            .iter()
+            .zip(&drawn)
+            .map(|(model, drawn)| (mean(model), drawn.interval(settings.level)))
+            .collect(),
+        pairs,
+        rankings,
+    });
+}
+
+fn weighted_mean(values: &[f64], units: &Units, weights: &[u32]) -> Value {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (value, unit) in values.iter().zip(units.of_case()) {
+        let weight = f64::from(weights[*unit as usize]);
+        sum += weight * value;
+        total += weight;
+    }
+    if total > 0.0 { Ok(sum / total) } else { Err(Undefined::NoCases) }
+}
+
+fn pair(
+    (first, second): (usize, usize),
+    differences: &[f64],
+    units: &Units,
+    interval: Result<Interval, Undefined>,
+    higher: bool,
+    settings: &Settings,
+) -> Pair {
+    // Ranks need independent numbers: one a patient.
+    let mut sums = vec![(0.0, 0.0); units.len()];
+    for (difference, unit) in differences.iter().zip(units.of_case()) {
+        let sum = &mut sums[*unit as usize];
+        sum.0 += difference;
+        sum.1 += 1.0;
+    }
+    let by_patient: Vec<f64> = sums.iter().map(|(sum, count)| sum / count).collect();
+    let mut more = Map::new();
+    if let Ok(found) = hodges_lehmann(&by_patient, settings.level) {
+        more.insert("hodges_lehmann".into(), json!(found.estimate));
+        let ends = found.interval.map(|interval| json!([interval.low, interval.high]));
+        more.insert("hodges_lehmann_ci".into(), json!(ends));
+    }
+    let difference = stats::mean(differences).ok_or(Undefined::NoCases);
+    if let (Ok(difference), Ok(interval), Some(margin)) = (difference, interval, settings.margin) {
+        // The second against the first, turned so that higher is better.
+        let (difference, interval) = if higher {
+            (-difference, Interval { low: -interval.high, high: -interval.low })
+        } else {
+            (difference, interval)
+        };
+        let judged = non_inferiority(difference, interval, margin);
+        more.insert("second_non_inferior".into(), json!(judged.non_inferior));
+        more.insert("second_superior".into(), json!(judged.superior));
+    }
+    let flips = sign_flip(differences, units, FLIPS, settings.seed, settings.threads);
+    Pair {
+        first,
+        second,
+        difference,
+        interval,
+        tests: vec![
+            ("wilcoxon", wilcoxon(&by_patient).map(|test| test.p)),
+            ("sign_flip", flips.map(|test| test.p)),
+        ],
+        more,
+        adjusted: None,
+    }
+}

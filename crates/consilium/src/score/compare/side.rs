@@ -1,0 +1,259 @@
+//! The result of a comparison, for people and for programs.
+
+use crate::score::settings::Settings;
+use base::Lang;
+use base::words::score as words;
+use metrics::compare::{RankStability, Ranking, holm};
+use metrics::{Interval, Undefined, Value};
+use serde_json::{Map, Value as Json, json};
+use std::fmt::Write;
+
+/// Several models side by side.
+#[derive(Clone, Debug)]
+pub struct SideBySide {
+    /// The models, as typed.
+    pub models: Vec<String>,
+    /// What was asked.
+    pub settings: Settings,
+    /// Number of cases.
+    pub cases: usize,
+    /// Number of patients.
+    pub units: usize,
+    /// One entry a label and metric.
+    pub entries: Vec<Entry>,
+}
+
+/// One metric of one label.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The label; empty for all labels together.
+    pub label: String,
+    /// The metric.
+    pub metric: String,
+    /// Higher is better.
+    pub higher: bool,
+    /// Each model's value and interval.
+    pub values: Vec<(Value, Result<Interval, Undefined>)>,
+    /// Every two models.
+    pub pairs: Vec<Pair>,
+    /// Rankings by name, with their firmness.
+    pub rankings: Vec<(&'static str, Ranking, Option<RankStability>)>,
+}
+
+/// Two models.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Place of the first.
+    pub first: usize,
+    /// Place of the second.
+    pub second: usize,
+    /// First minus second.
+    pub difference: Value,
+    /// Its interval from the same resamples for both.
+    pub interval: Result<Interval, Undefined>,
+    /// Tests by name: p or why there is none.
+    pub tests: Vec<(&'static str, Value)>,
+    /// What else JSON says.
+    pub more: Map<String, Json>,
+    /// Holm's adjustment of the first test over all pairs and labels of the metric.
+    pub adjusted: Option<f64>,
+}
+
+fn ends(interval: Result<Interval, Undefined>) -> Json {
+    interval.map_or(Json::Null, |interval| json!([interval.low, interval.high]))
+}
+
+impl SideBySide {
+    pub(super) fn new(models: &[String], settings: &Settings) -> SideBySide {
+        SideBySide {
+            models: models.to_vec(),
+            settings: settings.clone(),
+            cases: 0,
+            units: 0,
+            entries: Vec::new(),
+        }
+    }
+
+    /// Adjusts the first test of every pair, metric by metric, for how many there are.
+    pub(super) fn adjust(&mut self) {
+        let mut metrics: Vec<String> = self.entries.iter().map(|e| e.metric.clone()).collect();
+        metrics.sort();
+        metrics.dedup();
+        for metric in metrics {
+            let own = |entry: &&mut Entry| entry.metric == metric;
+            let mut pairs: Vec<&mut Pair> =
+                self.entries.iter_mut().filter(own).flat_map(|entry| &mut entry.pairs).collect();
+            let first = |pair: &Pair| pair.tests.first().and_then(|(_, p)| p.ok());
+            let p: Vec<f64> = pairs.iter().filter_map(|pair| first(pair)).collect();
+            let mut adjusted = holm(&p).into_iter();
+            for pair in &mut pairs {
+                if first(pair).is_some() {
+                    pair.adjusted = adjusted.next();
+                }
+            }
+        }
+    }
+
+    /// As programs read it.
+    pub fn to_json(&self) -> Json {
+        let settings = &self.settings;
+        json!({
+            "schema": "consilium.compare/1",
+            "task": settings.task.name(),
+            "models": self.models,
+            "n": self.cases,
+            "units": self.units,
+            "group": settings.group,
+            "level": settings.level,
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+            "margin": settings.margin,
+            "results": self.entries.iter().map(|entry| self.entry_json(entry)).collect::<Vec<_>>(),
+            "disclaimer": super::super::outcome::bilingual(&words::RESEARCH),
+        })
+    }
+
+    fn entry_json(&self, entry: &Entry) -> Json {
+        let value = |(value, interval): &(Value, Result<Interval, Undefined>)| {
+            json!({
+                "value": value.ok(),
+                "undefined": value.err().map(Undefined::name),
+                "ci": ends(*interval),
+            })
+        };
+        let values: Map<String, Json> =
+            self.models.iter().cloned().zip(entry.values.iter().map(value)).collect();
+        let pairs = entry.pairs.iter().map(|pair| self.pair_json(pair)).collect::<Vec<_>>();
+        let mut rankings = Map::new();
+        for (name, ranking, firm) in &entry.rankings {
+            let mut out = Map::new();
+            let by_model = |numbers: &[f64]| -> Map<String, Json> {
+                self.models.iter().cloned().zip(numbers.iter().map(|x| json!(x))).collect()
+            };
+            out.insert("rank".into(), json!(by_model(&ranking.rank)));
+            out.insert("score".into(), json!(by_model(&ranking.score)));
+            if let Some(firm) = firm {
+                let shares = self.models.iter().cloned().zip(firm.share.iter().map(|s| json!(s)));
+                let ranges = firm.range.iter().map(|range| json!([range.low, range.high]));
+                out.insert("share_of_ranks".into(), Json::Object(shares.collect()));
+                let ranges = self.models.iter().cloned().zip(ranges);
+                out.insert("rank_ci".into(), Json::Object(ranges.collect()));
+                out.insert("kendall_tau".into(), json!(firm.tau.ok()));
+                out.insert("firm".into(), json!(firm.tau.is_ok_and(|tau| tau >= FIRM)));
+            }
+            rankings.insert((*name).into(), Json::Object(out));
+        }
+        json!({
+            "label": (!entry.label.is_empty()).then_some(&entry.label),
+            "metric": entry.metric,
+            "higher_is_better": entry.higher,
+            "values": values,
+            "pairs": pairs,
+            "rankings": rankings,
+        })
+    }
+
+    fn pair_json(&self, pair: &Pair) -> Json {
+        let mut out = Map::new();
+        out.insert("first".into(), json!(self.models[pair.first]));
+        out.insert("second".into(), json!(self.models[pair.second]));
+        out.insert("difference".into(), json!(pair.difference.ok()));
+        out.insert("undefined".into(), json!(pair.difference.err().map(Undefined::name)));
+        out.insert("ci".into(), ends(pair.interval));
+        for (name, p) in &pair.tests {
+            out.insert(format!("p_{name}"), json!(p.ok()));
+        }
+        out.insert("p_holm".into(), json!(pair.adjusted));
+        out.extend(pair.more.clone());
+        Json::Object(out)
+    }
+
+    /// As people read it.
+    pub fn to_text(&self, lang: Lang) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "{}", words::RESEARCH.get(lang));
+        let _ = writeln!(
+            text,
+            "{} · {} {} · {} {}",
+            words::task(self.settings.task.name()).get(lang),
+            words::CASES.get(lang),
+            self.cases,
+            words::UNITS.get(lang),
+            self.units
+        );
+        for (at, model) in self.models.iter().enumerate() {
+            let _ = writeln!(text, "  [{}] {model}", at + 1);
+        }
+        for entry in &self.entries {
+            let metric = words::metric(&entry.metric);
+            let metric = metric.map_or(entry.metric.clone(), |name| name.get(lang).to_owned());
+            let label = match entry.label.as_str() {
+                "" => words::ALL_LABELS.get(lang),
+                label => label,
+            };
+            let _ = writeln!(text, "\n{label} · {metric}");
+            for (at, (value, interval)) in entry.values.iter().enumerate() {
+                let _ = writeln!(text, "  [{}] {}", at + 1, number(*value, *interval, lang));
+            }
+            for pair in &entry.pairs {
+                let shown = number(pair.difference, pair.interval, lang);
+                let tests: Vec<String> = pair
+                    .tests
+                    .iter()
+                    .map(|(name, p)| match p {
+                        Ok(p) => format!("{name} p = {p:.4}"),
+                        Err(why) => format!("{name} – {}", why.text().get(lang)),
+                    })
+                    .collect();
+                let holm = pair.adjusted.map_or(String::new(), |p| format!(" · Holm p = {p:.4}"));
+                let line = format!(
+                    "  [{}] − [{}]  {shown}   {}{holm}",
+                    pair.first + 1,
+                    pair.second + 1,
+                    tests.join(" · ")
+                );
+                let _ = writeln!(text, "{}", line.trim_end());
+                if let Some(Json::Bool(fits)) = pair.more.get("second_non_inferior") {
+                    let _ = writeln!(
+                        text,
+                        "      {}",
+                        words::non_inferior(pair.second + 1, pair.first + 1, *fits).get(lang)
+                    );
+                }
+            }
+            for (name, ranking, firm) in &entry.rankings {
+                let ranks: Vec<String> = ranking
+                    .rank
+                    .iter()
+                    .enumerate()
+                    .map(|(at, rank)| format!("[{}] {rank}", at + 1))
+                    .collect();
+                let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
+                let shown = tau.map_or(String::new(), |tau| format!("   τ = {tau:.3}"));
+                let _ = writeln!(
+                    text,
+                    "  {} {name}: {}{shown}",
+                    words::RANKS.get(lang),
+                    ranks.join("  ")
+                );
+                if tau.is_some_and(|tau| tau < FIRM) {
+                    let _ = writeln!(text, "  ! {}", words::UNSTABLE_RANKING.get(lang));
+                }
+            }
+        }
+        text
+    }
+}
+
+/// A ranking whose resamples agree less is not firm.
+const FIRM: f64 = 0.9;
+
+fn number(value: Value, interval: Result<Interval, Undefined>, lang: Lang) -> String {
+    match (value, interval) {
+        (Ok(value), Ok(interval)) => {
+            format!("{value:.4}   {:.4} … {:.4}", interval.low, interval.high)
+        }
+        (Ok(value), Err(why)) => format!("{value:.4}   – {}", why.text().get(lang)),
+        (Err(why), _) => format!("– {}", why.text().get(lang)),
+    }
+}

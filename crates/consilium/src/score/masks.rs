@@ -1,0 +1,189 @@
+//! Masks of two folders, paired by file name and read as labels.
+
+use super::settings::Settings;
+use base::words::score as words;
+use base::{Affine, Error, Grid, Kind, Result, Volume, each_voxel};
+use imaging::{Limits, volumes};
+use metrics::segmentation::Lattice;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Corners of two grids may lie so far apart, in mm: what 32-bit transforms of a body's size round.
+const GRID_TOLERANCE_MM: f64 = 0.01;
+
+/// Endings of files that hold a mask or its header.
+const ENDINGS: &[&str] =
+    &[".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".hdr.gz"];
+
+/// A case: the two files of one name.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    /// The name without ending.
+    pub name: String,
+    /// Predicted mask.
+    pub predicted: PathBuf,
+    /// True mask.
+    pub truth: PathBuf,
+}
+
+/// Labels voxel by voxel, x fastest.
+#[derive(Clone, Debug)]
+pub(super) struct Labels {
+    /// The labels.
+    pub voxels: Vec<u16>,
+    /// Where they lie.
+    pub grid: Grid,
+}
+
+impl Labels {
+    /// Size and spacing for measuring.
+    pub fn lattice(&self) -> Lattice {
+        let mut lattice = Lattice::volume(self.grid.size, self.grid.spacing_mm());
+        lattice.flat = self.grid.size[2] == 1;
+        lattice
+    }
+}
+
+/// Pairs the files of two folders, or two single files.
+///
+/// Errors name the files that only one folder has.
+pub(super) fn pair(predicted: &Path, truth: &Path) -> Result<Vec<Files>> {
+    if predicted.is_file() && truth.is_file() {
+        let name = stem(&truth.file_name().unwrap_or_default().to_string_lossy());
+        let (predicted, truth) = (predicted.into(), truth.into());
+        return Ok(vec![Files { name: name.unwrap_or_else(|| "case".into()), predicted, truth }]);
+    }
+    let (mut p, t) = (list(predicted)?, list(truth)?);
+    if t.is_empty() {
+        return Err(Error::new(Kind::BrokenInput, words::EMPTY_SPLIT.clone()).at(truth));
+    }
+    let (mut files, mut missing) = (Vec::new(), Vec::new());
+    for (name, truth) in t {
+        match p.remove(&name) {
+            Some(predicted) => files.push(Files { name, predicted, truth }),
+            None => missing.push(file_name(&truth)),
+        }
+    }
+    let extra: Vec<String> = p.values().map(|path| file_name(path)).collect();
+    if missing.is_empty() && extra.is_empty() {
+        return Ok(files);
+    }
+    Err(Error::new(Kind::BrokenInput, words::files_differ(&missing, &extra)).at(predicted))
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A mask's name without its ending; `None` of other files and of the `._` leavings of some systems.
+fn stem(name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    let ending = ENDINGS.iter().find(|ending| lower.ends_with(**ending))?;
+    let stem = &name[..name.len() - ending.len()];
+    (!stem.is_empty() && !stem.starts_with("._")).then(|| stem.to_owned())
+}
+
+fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let failed = |error: std::io::Error| {
+        Error::new(Kind::Io, base::words::cli::cannot_read(&error)).at(folder)
+    };
+    let mut files = BTreeMap::new();
+    let mut twice = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let Some(name) = stem(&file_name(&path)).filter(|_| path.is_file()) else { continue };
+        if let Some(earlier) = files.insert(name, path.clone()) {
+            twice.push(file_name(&earlier));
+            twice.push(file_name(&path));
+        }
+    }
+    if twice.is_empty() {
+        return Ok(files);
+    }
+    twice.sort();
+    Err(Error::new(Kind::BrokenInput, words::ids_twice(&twice)).at(folder))
+}
+
+/// Both masks of a case on the grid of the truth.
+///
+/// Errors: no mask, another grid unless told to resample.
+pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels)> {
+    let truth = labels(&files.truth)?;
+    let predicted = labels(&files.predicted)?;
+    if predicted.grid.is_same(&truth.grid, GRID_TOLERANCE_MM) {
+        return Ok((predicted, truth));
+    }
+    if !settings.resample {
+        let text = words::grids_differ(&described(&predicted.grid), &described(&truth.grid));
+        let error = Error::new(Kind::BrokenInput, text).at(&files.predicted);
+        return Err(error.hint(words::RESAMPLE_HINT.clone()));
+    }
+    let predicted = onto(&predicted, &truth.grid).ok_or_else(|| {
+        let text = words::grids_differ(&described(&predicted.grid), &described(&truth.grid));
+        Error::new(Kind::BrokenInput, text).at(&files.predicted)
+    })?;
+    Ok((predicted, truth))
+}
+
+fn described(grid: &Grid) -> String {
+    let [i, j, k] = grid.size;
+    let [x, y, z] = grid.spacing_mm();
+    let [a, b, c] = grid.affine.origin_mm();
+    format!("{i} × {j} × {k}, {x:.3} × {y:.3} × {z:.3} mm, ({a:.2}, {b:.2}, {c:.2})")
+}
+
+fn labels(path: &Path) -> Result<Labels> {
+    let scan = volumes::read(path, &Limits::default())?;
+    let grid = *scan.volume.grid();
+    if scan.volume.frames() != 1 {
+        return Err(Error::new(Kind::BrokenInput, words::NOT_3D.clone()).at(path));
+    }
+    let voxels = whole(scan.volume);
+    let voxels =
+        voxels.ok_or_else(|| Error::new(Kind::BrokenInput, words::NOT_LABELS.clone()).at(path))?;
+    Ok(Labels { voxels, grid })
+}
+
+/// Values as labels; `None` when one is no whole number from 0 to 65535.
+#[allow(clippy::unnecessary_cast)] // one body for every type
+fn whole(volume: Volume) -> Option<Vec<u16>> {
+    let scale = volume.scale.filter(|scale| scale.slope != 1.0 || scale.intercept != 0.0);
+    let label = |value: f64| {
+        let fits = value >= 0.0 && value <= f64::from(u16::MAX) && value.fract() == 0.0;
+        fits.then_some(value as u16)
+    };
+    match (volume.into_voxels(), scale) {
+        (base::Voxels::U16(voxels), None) => Some(voxels),
+        (base::Voxels::U8(voxels), None) => Some(voxels.into_iter().map(u16::from).collect()),
+        (voxels, None) => {
+            each_voxel!(&voxels, v => v.iter().map(|x| label(*x as f64)).collect())
+        }
+        (voxels, Some(scale)) => {
+            each_voxel!(&voxels, v => v.iter().map(|x| label(scale.apply(*x as f64))).collect())
+        }
+    }
+}
+
+/// The labels nearest to each voxel of another grid; 0 outside. `None` when the own grid has no
+/// inverse.
+fn onto(labels: &Labels, grid: &Grid) -> Option<Labels> {
+    let from: Affine = labels.grid.affine.inverse()?.after(&grid.affine);
+    let [nx, ny, nz] = grid.size;
+    let size = labels.grid.size;
+    let mut voxels = Vec::with_capacity(nx * ny * nz);
+    for k in 0..nz {
+        for j in 0..ny {
+            for i in 0..nx {
+                let at = from.apply([i as f64, j as f64, k as f64]).map(|x| (x + 0.5).floor());
+                let inside = (0..3).all(|axis| at[axis] >= 0.0 && at[axis] < size[axis] as f64);
+                voxels.push(if inside {
+                    let [x, y, z] = at.map(|x| x as usize);
+                    labels.voxels[x + size[0] * (y + size[1] * z)]
+                } else {
+                    0
+                });
+            }
+        }
+    }
+    Some(Labels { voxels, grid: *grid })
+}

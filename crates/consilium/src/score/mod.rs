@@ -1,0 +1,73 @@
+//! `score`: anybody's predictions against the truth, without running a model.
+
+mod classification;
+pub mod compare;
+mod curves;
+mod detection;
+mod masks;
+mod outcome;
+mod page;
+mod pairs;
+mod plots;
+mod regression;
+mod report;
+mod segmentation;
+mod settings;
+pub mod table;
+
+pub use outcome::{Block, Outcome, Row};
+pub use settings::{Policy, Settings, Task};
+
+use crate::World;
+use crate::cli::{Arguments, print};
+use crate::read::{Common, io_error, write_file};
+use base::words::score as words;
+use base::{Error, Kind, Result};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Judges what was typed; prints the numbers and writes them to `--out` where that is given.
+pub fn run(
+    world: &dyn World,
+    typed: &Arguments,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let settings = Settings::of(typed, common)?;
+    let [predicted, truth] = typed.free.as_slice() else {
+        return Err(Error::new(Kind::Usage, words::TWO_INPUTS.clone()));
+    };
+    let outcome = judge(Path::new(predicted), Path::new(truth), &settings)?;
+    if let Some(folder) = typed.value("--out").map(PathBuf::from) {
+        write(world, &folder, &outcome, common)?;
+    }
+    if common.json {
+        return print(out, &format!("{}\n", outcome.to_json()));
+    }
+    print(out, &outcome.to_text(common.lang))
+}
+
+/// Judges one model's predictions.
+pub fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
+    match settings.task {
+        Task::Classification => classification::judge(predicted, truth, settings),
+        Task::Regression => regression::judge(predicted, truth, settings),
+        Task::Segmentation => segmentation::judge(predicted, truth, settings),
+        Task::Detection => detection::judge(predicted, truth, settings),
+        Task::Report => report::judge(predicted, truth, settings),
+    }
+}
+
+fn write(world: &dyn World, folder: &Path, outcome: &Outcome, common: &Common) -> Result<()> {
+    world.make_folder(folder).map_err(|error| io_error(&error, folder))?;
+    let json = serde_json::to_string_pretty(&outcome.to_json()).unwrap_or_default() + "\n";
+    write_file(world, &folder.join("scores.csv"), outcome.to_csv().as_bytes())?;
+    let page = page::page(outcome, common.lang);
+    write_file(world, &folder.join("scores.html"), page.as_bytes())?;
+    write_file(world, &folder.join("scores.json"), json.as_bytes())
+}
+
+/// The cases of two folders of masks.
+fn masks_of(predicted: &Path, truth: &Path, settings: &Settings) -> Result<segmentation::Cases> {
+    segmentation::cases(predicted, truth, settings)
+}

@@ -1,0 +1,137 @@
+//! The result as one page that needs nothing else, in both languages.
+
+use super::outcome::{Block, Outcome, Row};
+use super::plots::escaped;
+use base::words::score as words;
+use base::{Lang, Text};
+use std::fmt::Write;
+
+const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:66em;padding:0 1em;color:#111}\
+h1{font-size:1.5em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #bbb}h3{font-size:1em}\
+table{border-collapse:collapse;margin:.6em 0}td,th{padding:.15em .8em .15em 0;text-align:left;border-bottom:1px solid #ddd}\
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.w{background:#f3f3f3;padding:.4em .8em;border-left:4px solid #555}\
+.none{color:#555;font-style:italic}.plots{display:flex;flex-wrap:wrap;gap:1em}svg{width:300px;height:240px}\
+svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
+.axis{fill:none;stroke:#111}.grid{stroke:#ddd;stroke-width:.5}.line{fill:none;stroke:#000;stroke-width:1.5}\
+.dash{fill:none;stroke:#555;stroke-dasharray:4 3}.band{fill:#9bb7d4;fill-opacity:.5}.dot{fill:#345;fill-opacity:.6}\
+.bar{stroke:#333;fill:none}.box{fill:#dde6ef;stroke:#333}\
+#en:checked~main .zh,#zh:checked~main .en{display:none}\
+@media print{input,label{display:none}body{margin:0;max-width:none}h2{break-after:avoid}svg,table{break-inside:avoid}}";
+
+/// The page, opened in `lang`.
+pub fn page(outcome: &Outcome, lang: Lang) -> String {
+    let checked = |own: Lang| if own == lang { " checked" } else { "" };
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title>\
+         <style>{STYLE}</style></head><body>\
+         <input type=\"radio\" name=\"l\" id=\"en\"{}><label for=\"en\">English</label> \
+         <input type=\"radio\" name=\"l\" id=\"zh\"{}><label for=\"zh\">中文</label><main>",
+        lang.tag(),
+        escaped(words::PAGE_TITLE.get(lang)),
+        checked(Lang::En),
+        checked(Lang::Zh)
+    );
+    let _ = write!(
+        out,
+        "<h1>{} · {}</h1><p class=\"w\">{}</p><p>{} {}",
+        both(&words::PAGE_TITLE),
+        both(&words::task(outcome.settings.task.name())),
+        both(&words::RESEARCH),
+        both(&words::CASES),
+        outcome.cases
+    );
+    if outcome.settings.group.is_some() {
+        let _ = write!(out, " · {} {}", both(&words::UNITS), outcome.units);
+    }
+    out += "</p>";
+    for note in &outcome.notes {
+        let _ = write!(out, "<p>{}</p>", both(&note.text));
+    }
+    let level = outcome.settings.level;
+    if outcome.blocks.len() > 1 && !outcome.overall.is_empty() {
+        let _ = write!(out, "<h2>{}</h2>", both(&words::ALL_LABELS));
+        table(&mut out, &outcome.overall, level);
+    }
+    plots(&mut out, &outcome.plots);
+    for block in &outcome.blocks {
+        section(&mut out, block, level);
+    }
+    out + "</main></body></html>\n"
+}
+
+fn both(text: &Text) -> String {
+    format!(
+        "<span class=\"en\" lang=\"en\">{}</span><span class=\"zh\" lang=\"zh-CN\">{}</span>",
+        escaped(text.en()),
+        escaped(text.zh())
+    )
+}
+
+fn plots(out: &mut String, plots: &[super::plots::Plot]) {
+    if plots.is_empty() {
+        return;
+    }
+    out.push_str("<div class=\"plots\">");
+    plots.iter().for_each(|plot| out.push_str(&plot.svg()));
+    out.push_str("</div>");
+}
+
+fn section(out: &mut String, block: &Block, level: f64) {
+    let _ = write!(out, "<h2>{}</h2><p>", escaped(&block.name));
+    for (at, (key, count)) in block.counts.iter().enumerate() {
+        let name = super::outcome::count_name(key).map_or_else(|| escaped(key), both);
+        let _ = write!(out, "{}{name} {count}", if at > 0 { " · " } else { "" });
+    }
+    out.push_str("</p>");
+    for note in &block.notes {
+        let _ = write!(out, "<p class=\"w\">{}</p>", both(&note.text));
+    }
+    plots(out, &block.plots);
+    table(out, &block.rows, level);
+    for (column, group) in &block.subgroups {
+        let _ = write!(
+            out,
+            "<h3>{} {} = {}</h3>",
+            both(&words::SUBGROUP),
+            escaped(column),
+            escaped(&group.name)
+        );
+        for note in &group.notes {
+            let _ = write!(out, "<p class=\"w\">{}</p>", both(&note.text));
+        }
+        table(out, &group.rows, level);
+    }
+}
+
+fn table(out: &mut String, rows: &[Row], level: f64) {
+    let _ = write!(
+        out,
+        "<table><tr><th>{}</th><th class=\"n\">{}</th><th>{}</th></tr>",
+        both(&words::METRIC),
+        both(&words::VALUE),
+        both(&words::interval_of(level))
+    );
+    for row in rows {
+        let name = words::metric(&row.name).map_or_else(|| escaped(&row.name), |name| both(&name));
+        let value = match row.value {
+            Ok(value) => format!("<td class=\"n\">{value:.4}</td>"),
+            Err(why) => format!("<td class=\"none\">{}</td>", both(why.text())),
+        };
+        let interval = match row.interval {
+            Some(Ok(interval)) => {
+                let method = words::method(row.method);
+                format!(
+                    "{:.4} … {:.4} <small>{}</small>",
+                    interval.low,
+                    interval.high,
+                    both(&method)
+                )
+            }
+            Some(Err(why)) => format!("<span class=\"none\">{}</span>", both(why.text())),
+            None => String::new(),
+        };
+        let _ = write!(out, "<tr><td>{name}</td>{value}<td>{interval}</td></tr>");
+    }
+    out.push_str("</table>");
+}

@@ -1,0 +1,382 @@
+//! Masks against masks, case by case and structure by structure.
+
+use super::masks::{self, Files, file_name};
+use super::outcome::{Block, Outcome, Row};
+use super::plots::{Plot, columns};
+use super::settings::Settings;
+use base::words::score as words;
+use base::{Error, Kind, Note, Result};
+use metrics::compare::Units;
+use metrics::segmentation::{
+    Lattice, LesionRule, MaskPair, Overlap, Status, SurfaceDistances, centreline_dice, lesion_wise,
+    panoptic_quality,
+};
+use metrics::{Undefined, Value, stats};
+use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What a failure counts for in the mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worst {
+    /// 0, as for Dice.
+    Zero,
+    /// The diagonal of the image.
+    Diagonal,
+    /// Nothing: only cases with both count.
+    None,
+}
+
+/// The metrics of a structure in one case.
+const METRICS: [(&str, Worst); 15] = [
+    ("dice", Worst::Zero),
+    ("iou", Worst::Zero),
+    ("sensitivity", Worst::None),
+    ("precision", Worst::None),
+    ("hausdorff_distance", Worst::Diagonal),
+    ("hausdorff_distance_95", Worst::Diagonal),
+    ("hausdorff_distance_95_surfels", Worst::Diagonal),
+    ("hausdorff_distance_95_pooled", Worst::Diagonal),
+    ("average_surface_distance", Worst::Diagonal),
+    ("mean_average_surface_distance", Worst::Diagonal),
+    ("surface_dice", Worst::Zero),
+    ("surface_dice_voxels", Worst::Zero),
+    ("volume_difference_ml", Worst::None),
+    ("relative_volume_difference", Worst::None),
+    ("absolute_volume_difference_ml", Worst::None),
+];
+
+/// Further metrics of `--more`.
+const FURTHER: [(&str, Worst); 4] = [
+    ("cl_dice", Worst::Zero),
+    ("panoptic_quality", Worst::None),
+    ("lesion_wise_dice", Worst::None),
+    ("lesion_wise_hd95", Worst::None),
+];
+
+/// One structure in one case.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    /// What the case is.
+    pub status: Status,
+    /// Metric by name.
+    pub values: BTreeMap<&'static str, Value>,
+    /// Diagonal of the image in mm.
+    pub diagonal_mm: f64,
+}
+
+/// All cases of all structures.
+pub(super) struct Cases {
+    /// Names of the cases.
+    pub names: Vec<String>,
+    /// Structures: label, name, one entry a case.
+    pub structures: Vec<(u32, String, Vec<Judged>)>,
+}
+
+/// Judges folders of masks.
+pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
+    let cases = cases(predicted, truth, settings)?;
+    let units = Units::single(cases.names.len());
+    let mut notes = vec![Note::info(
+        "bootstrap",
+        words::how(settings.resamples, settings.seed, units.len(), false),
+    )];
+    notes.push(Note::info("failures", words::FAILURES.clone()));
+    let blocks: Vec<Block> = cases
+        .structures
+        .iter()
+        .map(|(label, name, judged)| block(*label, name, judged, &cases.names, &units, settings))
+        .collect();
+    let overall = overall(&blocks);
+    let mut more = Map::new();
+    more.insert("tolerance_mm".into(), json!(settings.tolerance_mm));
+    Ok(Outcome {
+        settings: settings.clone(),
+        cases: cases.names.len(),
+        units: units.len(),
+        overall,
+        blocks,
+        more,
+        notes,
+        plots: plots(&cases),
+    })
+}
+
+/// Boxes and dots of what is read most: every case with a value, failures included.
+fn plots(cases: &Cases) -> Vec<Plot> {
+    let groups = |metric: &str| -> Vec<(String, Vec<f64>)> {
+        let one = |(_, name, judged): &(u32, String, Vec<Judged>)| {
+            (name.clone(), with_failures(judged, metric).into_iter().flatten().collect())
+        };
+        cases.structures.iter().map(one).collect()
+    };
+    vec![
+        columns(&words::PLOT_DICE, &words::AXIS_DICE, &groups("dice")),
+        columns(&words::PLOT_HD95, &words::AXIS_MM, &groups("hausdorff_distance_95")),
+        columns(&words::PLOT_SURFACE, &words::AXIS_DICE, &groups("surface_dice")),
+    ]
+}
+
+/// Judges every case; labels that do not belong are named with their files.
+pub(super) fn cases(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Cases> {
+    let files = masks::pair(predicted, truth)?;
+    let mut found = Vec::with_capacity(files.len());
+    let mut known: BTreeSet<u32> = settings.labels.iter().map(|(label, _)| *label).collect();
+    if settings.labels.is_empty() {
+        known.insert(1);
+    }
+    let mut outside: Vec<(u32, String)> = Vec::new();
+    for files in &files {
+        let case = one_case(files, settings, &mut known, &mut outside)?;
+        found.push(case);
+    }
+    outside.retain(|(label, _)| !known.contains(label));
+    if !outside.is_empty() {
+        let labels: BTreeSet<u32> = outside.iter().map(|(label, _)| *label).collect();
+        let labels: Vec<String> = labels.iter().map(u32::to_string).collect();
+        let mut names: Vec<String> = outside.into_iter().map(|(_, name)| name).collect();
+        names.dedup();
+        let text = words::labels_outside(&labels, &names);
+        return Err(Error::new(Kind::BrokenInput, text).at(predicted));
+    }
+    let name_of = |label: u32| {
+        let named = settings.labels.iter().find(|(number, _)| *number == label);
+        named.and_then(|(_, name)| name.clone()).unwrap_or_else(|| label.to_string())
+    };
+    // Without labels given, 1 stands in only where there is nothing else.
+    if settings.labels.is_empty() && known.len() > 1 {
+        let anywhere = found.iter().any(|(case, _)| case.contains_key(&1));
+        if !anywhere {
+            known.remove(&1);
+        }
+    }
+    let structures = known
+        .into_iter()
+        .map(|label| {
+            let entry = |(case, lattice): &(BTreeMap<u32, Judged>, Lattice)| {
+                case.get(&label).cloned().unwrap_or_else(|| empty(lattice))
+            };
+            (label, name_of(label), found.iter().map(entry).collect())
+        })
+        .collect();
+    Ok(Cases { names: files.into_iter().map(|files| files.name).collect(), structures })
+}
+
+fn one_case(
+    files: &Files,
+    settings: &Settings,
+    known: &mut BTreeSet<u32>,
+    outside: &mut Vec<(u32, String)>,
+) -> Result<(BTreeMap<u32, Judged>, Lattice)> {
+    let (predicted, truth) = masks::read(files, settings)?;
+    let occurs = |voxels: &[u16]| -> BTreeSet<u32> {
+        let mut seen = vec![false; 1 << 16];
+        voxels.iter().for_each(|label| seen[usize::from(*label)] = true);
+        (1..1 << 16).filter(|label| seen[*label as usize]).collect()
+    };
+    let (p, t) = (occurs(&predicted.voxels), occurs(&truth.voxels));
+    if settings.labels.is_empty() {
+        known.extend(&t);
+    } else {
+        let strange = t.iter().filter(|label| !known.contains(label));
+        outside.extend(strange.map(|label| (*label, file_name(&files.truth))));
+    }
+    let strange = p.iter().filter(|label| !known.contains(label));
+    outside.extend(strange.map(|label| (*label, file_name(&files.predicted))));
+    let lattice = truth.lattice();
+    let judged = p
+        .union(&t)
+        .map(|label| {
+            let number = *label as u16;
+            let pair = MaskPair::cut(
+                &lattice,
+                |at| predicted.voxels[at] == number,
+                |at| truth.voxels[at] == number,
+                settings.threads,
+            );
+            (*label, structure(&pair, &lattice, settings))
+        })
+        .collect();
+    Ok((judged, lattice))
+}
+
+/// A structure that neither mask has.
+fn empty(lattice: &Lattice) -> Judged {
+    let every = METRICS.iter().chain(&FURTHER);
+    let values = every.map(|(name, _)| (*name, Err(Undefined::BothEmpty))).collect();
+    Judged { status: Status::BothEmpty, values, diagonal_mm: lattice.diagonal_mm() }
+}
+
+fn structure(pair: &MaskPair, lattice: &Lattice, settings: &Settings) -> Judged {
+    let overlap: Overlap = pair.overlap();
+    let voxels = SurfaceDistances::of_voxels(pair, settings.threads);
+    let surfels = SurfaceDistances::of_surfels(pair, settings.threads);
+    let of = |distances: &std::result::Result<SurfaceDistances, Undefined>,
+              f: &dyn Fn(&SurfaceDistances) -> f64|
+     -> Value { distances.as_ref().map(f).map_err(|why| *why) };
+    let difference = overlap.volume_difference_ml(lattice);
+    let tolerance = settings.tolerance_mm;
+    let mut values: BTreeMap<&'static str, Value> = BTreeMap::from([
+        ("dice", overlap.dice()),
+        ("iou", overlap.iou()),
+        ("sensitivity", overlap.sensitivity()),
+        ("precision", overlap.precision()),
+        ("hausdorff_distance", of(&voxels, &|d| d.hausdorff_mm())),
+        ("hausdorff_distance_95", of(&voxels, &|d| d.percentile_mm(95.0))),
+        ("hausdorff_distance_95_surfels", of(&surfels, &|d| d.percentile_mm(95.0))),
+        ("hausdorff_distance_95_pooled", of(&voxels, &|d| d.pooled_percentile_mm(95.0))),
+        ("average_surface_distance", of(&voxels, &|d| d.assd_mm())),
+        ("mean_average_surface_distance", of(&voxels, &|d| d.masd_mm())),
+        ("surface_dice", of(&surfels, &|d| d.surface_dice(tolerance))),
+        ("surface_dice_voxels", of(&voxels, &|d| d.surface_dice(tolerance))),
+        ("volume_difference_ml", Ok(difference)),
+        ("relative_volume_difference", overlap.relative_volume_difference()),
+        ("absolute_volume_difference_ml", Ok(difference.abs())),
+    ]);
+    further(pair, settings, &mut values);
+    Judged { status: overlap.status(), values, diagonal_mm: lattice.diagonal_mm() }
+}
+
+fn further(pair: &MaskPair, settings: &Settings, values: &mut BTreeMap<&'static str, Value>) {
+    let (p, r, lattice) = (&pair.predicted, &pair.reference, &pair.lattice);
+    for name in &settings.more {
+        let rule = match name.as_str() {
+            "cl_dice" => {
+                values.insert("cl_dice", centreline_dice(p, r, lattice).cl_dice);
+                continue;
+            }
+            "panoptic_quality" => {
+                let found = panoptic_quality(p, r, lattice).panoptic_quality;
+                values.insert("panoptic_quality", found);
+                continue;
+            }
+            "lesion_wise=men" => LesionRule::MENINGIOMA,
+            "lesion_wise=met" => LesionRule::METASTASES,
+            _ => LesionRule::GLIOMA,
+        };
+        let found = lesion_wise(p, r, lattice, &rule, settings.threads);
+        values.insert("lesion_wise_dice", found.dice);
+        values.insert("lesion_wise_hd95", found.hd95_mm);
+    }
+}
+
+/// A structure's metric in every case: the value, or what a failure counts for; `None` where the
+/// case does not count.
+pub(super) fn with_failures(judged: &[Judged], name: &str) -> Vec<Option<f64>> {
+    let every = METRICS.iter().chain(&FURTHER);
+    let worst =
+        every.clone().find(|(known, _)| *known == name).map_or(Worst::None, |found| found.1);
+    let one = |case: &Judged| match (case.values.get(name), case.status, worst) {
+        (Some(Ok(value)), ..) => Some(*value),
+        (_, Status::Missed | Status::Spurious, Worst::Zero) => Some(0.0),
+        (_, Status::Missed | Status::Spurious, Worst::Diagonal) => Some(case.diagonal_mm),
+        _ => None,
+    };
+    judged.iter().map(one).collect()
+}
+
+fn block(
+    label: u32,
+    name: &str,
+    judged: &[Judged],
+    names: &[String],
+    units: &Units,
+    settings: &Settings,
+) -> Block {
+    let count = |status| judged.iter().filter(|case| case.status == status).count() as u64;
+    let rows = METRICS
+        .iter()
+        .chain(&FURTHER)
+        .filter(|(metric, _)| {
+            judged.iter().any(|case| case.values.get(metric).is_some_and(|value| value.is_ok()))
+                || METRICS.iter().any(|(always, _)| always == metric)
+        })
+        .map(|(metric, _)| row(metric, judged, units, settings))
+        .collect();
+    let mut more = Map::new();
+    more.insert("label".into(), json!(label));
+    more.insert("cases".into(), cases_json(judged, names));
+    Block {
+        name: name.into(),
+        counts: vec![
+            ("n", judged.len() as u64),
+            ("ok", count(Status::Ok)),
+            ("both_empty", count(Status::BothEmpty)),
+            ("missed", count(Status::Missed)),
+            ("spurious", count(Status::Spurious)),
+        ],
+        rows,
+        more,
+        ..Block::default()
+    }
+}
+
+/// The mean over cases, failures included, with the mean over those where both have the structure.
+fn row(name: &str, judged: &[Judged], units: &Units, settings: &Settings) -> Row {
+    let all = with_failures(judged, name);
+    let drawn = units.bootstrap(settings.seed, settings.resamples, settings.threads, |weights| {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (value, weight) in all.iter().zip(weights) {
+            if let Some(value) = value {
+                sum += value * f64::from(*weight);
+                total += f64::from(*weight);
+            }
+        }
+        if total > 0.0 { Ok(sum / total) } else { Err(Undefined::NoCases) }
+    });
+    let counted: Vec<f64> = all.iter().flatten().copied().collect();
+    let none = if judged.iter().all(|case| case.status == Status::BothEmpty) {
+        Undefined::BothEmpty
+    } else {
+        judged.iter().find_map(|case| case.values.get(name)?.err()).unwrap_or(Undefined::NoCases)
+    };
+    let value = stats::mean(&counted).ok_or(none);
+    let found: Vec<f64> = judged
+        .iter()
+        .filter(|case| case.status == Status::Ok)
+        .filter_map(|case| case.values.get(name)?.ok())
+        .collect();
+    Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
+        .with("mean_ok", json!(stats::mean(&found)))
+        .with("median", json!(stats::median(&counted)))
+        .with("counted", json!(counted.len()))
+}
+
+fn cases_json(judged: &[Judged], names: &[String]) -> Json {
+    let one = |(case, name): (&Judged, &String)| {
+        let mut out = Map::new();
+        out.insert("id".into(), json!(name));
+        out.insert("status".into(), json!(case.status.name()));
+        for (metric, value) in &case.values {
+            out.insert((*metric).into(), json!(value.ok()));
+        }
+        Json::Object(out)
+    };
+    judged.iter().zip(names).map(one).collect()
+}
+
+/// Means over the structures that have a value.
+fn overall(blocks: &[Block]) -> Vec<Row> {
+    let mean_of = |metric: &str| {
+        let values: Vec<Value> = blocks
+            .iter()
+            .filter_map(|block| block.rows.iter().find(|row| row.name == metric))
+            .map(|row| row.value)
+            .collect();
+        metrics::classification::macro_average(&values)
+    };
+    [
+        ("dice", "mean_dice"),
+        ("iou", "mean_iou"),
+        ("hausdorff_distance_95", "hausdorff_distance_95"),
+        ("average_surface_distance", "average_surface_distance"),
+        ("surface_dice", "surface_dice"),
+    ]
+    .into_iter()
+    .map(|(metric, name)| {
+        let (value, without) = mean_of(metric);
+        let value = value.map_err(|_| Undefined::BothEmpty);
+        Row::plain(name, value).with("labels_without_value", json!(without))
+    })
+    .collect()
+}

@@ -1,0 +1,193 @@
+//! What was asked of the judge.
+
+use crate::cli::Arguments;
+use crate::read::Common;
+use base::words::score as words;
+use base::{Error, Kind, Result};
+
+/// What is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Scores of labels that are there or not.
+    Classification,
+    /// Measured values.
+    Regression,
+    /// Masks.
+    Segmentation,
+    /// Boxes.
+    Detection,
+    /// Texts of reports.
+    Report,
+}
+
+impl Task {
+    fn parse(name: &str) -> Option<Task> {
+        Some(match name {
+            "classification" => Task::Classification,
+            "regression" => Task::Regression,
+            "segmentation" => Task::Segmentation,
+            "detection" => Task::Detection,
+            "report" => Task::Report,
+            _ => return None,
+        })
+    }
+
+    /// As typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Classification => "classification",
+            Task::Regression => "regression",
+            Task::Segmentation => "segmentation",
+            Task::Detection => "detection",
+            Task::Report => "report",
+        }
+    }
+}
+
+/// What -1 in the truth means (Irvin et al. 2019).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// As unknown as an empty cell (U-Ignore).
+    Ignore,
+    /// Negative (U-Zeros).
+    Zeros,
+    /// Positive (U-Ones).
+    Ones,
+}
+
+impl Policy {
+    /// As typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Policy::Ignore => "ignore",
+            Policy::Zeros => "zeros",
+            Policy::Ones => "ones",
+        }
+    }
+}
+
+/// Settings of all tasks; each reads those it knows.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is judged.
+    pub task: Task,
+    /// Column of the patient.
+    pub group: Option<String>,
+    /// Columns that make subgroups.
+    pub by: Vec<String>,
+    /// Scores at or above it are positive.
+    pub threshold: Option<f64>,
+    /// What -1 means; `None` is an error.
+    pub uncertain: Option<Policy>,
+    /// Resamples of the bootstrap.
+    pub resamples: usize,
+    /// Their seed.
+    pub seed: u64,
+    /// Level of the intervals, in (0, 1).
+    pub level: f64,
+    /// Tolerance of the surface Dice in mm.
+    pub tolerance_mm: f64,
+    /// Labels to judge, with the names given to them.
+    pub labels: Vec<(u32, Option<String>)>,
+    /// Bring masks of another grid onto the truth's.
+    pub resample: bool,
+    /// Further metrics of masks.
+    pub more: Vec<String>,
+    /// Non-inferiority margin.
+    pub margin: Option<f64>,
+    /// How reports are cut into words; `None` decides by the truth.
+    pub tokens: Option<String>,
+    /// Threads; results do not depend on it.
+    pub threads: usize,
+}
+
+/// Most resamples that are drawn.
+const MOST_RESAMPLES: usize = 1_000_000;
+/// What `--more` takes.
+const MORE: &[&str] =
+    &["cl_dice", "panoptic_quality", "lesion_wise=gli", "lesion_wise=men", "lesion_wise=met"];
+
+impl Settings {
+    /// Reads the flags.
+    pub fn of(typed: &Arguments, common: &Common) -> Result<Settings> {
+        let task = typed.value("--task").and_then(Task::parse);
+        let task = task.ok_or_else(|| Error::new(Kind::Usage, words::WHICH_TASK.clone()))?;
+        let uncertain = match typed.value("--uncertain") {
+            None => None,
+            Some("ignore") => Some(Policy::Ignore),
+            Some("zeros") => Some(Policy::Zeros),
+            Some("ones") => Some(Policy::Ones),
+            Some(_) => return Err(Error::new(Kind::Usage, words::WHICH_POLICY.clone())),
+        };
+        let tokens = typed.value("--tokens").map(str::to_owned);
+        if tokens.as_deref().is_some_and(|name| !["ptb", "space", "char"].contains(&name)) {
+            return Err(Error::new(Kind::Usage, words::WHICH_TOKENS.clone()));
+        }
+        let more = typed.list("--more");
+        if let Some(other) = more.iter().find(|name| !MORE.contains(&name.as_str())) {
+            return Err(out_of_range("--more", other, &MORE.join(", ")));
+        }
+        let labels = typed.list("--labels").iter().map(|label| label_of(label)).collect();
+        Ok(Settings {
+            task,
+            group: typed.value("--group").map(str::to_owned),
+            by: typed.list("--by"),
+            threshold: number(typed, "--threshold", "a number", |_| true)?,
+            uncertain,
+            resamples: whole(typed, "--resamples", MOST_RESAMPLES as u64)?.unwrap_or(2000) as usize,
+            seed: whole(typed, "--seed", u64::MAX)?.unwrap_or(0),
+            level: number(typed, "--level", "0.5 … 0.999", |x| (0.5..=0.999).contains(&x))?
+                .unwrap_or(0.95),
+            tolerance_mm: number(typed, "--tolerance", "≥ 0", |x| x >= 0.0)?.unwrap_or(1.0),
+            labels: labels_checked(labels)?,
+            resample: typed.has("--resample"),
+            more,
+            margin: number(typed, "--margin", "> 0", |x| x > 0.0)?,
+            tokens,
+            threads: common.threads,
+        })
+    }
+}
+
+fn out_of_range(flag: &str, value: &str, range: &str) -> Error {
+    Error::new(Kind::Usage, words::bad_value(flag, value, range))
+}
+
+fn number(
+    typed: &Arguments,
+    flag: &str,
+    range: &str,
+    fits: impl Fn(f64) -> bool,
+) -> Result<Option<f64>> {
+    let Some(text) = typed.value(flag) else { return Ok(None) };
+    let number = text.parse::<f64>().ok().filter(|x| x.is_finite() && fits(*x));
+    number.map(Some).ok_or_else(|| out_of_range(flag, text, range))
+}
+
+fn whole(typed: &Arguments, flag: &str, most: u64) -> Result<Option<u64>> {
+    let Some(text) = typed.value(flag) else { return Ok(None) };
+    let number = text.parse::<u64>().ok().filter(|n| *n <= most);
+    number.map(Some).ok_or_else(|| out_of_range(flag, text, &format!("0 … {most}")))
+}
+
+/// `3` or `3=spleen`.
+fn label_of(text: &str) -> Result<(u32, Option<String>)> {
+    let (number, name) = match text.split_once('=') {
+        Some((number, name)) => (number, Some(name.to_owned())),
+        None => (text, None),
+    };
+    let number = number.trim().parse().ok().filter(|n| (1..=65_535).contains(n));
+    let number = number.ok_or_else(|| out_of_range("--labels", text, "1 … 65535, N=NAME"))?;
+    Ok((number, name))
+}
+
+fn labels_checked(
+    labels: Vec<Result<(u32, Option<String>)>>,
+) -> Result<Vec<(u32, Option<String>)>> {
+    let mut labels = labels.into_iter().collect::<Result<Vec<_>>>()?;
+    labels.sort_by_key(|(number, _)| *number);
+    match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(out_of_range("--labels", &pair[0].0.to_string(), "each label once")),
+        None => Ok(labels),
+    }
+}
