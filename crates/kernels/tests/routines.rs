@@ -49,6 +49,39 @@ fn products_of_all_sizes_agree_with_their_twin() {
     });
 }
 
+#[test]
+fn weights_in_half_precision_take_half_of_the_memory_and_give_the_same_product() {
+    let pools = [1, 3].map(Pool::new);
+    let (k, n) = (700, 300);
+    let bf16: Vec<f32> =
+        noise(5, k * n).iter().map(|x| f32::from_bits(x.to_bits() & 0xFFFF_0000)).collect();
+    // Ten bits after the leading one.
+    let f16: Vec<f32> = noise(6, k * n).iter().map(|x| (x * 1024.0).round() / 1024.0).collect();
+    every_isa(|isa| {
+        for weights in [&bf16, &f16] {
+            let half = pack_b(k, n, weights, false);
+            // One row that is no such number keeps all in full; it meets zeros only.
+            let mut other = weights.clone();
+            other[..n].fill(0.1);
+            let full = pack_b(k, n, &other, false);
+            assert_eq!(2 * half.bytes(), full.bytes());
+            for m in [1, 9, 250] {
+                let mut a = noise(7, m * k);
+                a.chunks_mut(k).for_each(|row| row[0] = 0.0);
+                let product = |pool: &Pool, b: &PackedMatrix| {
+                    let mut c = vec![0.0; m * n];
+                    gemm(pool, m, &a, b, &Epilogue::default(), &mut c);
+                    c
+                };
+                let expected = product(&pools[0], &full);
+                for pool in &pools {
+                    assert!(product(pool, &half) == expected, "{isa:?} {m}");
+                }
+            }
+        }
+    });
+}
+
 fn pool_cases() -> Vec<PoolShape> {
     let flat = |h, w, k| PoolShape::new(3, [1, h, w], [1, k, k]);
     let pad = [[0, 0], [1, 1], [1, 1]];

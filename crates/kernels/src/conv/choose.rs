@@ -208,8 +208,9 @@ fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
     // Positions between the rows are computed too.
     let row = output[2] + (s.kernel[2] - 1) * s.dilation[2] / s.stride[2];
     let positions = output[0] * output[1] * row;
-    // With few outs each number read serves fewer sums.
-    let loads = if outs < 4 { 1.25 } else { 1.0 };
+    // With few outs each number read serves fewer sums, as it does in every second line of a volume.
+    let skips = s.kernel[0] > 1 && s.stride[0] > 1;
+    let loads = (if outs < 4 { 1.25 } else { 1.0 }) * (if skips { 1.3 } else { 1.0 });
     let groups = s.groups as f64;
     let sums = groups * (positions * ins * taps * outs) as f64 * loads;
     let lines = (s.input.iter().product::<usize>() * ins + positions * outs) as f64;

@@ -3,7 +3,7 @@
 //! ```text
 //!          b: packed once, [block of depth][panel of columns][depth][panel width], zero beyond n
 //!          ┌──┬──┬──┬─
-//!   block  │  │▒▒│  │     one block of one panel (16 KiB) stays in the first-level cache
+//!   block  │  │▒▒│  │     one block of one panel (20 KiB; AVX-512 60) stays in the nearer caches
 //!          └──┴──┴──┴─    while all rows of the task pass by; the next is asked for ahead
 //! a ┌────┐ ┌──┬──┬──┬─
 //! m │▒▒▒▒│ │  │▒▒│  │     a lies as it is, row by row: a block of some 200 rows stays in the second level
@@ -15,13 +15,15 @@
 //! Sources: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008; that `a` need not be
 //! packed where its rows are contiguous: Frison et al., "BLASFEO", ACM TOMS 44, 2018.
 
+mod half;
 pub(crate) mod tile;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;
 use crate::shared::{Aligned, Shared, check};
-use crate::simd::prefetch;
+use crate::simd::{prefetch, prefetch_far};
 use crate::{Activation, Isa, Pool, activation::activate};
+use half::Store;
 use tile::Tile;
 
 /// Greatest depth of a block: 320 × 16 floats are 20 KiB.
@@ -43,17 +45,18 @@ pub struct PackedMatrix {
     isa: Isa,
     k: usize,
     n: usize,
-    panels: Aligned,
+    panels: Store,
 }
 
 impl PackedMatrix {
     /// Memory it holds, in bytes.
     pub fn bytes(&self) -> usize {
-        self.panels.len() * 4
+        self.panels.bytes()
     }
 }
 
-/// Packs `b`, `[k][n]` or, if `transposed`, `[n][k]` (as PyTorch keeps linear weights). Panics unless it has `k·n` elements.
+/// Packs `b`, `[k][n]` or, if `transposed`, `[n][k]` (as PyTorch keeps linear weights). Many elements that all are half-precision numbers
+/// (`bf16`, or `f16`) take half of the memory; the products are the same. Panics unless it has `k·n` elements.
 pub fn pack_b(k: usize, n: usize, b: &[f32], transposed: bool) -> PackedMatrix {
     check("b of a matrix product", b.len(), k * n);
     let isa = isa();
@@ -78,7 +81,7 @@ pub fn pack_b(k: usize, n: usize, b: &[f32], transposed: bool) -> PackedMatrix {
             }
         }
     }
-    PackedMatrix { isa, k, n, panels }
+    PackedMatrix { isa, k, n, panels: Store::new(panels) }
 }
 
 /// `c[m][n] = act(a[m][k] · b[k][n] + bias[n] + residual[m][n])`. Panics unless the lengths agree.
@@ -101,7 +104,10 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
     let wide = if blocks > 1 { wide.min(PANELS) } else { wide };
     let across = panels.div_ceil(wide);
     let out = Shared::new(c);
-    pool.run(down * across, |task| {
+    let room = b.panels.room(step * width);
+    let mut widened = Aligned::zeros(room * pool.threads());
+    let widened = Shared::new(&mut widened);
+    pool.run_workers(down * across, |worker, task| {
         let (top, left) = (task / across * tall, task % across * wide);
         let rows = tall.min(m - top);
         let right = (left + wide).min(panels);
@@ -113,10 +119,11 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
             for panel in left..right {
                 let column = panel * width;
                 let at = from * panels * width + panel * width * depth;
-                let own = &b.panels[at..][..width * depth];
+                // SAFETY: each thread has a part of its own.
+                let room = unsafe { widened.part(worker * room, room) };
+                let own = b.panels.part(at, width * depth, room);
                 // The next panel lies right behind.
-                let ahead = &b.panels[(at + width * depth).min(b.panels.len())..];
-                let ahead = &ahead[..ahead.len().min(width * depth)];
+                let ahead = b.panels.ahead(at + width * depth, width * depth);
                 let mut ahead =
                     ahead.chunks(ahead.len().div_ceil(tiles).next_multiple_of(16).max(16));
                 let pick = |v: Option<&[f32]>, at: usize| match v {
@@ -125,7 +132,13 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                 };
                 let mut row = 0;
                 while row < rows {
-                    ahead.next().unwrap_or(&[]).iter().step_by(16).for_each(prefetch);
+                    let lines = ahead.next().unwrap_or(&[]).iter().step_by(16);
+                    // A block of a panel 48 wide fills the first-level cache by itself.
+                    if b.isa == Isa::Avx512 {
+                        lines.for_each(prefetch_far);
+                    } else {
+                        lines.for_each(prefetch);
+                    }
                     let here = whole(rows - row, high);
                     let at = (top + row) * n + column;
                     let tile = Tile {
