@@ -35,7 +35,7 @@ pub(super) enum Choice {
     Direct,
     /// One output position.
     Dense,
-    /// Minimal filtering with so many outputs a tile along each axis.
+    /// Minimal filtering; the kind of each axis (`winograd/points.rs`).
     Winograd([usize; 3]),
 }
 
@@ -221,18 +221,21 @@ fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
 fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Candidate {
     let (high, _) = tile::size(isa);
     let points: usize = step.map(winograd::side).iter().product();
-    let tiles: usize = [0, 1, 2].map(|a| output[a].div_ceil(step[a])).iter().product();
+    let tiles = [0, 1, 2].map(|a| output[a].div_ceil(winograd::outs(step[a])));
+    let tiles: usize = tiles.iter().product();
+    // The in channels of each phase.
+    let ins = s.in_channels * step.map(winograd::phases).iter().product::<usize>();
     // A last panel is as wide as its vectors.
     let outs = s.out_channels.next_multiple_of(winograd::lanes(isa));
     let bytes = winograd::bytes(s, isa, step);
     let each = (points * tiles) as f64;
     let counts = ConvCosts {
-        forward: each * s.in_channels as f64,
+        forward: each * ins as f64,
         backward: each * outs as f64,
         weight: bytes as f64,
         ..NOTHING
     };
-    let products = (points * tiles.next_multiple_of(high)) as f64 * (s.in_channels * outs) as f64;
+    let products = (points * tiles.next_multiple_of(high)) as f64 * (ins * outs) as f64;
     Candidate::new(Choice::Winograd(step), bytes, products, counts)
 }
 

@@ -144,3 +144,87 @@ pub fn conv(
         Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, Isa, naive, set_isa};
+
+    /// Numbers in (-1, 1) from a linear congruential generator (Knuth, MMIX).
+    fn noise(seed: u64, count: usize) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    /// Shapes that several algorithms can compute: odd sizes, padding on one side only, channels that fill no vector.
+    fn shapes() -> Vec<ConvShape> {
+        let flat = |ins, outs, h, w| ConvShape {
+            pad: [[0, 0], [1, 1], [1, 1]],
+            ..ConvShape::new(ins, outs, [1, h, w], [1, 3, 3])
+        };
+        let cube = |ins, outs, size| ConvShape {
+            pad: [[1; 2]; 3],
+            ..ConvShape::new(ins, outs, size, [3; 3])
+        };
+        let strided =
+            |s: ConvShape| ConvShape { stride: s.kernel.map(|k| if k == 1 { 1 } else { 2 }), ..s };
+        vec![
+            flat(17, 20, 9, 70),
+            cube(16, 16, [5, 6, 9]),
+            strided(flat(17, 35, 13, 37)),
+            strided(flat(24, 16, 8, 8)),
+            strided(ConvShape { pad: [[0, 0], [0, 1], [1, 0]], ..flat(16, 50, 10, 230) }),
+            strided(ConvShape { pad: [[0, 0]; 3], ..flat(40, 16, 7, 9) }),
+            strided(cube(19, 33, [7, 9, 11])),
+            strided(cube(16, 17, [8, 8, 70])),
+            strided(ConvShape { pad: [[0, 1], [1, 0], [2, 2]], ..cube(32, 16, [6, 5, 12]) }),
+            strided(cube(16, 16, [1, 4, 4])),
+        ]
+    }
+
+    #[test]
+    fn every_algorithm_that_can_compute_a_shape_agrees_with_the_plain_sum() {
+        let pools = [1, 3].map(Pool::new);
+        let mut filtered = 0;
+        for (isa, s) in
+            Isa::available().into_iter().flat_map(|i| shapes().into_iter().map(move |s| (i, s)))
+        {
+            set_isa(isa);
+            let output = s.output().unwrap();
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let count = s.out_channels * output.iter().product::<usize>();
+            let (scale, shift) = (noise(3, s.in_channels), noise(4, s.in_channels));
+            let (bias, residual) = (noise(5, s.out_channels), noise(6, count));
+            let activation = Activation::LeakyRelu(0.1);
+            let args = ConvArgs {
+                prologue: Some(Prologue { scale: &scale, shift: &shift, activation }),
+                epilogue: Epilogue { bias: Some(&bias), residual: Some(&residual), activation },
+            };
+            let mut expected = vec![0.0; count];
+            naive::conv(&s, &x, &weight, &args, &mut expected);
+            for candidate in choose::candidates(&s, output, isa) {
+                filtered += usize::from(matches!(candidate.choice, Choice::Winograd(_)));
+                let packed = pack_as(&s, output, candidate.choice, &weight);
+                let results = pools.each_ref().map(|pool| {
+                    let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
+                    let mut y = vec![f32::NAN; count];
+                    conv(pool, &s, &x, &packed, &args, &mut work, &mut y);
+                    y
+                });
+                let squares =
+                    |f: &dyn Fn(usize) -> f64| (0..count).map(|i| f(i).powi(2)).sum::<f64>();
+                let error = squares(&|i| f64::from(results[0][i]) - f64::from(expected[i]));
+                let relative = (error / squares(&|i| f64::from(expected[i]))).sqrt();
+                assert!(relative < 5e-6, "{isa:?} {:?} {s:?}: {relative:.1e}", candidate.choice);
+                let same =
+                    results[0].iter().zip(&results[1]).all(|(a, b)| a.to_bits() == b.to_bits());
+                assert!(same, "{isa:?} {:?} {s:?}: threads", candidate.choice);
+            }
+        }
+        assert!(filtered >= 10, "{filtered} filtered");
+    }
+}

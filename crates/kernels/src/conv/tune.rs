@@ -9,7 +9,7 @@
 
 use super::choose::{Candidate, Choice, ConvCosts, PackOptions, candidates, choose_by, conv_costs};
 use super::shape::{ConvArgs, ConvShape};
-use super::{conv, conv_workspace, pack_as};
+use super::{conv, conv_workspace, pack_as, winograd};
 use crate::Pool;
 use crate::isa::isa;
 use std::time::Instant;
@@ -83,7 +83,11 @@ fn name(choice: Choice) -> String {
         Choice::Product => "product".into(),
         Choice::Direct => "direct".into(),
         Choice::Dense => "dense".into(),
-        Choice::Winograd([z, y, x]) => format!("winograd {z}x{y}x{x}"),
+        Choice::Winograd(kinds) => {
+            let [z, y, x] = kinds.map(winograd::outs);
+            let strided = if kinds.map(winograd::phases) == [1; 3] { "" } else { "/2" };
+            format!("winograd {z}x{y}x{x}{strided}")
+        }
     }
 }
 

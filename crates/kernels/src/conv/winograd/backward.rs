@@ -6,7 +6,7 @@
 //!                  before the activation, by way of a block in scratch memory
 //! ```
 
-use super::points::{self, SIDE, STEP, side};
+use super::points::{self, SIDE, STEP, outs, side};
 use super::tiles::{Matrix, SPARE, Segment, Target};
 use crate::activation::{activate, in_register, is_quick};
 use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};
@@ -22,15 +22,16 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
     work: &mut [f32],
     m: Matrix,
 ) {
-    let pitch = X * segment.count * S::LANES;
-    assert!(work.len() >= Z * Y * pitch + SPARE * S::LANES);
+    let [deep, tall, wide] = [outs(Z), outs(Y), outs(X)];
+    let pitch = wide * segment.count * S::LANES;
+    assert!(work.len() >= deep * tall * pitch + SPARE * S::LANES);
     // Early is the activation where nothing is added after it and it fits a register.
     let e = &target.epilogue;
     let early = if e.residual.is_none() { e.activation } else { Activation::Identity };
     for channel in channels.step_by(S::LANES) {
         let valid = S::LANES.min(target.outs - channel);
         let strip = work.as_mut_ptr();
-        // SAFETY: the strip has `Z` planes of `Y` rows of `pitch` elements, by the assertion; M by the contract.
+        // SAFETY: the strip has `deep` planes of `tall` rows of `pitch` elements, by the assertion; M by the contract.
         unsafe {
             let bias = match e.bias {
                 None => S::splat(0.0),
@@ -38,9 +39,9 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
                 Some(b) => S::load_part(b[channel..].as_ptr(), valid),
             };
             for tile in 0..segment.count {
-                ask::<S>(target, segment, [Z, Y, X], channel, tile);
+                ask::<S>(target, segment, [deep, tall, wide], channel, tile);
                 let from = m.start.add(tile * m.row + channel);
-                let to = strip.add(tile * X * S::LANES);
+                let to = strip.add(tile * wide * S::LANES);
                 let mut planes = [[S::splat(0.0); SIDE * SIDE]; STEP];
                 for i in 0..side(Y) * side(X) {
                     let mut d = [S::splat(0.0); SIDE];
@@ -48,11 +49,11 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
                         d[p] = S::load(from.add((p * side(Y) * side(X) + i) * m.slot));
                     }
                     let d = points::output::<S, Z>(d);
-                    for p in 0..Z {
+                    for p in 0..deep {
                         planes[p][i] = d[p];
                     }
                 }
-                for p in 0..Z {
+                for p in 0..deep {
                     let mut rows = [[S::splat(0.0); SIDE]; STEP];
                     for j in 0..side(X) {
                         let mut d = [S::splat(0.0); SIDE];
@@ -60,22 +61,22 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
                             d[i] = planes[p][i * side(X) + j];
                         }
                         let d = points::output::<S, Y>(d);
-                        for i in 0..Y {
+                        for i in 0..tall {
                             rows[i][j] = d[i];
                         }
                     }
-                    for i in 0..Y {
+                    for i in 0..tall {
                         let d = points::output::<S, X>(rows[i]);
-                        for j in 0..X {
+                        for j in 0..wide {
                             let v = in_register::<S>(early, S::add(d[j], bias));
-                            S::store(to.add((p * Y + i) * pitch + j * S::LANES), v);
+                            S::store(to.add((p * tall + i) * pitch + j * S::LANES), v);
                         }
                     }
                 }
             }
         }
         // SAFETY: passed on to the caller.
-        unsafe { write::<S>(target, segment, [Z, Y, X], channel, work) };
+        unsafe { write::<S>(target, segment, [deep, tall, wide], channel, work) };
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tiles out of a plain `[channel][d][h][w]` picture into V, as many channels at a time as a vector holds.
 //!
 //! ```text
-//! strip  [planes][rows][X·count + 2 columns][lanes], for tiles of Z×Y×X outputs 6 or 4 planes (1 on flat kernels) and rows
+//! strip  [planes][rows][X·count + 2 columns][lanes], for tiles of Z×Y×X outputs 6 or 4 planes (1 on flat kernels) and rows; with
+//!        stride two [10 planes][10 rows][8·count + 2 columns][lanes], the elements of a phase two apart
 //!
 //! plane  ┌─────────┬─────────┬───                 1 turned from the picture, zero past its borders
 //!  row   │ tile 0  ╎ ╎  tile 1 ╎                  2 prologue and transform down its rows, in place; neighbouring tiles
@@ -9,8 +10,8 @@
 //!        └─────────┴─────────┴───                 3 tile by tile across the planes, in place, then along each row into V
 //! ```
 
-use super::points::{self, SIDE, side};
-use super::tiles::{Matrix, SPARE, Segment, Source, strip_len, strips};
+use super::points::{self, SIDE, outs, phases, side};
+use super::tiles::{Matrix, SPARE, Segment, Source, columns, strip_len, strips};
 use crate::Activation;
 use crate::activation::activate;
 use crate::simd::Simd;
@@ -25,15 +26,18 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
     work: &mut [f32],
     v: Matrix,
 ) {
-    let columns = X * segment.count + side(X) - X;
+    let columns = columns(X, segment.count);
     let (pitch, stride) = (columns * S::LANES, strip_len([Z, Y, X], S::LANES));
-    let plane = side(Y) * pitch;
+    let [planes, rows] = [phases(Z) * side(Z), phases(Y) * side(Y)];
+    let plane = rows * pitch;
+    // Channels of a phase in V.
+    let filled = source.ins.next_multiple_of(S::LANES);
     assert!(work.len() >= strips(S::LANES) * stride);
-    assert!(side(Z) * plane + SPARE * S::LANES <= stride);
+    assert!(planes * plane + SPARE * S::LANES <= stride);
     for channel in channels.clone().step_by(strips(S::LANES) * S::LANES) {
         let strips = strips(S::LANES).min((channels.end - channel).div_ceil(S::LANES));
         for (k, strip) in work.chunks_exact_mut(stride).take(strips).enumerate() {
-            for p in 0..side(Z) {
+            for p in 0..planes {
                 let at = Plane::new(source, segment, [Z, Y, X], p);
                 // SAFETY: passed on to the caller; the strip has `SPARE` columns behind its last plane, by the assertion.
                 unsafe { at.fill::<S, Y>(source, channel + k * S::LANES, &mut strip[p * plane..]) };
@@ -42,36 +46,44 @@ pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X:
         let strip = work.as_mut_ptr();
         for tile in 0..segment.count {
             for k in 0..strips {
-                // SAFETY: the strip has `side(Z)` planes of `side(Y)` rows of `columns` vectors, by the assertion; V by the contract.
+                // SAFETY: the strip has `planes` planes of `rows` rows of `columns` vectors, by the assertion; V by the contract.
                 unsafe {
-                    let strip = strip.add(k * stride + tile * X * S::LANES);
+                    let strip = strip.add(k * stride + tile * phases(X) * outs(X) * S::LANES);
                     if Z > 1 {
-                        let done = if tile == 0 { 0 } else { side(X) - X };
-                        for i in 0..side(Y) {
-                            for j in done..side(X) {
+                        let done = if tile == 0 { 0 } else { phases(X) * (side(X) - outs(X)) };
+                        for i in 0..rows {
+                            for j in done..phases(X) * side(X) {
                                 let at = strip.add(i * pitch + j * S::LANES);
-                                let mut d = [S::splat(0.0); SIDE];
-                                for p in 0..side(Z) {
-                                    d[p] = S::load(at.add(p * plane));
-                                }
-                                let d = points::input::<S, Z>(d);
-                                for p in 0..side(Z) {
-                                    S::store(at.add(p * plane), d[p]);
+                                for phase in 0..phases(Z) {
+                                    let mut d = [S::splat(0.0); SIDE];
+                                    for p in 0..side(Z) {
+                                        d[p] = S::load(at.add((p * phases(Z) + phase) * plane));
+                                    }
+                                    let d = points::input::<S, Z>(d);
+                                    for p in 0..side(Z) {
+                                        S::store(at.add((p * phases(Z) + phase) * plane), d[p]);
+                                    }
                                 }
                             }
                         }
                     }
                     let to = v.start.add(tile * v.row + channel + k * S::LANES);
-                    for p in 0..side(Z) {
-                        for i in 0..side(Y) {
-                            let from = strip.add(p * plane + i * pitch);
-                            let mut d = [S::splat(0.0); SIDE];
-                            for j in 0..side(X) {
-                                d[j] = S::load(from.add(j * S::LANES));
-                            }
-                            let d = points::input::<S, X>(d);
-                            for j in 0..side(X) {
-                                S::store(to.add(((p * side(Y) + i) * side(X) + j) * v.slot), d[j]);
+                    for z in 0..planes {
+                        for y in 0..rows {
+                            for x in 0..phases(X) {
+                                let from = strip.add(z * plane + y * pitch + x * S::LANES);
+                                let mut d = [S::splat(0.0); SIDE];
+                                for j in 0..side(X) {
+                                    d[j] = S::load(from.add(j * phases(X) * S::LANES));
+                                }
+                                let d = points::input::<S, X>(d);
+                                let (p, i) = (z / phases(Z), y / phases(Y));
+                                let phase = (z % phases(Z) * phases(Y) + y % phases(Y)) * phases(X);
+                                let to = to.add((phase + x) * filled);
+                                for j in 0..side(X) {
+                                    let point = (p * side(Y) + i) * side(X) + j;
+                                    S::store(to.add(point * v.slot), d[j]);
+                                }
                             }
                         }
                     }
@@ -117,17 +129,20 @@ struct Plane {
 impl Plane {
     fn new(source: &Source, segment: &Segment, step: [usize; 3], plane: usize) -> Plane {
         let [d, h, w] = source.input;
-        let columns = step[2] * segment.count + side(step[2]) - step[2];
+        let columns = columns(step[2], segment.count);
         // The elements of an axis that begins at `from` on the padded input and lie on the input, counted from `from`.
         let on = |axis: usize, from: usize, len: usize| {
             let low = source.pad[axis].saturating_sub(from).min(len);
             low..(source.input[axis] + source.pad[axis]).saturating_sub(from).clamp(low, len)
         };
-        let [z, y, x] = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
+        let [z, y, x] = [0, 1, 2].map(|a| segment.tile[a] * phases(step[a]) * outs(step[a]));
         let across = on(2, x, columns);
         let (z, depth) = (z + plane, on(0, z + plane, 1));
-        let down =
-            if depth.is_empty() || across.is_empty() { 0..0 } else { on(1, y, side(step[1])) };
+        let down = if depth.is_empty() || across.is_empty() {
+            0..0
+        } else {
+            on(1, y, phases(step[1]) * side(step[1]))
+        };
         if down.is_empty() || z >= d + source.pad[0] {
             return Plane { columns, across: 0..0, down: 0..0, first: 0 };
         }
@@ -150,7 +165,7 @@ impl Plane {
     ) {
         let pitch = self.columns * S::LANES;
         if self.down.is_empty() {
-            strip[..side(Y) * pitch].fill(0.0);
+            strip[..phases(Y) * side(Y) * pitch].fill(0.0);
             return;
         }
         let valid = S::LANES.min(source.ins - channel);
@@ -226,25 +241,29 @@ impl Plane {
         by: [S::V; 3],
     ) {
         let pitch = self.columns * S::LANES;
-        let strip = &mut strip[..side(Y) * pitch];
-        for i in 0..side(Y) {
+        let rows = phases(Y) * side(Y);
+        let strip = &mut strip[..rows * pitch];
+        for i in 0..rows {
             let line = &mut strip[i * pitch..][..pitch];
             line[..self.across.start * S::LANES].fill(0.0);
             line[self.across.end * S::LANES..].fill(0.0);
         }
         for column in self.across.clone() {
-            // SAFETY: the plane has `side(Y)` rows of `columns` vectors, by the slice.
-            unsafe {
-                let at = strip.as_mut_ptr().add(column * S::LANES);
-                let mut d = [S::splat(0.0); SIDE];
-                for i in 0..side(Y) {
-                    if self.down.contains(&i) {
-                        d[i] = before::<S, KIND>(S::load(at.add(i * pitch)), by);
+            for phase in 0..phases(Y) {
+                // SAFETY: the plane has `rows` rows of `columns` vectors, by the slice.
+                unsafe {
+                    let at = strip.as_mut_ptr().add(column * S::LANES);
+                    let mut d = [S::splat(0.0); SIDE];
+                    for i in 0..side(Y) {
+                        let row = i * phases(Y) + phase;
+                        if self.down.contains(&row) {
+                            d[i] = before::<S, KIND>(S::load(at.add(row * pitch)), by);
+                        }
                     }
-                }
-                let d = points::input::<S, Y>(d);
-                for i in 0..side(Y) {
-                    S::store(at.add(i * pitch), d[i]);
+                    let d = points::input::<S, Y>(d);
+                    for i in 0..side(Y) {
+                        S::store(at.add((i * phases(Y) + phase) * pitch), d[i]);
+                    }
                 }
             }
         }

@@ -14,6 +14,9 @@
 //! neighbouring tiles is turned to channels-last in scratch memory and back (`forward.rs`, `backward.rs`). Tiles of 2×2×2 and 2×4×4 outputs
 //! serve where few outputs are left along an axis, or the weights would grow too large (`conv/choose.rs`).
 //!
+//! With stride two the input falls in phases, four on a plane and eight in space, each with a kernel of two elements along an axis: the
+//! phases are in channels of their own, and F(4×4×4, 2×2×2) makes 64 outputs with 8·125 multiplications where the sum takes 1728.
+//!
 //! Many tiles are cut in batches whose V and M stay in the nearer caches, a task each; `M[ξ]` takes the room of `V[ξ - 1]`, which has
 //! been used. Few tiles and many channels (deep layers) go through the three steps one after another, the products shared out by
 //! point, so that each weight is read once. Every number is computed the same way whatever the sharing.
@@ -33,7 +36,8 @@ use super::shape::{ConvArgs, ConvShape};
 use crate::gemm::tile::{self, Tile};
 use crate::shared::{Aligned, Shared};
 use crate::{Isa, Pool};
-pub(super) use points::side;
+use points::STRIDED;
+pub(super) use points::{outs, phases, side};
 use std::ops::Range;
 pub(super) use tiles::lanes;
 use tiles::{Matrix, Segment, Source, Target};
@@ -50,10 +54,12 @@ const HEAVY: usize = 2 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Winograd {
     isa: Isa,
-    /// Outputs of a tile along each axis.
+    /// Kind of each axis, see `points.rs`.
     step: [usize; 3],
     ins: usize,
     outs: usize,
+    /// Rows of weights and elements of a tile in V that count: the in channels, of each phase.
+    depth: usize,
     input: [usize; 3],
     output: [usize; 3],
     /// Zeros before the input along each axis.
@@ -73,13 +79,15 @@ enum Plan {
 
 /// The tiles a convolution can be and may be worth being filtered with.
 pub(super) fn steps_for(s: &ConvShape, output: [usize; 3]) -> Vec<[usize; 3]> {
-    let plain = s.groups == 1 && s.stride == [1; 3] && s.dilation == [1; 3];
+    let plain = s.groups == 1 && s.dilation == [1; 3];
     // A corner of a tile does not pay, nor do few channels.
     let enough = s.in_channels.min(s.out_channels) >= FEWEST && output[1] * output[2] >= 4;
-    match s.kernel {
+    match (s.kernel, s.stride) {
         _ if !plain || !enough => Vec::new(),
-        [1, 3, 3] => vec![[1, 4, 4]],
-        [3, 3, 3] => vec![[4, 4, 4], [2, 4, 4], [2, 2, 2]],
+        ([1, 3, 3], [1, 1, 1]) => vec![[1, 4, 4]],
+        ([3, 3, 3], [1, 1, 1]) => vec![[4, 4, 4], [2, 4, 4], [2, 2, 2]],
+        ([1, 3, 3], [1, 2, 2]) => vec![[1, STRIDED, STRIDED]],
+        ([3, 3, 3], [2, 2, 2]) => vec![[STRIDED; 3]],
         _ => Vec::new(),
     }
 }
@@ -87,12 +95,19 @@ pub(super) fn steps_for(s: &ConvShape, output: [usize; 3]) -> Vec<[usize; 3]> {
 /// Bytes of the packed weights; `usize::MAX` where they overflow.
 pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
     let wide = s.out_channels.next_multiple_of(tile::size(isa).1);
-    let all = [s.in_channels, wide, size_of::<f32>(), side(step[0]), side(step[1]), side(step[2])];
+    let depth = depth(s.in_channels, isa, step);
+    let all = [depth, wide, size_of::<f32>(), side(step[0]), side(step[1]), side(step[2])];
     all.iter().try_fold(1usize, |n, k| n.checked_mul(*k)).unwrap_or(usize::MAX)
 }
 
+/// In channels of all phases; all but the last phase's are filled up to whole vectors.
+fn depth(ins: usize, isa: Isa, step: [usize; 3]) -> usize {
+    let phases: usize = step.map(phases).iter().product();
+    (phases - 1) * ins.next_multiple_of(tiles::lanes(isa)) + ins
+}
+
 impl Winograd {
-    /// Packs `[out][in][kernel]` weights for tiles of `step` outputs.
+    /// Packs `[out][in][kernel]` weights for tiles whose axes are of the kinds `step`.
     pub fn new(
         isa: Isa,
         s: &ConvShape,
@@ -103,25 +118,31 @@ impl Winograd {
         let (ins, outs) = (s.in_channels, s.out_channels);
         let width = tile::size(isa).1;
         let wide = outs.next_multiple_of(width);
-        let (_, block) = tile::blocks(ins);
+        let depth = depth(ins, isa, step);
+        let (_, block) = tile::blocks(depth);
         let points: usize = step.map(side).iter().product();
-        let mut packed = Aligned::zeros(points * ins * wide);
+        let mut packed = Aligned::zeros(points * depth * wide);
         let mut kernels = Kernels::new(step);
         let taps: usize = s.kernel.iter().product();
+        let (filled, [_, down, across]) =
+            (ins.next_multiple_of(tiles::lanes(isa)), step.map(phases));
         for panel in (0..outs).step_by(16) {
             let count = 16.min(outs - panel);
-            for c in 0..ins {
-                kernels.transform(&weight[panel * ins * taps..], ins, c, count);
-                let (from, within) = (c / block * block, c % block);
-                let (block, row) = (from * wide, within * width);
-                let depth = tile::blocks(ins).1.min(ins - from);
+            // Rows between the channels of two phases stay zero.
+            for row in (0..depth).filter(|row| row % filled < ins) {
+                let (phase, c) = (row / filled, row % filled);
+                let phase = [phase / (down * across), phase / across % down, phase % across];
+                kernels.transform(&weight[panel * ins * taps..], [ins, c], phase, count);
+                let (from, within) = (row / block * block, row % block);
+                let (start, row) = (from * wide, within * width);
+                let rows = block.min(depth - from);
                 // The panels of the instruction set may be wider or narrower than the sixteen channels.
                 let mut first = panel;
                 while first < panel + count {
                     let n = (width - first % width).min(panel + count - first);
-                    let at = block + first / width * width * depth + row + first % width;
+                    let at = start + first / width * width * rows + row + first % width;
                     for (xi, u) in kernels.at_points.iter().enumerate() {
-                        packed[xi * ins * wide + at..][..n]
+                        packed[xi * depth * wide + at..][..n]
                             .copy_from_slice(&u[first - panel..][..n]);
                     }
                     first += n;
@@ -129,12 +150,12 @@ impl Winograd {
             }
         }
         let pad = s.pad.map(|p| p[0]);
-        Winograd { isa, step, ins, outs, input: s.input, output, pad, weight: packed }
+        Winograd { isa, step, ins, outs, depth, input: s.input, output, pad, weight: packed }
     }
 
     /// Tiles along each axis.
     fn grid(&self) -> [usize; 3] {
-        [0, 1, 2].map(|a| self.output[a].div_ceil(self.step[a]))
+        [0, 1, 2].map(|a| self.output[a].div_ceil(outs(self.step[a])))
     }
 
     fn tiles(&self) -> usize {
@@ -146,9 +167,14 @@ impl Winograd {
         self.step.map(side).iter().product()
     }
 
-    /// Elements of a tile in V and in M: the channels, filled up to whole vectors.
+    /// Elements of a tile in V and in M: the channels (of each phase), filled up to whole vectors.
     fn rows(&self) -> [usize; 2] {
-        [self.ins, self.outs].map(|n| n.next_multiple_of(tiles::lanes(self.isa)))
+        [self.depth, self.outs].map(|n| n.next_multiple_of(tiles::lanes(self.isa)))
+    }
+
+    /// In channels filled up to whole vectors.
+    fn filled(&self) -> usize {
+        self.ins.next_multiple_of(tiles::lanes(self.isa))
     }
 
     fn plan(&self, threads: usize) -> Plan {
@@ -222,7 +248,7 @@ impl Winograd {
                 unsafe {
                     let start = v.add((segment.first - range.start) * ins);
                     let v = Matrix { start, slot, row: ins };
-                    tiles::forward(kind, source, &segment, 0..ins, scratch, v);
+                    tiles::forward(kind, source, &segment, 0..self.filled(), scratch, v);
                 }
             }
             for xi in 0..points {
@@ -252,13 +278,14 @@ impl Winograd {
         let segments: Vec<Segment> = self.segments(0..tiles).collect();
         // Channels of one task: a few vectors.
         let group = 2 * tiles::lanes(self.isa).max(16);
-        let groups = ins.div_ceil(group);
+        let filled = self.filled();
+        let groups = filled.div_ceil(group);
         pool.run_workers(segments.len() * groups, |worker, task| {
             // SAFETY: each thread has scratch memory of its own behind the matrices.
             let scratch = unsafe { work.part(matrices + worker * scratch, scratch) };
             let (segment, group) = (
                 &segments[task / groups],
-                task % groups * group..ins.min((task % groups + 1) * group),
+                task % groups * group..filled.min((task % groups + 1) * group),
             );
             // SAFETY: the instruction set was supported when the weights were packed; these tiles and channels of V are this task's.
             unsafe {
@@ -310,11 +337,11 @@ impl Winograd {
     ) {
         let width = tile::size(self.isa).1;
         let ([row, outs], wide) = (self.rows(), self.outs.next_multiple_of(width));
-        let (blocks, step) = tile::blocks(self.ins);
-        let weight = &self.weight[xi * self.ins * wide..][..self.ins * wide];
+        let (blocks, step) = tile::blocks(self.depth);
+        let weight = &self.weight[xi * self.depth * wide..][..self.depth * wide];
         for block in 0..blocks {
             let from = block * step;
-            let depth = step.min(self.ins - from);
+            let depth = step.min(self.depth - from);
             for panel in panels.clone() {
                 let column = panel * width;
                 let b = weight[from * wide + column * depth..].as_ptr();

@@ -2,7 +2,7 @@
 //!
 //! Both work on a strip of neighbouring tiles of one row, on as many channels at a time as a vector holds: `forward.rs`, `backward.rs`.
 
-use super::points::side;
+use super::points::{STRIDED, outs, phases, side};
 use super::{backward, forward};
 use crate::Isa;
 use crate::conv::shape::{Epilogue, Prologue};
@@ -15,8 +15,14 @@ pub(super) const SPARE: usize = 8;
 
 /// Most tiles of a strip: long rows, since short pieces of many channels' rows come slowly from memory. A strip then leaves the first-level
 /// cache (38 KiB with 8 lanes for 48 flat tiles, 117 KiB for 24 of 6×6×6), which costs less: against 16 and 8 tiles it saves 5 to 12 %.
+/// With phases a tile is larger.
 pub(super) fn segment_len(step: [usize; 3]) -> usize {
-    if step[0] == 1 { 48 } else { 24 }
+    match (step[0], phases(step[2])) {
+        (1, 1) => 48,
+        (1, _) => 24,
+        (_, 1) => 24,
+        _ => 8,
+    }
 }
 
 /// `count` neighbouring tiles of a row of tiles; `first` is the number of the first of them, `tile` its place.
@@ -72,8 +78,14 @@ pub(super) const fn strips(lanes: usize) -> usize {
 
 /// Elements of a strip with room for a last turned block, whole cache lines. The strip of the way back is shorter.
 pub(super) fn strip_len(step: [usize; 3], lanes: usize) -> usize {
-    let columns = step[2] * segment_len(step) + 2;
-    (lanes * (side(step[0]) * side(step[1]) * columns + SPARE)).next_multiple_of(16)
+    let columns = columns(step[2], segment_len(step));
+    let [planes, rows] = [0, 1].map(|a| phases(step[a]) * side(step[a]));
+    (lanes * (planes * rows * columns + SPARE)).next_multiple_of(16)
+}
+
+/// Columns of the input that `count` neighbouring tiles read along an axis of a kind.
+pub(super) const fn columns(kind: usize, count: usize) -> usize {
+    phases(kind) * (outs(kind) * count + side(kind) - outs(kind))
 }
 
 /// Elements of scratch memory of a thread.
@@ -90,6 +102,8 @@ macro_rules! per_step {
             [2, 2, 2] => f::<$simd, 2, 2, 2>($($arg),*),
             [2, 4, 4] => f::<$simd, 2, 4, 4>($($arg),*),
             [4, 4, 4] => f::<$simd, 4, 4, 4>($($arg),*),
+            [1, STRIDED, STRIDED] => f::<$simd, 1, STRIDED, STRIDED>($($arg),*),
+            [STRIDED, STRIDED, STRIDED] => f::<$simd, STRIDED, STRIDED, STRIDED>($($arg),*),
             other => unreachable!("tiles of {other:?}"),
         }
     }};

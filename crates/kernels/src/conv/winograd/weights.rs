@@ -1,6 +1,7 @@
-//! The kernels at the points: `U = (G ⊗ G ⊗ G) w`, made once in `f64`, a panel of out channels at a time.
+//! The kernels at the points: `U = (G ⊗ G ⊗ G) w`, made once in `f64`, a panel of out channels at a time; of an axis with phases the
+//! elements of one phase.
 
-use super::points::{self, SIDE};
+use super::points::{self, SIDE, STRIDED};
 use crate::isa::multiversion;
 
 /// Out channels transformed together.
@@ -10,7 +11,7 @@ type Lane = [f64; LANES];
 
 /// Kernels of up to 3×3×3 elements for up to [`LANES`] out channels.
 pub(super) struct Kernels {
-    /// Outputs of a tile along each axis.
+    /// Kind of each axis.
     pub step: [usize; 3],
     given: [Lane; 27],
     /// `[point][lane]`.
@@ -18,18 +19,36 @@ pub(super) struct Kernels {
 }
 
 impl Kernels {
-    /// Room for the kernels of tiles with `step` outputs.
+    /// Room for the kernels of tiles whose axes are of these kinds.
     pub fn new(step: [usize; 3]) -> Kernels {
         let points = step.map(points::side).iter().product();
         Kernels { step, given: [[0.0; LANES]; 27], at_points: vec![[0.0; LANES]; points] }
     }
 
-    /// Transforms the kernels of `outs ≤ 16` neighbouring out channels and in channel `c` of `weight`, `[out][in][kernel]`.
-    pub fn transform(&mut self, weight: &[f32], ins: usize, c: usize, outs: usize) {
-        let taps: usize = self.step.map(|m| if m == 1 { 1 } else { 3 }).iter().product();
-        for o in 0..outs {
-            let kernel = &weight[(o * ins + c) * taps..][..taps];
-            kernel.iter().enumerate().for_each(|(t, w)| self.given[t][o] = *w as f64);
+    /// Transforms the kernels of `outs ≤ 16` neighbouring out channels and in channel `c` of `weight`, `[out][in][kernel]`, as far as they
+    /// meet the elements of a phase of each axis.
+    pub fn transform(
+        &mut self,
+        weight: &[f32],
+        [ins, c]: [usize; 2],
+        phase: [usize; 3],
+        outs: usize,
+    ) {
+        let axes = self.step.map(|kind| if kind == 1 { 1 } else { 3 });
+        let taps: usize = axes.iter().product();
+        self.given = [[0.0; LANES]; 27];
+        for t in 0..taps {
+            let at = [t / (axes[1] * axes[2]), t / axes[2] % axes[1], t % axes[2]];
+            // Where an element stands in the kernel of its phase; none in another phase.
+            let place = |axis: usize| match self.step[axis] {
+                STRIDED => (at[axis] % 2 == phase[axis]).then_some(at[axis] / 2),
+                _ => Some(at[axis]),
+            };
+            let (Some(z), Some(y), Some(x)) = (place(0), place(1), place(2)) else { continue };
+            let to = &mut self.given[(z * axes[1] + y) * axes[2] + x];
+            for (o, to) in to.iter_mut().enumerate().take(outs) {
+                *to = f64::from(weight[(o * ins + c) * taps + t]);
+            }
         }
         transform(self.step, &self.given, &mut self.at_points);
     }
@@ -39,7 +58,7 @@ multiversion! {
     /// Along the last axis, then the middle one, then the first.
     fn transform(step: [usize; 3], given: &[Lane; 27], to: &mut [[f32; LANES]]) {
         let [z, y, x] = step.map(points::kernel);
-        let taps = step.map(|m| if m == 1 { 1 } else { 3 });
+        let taps = step.map(|kind| if kind == 1 { 1 } else { 3 });
         let mut rows = [[0.0; LANES]; 9 * SIDE];
         for r in 0..taps[0] * taps[1] {
             for (i, g) in x.iter().enumerate() {
