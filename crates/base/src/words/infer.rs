@@ -94,15 +94,15 @@ pub fn graph_shape(detail: &str) -> Text {
 }
 
 /// What `-v` says of the plan.
-pub fn plan(nodes: usize, folded: usize, compiled: usize, pieces: usize) -> Text {
+pub fn plan(nodes: usize, folded: usize, compiled: usize, pieces: usize, mib: u64) -> Text {
     let general = nodes - folded - compiled;
     Text::filled(
         format!(
             "{nodes} nodes: {folded} folded before the run, {compiled} compiled in {pieces} pieces, \
-             {general} run one by one"
+             {general} run one by one; the compiled ones hold {mib} MiB, weights included"
         ),
         format!(
-            "共 {nodes} 个节点：{folded} 个在运行前折叠，{compiled} 个编译为 {pieces} 段，{general} 个逐个运行"
+            "共 {nodes} 个节点：{folded} 个在运行前折叠，{compiled} 个编译为 {pieces} 段，{general} 个逐个运行；编译部分占用内存 {mib} MiB（含权重）"
         ),
     )
 }

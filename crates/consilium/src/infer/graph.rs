@@ -48,7 +48,8 @@ pub(super) fn run(
     let failed = |error: engine::Error| zoo::translate_graph(error.at(path));
     let results = session.run(&inputs).map_err(failed)?;
     if let Some(plan) = session.summary().filter(|_| common.verbose) {
-        let text = words::plan(plan.nodes, plan.folded, plan.compiled, plan.pieces);
+        let mib = plan.piece_bytes >> 20;
+        let text = words::plan(plan.nodes, plan.folded, plan.compiled, plan.pieces, mib);
         eprintln!("{}", text.get(common.lang));
     }
     let times =
