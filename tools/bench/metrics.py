@@ -183,12 +183,14 @@ def main():
                 command += ["--folder", str(folder)]
                 found = json.loads(subprocess.check_output(command).splitlines()[-1])
                 print(part, peer.__name__[4:], json.dumps(found))
-                for name in set(found) & set(best) - {"s", "peak_mib"}:
+                for name in set(found) & set(best) - {"s", "hd95_s", "peak_mib"}:
                     off = abs(found[name] - best[name]) / max(abs(found[name]), 1e-12)
                     assert off < 1e-5, (name, found[name], best[name])
                 surfels = peer is run_surface_distance
                 seconds = best["surfels_s"] if surfels else best[key]
                 print(f"{part}: {found['s'] / seconds:.1f} times {peer.__name__[4:]}")
+                if "hd95_s" in found:
+                    print(f"{part}: {found['hd95_s'] / seconds:.1f} times its HD95 alone")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod datasets;
 pub mod demo;
 pub mod infer;
 pub mod inspect;

@@ -15,6 +15,7 @@ macro_rules! texts {
 
 pub mod bench;
 pub mod cli;
+pub mod datasets;
 pub mod findings;
 pub mod imaging;
 pub mod infer;

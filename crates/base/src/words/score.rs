@@ -39,7 +39,7 @@ texts! { static:
     /// Flag.
     FLAG_MARGIN = "Non-inferiority margin, in units of the metric.", "非劣效界值（与指标同单位）。";
     /// Flag.
-    FLAG_OUT_SCORE = "Folder for scores.json, scores.csv and scores.html;\nnothing is written without it.", "写出 scores.json、scores.csv 与 scores.html 的文件夹；\n不指定则不写文件。";
+    FLAG_OUT_SCORE = "Folder for the result as JSON, as a page with plots and,\nof score, as CSV; nothing is written without it.", "写出 JSON 结果、图表网页及（score）CSV 的文件夹；\n不指定则不写文件。";
     /// Above the numbers.
     RESEARCH = "Research use only; a physician decides.", "仅供科研使用，诊断由医师作出。";
     /// There is no case at all.
@@ -199,6 +199,10 @@ texts! { static:
     AXIS_MM = "mm", "毫米";
     /// Axis.
     STRUCTURE = "structure", "结构";
+    /// Title.
+    COMPARISON_TITLE = "Comparison", "模型比较";
+    /// Title.
+    WORST_CASES = "Worst cases", "最差病例";
     /// Title.
     PAGE_TITLE = "Scores", "评价结果";
     /// Title.

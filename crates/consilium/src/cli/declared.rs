@@ -1,7 +1,7 @@
 //! All commands and flags, declared once; parsing, help and the checks below come from here.
 
 use base::Text;
-use base::words::{bench, cli as words, infer, score};
+use base::words::{bench, cli as words, datasets, infer, score};
 
 /// A flag and what it means.
 pub(super) struct Flag {
@@ -25,6 +25,7 @@ pub(super) struct Command {
 mod texts {
     pub(super) use base::words::bench::{FLAG_BATCH, FLAG_PYTHON, FLAG_TOOLS, FLAG_WRITE};
     pub(super) use base::words::cli::*;
+    pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_SPLIT};
     pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
     pub(super) use base::words::score::{
         FLAG_BY, FLAG_GROUP, FLAG_LABELS, FLAG_LEVEL, FLAG_MARGIN, FLAG_MORE, FLAG_OUT_SCORE,
@@ -80,6 +81,8 @@ flags! {
     RESAMPLES: "--resamples", None, Some("N"), FLAG_RESAMPLES;
     SEED: "--seed", None, Some("N"), FLAG_SEED;
     LEVEL: "--level", None, Some("X"), FLAG_LEVEL;
+    SPLIT: "--split", None, Some("NAME"), FLAG_SPLIT;
+    OUT_TRUTH: "--out", Some('o'), Some("DIR"), FLAG_OUT_TRUTH;
     OUT_SCORE: "--out", Some('o'), Some("DIR"), FLAG_OUT_SCORE;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
@@ -178,6 +181,17 @@ pub(super) static COMMANDS: &[Command] = &[
         examples: &[
             "consilium compare --task classification a.csv b.csv truth.csv --group patient",
             "consilium compare --task segmentation a/ b/ c/ labelsTs/ --margin 0.02 --json",
+        ],
+    },
+    Command {
+        name: "datasets",
+        arguments: "[list | show KIND:PATH | check KIND:PATH]",
+        about: &datasets::DATASETS,
+        flags: &[&SPLIT, &OUT_TRUTH, &LANG, &JSON, &HELP],
+        examples: &[
+            "consilium datasets",
+            "consilium datasets check chestxray14:/data/nih",
+            "consilium datasets show chexpert:/data/CheXpert-v1.0-small --split valid --out truth",
         ],
     },
     Command {

@@ -4,7 +4,7 @@ mod declared;
 mod help;
 mod parse;
 
-use crate::{World, bench, demo, infer, inspect, models, read, score, segment, tune};
+use crate::{World, bench, datasets, demo, infer, inspect, models, read, score, segment, tune};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
 use kernels::Isa;
@@ -96,6 +96,7 @@ fn dispatch(
         "models" => models::run(world, parsed, &common, out).map(|()| 0),
         "infer" => infer::run(world, parsed, &common, out).map(|()| 0),
         "bench" if parsed.has("--tune") => tune::run(world, parsed, &common, out).map(|()| 0),
+        "datasets" => datasets::run(world, parsed, &common, out).map(|()| 0),
         "score" => score::run(world, parsed, &common, out).map(|()| 0),
         "compare" => score::compare::run(world, parsed, &common, out).map(|()| 0),
         "bench" => bench::run(parsed, &common).map(|()| 0),

@@ -363,9 +363,8 @@ fn block(
         ],
         rows,
         more,
-        subgroups: Vec::new(),
         notes,
-        plots: Vec::new(),
+        ..Block::default()
     }
 }
 

@@ -15,7 +15,7 @@ mod segmentation;
 mod settings;
 pub mod table;
 
-pub use outcome::{Block, Outcome, Row};
+pub use outcome::{Block, Outcome, Row, quoted};
 pub use settings::{Policy, Settings, Task};
 
 use crate::World;

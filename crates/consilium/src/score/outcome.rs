@@ -82,6 +82,8 @@ pub struct Block {
     pub notes: Vec<Note>,
     /// Drawings for the page.
     pub plots: Vec<Plot>,
+    /// The worst cases, the worst first, and how bad they are.
+    pub worst: Vec<(String, base::Text)>,
 }
 
 /// A whole judgement.
@@ -134,6 +136,10 @@ impl Block {
                 entry[block.name.as_str()] = block.to_json();
             }
             out.insert("subgroups".into(), Json::Object(columns));
+        }
+        if !self.worst.is_empty() {
+            let ids: Vec<&String> = self.worst.iter().map(|(case, _)| case).collect();
+            out.insert("worst_cases".into(), json!(ids));
         }
         if !self.notes.is_empty() {
             out.insert("notes".into(), notes_json(&self.notes));
@@ -231,7 +237,7 @@ impl Outcome {
 }
 
 /// A cell of a comma-separated table.
-fn quoted(cell: &str) -> String {
+pub fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

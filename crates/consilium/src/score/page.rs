@@ -20,27 +20,8 @@ svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
 
 /// The page, opened in `lang`.
 pub fn page(outcome: &Outcome, lang: Lang) -> String {
-    let checked = |own: Lang| if own == lang { " checked" } else { "" };
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title>\
-         <style>{STYLE}</style></head><body>\
-         <input type=\"radio\" name=\"l\" id=\"en\"{}><label for=\"en\">English</label> \
-         <input type=\"radio\" name=\"l\" id=\"zh\"{}><label for=\"zh\">中文</label><main>",
-        lang.tag(),
-        escaped(words::PAGE_TITLE.get(lang)),
-        checked(Lang::En),
-        checked(Lang::Zh)
-    );
-    let _ = write!(
-        out,
-        "<h1>{} · {}</h1><p class=\"w\">{}</p><p>{} {}",
-        both(&words::PAGE_TITLE),
-        both(&words::task(outcome.settings.task.name())),
-        both(&words::RESEARCH),
-        both(&words::CASES),
-        outcome.cases
-    );
+    let mut out = head(&words::PAGE_TITLE, outcome.settings.task.name(), lang);
+    let _ = write!(out, "<p>{} {}", both(&words::CASES), outcome.cases);
     if outcome.settings.group.is_some() {
         let _ = write!(out, " · {} {}", both(&words::UNITS), outcome.units);
     }
@@ -57,10 +38,36 @@ pub fn page(outcome: &Outcome, lang: Lang) -> String {
     for block in &outcome.blocks {
         section(&mut out, block, level);
     }
-    out + "</main></body></html>\n"
+    out + foot()
 }
 
-fn both(text: &Text) -> String {
+/// The beginning of a page: style, the choice of language, title, and what must stand above results.
+pub(super) fn head(title: &Text, task: &str, lang: Lang) -> String {
+    let checked = |own: Lang| if own == lang { " checked" } else { "" };
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title>\
+         <style>{STYLE}</style></head><body>\
+         <input type=\"radio\" name=\"l\" id=\"en\"{}><label for=\"en\">English</label> \
+         <input type=\"radio\" name=\"l\" id=\"zh\"{}><label for=\"zh\">中文</label><main>\
+         <h1>{} · {}</h1><p class=\"w\">{}</p>",
+        lang.tag(),
+        escaped(title.get(lang)),
+        checked(Lang::En),
+        checked(Lang::Zh),
+        both(title),
+        both(&words::task(task)),
+        both(&words::RESEARCH)
+    )
+}
+
+/// The end of a page.
+pub(super) fn foot() -> &'static str {
+    "</main></body></html>\n"
+}
+
+/// A text in both languages, of which the style shows one.
+pub(super) fn both(text: &Text) -> String {
     format!(
         "<span class=\"en\" lang=\"en\">{}</span><span class=\"zh\" lang=\"zh-CN\">{}</span>",
         escaped(text.en()),
@@ -89,6 +96,13 @@ fn section(out: &mut String, block: &Block, level: f64) {
     }
     plots(out, &block.plots);
     table(out, &block.rows, level);
+    if !block.worst.is_empty() {
+        let _ = write!(out, "<h3>{}</h3><ul>", both(&words::WORST_CASES));
+        for (case, what) in &block.worst {
+            let _ = write!(out, "<li>{}: {}</li>", escaped(case), both(what));
+        }
+        out.push_str("</ul>");
+    }
     for (column, group) in &block.subgroups {
         let _ = write!(
             out,

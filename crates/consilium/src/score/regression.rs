@@ -144,10 +144,9 @@ fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Resul
         name: name.into(),
         counts: vec![("n", n as u64)],
         rows,
-        more: Map::new(),
-        subgroups: Vec::new(),
         notes,
         plots: bland_altman(&paired, settings.level),
+        ..Block::default()
     })
 }
 

@@ -1,11 +1,11 @@
 //! Masks against masks, case by case and structure by structure.
 
-use super::masks::{self, Files, file_name};
+use super::masks::{self, Files, Labels, file_name};
 use super::outcome::{Block, Outcome, Row};
 use super::plots::{Plot, columns};
 use super::settings::Settings;
 use base::words::score as words;
-use base::{Error, Kind, Note, Result};
+use base::{Error, Kind, Note, Result, Text};
 use metrics::compare::Units;
 use metrics::segmentation::{
     Lattice, LesionRule, MaskPair, Overlap, Status, SurfaceDistances, centreline_dice, lesion_wise,
@@ -53,6 +53,9 @@ const FURTHER: [(&str, Worst); 4] = [
     ("lesion_wise_dice", Worst::None),
     ("lesion_wise_hd95", Worst::None),
 ];
+
+/// How many of the worst cases are named.
+const WORST: usize = 10;
 
 /// One structure in one case.
 #[derive(Clone, Debug)]
@@ -169,12 +172,9 @@ fn one_case(
     outside: &mut Vec<(u32, String)>,
 ) -> Result<(BTreeMap<u32, Judged>, Lattice)> {
     let (predicted, truth) = masks::read(files, settings)?;
-    let occurs = |voxels: &[u16]| -> BTreeSet<u32> {
-        let mut seen = vec![false; 1 << 16];
-        voxels.iter().for_each(|label| seen[usize::from(*label)] = true);
-        (1..1 << 16).filter(|label| seen[*label as usize]).collect()
-    };
-    let (p, t) = (occurs(&predicted.voxels), occurs(&truth.voxels));
+    let (in_p, in_t) = (boxes(&predicted), boxes(&truth));
+    let (p, t): (BTreeSet<u32>, BTreeSet<u32>) =
+        (in_p.keys().copied().collect(), in_t.keys().copied().collect());
     if settings.labels.is_empty() {
         known.extend(&t);
     } else {
@@ -188,8 +188,16 @@ fn one_case(
         .union(&t)
         .map(|label| {
             let number = *label as u16;
-            let pair = MaskPair::cut(
+            let both = [in_p.get(label), in_t.get(label)];
+            let (low, high) =
+                both.into_iter().flatten().fold(([usize::MAX; 3], [0; 3]), |(low, high), own| {
+                    let each = [0, 1, 2];
+                    (each.map(|a| low[a].min(own.0[a])), each.map(|a| high[a].max(own.1[a])))
+                });
+            let pair = MaskPair::cut_box(
                 &lattice,
+                low,
+                high,
                 |at| predicted.voxels[at] == number,
                 |at| truth.voxels[at] == number,
                 settings.threads,
@@ -199,6 +207,32 @@ fn one_case(
         .collect();
     Ok((judged, lattice))
 }
+
+/// The box of each label but 0, ends included, in one pass over the volume.
+fn boxes(labels: &Labels) -> BTreeMap<u32, Box3> {
+    let [nx, ny, _] = labels.grid.size;
+    let mut found: Vec<Option<Box3>> = vec![None; 1 << 16];
+    for (row, voxels) in labels.voxels.chunks(nx.max(1)).enumerate() {
+        let (j, k) = (row % ny, row / ny);
+        // Runs of one label, of which only the ends matter.
+        let mut i = 0;
+        for run in voxels.chunk_by(|a, b| a == b) {
+            let (first, last) = (i, i + run.len() - 1);
+            i += run.len();
+            if run[0] == 0 {
+                continue;
+            }
+            let own = found[usize::from(run[0])].get_or_insert(([usize::MAX; 3], [0; 3]));
+            own.0 = [own.0[0].min(first), own.0[1].min(j), own.0[2].min(k)];
+            own.1 = [own.1[0].max(last), own.1[1].max(j), own.1[2].max(k)];
+        }
+    }
+    let named = found.into_iter().enumerate();
+    named.filter_map(|(label, own)| Some((label as u32, own?))).collect()
+}
+
+/// Lowest and highest voxel of a box.
+type Box3 = ([usize; 3], [usize; 3]);
 
 /// A structure that neither mask has.
 fn empty(lattice: &Lattice) -> Judged {
@@ -307,8 +341,27 @@ fn block(
         ],
         rows,
         more,
+        worst: worst(judged, names),
         ..Block::default()
     }
+}
+
+/// The cases with the lowest Dice, failures first; perfect ones are left out.
+fn worst(judged: &[Judged], names: &[String]) -> Vec<(String, Text)> {
+    let dice = with_failures(judged, "dice");
+    let mut order: Vec<(f64, usize)> =
+        dice.iter().enumerate().filter_map(|(at, dice)| Some(((*dice)?, at))).collect();
+    order.retain(|(dice, _)| *dice < 1.0);
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let shown = |(dice, at): (f64, usize)| {
+        let text = match judged[at].status {
+            Status::Missed => words::STATUS_MISSED.clone(),
+            Status::Spurious => words::STATUS_SPURIOUS.clone(),
+            _ => Text::same(format!("Dice {dice:.4}")),
+        };
+        (names[at].clone(), text)
+    };
+    order.into_iter().take(WORST).map(shown).collect()
 }
 
 /// The mean over cases, failures included, with the mean over those where both have the structure.

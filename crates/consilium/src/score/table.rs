@@ -102,7 +102,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Table> {
 }
 
 /// Rows of cells; lines without anything are passed over.
-fn split(text: &str) -> Result<Vec<Row>> {
+pub(crate) fn split(text: &str) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let (mut line, mut begun) = (1, 1);
     let mut cells = Vec::new();

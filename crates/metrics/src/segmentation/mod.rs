@@ -255,6 +255,20 @@ impl MaskPair {
             let lattice = Lattice { size: [0; 3], ..*lattice };
             return MaskPair { lattice, predicted: vec![], reference: vec![], origin: [0; 3] };
         }
+        MaskPair::cut_box(lattice, low, high, is_predicted, is_reference, threads)
+    }
+
+    /// The same where the box is known: from `low` to `high`, both included. All that is set must lie
+    /// inside.
+    pub fn cut_box(
+        lattice: &Lattice,
+        low: [usize; 3],
+        high: [usize; 3],
+        is_predicted: impl Fn(usize) -> bool + Sync,
+        is_reference: impl Fn(usize) -> bool + Sync,
+        threads: usize,
+    ) -> MaskPair {
+        let [nx, ny, _] = lattice.size;
         let size = [high[0] + 1 - low[0], high[1] + 1 - low[1], high[2] + 1 - low[2]];
         let fill = |is: &(dyn Fn(usize) -> bool + Sync)| {
             let mut mask = vec![false; size.iter().product()];

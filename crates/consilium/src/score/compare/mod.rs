@@ -2,6 +2,7 @@
 
 mod areas;
 mod cases;
+mod page;
 mod side;
 
 pub use side::{Pair, SideBySide};
@@ -35,6 +36,8 @@ pub fn run(
     if let Some(folder) = typed.value("--out").map(PathBuf::from) {
         world.make_folder(&folder).map_err(|error| io_error(&error, &folder))?;
         let text = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
+        let page = page::page(&found, common.lang);
+        write_file(world, &folder.join("comparison.html"), page.as_bytes())?;
         write_file(world, &folder.join("comparison.json"), text.as_bytes())?;
     }
     if common.json {

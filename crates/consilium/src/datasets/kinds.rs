@@ -1,0 +1,46 @@
+//! The kinds of data sets, declared once: list, help and readers come from here.
+
+use super::{Dataset, brats, chest, folders, skeleton};
+use base::words::datasets as words;
+use base::{Result, Text};
+use std::path::Path;
+
+/// A kind of data set.
+pub struct Kind {
+    /// As typed before the colon.
+    pub name: &'static str,
+    /// What it is and how it must lie.
+    pub about: &'static Text,
+    /// Only for people who signed its agreement: never to be sent to models outside.
+    pub credentialed: bool,
+    /// Reads it. Errors name the missing file or column.
+    pub read: fn(&Path) -> Result<Dataset>,
+}
+
+/// Every kind.
+pub static KINDS: &[Kind] = &[
+    kind("table", &words::TABLE, false, folders::table),
+    kind("nifti", &words::NIFTI, false, folders::nifti),
+    kind("nnunet", &words::NNUNET, false, folders::nnunet),
+    kind("msd", &words::MSD, false, folders::nnunet),
+    kind("brats", &words::BRATS, false, brats::read),
+    kind("chestxray14", &words::CHESTXRAY14, false, chest::chestxray14),
+    kind("chexpert", &words::CHEXPERT, true, chest::chexpert),
+    kind("mimic-cxr-jpg", &words::MIMIC, true, chest::mimic),
+    kind("rsna-pneumonia", &words::PNEUMONIA, false, chest::rsna_pneumonia),
+    kind("vindr-cxr", &words::VINDR, true, chest::vindr),
+    kind("iu-xray", &words::IU, false, chest::iu_xray),
+    kind("rsna-boneage", &words::BONEAGE, false, skeleton::boneage),
+    kind("mura", &words::MURA, true, skeleton::mura),
+    kind("grazpedwri-dx", &words::GRAZ, false, skeleton::grazpedwri),
+    kind("fracatlas", &words::FRACATLAS, false, skeleton::fracatlas),
+];
+
+const fn kind(
+    name: &'static str,
+    about: &'static Text,
+    credentialed: bool,
+    read: fn(&Path) -> Result<Dataset>,
+) -> Kind {
+    Kind { name, about, credentialed, read }
+}
