@@ -160,6 +160,9 @@ impl Block {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Isa::Avx2 => unsafe { avx2(self, f) },
+            // SAFETY: as above; NEON is part of AArch64.
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => unsafe { self.map_with::<crate::simd::Neon, F>(f) },
             // SAFETY: as above.
             _ => unsafe { self.map_with::<Portable, F>(f) },
         }

@@ -12,7 +12,7 @@
 
 use crate::Pool;
 use crate::conv::{Prologue, steps};
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::isa::Isa;
 use crate::isa::{isa, multiversion};
 use crate::lines::{Band, Before, HELD, Lines, Window, keep};
@@ -212,6 +212,8 @@ fn windows<F: Fold>(
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
                 Isa::Avx2 => unsafe { avx2::<F>(&call, scratch) },
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => call.run::<crate::simd::Neon, F>(scratch),
                 _ => call.run::<Portable, F>(scratch),
             }
             for plane in 0..band.planes {

@@ -87,6 +87,8 @@ impl Dense {
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: as above.
                     Isa::Avx2 => unsafe { avx2(weight, x, y) },
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => products::<crate::simd::Neon>(weight, x, y),
                     _ => products::<Portable>(weight, x, y),
                 }
                 for (y, o) in y.iter_mut().zip(first..) {

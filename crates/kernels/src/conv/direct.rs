@@ -108,6 +108,8 @@ impl Direct {
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: as above.
                     Isa::Avx2 => unsafe { avx2(&call, scratch) },
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => call.run::<crate::simd::Neon>(scratch),
                     _ => call.run::<Portable>(scratch),
                 }
             }

@@ -19,9 +19,9 @@ pub use transpose::{
 };
 pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
-use crate::Pool;
 use crate::isa::isa;
 use crate::shared::check;
+use crate::{Isa, Pool};
 use choose::Choice;
 
 /// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
@@ -75,25 +75,32 @@ pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
 pub fn pack_conv_with(shape: &ConvShape, weight: &[f32], options: &PackOptions) -> PackedConv {
     let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
     check("weight of a convolution", weight.len(), shape.weight_len());
-    pack_as(shape, output, choose::choose(shape, output, isa(), options), weight)
+    let isa = isa();
+    pack_as(isa, shape, output, choose::choose(shape, output, isa, options), weight)
 }
 
 /// Packs for an algorithm that can compute the shape.
-fn pack_as(shape: &ConvShape, output: [usize; 3], choice: Choice, weight: &[f32]) -> PackedConv {
+fn pack_as(
+    isa: Isa,
+    shape: &ConvShape,
+    output: [usize; 3],
+    choice: Choice,
+    weight: &[f32],
+) -> PackedConv {
     let algorithm = match choice {
         Choice::Direct => {
-            Algorithm::Direct(Box::new(direct::Direct::new(isa(), shape, output, weight)))
+            Algorithm::Direct(Box::new(direct::Direct::new(isa, shape, output, weight)))
         }
-        Choice::Dense => Algorithm::Dense(dense::Dense::new(isa(), shape, weight)),
+        Choice::Dense => Algorithm::Dense(dense::Dense::new(isa, shape, weight)),
         Choice::Winograd(step) => {
-            Algorithm::Winograd(winograd::Winograd::new(isa(), shape, output, step, weight))
+            Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, weight))
         }
-        Choice::Product => Algorithm::Product(product(shape, output, weight)),
+        Choice::Product => Algorithm::Product(product(isa, shape, output, weight)),
     };
     PackedConv { shape: shape.clone(), output, algorithm }
 }
 
-fn product(shape: &ConvShape, output: [usize; 3], weight: &[f32]) -> gemm::Product {
+fn product(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &[f32]) -> gemm::Product {
     let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     let offset = [0, 1, 2].map(|a| {
         let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
@@ -102,7 +109,7 @@ fn product(shape: &ConvShape, output: [usize; 3], weight: &[f32]) -> gemm::Produ
     let geometry = pack::Geometry { output, input: shape.input, stride: shape.stride, offset };
     let taps = geometry.taps();
     let at = |o: usize, c: usize, tap: usize| weight[(o * ins + c) * taps + tap];
-    gemm::Product::new(isa(), shape.groups, [ins, outs], geometry, at)
+    gemm::Product::new(isa, shape.groups, [ins, outs], geometry, at)
 }
 
 /// Elements of scratch memory [`conv`] needs in a pool of `threads`.
@@ -148,7 +155,7 @@ pub fn conv(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, Isa, naive, set_isa};
+    use crate::{Activation, naive};
 
     /// Numbers in (-1, 1) from a linear congruential generator (Knuth, MMIX).
     fn noise(seed: u64, count: usize) -> Vec<f32> {
@@ -193,7 +200,6 @@ mod tests {
         for (isa, s) in
             Isa::available().into_iter().flat_map(|i| shapes().into_iter().map(move |s| (i, s)))
         {
-            set_isa(isa);
             let output = s.output().unwrap();
             let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
             let count = s.out_channels * output.iter().product::<usize>();
@@ -208,7 +214,7 @@ mod tests {
             naive::conv(&s, &x, &weight, &args, &mut expected);
             for candidate in choose::candidates(&s, output, isa) {
                 filtered += usize::from(matches!(candidate.choice, Choice::Winograd(_)));
-                let packed = pack_as(&s, output, candidate.choice, &weight);
+                let packed = pack_as(isa, &s, output, candidate.choice, &weight);
                 let results = pools.each_ref().map(|pool| {
                     let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
                     let mut y = vec![f32::NAN; count];
