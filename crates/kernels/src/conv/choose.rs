@@ -265,7 +265,10 @@ mod tests {
         let options = |bytes| PackOptions { limit_bytes: Some(bytes), ..PackOptions::default() };
         let need = 36 * 64 * 64 * 4;
         assert!(matches!(choice(&flat(64, 56), options(need)), Choice::Winograd(_)));
-        assert_eq!(choice(&flat(64, 56), options(need - 1)), Choice::Product);
+        // Smaller tiles need less.
+        assert_eq!(choice(&flat(64, 56), options(need - 1)), Choice::Winograd([1, 2, 2]));
+        let least = 16 * 64 * 64 * 4;
+        assert_eq!(choice(&flat(64, 56), options(least - 1)), Choice::Product);
         assert_eq!(choice(&flat(64, 56), options(0)), Choice::Product);
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! A tile is the polynomial product of its input and the kernel, taken at six points a side (`points.rs`): there the product is one number
 //! times one number. `U` is made once, in `f64` (`weights.rs`). Both transforms work on as many channels as a vector holds; a strip of
-//! neighbouring tiles is turned to channels-last in scratch memory and back (`forward.rs`, `backward.rs`). Tiles of 2×2×2 and 2×4×4 outputs
+//! neighbouring tiles is turned to channels-last in scratch memory and back (`forward.rs`, `backward.rs`). Tiles of 2×2, 2×2×2 and 2×4×4 outputs
 //! serve where few outputs are left along an axis, or the weights would grow too large (`conv/choose.rs`).
 //!
 //! With stride two the input falls in phases, four on a plane and eight in space, each with a kernel of two elements along an axis: the
@@ -84,7 +84,7 @@ pub(super) fn steps_for(s: &ConvShape, output: [usize; 3]) -> Vec<[usize; 3]> {
     let enough = s.in_channels.min(s.out_channels) >= FEWEST && output[1] * output[2] >= 4;
     match (s.kernel, s.stride) {
         _ if !plain || !enough => Vec::new(),
-        ([1, 3, 3], [1, 1, 1]) => vec![[1, 4, 4]],
+        ([1, 3, 3], [1, 1, 1]) => vec![[1, 4, 4], [1, 2, 2]],
         ([3, 3, 3], [1, 1, 1]) => vec![[4, 4, 4], [2, 4, 4], [2, 2, 2]],
         ([1, 3, 3], [1, 2, 2]) => vec![[1, STRIDED, STRIDED]],
         ([3, 3, 3], [2, 2, 2]) => vec![[STRIDED; 3]],

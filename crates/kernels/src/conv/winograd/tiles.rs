@@ -99,6 +99,7 @@ macro_rules! per_step {
         use $f as f;
         match $step {
             [1, 4, 4] => f::<$simd, 1, 4, 4>($($arg),*),
+            [1, 2, 2] => f::<$simd, 1, 2, 2>($($arg),*),
             [2, 2, 2] => f::<$simd, 2, 2, 2>($($arg),*),
             [2, 4, 4] => f::<$simd, 2, 4, 4>($($arg),*),
             [4, 4, 4] => f::<$simd, 4, 4, 4>($($arg),*),
