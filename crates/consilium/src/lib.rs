@@ -4,14 +4,17 @@ pub mod bench;
 pub mod cli;
 pub mod datasets;
 pub mod demo;
+pub mod doctor;
 pub mod infer;
 pub mod inspect;
+pub mod machine;
 pub mod models;
 pub mod npy;
 pub mod read;
 pub mod score;
 pub mod segment;
 pub mod tune;
+pub mod weights;
 mod world;
 
 pub use world::{Disk, World, rfc3339};

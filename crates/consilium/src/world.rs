@@ -1,7 +1,7 @@
 //! Everything outside the program that a use case touches: the clock and the files it writes.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,6 +13,18 @@ pub trait World: Sync {
     fn make_folder(&self, path: &Path) -> io::Result<()>;
     /// Writes a new file whole.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Adds to the end of a file, which is made if need be.
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
+    }
+    /// Gives a file a second name: a hard link, or a copy where there are none.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+    }
+    /// A variable of the environment; an empty one is none.
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
     /// Moves a file, replacing what is there.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -44,6 +56,10 @@ impl World for Disk {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::write(path, bytes)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

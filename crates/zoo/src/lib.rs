@@ -7,6 +7,7 @@
 mod all;
 pub mod arch;
 mod card;
+pub mod catalogue;
 mod compute;
 mod error;
 pub mod folder;

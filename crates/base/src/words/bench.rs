@@ -6,8 +6,8 @@ use std::fmt::Display;
 texts! {
     static:
     /// Command.
-    BENCH = "Time this program beside ONNX Runtime, OpenVINO and PyTorch, in turn, on this machine.\nNeeds the source tree and Python; the peers (several GB) are installed beside it first.",
-        "在本机依次对比本程序与 ONNX Runtime、OpenVINO、PyTorch 的速度。\n需要源代码目录和 Python；首次运行时自动在其中安装对比软件（数 GB）。";
+    BENCH = "Time and peak memory of this build's networks on made-up weights, or of those named.\n`bench peers` times this program beside ONNX Runtime, OpenVINO and PyTorch, in turn: it needs the\nsource tree and Python; the peers (several GB) are installed beside it first.",
+        "以生成的权重测量本版本（或指定）网络的耗时与内存峰值。\n`bench peers` 依次对比本程序与 ONNX Runtime、OpenVINO、PyTorch 的速度：\n需要源代码目录和 Python；首次运行时自动在其中安装对比软件（数 GB）。";
     /// Flag.
     FLAG_TOOLS = "Folder that holds peers.py (default: tools/bench\nhere or in a folder above).", "peers.py 所在目录\n（默认：当前或上级目录中的 tools/bench）。";
     /// Flag.
@@ -15,9 +15,13 @@ texts! {
     /// Flag.
     FLAG_BATCH = "Images a run (default 1).", "每次运行的图像数（默认 1）。";
     /// Flag.
-    FLAG_WRITE = "Write the table into this file, too, such as\nBENCHMARKS.md.", "同时把结果表写入该文件，如 BENCHMARKS.md。";
+    FLAG_WRITE = "Write the measurements into this file, too: JSON;\nof peers the table, such as BENCHMARKS.md.", "同时把结果写入该文件：JSON；\npeers 则写入结果表，如 BENCHMARKS.md。";
+    /// Flag.
+    FLAG_MODEL = "Networks to measure (default: all of this build).", "要测量的网络（默认：本版本全部）。";
+    /// Flag.
+    FLAG_REPEAT = "Timed runs each (default 5).", "每个网络的计时次数（默认 5）。";
     /// Wrong use.
-    WHICH = "bench what? `consilium bench peers` and `bench --tune` are there", "请指明对比内容：可用 `consilium bench peers` 或 `bench --tune`";
+    WHICH = "bench what? `consilium bench [--model ID,…]`, `bench peers` and `bench --tune` are there", "请指明测量内容：可用 `consilium bench [--model ID,…]`、`bench peers` 或 `bench --tune`";
     /// The script said itself why.
     SCRIPT_FAILED = "the measurement failed; the lines above say why", "测速失败，原因见上";
 }

@@ -29,8 +29,8 @@ texts! {
     INSPECT = "Say what a file is: modality, body part, view, geometry, coding, warnings; of a volume\n(NIfTI, NRRD, MetaImage, MGH, a folder with a DICOM series) size, orientation, values; of a weights\nfile the container and the models it fits. With --out a preview picture is written too.",
         "说明文件的内容：检查类型、部位、体位、几何信息、编码及警告；\n若为三维影像（NIfTI、NRRD、MetaImage、MGH 或含 DICOM 序列的文件夹），说明尺寸、方向及数值范围；\n若为权重文件，则说明其格式及适用模型。给出 --out 时同时写出预览图。";
     /// Command.
-    MODELS = "List the models, or show one: what it reads, where its weights are, its licence and limits.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
-        "列出模型，或显示某一模型：适用范围、权重来源、许可及局限。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
+    MODELS = "List the models and the catalogue of systems, or show one: what it reads, where its weights are,\nits licence and limits; recommend what suits a purpose on this machine; export the catalogue.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
+        "列出模型与系统目录，或显示某一项：适用范围、权重来源、许可及局限；\n按用途与本机配置推荐（recommend）；导出目录（export）。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
     /// Command.
     DEMO = "Read a made-up film with made-up weights, to see how it works.\nThe numbers mean nothing.",
         "用临时生成的权重判读一张模拟胸片，以了解程序如何工作。\n所得数值没有任何意义。";
@@ -83,8 +83,8 @@ texts! {
     /// Nothing found in the folders.
     NO_FILES = "no image file found in the inputs", "输入中未找到影像文件";
     /// No model.
-    NO_WEIGHTS = "no model to ask: give --weights with files as published, see `consilium models`",
-        "没有可用的模型：请用 --weights 给出已发布的权重文件，参见 `consilium models`";
+    NO_WEIGHTS = "no model to ask: give --weights with files as published, or `consilium weights pull` some first; see `consilium models`",
+        "没有可用的模型：请用 --weights 给出已发布的权重文件，或先用 `consilium weights pull` 下载；参见 `consilium models`";
     /// Title line of the model list.
     MODELS_HEAD = "Models this build runs (weights are not included)", "本版本可运行的模型（不含权重）";
     /// Label.

@@ -14,8 +14,10 @@ macro_rules! texts {
 }
 
 pub mod bench;
+pub mod catalogue;
 pub mod cli;
 pub mod datasets;
+pub mod doctor;
 pub mod findings;
 pub mod imaging;
 pub mod infer;
@@ -30,4 +32,5 @@ pub mod segmentation;
 pub mod series;
 pub mod tune;
 pub mod volumes;
+pub mod weights;
 pub mod zoo;

@@ -1,7 +1,7 @@
 //! All commands and flags, declared once; parsing, help and the checks below come from here.
 
 use base::Text;
-use base::words::{bench, cli as words, datasets, infer, score};
+use base::words::{bench, cli as words, datasets, doctor, infer, score, weights};
 
 /// A flag and what it means.
 pub(super) struct Flag {
@@ -24,6 +24,14 @@ pub(super) struct Command {
 /// Where the texts of flags stand.
 mod texts {
     pub(super) use base::words::bench::{FLAG_BATCH, FLAG_PYTHON, FLAG_TOOLS, FLAG_WRITE};
+    pub(super) use base::words::bench::{
+        FLAG_MODEL as FLAG_MEASURE, FLAG_REPEAT as FLAG_RUNS_EACH,
+    };
+    pub(super) use base::words::catalogue::{
+        FLAG_BENCH, FLAG_BODY_PART, FLAG_CLEARANCE, FLAG_EFFORT, FLAG_EXPORT_OUT, FLAG_FOR,
+        FLAG_FORMAT, FLAG_GPU, FLAG_LANGUAGE, FLAG_LICENCE, FLAG_MEMORY, FLAG_MODALITY, FLAG_RAM,
+        FLAG_RUNS, FLAG_TASK,
+    };
     pub(super) use base::words::cli::*;
     pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_SPLIT};
     pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
@@ -33,6 +41,10 @@ mod texts {
         FLAG_TOLERANCE, FLAG_UNCERTAIN,
     };
     pub(super) use base::words::tune::FLAG_TUNE;
+    pub(super) use base::words::weights::{
+        FLAG_ACCEPT, FLAG_AS, FLAG_FILE, FLAG_MIRROR, FLAG_MIRROR_ONLY, FLAG_STORE, FLAG_TIMEOUT,
+        FLAG_TOKEN_FILE,
+    };
 }
 
 macro_rules! flags {
@@ -84,6 +96,30 @@ flags! {
     SPLIT: "--split", None, Some("NAME"), FLAG_SPLIT;
     OUT_TRUTH: "--out", Some('o'), Some("DIR"), FLAG_OUT_TRUTH;
     OUT_SCORE: "--out", Some('o'), Some("DIR"), FLAG_OUT_SCORE;
+    MODALITY: "--modality", None, Some("KIND"), FLAG_MODALITY;
+    BODY_PART: "--body-part", None, Some("PART"), FLAG_BODY_PART;
+    LANGUAGE: "--language", None, Some("en|zh"), FLAG_LANGUAGE;
+    LICENCE: "--licence", None, Some("NAME|commercial"), FLAG_LICENCE;
+    CLEARANCE: "--clearance", None, Some("WHO|any"), FLAG_CLEARANCE;
+    EFFORT: "--effort", None, Some("N"), FLAG_EFFORT;
+    MEMORY: "--memory", None, Some("GB"), FLAG_MEMORY;
+    RUNS: "--runs", None, None, FLAG_RUNS;
+    FOR: "--for", None, Some("PURPOSE"), FLAG_FOR;
+    RAM: "--ram", None, Some("GB"), FLAG_RAM;
+    GPU: "--gpu", None, Some("GB"), FLAG_GPU;
+    FORMAT: "--format", None, Some("md|html"), FLAG_FORMAT;
+    MEASURED: "--bench", None, Some("FILE"), FLAG_BENCH;
+    EXPORT_OUT: "--out", Some('o'), Some("FILE"), FLAG_EXPORT_OUT;
+    MEASURE: "--model", Some('m'), Some("ID[,…]"), FLAG_MEASURE;
+    RUNS_EACH: "--repeat", Some('n'), Some("N"), FLAG_RUNS_EACH;
+    STORE: "--store", None, Some("DIR"), FLAG_STORE;
+    MIRROR: "--mirror", None, Some("ADDRESS[,…]"), FLAG_MIRROR;
+    MIRROR_ONLY: "--mirror-only", None, None, FLAG_MIRROR_ONLY;
+    TOKEN_FILE: "--token-file", None, Some("FILE"), FLAG_TOKEN_FILE;
+    TIMEOUT: "--timeout", None, Some("SECONDS"), FLAG_TIMEOUT;
+    ACCEPT: "--accept", None, None, FLAG_ACCEPT;
+    ONE_FILE: "--file", None, Some("NAME"), FLAG_FILE;
+    AS: "--as", None, Some("ID"), FLAG_AS;
     JSON: "--json", None, None, FLAG_JSON;
     VERBOSE: "--verbose", Some('v'), None, FLAG_VERBOSE;
     QUIET: "--quiet", Some('q'), None, FLAG_QUIET;
@@ -131,14 +167,62 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command {
         name: "models",
-        arguments: "[list | show ID|DIR | new [DIR] | check DIR]",
+        arguments: "[list | show ID|DIR | recommend | export | new [DIR] | check DIR]",
         about: &words::MODELS,
-        flags: &[&LANG, &THREADS, &JSON, &HELP],
+        flags: &[
+            &TASK,
+            &MODALITY,
+            &BODY_PART,
+            &LANGUAGE,
+            &LICENCE,
+            &CLEARANCE,
+            &EFFORT,
+            &MEMORY,
+            &RUNS,
+            &FOR,
+            &RAM,
+            &GPU,
+            &FORMAT,
+            &MEASURED,
+            &EXPORT_OUT,
+            &LANG,
+            &THREADS,
+            &JSON,
+            &HELP,
+        ],
         examples: &[
             "consilium models",
+            "consilium models list --task segmentation --modality ct --licence commercial",
+            "consilium models recommend --for orthopaedics",
             "consilium models show xrv-densenet121-res224-all",
+            "consilium models export --format html --out survey.html --lang zh",
             "consilium models new my-model",
             "consilium models check my-model",
+        ],
+    },
+    Command {
+        name: "weights",
+        arguments: "[list | pull ID… | import PATH… | verify | remove ID… | where [ID]]",
+        about: &weights::WEIGHTS,
+        flags: &[
+            &STORE,
+            &MIRROR,
+            &MIRROR_ONLY,
+            &TOKEN_FILE,
+            &TIMEOUT,
+            &ACCEPT,
+            &ONE_FILE,
+            &AS,
+            &LANG,
+            &JSON,
+            &QUIET,
+            &HELP,
+        ],
+        examples: &[
+            "consilium weights list torchxrayvision",
+            "consilium weights pull xrv-densenet121-res224-all",
+            "consilium weights pull maira-2 --accept --token-file token.txt --mirror huggingface.co=https://hf-mirror.com",
+            "consilium weights import /media/stick",
         ],
     },
     Command {
@@ -203,14 +287,25 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "peers [NETWORK…] | --tune",
+        arguments: "[peers [NETWORK…] | --tune]",
         about: &bench::BENCH,
-        flags: &[&TUNE, &THREADS, &BATCH, &WRITE, &PYTHON, &TOOLS, &LANG, &HELP],
+        flags: &[
+            &MEASURE, &RUNS_EACH, &TUNE, &THREADS, &BATCH, &WRITE, &PYTHON, &TOOLS, &LANG, &JSON,
+            &HELP,
+        ],
         examples: &[
+            "consilium bench --model xrv-densenet121-res224-all --write consilium-bench.json",
             "consilium bench peers --write BENCHMARKS.md",
             "consilium bench peers densenet121 unet3d_96 --threads 1",
             "consilium bench --tune",
         ],
+    },
+    Command {
+        name: "doctor",
+        arguments: "",
+        about: &doctor::DOCTOR,
+        flags: &[&STORE, &THREADS, &ISA, &LANG, &JSON, &HELP],
+        examples: &["consilium doctor"],
     },
     Command {
         name: "version",

@@ -4,7 +4,10 @@ mod declared;
 mod help;
 mod parse;
 
-use crate::{World, bench, datasets, demo, infer, inspect, models, read, score, segment, tune};
+use crate::{
+    World, bench, datasets, demo, doctor, infer, inspect, models, read, score, segment, tune,
+    weights,
+};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
 use kernels::Isa;
@@ -73,7 +76,8 @@ fn dispatch(
         print(out, &help::text(&parsed.command, lang))?;
         return Ok(if parsed.has("--help") { 0 } else { 2 });
     }
-    if ["read", "infer", "demo"].contains(&parsed.command.as_str()) {
+    let computes = ["read", "infer", "demo", "bench", "doctor"].contains(&parsed.command.as_str());
+    if computes && !parsed.has("--tune") {
         tune::use_measured_costs()?;
     }
     match parsed.command.as_str() {
@@ -94,12 +98,14 @@ fn dispatch(
         }
         "inspect" => inspect::run(world, parsed, &common, out).map(|()| 0),
         "models" => models::run(world, parsed, &common, out).map(|()| 0),
+        "weights" => weights::run(world, parsed, &common, out).map(|()| 0),
         "infer" => infer::run(world, parsed, &common, out).map(|()| 0),
         "bench" if parsed.has("--tune") => tune::run(world, parsed, &common, out).map(|()| 0),
         "datasets" => datasets::run(world, parsed, &common, out).map(|()| 0),
         "score" => score::run(world, parsed, &common, out).map(|()| 0),
         "compare" => score::compare::run(world, parsed, &common, out).map(|()| 0),
-        "bench" => bench::run(parsed, &common).map(|()| 0),
+        "bench" => bench::run(world, parsed, &common, out).map(|()| 0),
+        "doctor" => doctor::run(world, parsed, &common, out).map(|()| 0),
         "demo" => demo::run(world, &common, out),
         _ => {
             print(out, concat!("consilium ", env!("CARGO_PKG_VERSION"), "\n"))?;

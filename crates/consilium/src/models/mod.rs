@@ -1,20 +1,30 @@
-//! `models`: what this build runs, from the cards; a user's own model begun and checked.
+//! `models`: what this build runs, from the cards; the catalogue of systems; a user's own model
+//! begun and checked.
 
+mod export;
 mod own;
+mod recommend;
+pub(crate) mod rows;
+pub(crate) mod table;
 
 use crate::World;
 use crate::cli::{Arguments, print};
 use crate::read::Common;
-use base::words::cli as words;
+use base::words::{catalogue as catalogue_words, cli as words};
 use base::{Error, Kind, Lang, Result, Text};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
+use zoo::catalogue::{self, catalogue};
 use zoo::folder::Folder;
 use zoo::{Card, SYSTEMS, System};
 
-/// `models`, `models list`, `models show ID|DIR`, `models new [DIR]`, `models check DIR`.
+/// What there is to say after `models`.
+const WORDS: &str = "list, show ID|DIR, recommend, export, new [DIR], check DIR";
+
+/// `models`, `models list`, `models show ID|DIR`, `models recommend`, `models export`,
+/// `models new [DIR]`, `models check DIR`.
 pub fn run(
     world: &dyn World,
     typed: &Arguments,
@@ -23,24 +33,24 @@ pub fn run(
 ) -> Result<()> {
     let words: Vec<&str> = typed.free.iter().map(String::as_str).collect();
     match words[..] {
-        [] | ["list"] => list(common, out),
+        [] | ["list"] => list(typed, common, out),
         ["show", id] => {
-            if let Some(system) = zoo::find(id) {
-                return show(&system.card(), common, out);
+            let row = catalogue().entries.iter().find(|entry| entry.is_called(id));
+            match (zoo::find(id), row) {
+                (Some(system), _) => show(&system.card(), common, out),
+                (None, Some(row)) => rows::show(row, common, out),
+                (None, None) if is_folder(id) => {
+                    show(&Folder::open(Path::new(id))?.card(), common, out)
+                }
+                (None, None) => rows::show(catalogue::find(id)?, common, out),
             }
-            if !is_folder(id) {
-                return Err(Error::new(Kind::Usage, words::unknown_model(id)));
-            }
-            show(&Folder::open(Path::new(id))?.card(), common, out)
         }
+        ["recommend"] => recommend::run(typed, common, out),
+        ["export"] => export::run(world, typed, common, out),
         ["new"] => own::new(world, Path::new("."), common, out),
         ["new", folder] => own::new(world, Path::new(folder), common, out),
         ["check", folder] => own::check(Path::new(folder), common, out),
-        _ => {
-            let text =
-                words::unknown_command(&words.join(" "), "list, show ID|DIR, new [DIR], check DIR");
-            Err(Error::new(Kind::Usage, text))
-        }
+        _ => Err(Error::new(Kind::Usage, words::unknown_command(&words.join(" "), WORDS))),
     }
 }
 
@@ -49,17 +59,29 @@ pub(crate) fn is_folder(text: &str) -> bool {
     text.contains(['/', '\\']) || Path::new(text).is_dir()
 }
 
-fn list(common: &Common, out: &mut dyn Write) -> Result<()> {
-    let cards = SYSTEMS.iter().map(|system| system.card());
+/// The networks, then the systems; with a filter only systems. As JSON one list: networks have
+/// `"entry": "network"`, systems `"entry": "system"`.
+fn list(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()> {
+    let filter = rows::filter(typed)?;
+    let cards: Vec<Card<'_>> = if filter.is_empty() {
+        SYSTEMS.iter().map(|system| system.card()).collect()
+    } else {
+        Vec::new()
+    };
     if common.json {
-        let all: Vec<Value> = cards.map(|card| as_json(&card)).collect();
+        let systems = catalogue().entries.iter().filter(|entry| filter.passes(entry));
+        let all: Vec<Value> = cards.iter().map(as_json).chain(systems.map(rows::as_json)).collect();
         return print(out, &format!("{:#}\n", Value::from(all)));
     }
-    let mut text = format!("{}\n\n", words::MODELS_HEAD.get(common.lang));
-    for card in cards {
-        let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(common.lang));
+    if !cards.is_empty() {
+        let mut text = format!("{}\n\n", words::MODELS_HEAD.get(common.lang));
+        for card in cards {
+            let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(common.lang));
+        }
+        let _ = write!(text, "\n{}  ", catalogue_words::ROWS.get(common.lang));
+        print(out, &text)?;
     }
-    print(out, &text)
+    rows::list(&filter, common, out)
 }
 
 fn show(card: &Card<'_>, common: &Common, out: &mut dyn Write) -> Result<()> {
@@ -111,7 +133,9 @@ fn as_json(card: &Card<'_>) -> Value {
         .map(|code| json!({ "code": code.id, "name": both(&code.name) }))
         .collect();
     json!({
+        "entry": "network",
         "id": card.id,
+        "system": card.survey_row,
         "aliases": card.aliases,
         "name": both(&card.name),
         "input": card.input.shape,

@@ -8,7 +8,7 @@ mod declared;
 mod labels;
 mod network;
 mod problem;
-mod reader;
+pub(crate) mod reader;
 mod steps;
 
 pub use check::{Checked, check};

@@ -7,13 +7,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A value with its place.
-pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+pub(crate) type Value<'t> = Spanned<DeValue<'t>>;
 
 /// Syntax errors shown: one open bracket makes many.
 const MOST_SYNTAX: usize = 3;
 
 /// Collects problems.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// Where each line ends.
     ends: Vec<usize>,
     /// What was found so far.
@@ -75,7 +75,7 @@ impl Reader {
 }
 
 /// A table, its name, and the keys asked for so far.
-pub(super) struct Table<'a, 't> {
+pub(crate) struct Table<'a, 't> {
     table: &'a DeTable<'t>,
     /// As a reader of the card would write it: `input`, `labels[2]`.
     pub name: String,
@@ -269,7 +269,7 @@ impl<'a, 't> Table<'a, 't> {
 }
 
 /// The meaning of a word, or a problem that names all words.
-pub(super) fn one_of<T: Copy>(
+pub(crate) fn one_of<T: Copy>(
     r: &mut Reader,
     path: &str,
     text: &str,
@@ -286,7 +286,7 @@ pub(super) fn one_of<T: Copy>(
 }
 
 /// A finite number.
-pub(super) fn number(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<f32> {
+pub(crate) fn number(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<f32> {
     let found = match value.get_ref() {
         DeValue::Float(float) => float.as_str().replace('_', "").parse::<f32>().ok(),
         DeValue::Integer(integer) => {
@@ -302,7 +302,7 @@ pub(super) fn number(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<f3
 }
 
 /// A whole number within bounds.
-pub(super) fn count(
+pub(crate) fn count(
     r: &mut Reader,
     path: &str,
     value: &Value<'_>,
@@ -320,7 +320,7 @@ pub(super) fn count(
 }
 
 /// Two numbers, the first below the second.
-pub(super) fn span(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<(f32, f32)> {
+pub(crate) fn span(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<(f32, f32)> {
     if let DeValue::Array(list) = value.get_ref()
         && list.len() == 2
     {
@@ -335,7 +335,7 @@ pub(super) fn span(r: &mut Reader, path: &str, value: &Value<'_>) -> Option<(f32
 }
 
 /// Names from a file go into messages only so far.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const LONGEST: usize = 60;
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match clean.char_indices().nth(LONGEST) {

@@ -15,10 +15,7 @@ const PYTHONS: [&str; 2] = ["python3", "python"];
 
 /// Runs the script with this program; its lines go straight to the terminal.
 pub fn run(parsed: &Arguments, common: &Common) -> Result<()> {
-    let Some(("peers", networks)) = parsed.free.split_first().map(|(s, rest)| (s.as_str(), rest))
-    else {
-        return Err(Error::new(Kind::Usage, words::WHICH.clone()));
-    };
+    let networks = parsed.free.get(1..).unwrap_or_default();
     let script = match parsed.value("--tools") {
         Some(folder) => Some(Path::new(folder).join("peers.py")).filter(|path| path.is_file()),
         None => find_script(),

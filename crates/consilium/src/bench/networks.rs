@@ -1,0 +1,192 @@
+//! Networks of this build on made-up weights, each in a process of its own: only so is the peak
+//! memory its own.
+
+use crate::World;
+use crate::cli::{Arguments, complain, print};
+use crate::models::table::table;
+use crate::read::{Common, write_file};
+use base::words::{bench as bench_words, cli as cli_words, doctor as words};
+use base::{Error, Kind, Rect, Result};
+use engine::Tensor;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use zoo::{Compute, Loaded, Prepared, SYSTEMS, System};
+
+/// Timed runs if nothing else is said.
+const RUNS: usize = 5;
+
+/// What was measured of one network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// The network.
+    pub id: String,
+    /// Seconds of a run: the middle one, and the fastest.
+    pub median_s: f64,
+    /// The fastest.
+    pub min_s: f64,
+    /// Seconds to make the weights, plan and transform them.
+    pub load_s: f64,
+    /// Bytes of the network as planned.
+    pub planned_bytes: u64,
+}
+
+/// Runs a network once to warm up and `runs` times more, on made-up weights and input.
+pub fn measure(system: &'static dyn System, runs: usize, compute: &Compute) -> Result<Measurement> {
+    let mut loaded = Loaded::placeholder(system, compute)?;
+    let card = system.card();
+    let [_, _, rows, columns] = card.input.shape;
+    let covers = Rect { x: 0.0, y: 0.0, width: columns as f32, height: rows as f32 };
+    let prepared = Prepared { tensors: vec![input(system)?], covers, notes: Vec::new() };
+    loaded.run(&prepared)?;
+    let mut seconds = Vec::with_capacity(runs);
+    for _ in 0..runs.max(1) {
+        let started = Instant::now();
+        loaded.run(&prepared)?;
+        seconds.push(started.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    let middle = seconds.len() / 2;
+    let median_s = (seconds[(seconds.len() - 1) / 2] + seconds[middle]) / 2.0;
+    Ok(Measurement {
+        id: card.id.to_owned(),
+        median_s,
+        min_s: seconds[0],
+        load_s: loaded.load_seconds(),
+        planned_bytes: loaded.planned_bytes(),
+    })
+}
+
+/// Values over the card's range (or ±2, as after a normalisation), the same every time.
+fn input(system: &dyn System) -> Result<Tensor> {
+    let spec = system.card().input;
+    let (low, high) = spec.range.unwrap_or((-2.0, 2.0));
+    let count: usize = spec.shape.iter().product();
+    // A fixed sequence that fills the range evenly: fractional parts of multiples of the golden ratio.
+    let part = |index: usize| (index as f32 * 0.618_034).fract();
+    let values = (0..count).map(|index| low + (high - low) * part(index % 65_536)).collect();
+    Tensor::new(&spec.shape, values).map_err(zoo::translate)
+}
+
+/// One network in this process; its line is JSON, for the process that asked.
+pub fn one(
+    world: &dyn World,
+    id: &str,
+    parsed: &Arguments,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let unknown = || Error::new(Kind::Usage, cli_words::unknown_model(id));
+    let system = zoo::find(id).ok_or_else(unknown)?;
+    let runs = parsed.number("--repeat")?.unwrap_or(RUNS);
+    let measured = measure(system, runs, &common.compute())?;
+    print(out, &format!("{}\n", as_json(&measured, world.peak_memory_mib())))
+}
+
+fn as_json(measured: &Measurement, peak_mib: Option<f64>) -> Value {
+    json!({
+        "id": measured.id,
+        "median_s": measured.median_s,
+        "min_s": measured.min_s,
+        "load_s": measured.load_s,
+        "planned_bytes": measured.planned_bytes,
+        "peak_mib": peak_mib,
+    })
+}
+
+/// All networks, or those named with `--model`, one process each.
+pub fn run(
+    world: &dyn World,
+    parsed: &Arguments,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let named = parsed.list("--model");
+    let ids: Vec<&str> = match named[..] {
+        [] => SYSTEMS.iter().map(|system| system.card().id).collect(),
+        ref named => {
+            let find = |id: &String| {
+                let unknown = || Error::new(Kind::Usage, cli_words::unknown_model(id));
+                zoo::find(id).map(|system| system.card().id).ok_or_else(unknown)
+            };
+            named.iter().map(find).collect::<Result<_>>()?
+        }
+    };
+    let mut networks: Vec<Value> = Vec::new();
+    let mut failed = None;
+    for id in ids {
+        match in_own_process(id, parsed, common) {
+            Ok(value) => networks.push(value),
+            Err(error) => {
+                complain(&error, common.lang);
+                failed = Some(error);
+            }
+        }
+    }
+    let machine = crate::machine::Machine::read();
+    let all = json!({
+        "schema": "consilium.bench/1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "date": crate::rfc3339(world.now()),
+        "machine": {
+            "processor": machine.processor,
+            "cores": machine.cores,
+            "ram_gb": machine.ram_gb,
+            "instruction_set": kernels::cpu_name(),
+            "threads": common.threads,
+        },
+        "networks": networks,
+    });
+    if let Some(path) = parsed.value("--write") {
+        write_file(world, Path::new(path), format!("{all:#}\n").as_bytes())?;
+    }
+    if common.json {
+        print(out, &format!("{all:#}\n"))?;
+    } else {
+        print(out, &as_table(&networks, common))?;
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+fn as_table(networks: &[Value], common: &Common) -> String {
+    let lang = common.lang;
+    let head = [&words::NETWORK, &words::MEDIAN, &words::LEAST, &words::LOADING, &words::PEAK];
+    let head = head.map(|title| title.get(lang));
+    let number = |value: &Value, scale: f64| {
+        value.as_f64().map_or("-".to_owned(), |number| format!("{:.1}", number * scale))
+    };
+    let rows: Vec<Vec<String>> = networks
+        .iter()
+        .map(|network| {
+            vec![
+                network["id"].as_str().unwrap_or_default().to_owned(),
+                number(&network["median_s"], 1e3),
+                number(&network["min_s"], 1e3),
+                number(&network["load_s"], 1e3),
+                number(&network["peak_mib"], 1.0),
+            ]
+        })
+        .collect();
+    format!("{}\n\n{}", words::MADE_UP.get(lang), table(&head, &rows, 48))
+}
+
+fn in_own_process(id: &str, parsed: &Arguments, common: &Common) -> Result<Value> {
+    let no_program = |error| Error::new(Kind::Io, bench_words::no_program(&error));
+    let program = std::env::current_exe().map_err(no_program)?;
+    let mut command = Command::new(program);
+    command.args(["bench", "network", id, "--threads", &common.threads.to_string()]);
+    if let Some(runs) = parsed.value("--repeat") {
+        command.args(["--repeat", runs]);
+    }
+    let answer = command.output().map_err(no_program)?;
+    let failed = || {
+        let said = String::from_utf8_lossy(&answer.stderr);
+        Error::new(Kind::Bug, words::failed(id, &said.trim()))
+    };
+    if !answer.status.success() {
+        return Err(failed());
+    }
+    serde_json::from_slice(&answer.stdout).map_err(|_| failed())
+}

@@ -1,0 +1,71 @@
+//! What this build can do with a system: derived from the code, never written down.
+
+use super::Entry;
+use crate::all::SYSTEMS;
+use crate::system::System;
+
+/// Code that runs whatever a framework has trained, by the framework's row.
+static FRAMEWORKS: &[(&str, Framework)] = &[("nnunet", Framework::NnUnet)];
+
+/// A framework whose trained models this build reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framework {
+    /// [`crate::nnunet`].
+    NnUnet,
+}
+
+/// What this build can do with a system of the catalogue.
+#[derive(Clone)]
+pub enum Ability {
+    /// It runs: these are its networks.
+    Runs(Vec<&'static dyn System>),
+    /// Any model trained with it runs, from its folder.
+    RunsTrained(Framework),
+    /// It cannot be had; these rows stand in for it and run.
+    StoodInFor(Vec<&'static str>),
+    /// It is described.
+    Described,
+}
+
+impl Ability {
+    /// Of one system.
+    pub fn of(entry: &Entry) -> Ability {
+        let own = runs(&entry.id);
+        if !own.is_empty() {
+            return Ability::Runs(own);
+        }
+        if let Some((_, framework)) = FRAMEWORKS.iter().find(|(id, _)| *id == entry.id) {
+            return Ability::RunsTrained(*framework);
+        }
+        let all = &super::catalogue().entries;
+        let runs_itself = |id: &str| !runs(id).is_empty();
+        let standing_in: Vec<&'static str> = entry
+            .successors
+            .iter()
+            .filter_map(|id| all.iter().find(|other| other.id == *id))
+            .map(|other| other.id.as_str())
+            .filter(|id| runs_itself(id) || FRAMEWORKS.iter().any(|(known, _)| known == id))
+            .collect();
+        if standing_in.is_empty() { Ability::Described } else { Ability::StoodInFor(standing_in) }
+    }
+
+    /// It runs in this build, itself or as what was trained with it.
+    pub fn runs(&self) -> bool {
+        matches!(self, Ability::Runs(_) | Ability::RunsTrained(_))
+    }
+
+    /// A word for scripts.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Ability::Runs(_) => "runs",
+            Ability::RunsTrained(_) => "runs-trained",
+            Ability::StoodInFor(_) => "successor-runs",
+            Ability::Described => "described",
+        }
+    }
+}
+
+/// This build's networks of a row.
+fn runs(row: &str) -> Vec<&'static dyn System> {
+    SYSTEMS.iter().copied().filter(|system| system.card().survey_row == row).collect()
+}
