@@ -79,7 +79,7 @@ fn table(mut tables: toml::Table, tuned: &TunedConv, common: &Common) -> String 
     text
 }
 
-/// Makes this process use the costs that the user measured, if any: those of [`VARIABLE`], else the user's own file where it exists.
+/// Makes this process use the costs that the user measured, if any: those of `CONSILIUM_COSTS`, else the user's own file where it exists.
 pub fn use_measured_costs() -> Result<()> {
     let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     let path = match &named {

@@ -369,6 +369,30 @@ fn redirects_are_followed_and_a_circle_ends() {
     fetch(dir.path(), settings(), &source(&format!("{}/f", circle.address))).unwrap_err();
 }
 
+#[test]
+fn a_repository_is_listed_and_fetched_file_by_file_through_a_mirror() {
+    let dir = testkit::temp_dir("weights-repository");
+    let list = serde_json::json!([
+        { "type": "file", "path": "model.safetensors", "size": 300_000, "lfs": { "oid": sha256() } },
+        { "type": "file", "path": "README.md", "size": 3 },
+    ]);
+    let list = list.to_string().into_bytes();
+    let hub = serve(vec![Act::GiveWhole(list), Act::Give(bytes())]);
+    let mirror = Mirror::parse(&format!("huggingface.co={}", hub.address)).unwrap();
+    let settings = Settings { mirrors: vec![mirror], mirrors_only: true, ..settings() };
+    let source = consilium::weights::find("biobert").unwrap().remove(0);
+    let client = Client::new(settings);
+    let files = client.repository(&source).unwrap();
+    assert_eq!(files.len(), 1);
+    let kept = client.fetch(&Disk, &store(dir.path()), &files[0], &|_, _| {}).unwrap();
+    assert!(kept.verified && kept.name == "model.safetensors");
+    is_whole(dir.path(), &files[0]);
+    let seen = hub.seen.lock().unwrap();
+    assert!(seen[0].starts_with("GET /api/models/dmis-lab/biobert-v1.1/tree/main"), "{}", seen[0]);
+    let path = "GET /dmis-lab/biobert-v1.1/resolve/main/model.safetensors";
+    assert!(seen[1].starts_with(path), "{}", seen[1]);
+}
+
 // ---- A disk that fills up ----------------------------------------------------------------
 
 /// The real disk until `left` bytes are appended, then full; or one that cannot be written at all.

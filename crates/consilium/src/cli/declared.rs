@@ -30,7 +30,7 @@ mod texts {
     pub(super) use base::words::catalogue::{
         FLAG_BENCH, FLAG_BODY_PART, FLAG_CLEARANCE, FLAG_EFFORT, FLAG_EXPORT_OUT, FLAG_FOR,
         FLAG_FORMAT, FLAG_GPU, FLAG_LANGUAGE, FLAG_LICENCE, FLAG_MEMORY, FLAG_MODALITY, FLAG_RAM,
-        FLAG_RUNS, FLAG_TASK,
+        FLAG_RUNS, FLAG_TASK as FLAG_FIND_TASK,
     };
     pub(super) use base::words::cli::*;
     pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_SPLIT};
@@ -96,6 +96,7 @@ flags! {
     SPLIT: "--split", None, Some("NAME"), FLAG_SPLIT;
     OUT_TRUTH: "--out", Some('o'), Some("DIR"), FLAG_OUT_TRUTH;
     OUT_SCORE: "--out", Some('o'), Some("DIR"), FLAG_OUT_SCORE;
+    FIND_TASK: "--task", None, Some("TASK"), FLAG_FIND_TASK;
     MODALITY: "--modality", None, Some("KIND"), FLAG_MODALITY;
     BODY_PART: "--body-part", None, Some("PART"), FLAG_BODY_PART;
     LANGUAGE: "--language", None, Some("en|zh"), FLAG_LANGUAGE;
@@ -170,7 +171,7 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "[list | show ID|DIR | recommend | export | new [DIR] | check DIR]",
         about: &words::MODELS,
         flags: &[
-            &TASK,
+            &FIND_TASK,
             &MODALITY,
             &BODY_PART,
             &LANGUAGE,

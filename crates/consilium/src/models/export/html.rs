@@ -9,7 +9,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b2126;--soft:#5b6670;--line:#d5dbe0;--page:#fff;--head:#f2f5f7;--link:#0b5cad}
 @media(prefers-color-scheme:dark){:root{--ink:#dfe5ea;--soft:#97a3ad;--line:#39424a;--page:#14181b;--head:#1e2429;--link:#7ab8ff}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:76rem;padding:1.5rem 1.25rem 4rem;background:var(--page);color:var(--ink);
+body{margin:0 auto;max-width:94rem;padding:1.5rem 1.25rem 4rem;background:var(--page);color:var(--ink);
 font:16px/1.55 system-ui,-apple-system,'Segoe UI','PingFang SC','Hiragino Sans GB','Microsoft YaHei','Noto Sans CJK SC',sans-serif}
 h1{font-size:1.9rem;line-height:1.25;margin:0 0 .5rem}
 h2{font-size:1.35rem;margin:2.5rem 0 .6rem;padding-top:.6rem;border-top:1px solid var(--line)}
@@ -19,10 +19,11 @@ ul{padding-left:1.25rem}
 a{color:var(--link);overflow-wrap:anywhere}
 .table{overflow-x:auto;margin:.6rem 0 1rem}
 table{border-collapse:collapse;font-size:.86rem;line-height:1.42;min-width:100%}
-th,td{text-align:left;vertical-align:top;padding:.42rem .6rem;border-bottom:1px solid var(--line);min-width:5.2rem}
-th{background:var(--head);font-weight:600;white-space:nowrap}
-td:first-child{font-weight:600}
-td.long{min-width:15rem}
+th,td{text-align:left;vertical-align:top;padding:.42rem .5rem;border-bottom:1px solid var(--line);min-width:4.6rem}
+th{background:var(--head);font-weight:600;hyphens:auto}
+td:first-child{font-weight:600;min-width:8.5rem}
+td a{overflow-wrap:break-word}
+td.long{min-width:12.5rem}
 @media print{body{max-width:none;font-size:10pt}a{color:inherit}tr{break-inside:avoid}}
 ";
 
