@@ -489,6 +489,24 @@ pub fn task(name: &str) -> Text {
     Text::filled(name, zh)
 }
 
+/// At which distance surfaces count as the same.
+pub fn tolerance(mm: f64) -> Text {
+    Text::filled(
+        format!("Surface Dice at a tolerance of {mm} mm."),
+        format!("表面 Dice 的容差为 {mm} 毫米。"),
+    )
+}
+
+/// What a way of ranking is called.
+pub fn ranking(name: &str) -> Text {
+    match name {
+        "aggregate_then_rank" => Text::fixed("mean, then rank", "先平均后排名"),
+        "rank_then_aggregate" => Text::fixed("rank by case, then mean rank", "逐例排名后平均"),
+        "test_then_rank" => Text::fixed("wins in paired tests", "按配对检验获胜次数"),
+        other => Text::same(other),
+    }
+}
+
 /// How an interval was made.
 pub fn method(name: &str) -> Text {
     let zh = match name {

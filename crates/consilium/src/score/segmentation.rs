@@ -85,12 +85,13 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
         words::how(settings.resamples, settings.seed, units.len(), false),
     )];
     notes.push(Note::info("failures", words::FAILURES.clone()));
+    notes.push(Note::info("tolerance", words::tolerance(settings.tolerance_mm)));
     let blocks: Vec<Block> = cases
         .structures
         .iter()
         .map(|(label, name, judged)| block(*label, name, judged, &cases.names, &units, settings))
         .collect();
-    let overall = overall(&blocks);
+    let overall = overall(&cases, &blocks, &units, settings);
     let mut more = Map::new();
     more.insert("tolerance_mm".into(), json!(settings.tolerance_mm));
     Ok(Outcome {
@@ -367,16 +368,8 @@ fn worst(judged: &[Judged], names: &[String]) -> Vec<(String, Text)> {
 /// The mean over cases, failures included, with the mean over those where both have the structure.
 fn row(name: &str, judged: &[Judged], units: &Units, settings: &Settings) -> Row {
     let all = with_failures(judged, name);
-    let drawn = units.bootstrap(settings.seed, settings.resamples, settings.threads, |weights| {
-        let (mut sum, mut total) = (0.0, 0.0);
-        for (value, weight) in all.iter().zip(weights) {
-            if let Some(value) = value {
-                sum += value * f64::from(*weight);
-                total += f64::from(*weight);
-            }
-        }
-        if total > 0.0 { Ok(sum / total) } else { Err(Undefined::NoCases) }
-    });
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let drawn = units.bootstrap(seed, resamples, threads, |weights| weighted_mean(&all, weights));
     let counted: Vec<f64> = all.iter().flatten().copied().collect();
     let none = if judged.iter().all(|case| case.status == Status::BothEmpty) {
         Undefined::BothEmpty
@@ -408,16 +401,8 @@ fn cases_json(judged: &[Judged], names: &[String]) -> Json {
     judged.iter().zip(names).map(one).collect()
 }
 
-/// Means over the structures that have a value.
-fn overall(blocks: &[Block]) -> Vec<Row> {
-    let mean_of = |metric: &str| {
-        let values: Vec<Value> = blocks
-            .iter()
-            .filter_map(|block| block.rows.iter().find(|row| row.name == metric))
-            .map(|row| row.value)
-            .collect();
-        metrics::classification::macro_average(&values)
-    };
+/// Means over the structures that have a value, with intervals from the same resamples.
+fn overall(cases: &Cases, blocks: &[Block], units: &Units, settings: &Settings) -> Vec<Row> {
     [
         ("dice", "mean_dice"),
         ("iou", "mean_iou"),
@@ -427,9 +412,40 @@ fn overall(blocks: &[Block]) -> Vec<Row> {
     ]
     .into_iter()
     .map(|(metric, name)| {
-        let (value, without) = mean_of(metric);
+        let values: Vec<Value> = blocks
+            .iter()
+            .filter_map(|block| block.rows.iter().find(|row| row.name == metric))
+            .map(|row| row.value)
+            .collect();
+        let (value, without) = metrics::classification::macro_average(&values);
+        let kept: Vec<Vec<Option<f64>>> = cases
+            .structures
+            .iter()
+            .zip(&values)
+            .filter(|(_, value)| value.is_ok())
+            .map(|((_, _, judged), _)| with_failures(judged, metric))
+            .collect();
+        let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+        let drawn = units.bootstrap(seed, resamples, threads, |weights| {
+            let sum: Value = kept.iter().map(|structure| weighted_mean(structure, weights)).sum();
+            if kept.is_empty() { Err(Undefined::BothEmpty) } else { Ok(sum? / kept.len() as f64) }
+        });
         let value = value.map_err(|_| Undefined::BothEmpty);
-        Row::plain(name, value).with("labels_without_value", json!(without))
+        Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
+            .with("average", json!("macro"))
+            .with("labels_without_value", json!(without))
     })
     .collect()
+}
+
+/// Mean of the values there are, each counted by its case's weight.
+fn weighted_mean(values: &[Option<f64>], weights: &[u32]) -> Value {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (value, weight) in values.iter().zip(weights) {
+        if let Some(value) = value {
+            sum += value * f64::from(*weight);
+            total += f64::from(*weight);
+        }
+    }
+    if total > 0.0 { Ok(sum / total) } else { Err(Undefined::NoCases) }
 }

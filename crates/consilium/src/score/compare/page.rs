@@ -1,6 +1,6 @@
 //! The comparison as one page in both languages, with a heat map of ranks.
 
-use super::side::{Entry, SideBySide};
+use super::side::{Entry, SideBySide, shown_p};
 use crate::score::page::{both, foot, head};
 use crate::score::plots::escaped;
 use base::Lang;
@@ -15,11 +15,13 @@ pub(super) fn page(found: &SideBySide, lang: Lang) -> String {
     let mut out = head(&words::COMPARISON_TITLE, settings.task.name(), lang);
     let _ = write!(
         out,
-        "<p>{} {} · {} {}</p><p>{}</p><ol>",
+        "<p>{} {}{}</p><p>{}</p><ol>",
         both(&words::CASES),
         found.cases,
-        both(&words::UNITS),
-        found.units,
+        match settings.group {
+            Some(_) => format!(" · {} {}", both(&words::UNITS), found.units),
+            None => String::new(),
+        },
         both(&words::how(settings.resamples, settings.seed, found.units, settings.group.is_some()))
     );
     for model in &found.models {
@@ -61,7 +63,7 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
             .tests
             .iter()
             .map(|(name, p)| match p {
-                Ok(p) => format!("{name} {p:.4}"),
+                Ok(p) => format!("{name} {}", escaped(&shown_p(*p))),
                 Err(why) => format!("{name} <span class=\"none\">{}</span>", both(why.text())),
             })
             .collect();
@@ -72,7 +74,7 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
             pair.second + 1,
             cells(pair.difference, pair.interval),
             tests.join("<br>"),
-            pair.adjusted.map_or(String::new(), |p| format!("{p:.4}"))
+            pair.adjusted.map_or(String::new(), |p| escaped(&shown_p(p)))
         );
     }
     if !entry.pairs.is_empty() {
@@ -94,7 +96,8 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
             .collect();
         let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
         let tau = tau.map_or(String::new(), |tau| format!(" · τ = {tau:.3}"));
-        let _ = write!(out, "<p>{} {name}: {}{tau}</p>", both(&words::RANKS), ranks.join(" "));
+        let name = both(&words::ranking(name));
+        let _ = write!(out, "<p>{} · {name}: {}{tau}</p>", both(&words::RANKS), ranks.join(" "));
     }
 }
 
@@ -116,9 +119,13 @@ fn heat_map(name: &str, ranks: &[f64], firm: &RankStability) -> String {
     let side = (200.0 / models as f64).min(48.0);
     let mut order: Vec<usize> = (0..models).collect();
     order.sort_by(|a, b| ranks[*a].total_cmp(&ranks[*b]));
+    let height = 40.0 + side * models as f64;
+    let title = words::ranking(name);
     let mut out = format!(
-        "<svg viewBox=\"0 0 300 240\" role=\"img\" aria-label=\"{name}\">\
-         <text class=\"t\" x=\"150\" y=\"14\" text-anchor=\"middle\">{name}</text>"
+        "<svg viewBox=\"0 0 300 {height:.0}\" style=\"height:{height:.0}px\" role=\"img\" aria-label=\"{name}\">\
+         <text class=\"en t\" x=\"48\" y=\"14\">{}</text><text class=\"zh t\" x=\"48\" y=\"14\">{}</text>",
+        escaped(title.en()),
+        escaped(title.zh())
     );
     for (row, model) in order.into_iter().enumerate() {
         let y = 32.0 + side * row as f64;

@@ -172,15 +172,13 @@ impl SideBySide {
     pub fn to_text(&self, lang: Lang) -> String {
         let mut text = String::new();
         let _ = writeln!(text, "{}", words::RESEARCH.get(lang));
-        let _ = writeln!(
-            text,
-            "{} · {} {} · {} {}",
-            words::task(self.settings.task.name()).get(lang),
-            words::CASES.get(lang),
-            self.cases,
-            words::UNITS.get(lang),
-            self.units
-        );
+        let patients = match self.settings.group {
+            Some(_) => format!(" · {} {}", words::UNITS.get(lang), self.units),
+            None => String::new(),
+        };
+        let task = words::task(self.settings.task.name());
+        let cases = words::CASES.get(lang);
+        let _ = writeln!(text, "{} · {cases} {}{patients}", task.get(lang), self.cases);
         for (at, model) in self.models.iter().enumerate() {
             let _ = writeln!(text, "  [{}] {model}", at + 1);
         }
@@ -201,11 +199,12 @@ impl SideBySide {
                     .tests
                     .iter()
                     .map(|(name, p)| match p {
-                        Ok(p) => format!("{name} p = {p:.4}"),
+                        Ok(p) => format!("{name} p {}", shown_p(*p)),
                         Err(why) => format!("{name} – {}", why.text().get(lang)),
                     })
                     .collect();
-                let holm = pair.adjusted.map_or(String::new(), |p| format!(" · Holm p = {p:.4}"));
+                let holm =
+                    pair.adjusted.map_or(String::new(), |p| format!(" · Holm p {}", shown_p(p)));
                 let line = format!(
                     "  [{}] − [{}]  {shown}   {}{holm}",
                     pair.first + 1,
@@ -230,9 +229,11 @@ impl SideBySide {
                     .collect();
                 let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
                 let shown = tau.map_or(String::new(), |tau| format!("   τ = {tau:.3}"));
+                let name = words::ranking(name);
+                let name = name.get(lang);
                 let _ = writeln!(
                     text,
-                    "  {} {name}: {}{shown}",
+                    "  {} · {name}: {}{shown}",
                     words::RANKS.get(lang),
                     ranks.join("  ")
                 );
@@ -243,6 +244,11 @@ impl SideBySide {
         }
         text
     }
+}
+
+/// A p value as it is printed: never 0.
+pub(super) fn shown_p(p: f64) -> String {
+    if p < 0.0001 { "< 0.0001".into() } else { format!("= {p:.4}") }
 }
 
 /// A ranking whose resamples agree less is not firm.
