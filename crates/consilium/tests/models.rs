@@ -23,7 +23,7 @@ fn ids(line: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_list_holds_networks_and_systems_and_filters_narrow_it() {
-    let all = json(&["models", "--json"]);
+    let all = json(&["models", "list", "--json"]);
     let of = |kind: &str| all.as_array().unwrap().iter().filter(|row| row["entry"] == kind).count();
     assert_eq!(of("network"), zoo::SYSTEMS.len());
     assert_eq!(of("system"), catalogue().entries.len());

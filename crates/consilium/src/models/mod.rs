@@ -60,7 +60,7 @@ pub(crate) fn is_folder(text: &str) -> bool {
 }
 
 /// The networks, then the systems; with a filter only systems. As JSON one list: networks have
-/// `"entry": "network"`, systems `"entry": "system"`.
+/// `"entry": "network"`, systems `"entry": "system"`. `models --json` alone lists the networks.
 fn list(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()> {
     let filter = rows::filter(typed)?;
     let cards: Vec<Card<'_>> = if filter.is_empty() {
@@ -69,7 +69,8 @@ fn list(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()> {
         Vec::new()
     };
     if common.json {
-        let systems = catalogue().entries.iter().filter(|entry| filter.passes(entry));
+        let whole = !typed.free.is_empty() || !filter.is_empty();
+        let systems = catalogue().entries.iter().filter(|entry| whole && filter.passes(entry));
         let all: Vec<Value> = cards.iter().map(as_json).chain(systems.map(rows::as_json)).collect();
         return print(out, &format!("{:#}\n", Value::from(all)));
     }
