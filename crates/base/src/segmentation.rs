@@ -3,7 +3,7 @@
 use crate::concept::SegmentCode;
 use crate::consultation::Manifest;
 use crate::note::Note;
-use crate::reading::ModelRef;
+use crate::reading::{Measurement, ModelRef};
 use crate::text::Text;
 use crate::volume::{Grid, VolumeFacts};
 
@@ -52,6 +52,8 @@ pub struct VolumeReading {
     pub mask: String,
     /// Other files of this reading, by name: DICOM segmentations.
     pub files: Vec<String>,
+    /// Numbers beside the structures' own.
+    pub values: Vec<Measurement>,
     /// Remarks.
     pub notes: Vec<Note>,
     /// Seconds for this case.

@@ -8,6 +8,7 @@ pub mod onnx;
 mod passes;
 mod tensor;
 pub mod weights;
+mod wire;
 
 pub use array::{Array, DType};
 pub use error::{Error, ErrorKind, Result};

@@ -5,8 +5,8 @@ use crate::number;
 use crate::wire;
 use base::words::report as words;
 use base::{
-    Code, Consultation, ExplanationMethod, Laterality, Note, Rect, Severity, Sex, Side,
-    SpacingSource, Text,
+    Code, Consultation, ExplanationMethod, Laterality, Measurement, Note, Rect, Severity, Sex,
+    Side, SpacingSource, Text,
 };
 
 /// The published JSON Schema (draft 2020-12) of what [`result`] makes.
@@ -118,17 +118,7 @@ fn model(
                 rect: rect(found.rect),
             })
             .collect(),
-        values: (reading.values.iter())
-            .map(|value| wire::Value {
-                code: value.id,
-                name: text(&value.name),
-                value: number::of_f64(value.value, 6),
-                unit: value.unit,
-                interval: value
-                    .interval
-                    .map(|(low, high)| [number::of_f64(low, 6), number::of_f64(high, 6)]),
-            })
-            .collect(),
+        values: reading.values.iter().map(value).collect(),
         text: reading.text.clone(),
         trust: wire::Trust {
             uncertainty: reading.trust.uncertainty.and_then(number::of_f32),
@@ -286,5 +276,18 @@ fn method(method: ExplanationMethod) -> &'static str {
     match method {
         ExplanationMethod::GradCam => "grad-cam",
         ExplanationMethod::Occlusion => "occlusion",
+    }
+}
+
+/// A number with its unit.
+pub(crate) fn value(value: &Measurement) -> wire::Value {
+    wire::Value {
+        code: value.id,
+        name: text(&value.name),
+        value: number::of_f64(value.value, 6),
+        unit: value.unit,
+        interval: value
+            .interval
+            .map(|(low, high)| [number::of_f64(low, 6), number::of_f64(high, 6)]),
     }
 }

@@ -1,6 +1,6 @@
 //! A consultation about a volume as `result.json` and as a table.
 
-use crate::json::{manifest, remarks, text};
+use crate::json::{manifest, remarks, text, value};
 use crate::number::of_f64;
 use crate::wire;
 use base::words::report as words;
@@ -81,7 +81,7 @@ fn model(reading: &VolumeReading) -> wire::Model<wire::VolumeSegment> {
         findings: Vec::new(),
         segments: reading.structures.iter().map(|s| segment(s, &reading.mask)).collect(),
         boxes: Vec::new(),
-        values: Vec::new(),
+        values: reading.values.iter().map(value).collect(),
         text: None,
         trust: wire::Trust { uncertainty: None, out_of_domain: Vec::new() },
         explanations: Vec::new(),

@@ -53,6 +53,7 @@ fn consultation() -> VolumeConsultation {
         ],
         mask: "segmentation.nii.gz".into(),
         files: vec!["segmentation.dcm".into()],
+        values: Vec::new(),
         notes: vec![Note::info(
             "names-as-given",
             base::words::segmentation::NAMES_AS_GIVEN.clone(),

@@ -2,6 +2,7 @@
 
 use crate::system::System;
 use crate::systems;
+use crate::volume_system::VolumeSystem;
 
 /// Every system this build can run, in the order in which lists show them.
 pub static SYSTEMS: &[&dyn System] = &[
@@ -20,6 +21,23 @@ pub static SYSTEMS: &[&dyn System] = &[
 /// A system by its identifier or one of its published names, regardless of case.
 pub fn find(name: &str) -> Option<&'static dyn System> {
     SYSTEMS.iter().copied().find(|system| {
+        let card = system.card();
+        std::iter::once(&card.id).chain(card.aliases).any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Every system for volumes that this build can run.
+pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
+    &systems::deepbrain::SYSTEM,
+    &systems::lungmask::LUNGS,
+    &systems::lungmask::LUNGS_COVID,
+    &systems::lungmask::LUNG_LOBES,
+    &systems::lungmask::LUNG_LOBES_FUSED,
+];
+
+/// A system for volumes by its identifier or one of its published names, regardless of case.
+pub fn find_volume_system(name: &str) -> Option<&'static dyn VolumeSystem> {
+    VOLUME_SYSTEMS.iter().copied().find(|system| {
         let card = system.card();
         std::iter::once(&card.id).chain(card.aliases).any(|known| known.eq_ignore_ascii_case(name))
     })

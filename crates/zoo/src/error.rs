@@ -1,6 +1,7 @@
 //! The engine's errors in the user's words.
 
 use crate::card::Card;
+use crate::volume_system::VolumeCard;
 use base::words::zoo as words;
 use base::{Error, Kind};
 use engine::ErrorKind;
@@ -42,6 +43,16 @@ pub(crate) fn translate_for(card: &Card<'_>, error: engine::Error) -> Error {
             translate(error).hint(hint)
         }
         _ => translate(error),
+    }
+}
+
+/// The same for a system for volumes.
+pub(crate) fn translate_volume(card: &VolumeCard, error: engine::Error) -> Error {
+    let hint = card.weights.first().map(|file| words::weights_hint(file.name, file.url));
+    let translated = translate_as(card.id, error);
+    match hint {
+        Some(hint) => translated.hint(hint),
+        None => translated,
     }
 }
 

@@ -4,7 +4,7 @@
 use base::Text;
 use std::collections::BTreeSet;
 use std::path::Path;
-use zoo::{SYSTEMS, Task, find};
+use zoo::{SYSTEMS, Task, VOLUME_SYSTEMS, find, find_volume_system};
 
 fn bilingual(text: &Text) -> bool {
     !text.en().trim().is_empty()
@@ -101,4 +101,29 @@ fn a_head_names_a_tensor_of_its_network() {
         let found = signature.iter().find(|(name, _)| *name == head.weight).unwrap();
         assert_eq!(found.1, [head.labels, head.channels]);
     }
+}
+
+#[test]
+fn systems_for_volumes_have_names_of_their_own_and_speak_both_languages() {
+    let mut seen = BTreeSet::new();
+    for card in VOLUME_SYSTEMS.iter().map(|system| system.card()) {
+        for name in std::iter::once(&card.id).chain(card.aliases) {
+            assert!(seen.insert(name.to_ascii_lowercase()), "{name} twice");
+            assert_eq!(find_volume_system(name).unwrap().card().id, card.id);
+            assert!(find(name).is_none(), "{name} is a system for pictures, too");
+        }
+        assert!(card.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+        for text in [&card.name, &card.weights_licence, &card.intended_use, &card.limits] {
+            assert!(bilingual(text), "{}: {text}", card.id);
+        }
+        for choice in card.choices {
+            assert!(bilingual(&choice.about), "{}: {}", card.id, choice.name);
+            assert!(!choice.name.contains([':', '+', ',', '=']), "{}", choice.name);
+        }
+        assert!(
+            !card.weights.is_empty() && !card.paper.is_empty() && !card.code_licence.is_empty()
+        );
+        assert!(card.weights.iter().all(|file| file.url.starts_with("https://")), "{}", card.id);
+    }
+    assert!(find_volume_system("no-such-system").is_none());
 }

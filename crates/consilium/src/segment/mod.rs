@@ -4,8 +4,11 @@
 
 mod cases;
 mod dicom;
+mod models;
 mod options;
 mod output;
+
+pub use models::wanted;
 
 use crate::World;
 use crate::cli::{complain, print};
@@ -13,52 +16,26 @@ use crate::read::{Common, Request};
 use crate::rfc3339;
 use base::words::segmentation as own;
 use base::{
-    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Text, Volume,
+    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Volume,
     VolumeConsultation, VolumeReading, kebab,
 };
 use cases::{Case, Decoded};
 use imaging::volumes::{Sums, measure};
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Pool;
+use models::Loaded;
 pub use options::VolumeOptions;
-use report::pictures::slug;
 use std::io::Write;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
-use zoo::nnunet::{Model, Options};
-
-/// A model and what is said of it.
-struct Loaded {
-    id: String,
-    model: Model,
-    seconds: f64,
-}
-
-/// Whether the models asked for are nnU-Net's. Errors when they are of both kinds.
-pub fn wanted(models: &[String]) -> Result<bool> {
-    let own = models.iter().filter(|name| is_model(name)).count();
-    match own {
-        0 => Ok(false),
-        n if n == models.len() => Ok(true),
-        _ => Err(Error::new(Kind::Usage, own::ONE_KIND.clone())),
-    }
-}
-
-fn is_model(name: &str) -> bool {
-    zoo::find(name).is_none() && zoo::nnunet::holds_model(Path::new(name))
-}
+use zoo::volume_system::{Table, VolumeCase, labels_of};
 
 /// Reads all cases. Exit codes as `read` has them.
 pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<u8> {
     let common = &request.common;
     let pool = Pool::new(common.threads);
-    let options = Options { mirror: request.mirror, exact: common.exact, ..Options::default() };
-    let mut models = Vec::new();
-    for path in &request.models {
-        models.push(load(Path::new(path), &pool, &options)?);
-    }
-    let channels = models.iter().map(|loaded| loaded.channels()).max().unwrap_or(1);
+    let mut models = models::load(request, &pool)?;
+    let channels = models.iter().map(|loaded| loaded.reader.images().len()).max().unwrap_or(1);
     let found = cases::find(&request.inputs, channels, &common.out)?;
     if found.is_empty() {
         return Err(Error::new(Kind::BrokenInput, own::NO_VOLUMES.clone()));
@@ -104,19 +81,6 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     })
 }
 
-fn load(path: &Path, pool: &Pool, options: &Options) -> Result<Loaded> {
-    let started = Instant::now();
-    let model = Model::open(path, pool, options)?;
-    let name = std::fs::canonicalize(path).ok();
-    let name =
-        name.as_deref().unwrap_or(path).file_stem().map(|n| n.to_string_lossy().into_owned());
-    let id = match slug(&name.unwrap_or_default()) {
-        empty if empty.is_empty() => "model".to_owned(),
-        id => id,
-    };
-    Ok(Loaded { id, model, seconds: started.elapsed().as_secs_f64() })
-}
-
 /// What all models say about one case, with their label maps.
 struct Done {
     consultation: VolumeConsultation,
@@ -126,7 +90,18 @@ struct Done {
     maps: Vec<Volume>,
     /// Further files, whole.
     files: Vec<dicom::File>,
+    /// Tables of the systems.
+    tables: Vec<Table>,
     decoded: Decoded,
+}
+
+/// What one model says.
+struct Said {
+    reading: VolumeReading,
+    labels: Vec<u16>,
+    map: Volume,
+    bytes: u64,
+    tables: Vec<Table>,
 }
 
 fn consult(
@@ -140,12 +115,13 @@ fn consult(
     let grid = *decoded.scans[0].volume.grid();
     let mut readings = Vec::new();
     let mut runs = Vec::new();
-    let (mut all_labels, mut maps) = (Vec::new(), Vec::new());
+    let (mut all_labels, mut maps, mut tables) = (Vec::new(), Vec::new(), Vec::new());
     let mut files = Vec::new();
     let only = models.len() == 1;
     let created = rfc3339(world.now());
     for loaded in models {
-        let (mut reading, labels, map, bytes) = loaded.read(common, case, &decoded, only)?;
+        let Said { mut reading, labels, map, bytes, tables: own } =
+            loaded.read(common, case, &decoded, only)?;
         if let Some(origin) = &decoded.scans[0].origin {
             let (number, options) = (readings.len(), &request.volume);
             files.extend(dicom::files(origin, &labels, &mut reading, number, options, &created)?);
@@ -154,7 +130,7 @@ fn consult(
             id: reading.model.id.clone(),
             weights_file: None,
             weights_sha256: reading.model.weights_sha256.clone(),
-            container: Some("nnU-Net".into()),
+            container: Some(loaded.reader.container()),
             load_seconds: loaded.seconds,
             run_seconds: reading.seconds,
             planned_bytes: bytes,
@@ -162,6 +138,7 @@ fn consult(
         readings.push(reading);
         all_labels.push(labels);
         maps.push(map);
+        tables.extend(own);
     }
     let mut settings = Vec::new();
     if request.mirror {
@@ -184,59 +161,57 @@ fn consult(
     facts.name.clone_from(&case.name);
     let consultation =
         VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
-    Ok(Done { consultation, labels: all_labels, maps, files, decoded })
+    Ok(Done { consultation, labels: all_labels, maps, files, tables, decoded })
 }
 
 impl Loaded {
-    fn channels(&self) -> usize {
-        self.model.trained().dataset.channels.len()
-    }
-
     fn read(
         &mut self,
         common: &Common,
         case: &Case,
         decoded: &Decoded,
         only: bool,
-    ) -> Result<(VolumeReading, Vec<u16>, Volume, u64)> {
+    ) -> Result<Said> {
         let started = Instant::now();
         let given = match &decoded.scans[..] {
             // Channels may be the frames of one volume.
             [only] => only.volume.frames(),
             several => several.len(),
         };
-        let wanted = self.channels();
-        if wanted != given {
-            let names = self.model.trained().dataset.channels.join(", ");
-            let text = own::channels_wanted(wanted, &names, given);
+        let images = self.reader.images();
+        if images.len() != given {
+            let text = own::channels_wanted(images.len(), &images.join(", "), given);
             return Err(Error::new(Kind::Refused, text).at(&case.files[0]));
         }
         let volume = &decoded.scans[0].volume;
-        let [ni, nj, nk] = volume.size();
-        let [si, sj, sk] = volume.spacing_mm();
         let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
-        let need = self.model.need([nk, nj, ni], [sk, sj, si])?;
+        let bytes = self.reader.need_bytes(volume)?;
         let bar = progress(common);
-        let (segmentation, map) = self.model.predict_volumes(&volumes, &mut |at| {
-            bar.set_length(at.total as u64);
-            bar.set_position(at.done as u64);
-        })?;
+        let facts = &decoded.scans[0].facts;
+        let answer =
+            self.reader.read(&VolumeCase { volumes: &volumes, facts }, &mut |done, total| {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+            });
         bar.finish_and_clear();
-        let labels = segmentation.labels;
+        let answer = answer.map_err(|error| match error.kind() {
+            Kind::Refused => error.at(&case.files[0]),
+            _ => error,
+        })?;
+        let labels = labels_of(&answer.map);
         let sums = measure(&labels, &volume.frame_f32(0), volume.grid());
-        let structures = segmentation.structures.iter().map(|structure| {
+        let structures = answer.structures.into_iter().map(|structure| {
             let parts = structure.labels.iter().filter_map(|label| sums.get(label));
             let all = parts.fold(Sums::default(), |all, part| all.with(part));
-            let known = base::structure(&structure.name);
-            let (id, name, code) = match known {
-                Some(known) => (known.id, known.name, known.code),
-                None => (kebab(&structure.name), Text::same(structure.name.clone()), None),
+            let (id, code) = match base::structure(&structure.id) {
+                Some(known) => (known.id, known.code),
+                None => (kebab(&structure.id), None),
             };
             MeasuredStructure {
                 id,
-                name,
+                name: structure.name,
                 code,
-                labels: structure.labels.clone(),
+                labels: structure.labels,
                 voxels: all.voxels,
                 volume_ml: all.volume_ml(volume.grid()),
                 values: all.values(),
@@ -244,14 +219,14 @@ impl Loaded {
             }
         });
         let structures: Vec<MeasuredStructure> = structures.collect();
-        let mut notes = segmentation.notes;
+        let mut notes = answer.notes;
         if structures.iter().any(|structure| structure.name.en() == structure.name.zh()) {
             notes.push(Note::info("names-as-given", own::NAMES_AS_GIVEN.clone()));
         }
         let model = ModelRef {
             id: self.id.clone(),
-            name: Text::filled(self.id.clone(), self.id.clone()),
-            weights_sha256: self.model.sha256().first().cloned(),
+            name: self.name.clone(),
+            weights_sha256: self.reader.sha256(),
             placeholder_weights: false,
         };
         let mask = match only {
@@ -259,9 +234,9 @@ impl Loaded {
             false => format!("segmentation-{}.nii.gz", self.id),
         };
         let seconds = started.elapsed().as_secs_f64();
-        let files = Vec::new();
-        let reading = VolumeReading { model, structures, mask, files, notes, seconds };
-        Ok((reading, labels, map, need.bytes))
+        let (values, files) = (answer.values, Vec::new());
+        let reading = VolumeReading { model, structures, mask, files, values, notes, seconds };
+        Ok(Said { reading, labels, map: answer.map, bytes, tables: answer.tables })
     }
 }
 

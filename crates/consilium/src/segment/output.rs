@@ -46,6 +46,7 @@ pub(super) fn write(
     let mut files: Vec<(String, Vec<u8>)> =
         pictures.iter().map(|(name, picture)| (name.clone(), png(picture))).collect();
     files.push(("volumes.csv".into(), report::volume::csv(c).into_bytes()));
+    files.extend(done.tables.iter().map(|t| (t.name.clone(), t.text.clone().into_bytes())));
     files.push(("report.html".into(), volume_page(c, &planes, lang).into_bytes()));
     files.push(("result.json".into(), report::json::file_text(&result).into_bytes()));
 
@@ -77,6 +78,15 @@ fn summary(done: &Done, folder: &Path, lang: Lang) -> String {
             let name = structure.name.get(lang);
             let _ = writeln!(text, "  {name:<32} {:>10.2} mL", structure.volume_ml);
         }
+    }
+    for (reading, value) in c.readings.iter().flat_map(|r| r.values.iter().map(move |v| (r, v))) {
+        let name = value.name.get(lang);
+        let unit = match value.unit {
+            "1" => "",
+            "[hnsf'U]" => "HU",
+            other => other,
+        };
+        let _ = writeln!(text, "{}: {name} {:.2} {unit}", reading.model.id, value.value);
     }
     let report = base::words::cli::report_at(&folder.join("report.html"));
     let _ = writeln!(text, "{}", report.get(lang));

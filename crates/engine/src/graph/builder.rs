@@ -63,6 +63,8 @@ impl Builder {
         let conv = &p.conv;
         let (batch, channels, spatial) = self.image(x, conv.kernel.len(), s.path())?;
         let added = vec![p.output_padding; conv.kernel.len()];
+        let before = axes(&conv.pad, 0);
+        let cut = axes(&vec![p.cut_end; conv.kernel.len()], 0);
         let shape = ConvTransposeShape {
             in_channels: channels,
             out_channels: conv.channels,
@@ -71,7 +73,7 @@ impl Builder {
             kernel: axes(&conv.kernel, 1),
             stride: axes(&conv.stride, 1),
             dilation: axes(&conv.dilation, 1),
-            pad: axes(&conv.pad, 0).map(|pad| [pad, pad]),
+            pad: std::array::from_fn(|axis| [before[axis], before[axis] + cut[axis]]),
             output_padding: axes(&added, 0),
         };
         let Some(output) = shape.output() else {

@@ -87,6 +87,7 @@ impl Conv {
 pub struct ConvTranspose {
     pub(crate) conv: Conv,
     pub(crate) output_padding: usize,
+    pub(crate) cut_end: usize,
 }
 
 impl ConvTranspose {
@@ -97,7 +98,7 @@ impl ConvTranspose {
 
     /// The same where the number of spatial axes is known at run time only.
     pub fn of(channels: usize, kernel: &[usize]) -> ConvTranspose {
-        ConvTranspose { conv: Conv::of(channels, kernel), output_padding: 0 }
+        ConvTranspose { conv: Conv::of(channels, kernel), output_padding: 0, cut_end: 0 }
     }
 
     /// One distance for each axis.
@@ -122,6 +123,13 @@ impl ConvTranspose {
     #[must_use]
     pub fn output_padding(self, output_padding: usize) -> ConvTranspose {
         ConvTranspose { output_padding, ..self }
+    }
+
+    /// Elements cut off at the end of all axes beyond [`ConvTranspose::pad`]: TensorFlow's padding
+    /// `SAME` cuts the odd one there.
+    #[must_use]
+    pub fn cut_end(self, cut_end: usize) -> ConvTranspose {
+        ConvTranspose { cut_end, ..self }
     }
 
     /// Without a bias.

@@ -24,7 +24,6 @@ mod profile;
 mod proto;
 mod session;
 mod tensor;
-mod wire;
 
 pub use external::Supplier;
 pub use model::{Model, Port};

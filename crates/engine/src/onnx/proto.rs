@@ -1,7 +1,7 @@
 //! The messages of an ONNX file (onnx/onnx.proto, IR version 3 to 13), as far as running it needs.
 
-use super::wire::{Fields, Wire};
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::{Fields, Wire};
 
 /// How deep graphs, attributes and types may nest.
 const MOST_NESTED: usize = 32;

@@ -149,7 +149,7 @@ impl Checkpoint {
     }
 
     /// `safetensors`, `pytorch-zip`, `pytorch-zip-module`, `pytorch-legacy`,
-    /// `pytorch-legacy-module` or `torchscript`.
+    /// `pytorch-legacy-module`, `torchscript` or `tensorflow-graph`.
     pub fn container(&self) -> &'static str {
         self.container
     }
@@ -203,6 +203,42 @@ impl Checkpoint {
             .collect();
         self.notes.push(format!("the prefix `{prefix}` of every name was removed"));
         true
+    }
+
+    /// Names and axes as the networks here ask for them, of a file that Keras or TensorFlow wrote.
+    ///
+    /// A `…kernel` of two axes or more, `[k…][in][out]` (transposed convolutions `[k…][out][in]`),
+    /// becomes `…weight` with its last two axes first and exchanged; `gamma`, `beta`, `moving_mean`
+    /// and `moving_variance` become `weight`, `bias`, `running_mean` and `running_var`. Values are not
+    /// moved. Depthwise kernels are not meant. Where two names would become one, both stay.
+    pub fn channels_first(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        let renamed = |name: &str| {
+            let (place, last) = name.rsplit_once('.').unwrap_or(("", name));
+            let last = match last {
+                "kernel" | "gamma" => "weight",
+                "beta" => "bias",
+                "moving_mean" => "running_mean",
+                "moving_variance" => "running_var",
+                other => other,
+            };
+            if place.is_empty() { last.to_owned() } else { format!("{place}.{last}") }
+        };
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        entries.keys().for_each(|name| *times.entry(renamed(name)).or_default() += 1);
+        for (name, mut entry) in entries {
+            let new = renamed(&name);
+            let unique = times.get(&new) == Some(&1);
+            let kernel = name == "kernel" || name.ends_with(".kernel");
+            if kernel && unique && entry.shape.len() >= 2 {
+                entry.shape.rotate_right(2);
+                entry.shape.swap(0, 1);
+                entry.strides.rotate_right(2);
+                entry.strides.swap(0, 1);
+            }
+            self.entries.insert(if unique { new } else { name }, entry);
+        }
+        self.notes.push("Keras' names and order of axes were turned to PyTorch's".into());
     }
 
     /// The root scope.

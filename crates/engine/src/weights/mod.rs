@@ -5,6 +5,7 @@
 //! where the published ones cannot be had; [`Plain`] is what training scripts save beside them; [`write_pytorch`] and [`write_safetensors`] write them.
 
 mod checkpoint;
+mod graphdef;
 mod legacy;
 mod limits;
 mod modules;
@@ -35,6 +36,7 @@ fn read(bytes: &Bytes, limits: &Limits) -> Result<Found> {
         [b'P', b'K', 3, 4, ..] => zipped::read(bytes, limits),
         head if legacy::is_legacy(head) => legacy::read(bytes, limits),
         [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes, limits),
+        head if graphdef::is_graph(head) => graphdef::read(bytes, limits),
         head => Err(foreign(head)),
     }
 }
@@ -64,7 +66,7 @@ fn foreign(head: &[u8]) -> Error {
     } else {
         (
             ErrorKind::Unsupported,
-            "no checkpoint of a known container; expected safetensors or a file of torch.save",
+            "no checkpoint of a known container; expected safetensors, a file of torch.save or a frozen TensorFlow graph",
         )
     };
     Error::new(kind, message)

@@ -3,7 +3,7 @@
 use super::ModelCard;
 use crate::number::{bytes, plain, score, seconds};
 use base::words::report as words;
-use base::{Consultation, Lang, Manifest, Note, Severity};
+use base::{Consultation, Lang, Manifest, Measurement, Note, Severity, Text};
 use maud::{Markup, html};
 
 /// Warnings about the case, the panel and each model, the gravest first; the same remark once.
@@ -110,7 +110,13 @@ pub fn infos<'a>(notes: impl Iterator<Item = &'a Note>, lang: Lang) -> Markup {
 
 /// Numbers with units.
 pub fn values(c: &Consultation, lang: Lang) -> Markup {
-    if c.readings.iter().all(|reading| reading.values.is_empty()) {
+    let all = c.readings.iter().flat_map(|r| r.values.iter().map(|value| (value, &r.model.name)));
+    value_table(&all.collect::<Vec<_>>(), lang)
+}
+
+/// Numbers and who gave them.
+pub fn value_table(values: &[(&Measurement, &Text)], lang: Lang) -> Markup {
+    if values.is_empty() {
         return html! {};
     }
     html! {
@@ -123,15 +129,15 @@ pub fn values(c: &Consultation, lang: Lang) -> Markup {
                     th.numbers scope="col" { (words::INTERVAL.get(lang)) }
                     th scope="col" { (words::MODEL.get(lang)) }
                 } }
-                tbody { @for reading in &c.readings { @for value in &reading.values {
-                    @let unit = match value.unit { "1" => "", "mo" => if lang == Lang::Zh { " 月" } else { " months" }, _ => value.unit };
+                tbody { @for (value, model) in values {
+                    @let unit = match value.unit { "1" => "", "[hnsf'U]" => "HU", "g/cm2" => "g/cm²", "mo" => if lang == Lang::Zh { " 月" } else { " months" }, _ => value.unit };
                     tr {
                         th scope="row" { (value.name.get(lang)) }
                         td.numbers { (plain(value.value, 3)) @if value.unit != "1" { " " } (unit) }
                         td.numbers { @if let Some((low, high)) = value.interval { (plain(low, 3)) "–" (plain(high, 3)) } @else { "–" } }
-                        td { (reading.model.name.get(lang)) }
+                        td { (model.get(lang)) }
                     }
-                } } }
+                } }
             }
         }
     }

@@ -5,7 +5,10 @@ use crate::number::{bytes, fixed, plain, seconds};
 use crate::pictures::{base64, label_colour, png};
 use base::words::report as words;
 use base::words::segmentation as own;
-use base::{Lang, MeasuredStructure, Note, Picture, Severity, VolumeConsultation, VolumeReading};
+use base::{
+    Lang, MeasuredStructure, Measurement, Note, Picture, Severity, Text, VolumeConsultation,
+    VolumeReading,
+};
 use maud::{Markup, html};
 
 /// The report of one volume in one language; `planes` are the pictures of the readings, in their
@@ -65,9 +68,14 @@ fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Mar
                 } }
                 tbody { @for structure in &reading.structures { (row(structure, lang)) } }
             }
+            (parts::value_table(&values(reading), lang))
             (parts::infos(reading.notes.iter().filter(|n| n.severity == Severity::Info), lang))
         }
     }
+}
+
+fn values(reading: &VolumeReading) -> Vec<(&Measurement, &Text)> {
+    reading.values.iter().map(|value| (value, &reading.model.name)).collect()
 }
 
 fn row(structure: &MeasuredStructure, lang: Lang) -> Markup {

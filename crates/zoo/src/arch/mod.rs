@@ -2,6 +2,7 @@
 //! key.
 
 pub mod densenet;
+pub mod lung_unet;
 pub mod pspnet;
 pub mod resnet;
 pub mod resnet_autoencoder;

@@ -23,6 +23,7 @@ mod normalise;
 mod plans;
 mod postprocess;
 mod prepare;
+mod reader;
 mod resampling;
 mod sliding;
 mod source;

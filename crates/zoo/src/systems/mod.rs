@@ -1,6 +1,8 @@
 //! One file per published system. To add one: write its file, add a line to [`crate::SYSTEMS`],
 //! a fixture to `tests/fixtures/networks/`.
 
+pub mod deepbrain;
+pub mod lungmask;
 pub mod xrv;
 pub mod xrv_densenet121_res224_all;
 pub mod xrv_densenet121_res224_chex;

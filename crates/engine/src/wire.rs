@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What a field holds, as far as the encoding tells.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     /// Integers of any kind, `bool`, enumerations.
     Varint(u64),
     /// `fixed64`, `double`.
@@ -19,7 +19,7 @@ pub(super) enum Wire<'a> {
 
 /// The fields of a message.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
@@ -153,7 +153,7 @@ fn truncated() -> Error {
 }
 
 fn broken(what: &str) -> Error {
-    Error::new(ErrorKind::BrokenFile, format!("no sound ONNX file: {what}"))
+    Error::new(ErrorKind::BrokenFile, format!("no sound protocol buffer: {what}"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! A trained nnU-Net as a reader of volumes.
+
+use super::Model;
+use crate::volume_system::{Structure, Told, VolumeAnswer, VolumeCase, VolumeReader};
+use base::{Result, Volume};
+
+impl VolumeReader for Model {
+    fn images(&self) -> Vec<String> {
+        self.trained().dataset.channels.clone()
+    }
+
+    fn sha256(&self) -> Option<String> {
+        Model::sha256(self).first().cloned()
+    }
+
+    fn container(&self) -> String {
+        "nnU-Net".into()
+    }
+
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        let [ni, nj, nk] = volume.size();
+        let [si, sj, sk] = volume.spacing_mm();
+        Ok(self.need([nk, nj, ni], [sk, sj, si])?.bytes)
+    }
+
+    fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
+        let progress = &mut |at: super::Progress| told(at.done, at.total);
+        let (segmentation, map) = self.predict_volumes(case.volumes, progress)?;
+        let structures = segmentation.structures.into_iter();
+        let structures =
+            structures.map(|structure| Structure::new(&structure.name, structure.labels)).collect();
+        let notes = segmentation.notes;
+        let (values, tables) = (Vec::new(), Vec::new());
+        Ok(VolumeAnswer { map, structures, values, tables, notes })
+    }
+}

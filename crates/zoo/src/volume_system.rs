@@ -1,0 +1,266 @@
+//! What a system for volumes has to say about itself to be run: the three-dimensional sister of
+//! [`crate::System`].
+//!
+//! A [`VolumeSystem`] is a card and a way to open its weights; what it opens is a [`VolumeReader`],
+//! which prepares a case, runs its network or networks and gives a label map on the case's own grid.
+//! A trained nnU-Net folder is a reader too, without a card.
+
+use crate::Compute;
+use crate::error::translate_volume;
+use base::words::volume_systems as words;
+use base::{Error, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts, Voxels};
+use engine::weights::{Checkpoint, Limits};
+use std::path::{Path, PathBuf};
+
+/// Something a user may ask of a system beside its usual way: `--model ID:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What is typed.
+    pub name: &'static str,
+    /// What it does.
+    pub about: Text,
+}
+
+/// A file or folder of weights as it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Name of the file, or of the folder that an archive unpacks to.
+    pub name: &'static str,
+    /// Where it is published.
+    pub url: &'static str,
+    /// SHA-256, lower-case hex, where verified.
+    pub sha256: Option<&'static str>,
+}
+
+/// Everything to know about a system for volumes before using it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumeCard {
+    /// Identifier, kebab-case.
+    pub id: &'static str,
+    /// Other names it is known by.
+    pub aliases: &'static [&'static str],
+    /// Its name.
+    pub name: Text,
+    /// Its row in the survey.
+    pub survey_row: &'static str,
+    /// Modalities it was made for; empty for any. A file that says nothing of its modality passes.
+    pub modalities: &'static [Modality],
+    /// What may be asked of it.
+    pub choices: &'static [Choice],
+    /// Its weights.
+    pub weights: &'static [Published],
+    /// SPDX identifier of the original code's licence.
+    pub code_licence: &'static str,
+    /// Licence of the weights.
+    pub weights_licence: Text,
+    /// What it is for.
+    pub intended_use: Text,
+    /// What it cannot do.
+    pub limits: Text,
+    /// The paper.
+    pub paper: &'static str,
+}
+
+/// How a system is to read.
+#[derive(Clone)]
+pub struct VolumeOptions {
+    /// Threads, and what the kernels may do.
+    pub compute: Compute,
+    /// What was asked beside the usual way; each is one of the card's.
+    pub chosen: Vec<String>,
+    /// Reads mirrored copies too, where the original can.
+    pub mirror: bool,
+}
+
+impl VolumeOptions {
+    /// The usual way on these threads.
+    pub fn new(compute: Compute) -> VolumeOptions {
+        VolumeOptions { compute, chosen: Vec::new(), mirror: false }
+    }
+
+    /// Whether `name` was asked for.
+    pub fn has(&self, name: &str) -> bool {
+        self.chosen.iter().any(|chosen| chosen == name)
+    }
+}
+
+/// One system for volumes. Implemented by the static of a file in `systems/`.
+pub trait VolumeSystem: Send + Sync {
+    /// Its card.
+    fn card(&self) -> VolumeCard;
+
+    /// Opens the weights at `path`: the file itself, or a folder with files under their published
+    /// names.
+    ///
+    /// Errors name the file that was expected and where it is published, or every tensor that does
+    /// not fit.
+    fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>>;
+}
+
+/// One case: its images on one grid.
+#[derive(Clone, Copy)]
+pub struct VolumeCase<'a> {
+    /// One volume for each image, or one volume with the images as its frames.
+    pub volumes: &'a [&'a Volume],
+    /// What the file of the first says about itself.
+    pub facts: &'a VolumeFacts,
+}
+
+/// Runs of networks: done, and in all.
+pub type Told<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// One structure of a label map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Structure {
+    /// What the model calls it: `kidney_left`.
+    pub id: String,
+    /// Its name.
+    pub name: Text,
+    /// Its labels in the map, ascending; several for a region made of parts.
+    pub labels: Vec<u16>,
+}
+
+impl Structure {
+    /// A structure by what the model calls it; the name is the project's own where it has one.
+    pub fn new(id: &str, labels: Vec<u16>) -> Structure {
+        let known = base::structure(id).map(|known| known.name);
+        let name = known.unwrap_or_else(|| Text::same(id));
+        Structure { id: id.to_owned(), name, labels }
+    }
+}
+
+/// A table that a system gives beside the label map, under the name its original gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// File name.
+    pub name: String,
+    /// CSV.
+    pub text: String,
+}
+
+/// What a system makes of a case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumeAnswer {
+    /// Labels on the grid of the case's first volume; 0 is background.
+    pub map: Volume,
+    /// What the labels mean, in the system's order.
+    pub structures: Vec<Structure>,
+    /// Numbers.
+    pub values: Vec<Measurement>,
+    /// Tables.
+    pub tables: Vec<Table>,
+    /// What a reader should know.
+    pub notes: Vec<Note>,
+}
+
+/// Weights that are loaded, ready to read cases.
+pub trait VolumeReader {
+    /// Names of the images that make a case, in order.
+    fn images(&self) -> Vec<String>;
+
+    /// SHA-256 of the weights, lower-case hex.
+    fn sha256(&self) -> Option<String>;
+
+    /// The container that the weights came in.
+    fn container(&self) -> String;
+
+    /// Bytes that the case takes at most at once, weights included, as far as foreseen.
+    fn need_bytes(&self, volume: &Volume) -> Result<u64>;
+
+    /// Reads one case.
+    ///
+    /// Errors of kind `Refused` say why the case does not fit.
+    fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer>;
+}
+
+/// Errors of kind `Refused` when the file says that it is of another modality.
+pub fn fits_modality(card: &VolumeCard, facts: &VolumeFacts) -> Result<()> {
+    match &facts.modality {
+        Some(found) if !card.modalities.is_empty() && !card.modalities.contains(found) => {
+            let wanted: Vec<&str> = card.modalities.iter().map(Modality::code).collect();
+            let text = words::other_modality(card.id, &wanted.join(", "), found.code());
+            Err(Error::new(Kind::Refused, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Labels `[k][j][i]` as a volume on the grid of another, in the smallest type that holds them.
+pub(crate) fn map_on(volume: &Volume, labels: Vec<u16>) -> Result<Volume> {
+    let small = labels.iter().all(|label| *label <= 255);
+    let voxels = match small {
+        true => Voxels::U8(labels.into_iter().map(|label| label as u8).collect()),
+        false => Voxels::U16(labels),
+    };
+    let lost = || Error::new(Kind::Bug, words::OTHER_GRID);
+    volume.on_same_grid(voxels).ok_or_else(lost)
+}
+
+/// The labels of a map, `[k][j][i]`; empty for voxels of another type.
+pub fn labels_of(map: &Volume) -> Vec<u16> {
+    match map.voxels() {
+        Voxels::U8(labels) => labels.iter().map(|&label| u16::from(label)).collect(),
+        Voxels::U16(labels) => labels.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The file with a system's weights at `path`: the file itself, or the first of its published names in
+/// the folder. Errors say what was expected and where it is published.
+pub(crate) fn find_file(card: &VolumeCard, path: &Path) -> Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    let found = card.weights.iter().map(|file| path.join(file.name)).find(|file| file.is_file());
+    let absent = || {
+        let file = card.weights.first();
+        let (name, url) = file.map_or(("", ""), |file| (file.name, file.url));
+        Error::new(Kind::Io, words::weights_absent(name, url)).at(path)
+    };
+    found.ok_or_else(absent)
+}
+
+/// One of a system's files at `path`: the file itself where the system has only one, or the file of that
+/// name in the folder.
+pub(crate) fn find_published(card: &VolumeCard, path: &Path, file: &Published) -> Result<PathBuf> {
+    let (alone, folder) = (card.weights.len() == 1, path.is_dir());
+    if alone && !folder {
+        return Ok(path.to_path_buf());
+    }
+    let place = path.join(file.name);
+    match folder && place.is_file() {
+        true => Ok(place),
+        false => Err(Error::new(Kind::Io, words::weights_absent(file.name, file.url)).at(path)),
+    }
+}
+
+/// Opens a system's weights.
+pub(crate) fn open_checkpoint(card: &VolumeCard, file: &Path) -> Result<Checkpoint> {
+    Checkpoint::open(file, &Limits::default()).map_err(|error| translate_volume(card, error))
+}
+
+/// The volume of a case of one image, and its values `[k][j][i]`.
+///
+/// Errors of kind `Refused` when there are several images, or frames.
+pub(crate) fn single_image<'a>(
+    card: &VolumeCard,
+    case: &VolumeCase<'a>,
+) -> Result<(&'a Volume, Vec<f32>)> {
+    match case.volumes {
+        [volume] if volume.frames() == 1 => Ok((volume, volume.frame_f32(0))),
+        volumes => {
+            let found = volumes.iter().map(|volume| volume.frames()).sum();
+            Err(Error::new(Kind::Refused, words::one_image(card.id, found)))
+        }
+    }
+}
+
+/// Sets voxels that are no finite numbers to 0; a remark where there were any.
+pub(crate) fn without_nan(image: &mut [f32]) -> Option<Note> {
+    let mut count = 0;
+    for value in image.iter_mut().filter(|value| !value.is_finite()) {
+        *value = 0.0;
+        count += 1;
+    }
+    (count > 0).then(|| Note::warning("not-finite", base::words::nnunet::not_numbers(count)))
+}
