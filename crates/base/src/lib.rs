@@ -33,7 +33,9 @@ pub use reading::{
     Code, Coding, ExplanationMap, ExplanationMethod, Finding, FindingBox, Measurement, ModelRef,
     OutOfDomain, Reading, Refusal, Segment, Side, Trust,
 };
-pub use segmentation::{MeasuredStructure, ValueSummary, VolumeConsultation, VolumeReading};
+pub use segmentation::{
+    MeasuredStructure, StructureDetails, ValueSummary, VolumeConsultation, VolumeReading,
+};
 pub use structures::{Structure, kebab, structure};
 pub use text::{Lang, Text};
 pub use units::{Hu, Mm, Months};

@@ -20,6 +20,22 @@ pub struct ValueSummary {
     pub max: f64,
 }
 
+/// What `--statistics` adds to a structure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StructureDetails {
+    /// The image's values at 5, 25, 50, 75 and 95 %; `None` where no value is finite.
+    pub percentiles: [Option<f64>; 5],
+    /// Lengths of the principal axes in mm, the largest first: four times the standard deviation along
+    /// each.
+    pub axes_mm: [f64; 3],
+    /// Extent along i, j, k in mm.
+    pub extent_mm: [f64; 3],
+    /// Parts that do not touch.
+    pub parts: u64,
+    /// Share of voxels in the largest part.
+    pub largest_part: f64,
+}
+
 /// One structure of a label map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasuredStructure {
@@ -39,6 +55,8 @@ pub struct MeasuredStructure {
     pub values: Option<ValueSummary>,
     /// Centre of mass, RAS+ millimetres; `None` for no voxel.
     pub centre_mm: Option<[f64; 3]>,
+    /// Where they were asked for.
+    pub details: Option<StructureDetails>,
 }
 
 /// One model's answer about a volume.

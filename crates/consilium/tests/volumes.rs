@@ -4,85 +4,10 @@
 
 mod common;
 
-use base::{Affine, Grid, Volume, Voxels};
+use common::trained::{model, model_of, volume};
 use common::{code, consilium, names, printed, result, said};
-use engine::graph::Builder;
-use engine::weights::{Plain, Scope, write_pytorch_beside};
 use imaging::Limits;
-use imaging::volumes::nifti::{self, Level};
 use std::fs;
-use std::path::Path;
-use zoo::nnunet::{Configuration, Dataset};
-
-const PLANS: &str = r#"{
- "dataset_name": "Dataset001_Test", "plans_name": "nnUNetPlans", "image_reader_writer": "SimpleITKIO",
- "original_median_spacing_after_transp": [2.0, 1.5, 1.5], "original_median_shape_after_transp": [20, 24, 24],
- "transpose_forward": [0, 1, 2], "transpose_backward": [0, 1, 2],
- "configurations": {"3d_fullres": {
-  "data_identifier": "nnUNetPlans", "preprocessor_name": "DefaultPreprocessor", "batch_size": 2,
-  "patch_size": [8, 16, 16], "median_image_size_in_voxels": [20, 24, 24], "spacing": [2.0, 2.0, 2.0],
-  "normalization_schemes": ["ZScoreNormalization"], "use_mask_for_norm": [false],
-  "resampling_fn_data": "resample_data_or_seg_to_shape", "resampling_fn_seg": "resample_data_or_seg_to_shape",
-  "resampling_fn_data_kwargs": {"is_seg": false, "order": 3, "order_z": 0, "force_separate_z": null},
-  "resampling_fn_seg_kwargs": {"is_seg": true, "order": 1, "order_z": 0, "force_separate_z": null},
-  "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
-  "resampling_fn_probabilities_kwargs": {"is_seg": false, "order": 1, "order_z": 0, "force_separate_z": null},
-  "batch_dice": false, "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 4, "unet_max_num_features": 8,
-  "n_conv_per_stage_encoder": [1, 1], "n_conv_per_stage_decoder": [1], "num_pool_per_axis": [1, 1, 1],
-  "pool_op_kernel_sizes": [[1, 1, 1], [2, 2, 2]], "conv_kernel_sizes": [[3, 3, 3], [3, 3, 3]]}},
- "experiment_planner_used": "ExperimentPlanner", "label_manager": "LabelManager",
- "foreground_intensity_properties_per_channel": {"0": {"max": 1000.0, "mean": 1.0, "median": 1.0, "min": -1000.0,
-  "percentile_00_5": -900.0, "percentile_99_5": 900.0, "std": 100.0}}
-}"#;
-const DATASET: &str = r#"{"channel_names": {"0": "T1"}, "numTraining": 1, "file_ending": ".nii.gz",
- "labels": {"background": 0, "left part": 1, "right part": 2}}"#;
-
-/// A trained model as nnU-Net leaves it, with made-up weights.
-fn model(root: &Path) {
-    let target = root.join("nnUNetTrainer__nnUNetPlans__3d_fullres");
-    fs::create_dir_all(target.join("fold_0")).unwrap();
-    fs::write(target.join("plans.json"), PLANS).unwrap();
-    fs::write(target.join("dataset.json"), DATASET).unwrap();
-    let json = |text: &str| Plain::from_json(text.as_bytes()).unwrap();
-    let dataset = Dataset::read(Path::new("dataset.json"), &json(DATASET)).unwrap();
-    let planned = Configuration::read(
-        Path::new("plans.json"),
-        &json(PLANS),
-        "3d_fullres",
-        1,
-        dataset.heads(),
-    )
-    .unwrap();
-    let scope = Scope::recording();
-    let mut b = Builder::new();
-    let image = b.input("image", &[1, 1, 8, 16, 16]);
-    planned.architecture.logits(&mut b, &scope, image).unwrap();
-    let text = |text: &str| Plain::Text(text.to_owned());
-    let beside = [
-        ("current_epoch".to_owned(), Plain::Int(1000)),
-        (
-            "init_args".to_owned(),
-            Plain::Table(vec![("configuration".to_owned(), text("3d_fullres"))]),
-        ),
-        ("trainer_name".to_owned(), text("nnUNetTrainer")),
-        ("inference_allowed_mirroring_axes".to_owned(), Plain::None),
-    ];
-    let file = target.join("fold_0/checkpoint_final.pth");
-    write_pytorch_beside(&file, "network_weights", &scope.recorded(), &beside).unwrap();
-}
-
-/// A volume with axes that are neither RAS nor in order.
-fn volume(path: &Path, seed: usize) {
-    let size = [18, 22, 14];
-    let affine =
-        Affine::from_lps([[0.0, 0.0, 2.5, -10.0], [1.5, 0.0, 0.0, 20.0], [0.0, -1.25, 0.0, 30.0]]);
-    let values = (0..size.iter().product()).map(|i: usize| {
-        let (x, y, z) = (i % 18, i / 18 % 22, i / (18 * 22));
-        (x * 31 + y * 17 + z * 13 + (i * (7919 + seed)) % 97) as i16
-    });
-    let volume = Volume::new(Grid { size, affine }, Voxels::I16(values.collect())).unwrap();
-    nifti::write(path, &volume, None, Level::Fast, &kernels::Pool::new(1)).unwrap();
-}
 
 #[test]
 fn a_volume_gives_a_label_map_on_its_own_grid_with_volumes_and_a_page() {
@@ -92,8 +17,14 @@ fn a_volume_gives_a_label_map_on_its_own_grid_with_volumes_and_a_page() {
     let output = consilium(dir.path(), &["read", "t1.nii.gz", "--model", "./model", "--out", "o"]);
     assert_eq!(code(&output), 0, "{}", said(&output));
     assert!(printed(&output).contains("Research use only"), "{}", printed(&output));
-    let expected =
-        ["report.html", "result.json", "segmentation.nii.gz", "segmentation.png", "volumes.csv"];
+    let expected = [
+        "report.html",
+        "result.json",
+        "segmentation-3d.png",
+        "segmentation.nii.gz",
+        "segmentation.png",
+        "volumes.csv",
+    ];
     assert_eq!(names(&dir.join("o")), expected);
 
     let read = |name: &str| imaging::volumes::read(&dir.join(name), &Limits::default()).unwrap();
@@ -136,7 +67,11 @@ fn a_folder_of_cases_gives_the_same_maps_for_any_number_of_threads_and_one_bad_f
         let output = consilium(dir.path(), &line);
         assert_eq!(code(&output), 1, "{}", said(&output));
         assert!(said(&output).contains("c_0000"), "{}", said(&output));
-        assert_eq!(names(&dir.join(out)), ["a", "b"]);
+        assert_eq!(names(&dir.join(out)), ["a", "b", "index.html", "results.jsonl"]);
+        let index = fs::read_to_string(dir.join(out).join("index.html")).unwrap();
+        assert!(
+            index.contains("a/report.html") && index.contains("c_0000") && index.contains(" mL")
+        );
         let map =
             |case: &str| fs::read(dir.join(out).join(case).join("segmentation.nii.gz")).unwrap();
         (map("a"), map("b"))
@@ -174,7 +109,7 @@ fn what_does_not_fit_the_model_is_said() {
 fn a_dicom_series_gives_dicom_segmentations_that_say_what_the_label_map_says() {
     let Some(series) = testkit::data("dicom/dcmqi/segmentations/ct-3slice") else { return };
     let dir = testkit::temp_dir("seg-out");
-    model(&dir.join("model"));
+    model_of(&dir.join("model"), "CT", "liver", "kidney_left");
     let input = series.to_str().unwrap();
     let run = |more: &[&str]| {
         let line = [&["read", input, "--model", "model", "--out", "o"], more].concat();

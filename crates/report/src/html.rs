@@ -10,7 +10,7 @@ mod parts;
 mod volume;
 
 pub use index::{CaseLine, Outcome, index};
-pub use volume::volume_page;
+pub use volume::{VolumePictures, volume_page};
 
 use base::words::panel::PLACEHOLDER_WEIGHTS;
 use base::words::report as words;

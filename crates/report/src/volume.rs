@@ -4,7 +4,9 @@ use crate::json::{manifest, remarks, text, value};
 use crate::number::of_f64;
 use crate::wire;
 use base::words::report as words;
-use base::{Concept, MeasuredStructure, SegmentCode, VolumeConsultation, VolumeReading};
+use base::{
+    Concept, MeasuredStructure, SegmentCode, StructureDetails, VolumeConsultation, VolumeReading,
+};
 use std::fmt::Write as _;
 
 /// The consultation in schema `consilium.result/1`. `pictures` are the names of the readings' pictures.
@@ -108,8 +110,45 @@ fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {
             min: value(|v| v.min),
             max: value(|v| v.max),
             centre_ras_mm: structure.centre_mm.map(|at| at.map(|mm| of_f64(mm, 3))),
+            details: structure.details.as_ref().map(details),
         },
     }
+}
+
+fn details(details: &StructureDetails) -> wire::StructureDetails {
+    let [p5, p25, median, p75, p95] = details.percentiles.map(|v| v.and_then(|v| of_f64(v, 4)));
+    wire::StructureDetails {
+        p5,
+        p25,
+        median,
+        p75,
+        p95,
+        axes_mm: details.axes_mm.map(|mm| of_f64(mm, 3)),
+        extent_mm: details.extent_mm.map(|mm| of_f64(mm, 3)),
+        parts: details.parts,
+        largest_part: of_f64(details.largest_part, 6),
+    }
+}
+
+/// The details of all structures that were found as RFC 4180 lines.
+pub fn statistics_csv(c: &VolumeConsultation) -> String {
+    let mut out = String::from(
+        "case,model,structure,p5,p25,median,p75,p95,axis_1_mm,axis_2_mm,axis_3_mm,extent_i_mm,extent_j_mm,extent_k_mm,parts,largest_part\r\n",
+    );
+    let cell = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+    for reading in &c.readings {
+        for s in &reading.structures {
+            let Some(details) = &s.details else { continue };
+            let names = [&c.case.name, &reading.model.id, s.name.en()].map(quoted);
+            let values = details.percentiles.map(|v| cell(v.and_then(|v| of_f64(v, 4))));
+            let axes = details.axes_mm.map(|mm| cell(of_f64(mm, 3)));
+            let extent = details.extent_mm.map(|mm| cell(of_f64(mm, 3)));
+            let cells = [&names[..], &values, &axes, &extent].concat().join(",");
+            let largest = cell(of_f64(details.largest_part, 6));
+            let _ = write!(out, "{cells},{},{largest}\r\n", details.parts);
+        }
+    }
+    out
 }
 
 fn coding(code: &SegmentCode) -> wire::SegmentCoding {

@@ -340,4 +340,20 @@ pub struct VolumeStatistics {
     pub min: Option<f64>,
     pub max: Option<f64>,
     pub centre_ras_mm: Option<[Option<f64>; 3]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<StructureDetails>,
+}
+
+/// What `--statistics` adds.
+#[derive(Serialize)]
+pub struct StructureDetails {
+    pub p5: Option<f64>,
+    pub p25: Option<f64>,
+    pub median: Option<f64>,
+    pub p75: Option<f64>,
+    pub p95: Option<f64>,
+    pub axes_mm: [Option<f64>; 3],
+    pub extent_mm: [Option<f64>; 3],
+    pub parts: u64,
+    pub largest_part: Option<f64>,
 }

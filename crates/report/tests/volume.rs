@@ -4,9 +4,11 @@
 mod schema;
 
 use base::{
-    Affine, GeometrySource, Grid, Lang, Manifest, MeasuredStructure, Modality, ModelRef, ModelRun,
-    Note, Picture, Text, ValueSummary, VolumeConsultation, VolumeFacts, VolumeReading, VoxelType,
+    Affine, GeometrySource, Grid, Lang, Manifest, MeasuredStructure, Measurement, Modality,
+    ModelRef, ModelRun, Note, Picture, StructureDetails, Text, ValueSummary, VolumeConsultation,
+    VolumeFacts, VolumeReading, VoxelType,
 };
+use report::html::VolumePictures;
 use serde_json::Value;
 
 fn both(en: &str, zh: &str) -> Text {
@@ -28,6 +30,13 @@ fn consultation() -> VolumeConsultation {
             max: 90.0,
         }),
         centre_mm: (voxels > 0).then_some([12.5, -40.0, 7.75]),
+        details: (voxels > 100_000).then_some(StructureDetails {
+            percentiles: [Some(1.5), Some(20.0), Some(40.0), Some(60.25), None],
+            axes_mm: [150.0, 90.5, 60.0],
+            extent_mm: [160.5, 120.0, 80.0],
+            parts: 2,
+            largest_part: 0.998,
+        }),
     };
     let model = ModelRef {
         id: "organs".into(),
@@ -106,8 +115,12 @@ fn the_table_and_the_pages_are_as_they_were() {
     let c = consultation();
     let planes = Picture::new(3, 2, 3, vec![7; 18]).unwrap();
     testkit::golden("crates/report/tests/golden/volume.csv", &report::volume::csv(&c));
+    let table = report::volume::statistics_csv(&c);
+    testkit::golden("crates/report/tests/golden/volume-statistics.csv", &table);
     for (lang, name) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
-        let page = report::html::volume_page(&c, std::slice::from_ref(&planes), lang);
+        let surfaces = Some(Picture::new(2, 2, 3, vec![90; 12]).unwrap());
+        let pictures = VolumePictures { planes: planes.clone(), surfaces };
+        let page = report::html::volume_page(&c, &[pictures], lang);
         assert!(!page.contains("<left>") && page.contains("&lt;left&gt;"));
         testkit::golden(&format!("crates/report/tests/golden/volume.{name}.html"), &page);
     }

@@ -158,6 +158,11 @@ pub trait VolumeReader {
     /// Names of the images that make a case, in order.
     fn images(&self) -> Vec<String>;
 
+    /// Whether it reads single slices, each for itself: others are given volumes only.
+    fn flat(&self) -> bool {
+        false
+    }
+
     /// SHA-256 of the weights, lower-case hex.
     fn sha256(&self) -> Option<String>;
 

@@ -55,9 +55,15 @@ texts! {
     /// Flag.
     FLAG_TTA = "Volumes: read mirrored copies too and average, as\nnnU-Net does (up to eight times the work).", "三维影像：同时判读镜像并取平均（nnU-Net 的默认做法，\n耗时最多为八倍）。";
     /// Flag.
-    FLAG_SEG = "volumes from a DICOM series: DICOM segmentations to write (default: binary)", "DICOM 序列：输出的 DICOM 分割形式（默认 binary）";
+    FLAG_STATISTICS = "Volumes: median, percentiles, axes and parts of every\nstructure (result.json, statistics.csv).", "三维影像：输出各结构的中位数、百分位数、主轴与连通块\n（result.json、statistics.csv）。";
     /// Flag.
-    FLAG_WITH_PATIENT = "DICOM results carry the patient's name, number and study data of the images", "DICOM 结果沿用原图像中的患者姓名、编号及检查信息";
+    FLAG_ROI = "Volumes: keep only these structures.", "三维影像：仅保留所列结构。";
+    /// Flag.
+    FLAG_MEMORY_LIMIT = "Volumes: refuse a case that needs more memory (default:\nwhat the system has available).", "三维影像：所需内存超出此值的病例不予判读\n（默认：系统可用内存）。";
+    /// Flag.
+    FLAG_SEG = "DICOM series: form of the DICOM segmentation to write\n(default: binary).", "DICOM 序列：输出的 DICOM 分割形式\n（默认 binary）。";
+    /// Flag.
+    FLAG_WITH_PATIENT = "DICOM results carry the patient's name and number and the\nstudy's data of the images.", "DICOM 结果沿用原图像中的患者姓名、\n编号及检查信息。";
     /// Flag.
     FLAG_EXACT = "Convolutions as plain sums of products: slower,\nrounding errors ten times smaller.", "卷积逐项求和：较慢，\n舍入误差约为默认的十分之一。";
     /// Flag.

@@ -20,6 +20,7 @@ pub mod datasets;
 pub mod deepbrain;
 pub mod doctor;
 pub mod findings;
+pub mod fit;
 pub mod imaging;
 pub mod infer;
 pub mod lungmask;

@@ -58,6 +58,14 @@ pub fn grids_differ(name: &str) -> Text {
     )
 }
 
+/// A structure that a model does not have.
+pub fn no_structure(name: &str, model: &str, known: &str) -> Text {
+    Text::filled(
+        format!("'{name}' is no structure of {model}; it has: {known}"),
+        format!("{model} 没有名为“{name}”的结构，可选：{known}"),
+    )
+}
+
 /// A form of DICOM segmentation that does not exist.
 pub fn unknown_form(name: &str) -> Text {
     Text::filled(

@@ -64,6 +64,9 @@ flags! {
     EXPLAIN: "--explain", None, Some("N|none"), FLAG_EXPLAIN;
     DESPITE: "--despite-header", None, None, FLAG_DESPITE;
     TTA: "--tta", None, None, FLAG_TTA;
+    STATISTICS: "--statistics", None, None, FLAG_STATISTICS;
+    ROI: "--roi", None, Some("NAME[,…]"), FLAG_ROI;
+    MEMORY_LIMIT: "--memory-limit", None, Some("4G|none"), FLAG_MEMORY_LIMIT;
     SEG: "--seg", None, Some("binary|labelmap|none[,…]"), FLAG_SEG;
     WITH_PATIENT: "--with-patient", None, None, FLAG_WITH_PATIENT;
     EXACT: "--exact", None, None, FLAG_EXACT;
@@ -140,8 +143,11 @@ pub(super) static COMMANDS: &[Command] = &[
             &EXPLAIN,
             &DESPITE,
             &TTA,
+            &ROI,
+            &STATISTICS,
             &SEG,
             &WITH_PATIENT,
+            &MEMORY_LIMIT,
             &LANG,
             &THREADS,
             &DEVICE,

@@ -104,6 +104,7 @@ fn files_of_earlier_run(folder: &Path) -> Vec<String> {
     }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut named = list(&result["files"]["anatomy"]);
+    named.push("statistics.csv".into());
     named.extend(list(&result["files"]["segmentations"]));
     for model in list(&result["models"]) {
         named.extend(list(&model["segments"]).iter().map(|segment| segment["mask"].clone()));
@@ -115,7 +116,7 @@ fn files_of_earlier_run(folder: &Path) -> Vec<String> {
                 && name.ends_with(".png");
         let volume = ["segmentation", "probabilities"].iter().any(|start| name.starts_with(start))
             && [".nii.gz", ".dcm"].iter().any(|end| name.ends_with(end));
-        (picture || volume) && !name.contains(['/', '\\', ':'])
+        (picture || volume || *name == "statistics.csv") && !name.contains(['/', '\\', ':'])
     };
     named.iter().filter_map(Value::as_str).filter(ours).map(str::to_owned).collect()
 }

@@ -1,5 +1,6 @@
 //! Which files make which case, and their decoding.
 
+use super::fit;
 use crate::read::{safe, unique};
 use base::words::cli as words;
 use base::words::segmentation as own;
@@ -122,10 +123,11 @@ pub(super) fn decode(case: &Case) -> Result<Decoded> {
     let limits = Limits::default();
     let mut scans: Vec<Scan> = Vec::new();
     for file in &case.files {
-        let scan = match file.is_dir() {
+        let mut scan = match file.is_dir() {
             true => series::read(file, &limits, &Pool::new(1)).map_err(|error| error.at(file))?,
             false => volumes::read(file, &limits)?,
         };
+        fit::mend(&mut scan.volume, &mut scan.facts.notes).map_err(|error| error.at(file))?;
         if let Some(first) = scans.first() {
             if !scan.volume.grid().is_same(first.volume.grid(), TOLERANCE_MM) {
                 let name = file.file_name().map(|n| n.to_string_lossy().into_owned());

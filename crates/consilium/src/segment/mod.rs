@@ -4,16 +4,20 @@
 
 mod cases;
 mod dicom;
+mod fit;
+mod memory;
 mod models;
 mod options;
 mod output;
+mod refine;
 
 pub use models::wanted;
 
 use crate::World;
 use crate::cli::{complain, print};
-use crate::read::{Common, Request};
+use crate::read::{Common, Request, io_error, write_file};
 use crate::rfc3339;
+use base::words::fit as fit_words;
 use base::words::segmentation as own;
 use base::{
     Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Volume,
@@ -25,6 +29,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Pool;
 use models::Loaded;
 pub use options::VolumeOptions;
+use report::html::{CaseLine, Outcome};
 use std::io::Write;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
@@ -41,7 +46,8 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
         return Err(Error::new(Kind::BrokenInput, own::NO_VOLUMES.clone()));
     }
     let many = found.len() > 1;
-    let (mut read, mut refused, mut failed) = (0, 0, 0);
+    let mut lines: Vec<CaseLine> = Vec::new();
+    let mut results: Vec<String> = Vec::new();
     std::thread::scope(|scope| -> Result<()> {
         let (send, receive) = sync_channel(0);
         let found = &found;
@@ -59,26 +65,50 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                 .and_then(|done| output::write(world, &folder, &done, common.lang, &pool));
             match done {
                 Ok(written) => {
-                    read += 1;
-                    let text = if common.json { written.json } else { written.summary };
-                    print(out, &text)?;
+                    print(out, if common.json { &written.json } else { &written.summary })?;
+                    let link = many.then(|| format!("{}/report.html", case.name));
+                    lines.push(CaseLine { link, ..written.line });
+                    results.push(written.json);
                 }
                 Err(error) => {
-                    match error.kind() {
-                        Kind::Refused => refused += 1,
-                        _ => failed += 1,
-                    }
                     complain(&error, common.lang);
+                    lines.push(CaseLine::failed(&case.name, &error));
                 }
             }
         }
         Ok(())
     })?;
+    if many {
+        overview(world, common, &lines, &results, out)?;
+    }
+    let count = |wanted: fn(&Outcome) -> bool| lines.iter().filter(|l| wanted(&l.outcome)).count();
+    let read = count(|outcome| matches!(outcome, Outcome::Read));
+    let refused = count(|outcome| matches!(outcome, Outcome::Refused(_)));
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     Ok(match (read, refused, failed) {
         (_, _, 1..) => 1,
         (0, 1.., _) => 3,
         _ => 0,
     })
+}
+
+/// The page and the lines of many cases.
+fn overview(
+    world: &dyn World,
+    common: &Common,
+    lines: &[CaseLine],
+    results: &[String],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let index = common.out.join("index.html");
+    world.make_folder(&common.out).map_err(|error| io_error(&error, &common.out))?;
+    write_file(world, &index, report::html::index(lines, common.lang).as_bytes())?;
+    write_file(world, &common.out.join("results.jsonl"), results.concat().as_bytes())?;
+    if common.json {
+        return Ok(());
+    }
+    let text = base::words::cli::report_at(&index);
+    print(out, &format!("{}\n", text.get(common.lang)))
 }
 
 /// What all models say about one case, with their label maps.
@@ -120,8 +150,12 @@ fn consult(
     let only = models.len() == 1;
     let created = rfc3339(world.now());
     for loaded in models {
-        let Said { mut reading, labels, map, bytes, tables: own } =
-            loaded.read(common, case, &decoded, only)?;
+        let Said { mut reading, mut labels, mut map, bytes, tables: own } =
+            loaded.read(request, case, &decoded, only)?;
+        refine::keep(&mut reading, &mut labels, &mut map, &request.volume.structures)?;
+        if request.volume.statistics {
+            refine::measure(&mut reading, &labels, &decoded.scans[0].volume);
+        }
         if let Some(origin) = &decoded.scans[0].origin {
             let (number, options) = (readings.len(), &request.volume);
             files.extend(dicom::files(origin, &labels, &mut reading, number, options, &created)?);
@@ -167,11 +201,12 @@ fn consult(
 impl Loaded {
     fn read(
         &mut self,
-        common: &Common,
+        request: &Request,
         case: &Case,
         decoded: &Decoded,
         only: bool,
     ) -> Result<Said> {
+        let common = &request.common;
         let started = Instant::now();
         let given = match &decoded.scans[..] {
             // Channels may be the frames of one volume.
@@ -180,12 +215,25 @@ impl Loaded {
         };
         let images = self.reader.images();
         if images.len() != given {
-            let text = own::channels_wanted(images.len(), &images.join(", "), given);
+            let text = match &decoded.scans[..] {
+                [only] if only.volume.frames() > 1 => {
+                    fit_words::frames_unwanted(given, images.len())
+                }
+                _ => own::channels_wanted(images.len(), &images.join(", "), given),
+            };
             return Err(Error::new(Kind::Refused, text).at(&case.files[0]));
         }
         let volume = &decoded.scans[0].volume;
+        let mut fitting = Vec::new();
+        for (number, scan) in decoded.scans.iter().enumerate() {
+            let images = images.get(number..).unwrap_or_default();
+            let (flat, despite) = (self.reader.flat(), common.despite_header);
+            let found = fit::check(images, flat, &scan.volume, &scan.facts, despite);
+            fitting.extend(found.map_err(|error| error.at(&case.files[number]))?);
+        }
         let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
         let bytes = self.reader.need_bytes(volume)?;
+        memory::check(bytes, request.volume.memory_limit).map_err(|e| e.at(&case.files[0]))?;
         let bar = progress(common);
         let facts = &decoded.scans[0].facts;
         let answer =
@@ -216,10 +264,12 @@ impl Loaded {
                 volume_ml: all.volume_ml(volume.grid()),
                 values: all.values(),
                 centre_mm: all.centre_mm(volume.grid()),
+                details: None,
             }
         });
         let structures: Vec<MeasuredStructure> = structures.collect();
-        let mut notes = answer.notes;
+        let mut notes = fitting;
+        notes.extend(answer.notes);
         if structures.iter().any(|structure| structure.name.en() == structure.name.zh()) {
             notes.push(Note::info("names-as-given", own::NAMES_AS_GIVEN.clone()));
         }

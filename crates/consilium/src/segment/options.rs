@@ -1,5 +1,6 @@
 //! What may be asked for beside a label map.
 
+use super::memory;
 use crate::cli::Arguments;
 use base::words::segmentation as own;
 use base::{Error, Kind, Result};
@@ -12,12 +13,24 @@ pub struct VolumeOptions {
     pub forms: Vec<Form>,
     /// DICOM results carry the patient's and the study's identifying attributes.
     pub with_patient: bool,
+    /// Order statistics and shape of every structure.
+    pub statistics: bool,
+    /// Structures to keep; all when empty.
+    pub structures: Vec<String>,
+    /// Bytes that a case may take; what the system has when `None`.
+    pub memory_limit: Option<u64>,
 }
 
 impl VolumeOptions {
     /// From what was typed. Errors of kind `Usage`.
     pub fn new(parsed: &Arguments) -> Result<VolumeOptions> {
-        Ok(VolumeOptions { forms: forms(parsed)?, with_patient: parsed.has("--with-patient") })
+        Ok(VolumeOptions {
+            forms: forms(parsed)?,
+            with_patient: parsed.has("--with-patient"),
+            statistics: parsed.has("--statistics"),
+            structures: parsed.list("--roi"),
+            memory_limit: parsed.value("--memory-limit").map(memory::parse).transpose()?.flatten(),
+        })
     }
 }
 

@@ -4,11 +4,11 @@ use super::Done;
 use crate::World;
 use crate::read::{io_error, place};
 use base::words::segmentation as own;
-use base::{Lang, Picture, Result};
-use imaging::volumes::labelled_planes;
+use base::{Lang, Result};
 use imaging::volumes::nifti::{self, Level};
+use imaging::volumes::{labelled_planes, surfaces};
 use kernels::Pool;
-use report::html::volume_page;
+use report::html::{CaseLine, VolumePictures, volume_page};
 use report::pictures::{label_colour, png};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,6 +22,8 @@ pub(super) struct Written {
     pub json: String,
     /// For the terminal.
     pub summary: String,
+    /// For the overview of many cases.
+    pub line: CaseLine,
 }
 
 /// Writes label maps, pictures, `volumes.csv`, `report.html` and, last, `result.json` into `folder`.
@@ -34,20 +36,25 @@ pub(super) fn write(
 ) -> Result<Written> {
     let c = &done.consultation;
     let scan = &done.decoded.scans[0];
-    let mut pictures: Vec<(String, Picture)> = Vec::new();
+    let mut pictures: Vec<VolumePictures> = Vec::new();
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for (reading, labels) in c.readings.iter().zip(&done.labels) {
         let colour = |label: u16| (label != 0).then(|| label_colour(label));
         let planes = labelled_planes(&scan.volume, labels, &colour, PLANES_PX);
-        pictures.push((reading.mask.replace(".nii.gz", ".png"), planes));
+        let surfaces = surfaces(&scan.volume, labels, &colour, PLANES_PX);
+        let name = |ending: &str| reading.mask.replace(".nii.gz", ending);
+        files.push((name(".png"), png(&planes)));
+        files.extend(surfaces.as_ref().map(|seen| (name("-3d.png"), png(seen))));
+        pictures.push(VolumePictures { planes, surfaces });
     }
-    let shown: Vec<String> = pictures.iter().map(|(name, _)| name.clone()).collect();
-    let planes: Vec<Picture> = pictures.iter().map(|(_, picture)| picture.clone()).collect();
+    let shown: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     let result = report::volume::result(c, Some("report.html"), &shown);
-    let mut files: Vec<(String, Vec<u8>)> =
-        pictures.iter().map(|(name, picture)| (name.clone(), png(picture))).collect();
+    if c.readings.iter().flat_map(|reading| &reading.structures).any(|s| s.details.is_some()) {
+        files.push(("statistics.csv".into(), report::volume::statistics_csv(c).into_bytes()));
+    }
     files.push(("volumes.csv".into(), report::volume::csv(c).into_bytes()));
     files.extend(done.tables.iter().map(|t| (t.name.clone(), t.text.clone().into_bytes())));
-    files.push(("report.html".into(), volume_page(c, &planes, lang).into_bytes()));
+    files.push(("report.html".into(), volume_page(c, &pictures, lang).into_bytes()));
     files.push(("result.json".into(), report::json::file_text(&result).into_bytes()));
 
     let masks = c.readings.iter().map(|reading| reading.mask.as_str());
@@ -63,7 +70,8 @@ pub(super) fn write(
         let mut all = done.files.iter().chain(&files);
         all.try_for_each(write).map_err(|error| io_error(&error, folder))
     })?;
-    Ok(Written { json: format!("{result}\n"), summary: summary(done, folder, lang) })
+    let line = CaseLine::of_volume(c, pictures.first().map(|shown| &shown.planes), None);
+    Ok(Written { json: format!("{result}\n"), summary: summary(done, folder, lang), line })
 }
 
 fn summary(done: &Done, folder: &Path, lang: Lang) -> String {

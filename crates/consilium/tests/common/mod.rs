@@ -1,6 +1,8 @@
 //! The binary, weights and films for the tests of the command line.
 #![allow(dead_code)]
 
+pub mod trained;
+
 use engine::graph::Builder;
 use engine::weights::{Scope, write_pytorch};
 use imaging::dicom::{Radiograph, write_radiograph};

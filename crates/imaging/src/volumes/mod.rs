@@ -4,6 +4,7 @@
 //! the affine is RAS+ in millimetres, whatever the format's own convention.
 
 mod aside;
+mod details;
 mod feed;
 mod gzip;
 mod inflate;
@@ -16,11 +17,14 @@ mod nrrd_write;
 mod parse;
 mod preview;
 mod source;
+mod surface;
 mod text;
 
+pub use details::{Boxes, boxes, details};
 pub use measure::{Sums, measure};
 pub use nrrd_write::write_nrrd;
 pub use preview::{labelled_planes, three_planes};
+pub use surface::surfaces;
 
 use crate::Limits;
 use base::words::volumes as words;

@@ -1,10 +1,10 @@
 //! The overview of many cases.
 
-use crate::number::score;
+use crate::number::{fixed, score};
 use crate::pictures;
 use base::words::panel::PLACEHOLDER_WEIGHTS;
 use base::words::report as words;
-use base::{Consultation, Error, Lang, Note, Severity, Text};
+use base::{Consultation, Error, Kind, Lang, Note, Picture, Severity, Text, VolumeConsultation};
 use maud::{Markup, html};
 
 /// Longest side of a thumbnail.
@@ -33,6 +33,8 @@ pub struct CaseLine {
     /// Findings that at least one model puts at or above its operating point, highest mean first:
     /// name, mean score, models that say yes, models that vote.
     pub leading: Vec<(Text, f32, usize, usize)>,
+    /// Structures of a volume, the largest first, with their millilitres.
+    pub structures: Vec<(Text, f64)>,
     /// Warnings, the gravest first.
     pub notes: Vec<Note>,
     /// Weights were made on the spot.
@@ -64,6 +66,7 @@ impl CaseLine {
                 .filter(|found| found.positive > 0)
                 .map(|f| (f.code.name.clone(), f.mean_score, f.positive, f.voting))
                 .collect(),
+            structures: Vec::new(),
             notes,
             placeholder_weights: c.readings.iter().any(|r| r.model.placeholder_weights),
             outcome: match refusals.first() {
@@ -75,16 +78,52 @@ impl CaseLine {
         }
     }
 
-    /// A case that could not be read.
+    /// A volume that was read: its largest structures, a thumbnail of its planes.
+    pub fn of_volume(
+        c: &VolumeConsultation,
+        planes: Option<&Picture>,
+        link: Option<String>,
+    ) -> CaseLine {
+        let all =
+            c.notes.iter().chain(&c.case.notes).chain(c.readings.iter().flat_map(|r| &r.notes));
+        let mut notes: Vec<Note> = Vec::new();
+        for note in all.filter(|note| note.severity >= Severity::Warning) {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
+        }
+        notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
+        let found = c.readings.iter().flat_map(|reading| &reading.structures);
+        let mut structures: Vec<(Text, f64)> =
+            found.filter(|s| s.voxels > 0).map(|s| (s.name.clone(), s.volume_ml)).collect();
+        structures.sort_by(|a, b| b.1.total_cmp(&a.1));
+        CaseLine {
+            name: c.case.name.clone(),
+            link,
+            thumbnail: planes.map(|picture| pictures::jpeg(&pictures::fit(picture, THUMBNAIL), 75)),
+            leading: Vec::new(),
+            structures,
+            notes,
+            placeholder_weights: c.readings.iter().any(|r| r.model.placeholder_weights),
+            outcome: Outcome::Read,
+        }
+    }
+
+    /// A case that was refused, or could not be read.
     pub fn failed(name: impl Into<String>, error: &Error) -> CaseLine {
+        let text = Text::filled(error.render(Lang::En), error.render(Lang::Zh));
         CaseLine {
             name: name.into(),
             link: None,
             thumbnail: None,
             leading: Vec::new(),
+            structures: Vec::new(),
             notes: Vec::new(),
             placeholder_weights: false,
-            outcome: Outcome::Failed(Text::filled(error.render(Lang::En), error.render(Lang::Zh))),
+            outcome: match error.kind() {
+                Kind::Refused => Outcome::Refused(text),
+                _ => Outcome::Failed(text),
+            },
         }
     }
 }
@@ -148,13 +187,17 @@ fn line(case: &CaseLine, lang: Lang) -> Markup {
             }
             td {
                 @if let Some(reason) = reason { (reason.get(lang)) }
-                @else if case.leading.is_empty() { span.quiet { (words::NONE_LEADING.get(lang)) } }
+                @else if case.leading.is_empty() && case.structures.is_empty() { span.quiet { (words::NONE_LEADING.get(lang)) } }
                 @for (name, mean, positive, voting) in case.leading.iter().take(5) {
                     div {
                         (name.get(lang)) " " span.numbers { (score(*mean)) }
                         @if *voting > 1 { span.quiet { " · " (words::votes(*positive, *voting).get(lang)) } }
                     }
                 }
+                @for (name, volume_ml) in case.structures.iter().take(5) {
+                    div { (name.get(lang)) " " span.numbers { (fixed(*volume_ml, 2)) " mL" } }
+                }
+                @if case.structures.len() > 5 { div.quiet { "+ " (case.structures.len() - 5) } }
                 @if case.leading.len() > 5 { div.quiet { "+ " (case.leading.len() - 5) } }
             }
             td { @for note in case.notes.iter().take(3) {
@@ -167,7 +210,7 @@ fn line(case: &CaseLine, lang: Lang) -> Markup {
 
 /// A path below the overview as a link: every byte but plain ones percent-coded, so that a name
 /// can neither become a scheme nor leave its attribute.
-fn relative(link: &str) -> String {
+pub(super) fn relative(link: &str) -> String {
     let mut out = String::from("./");
     for byte in link.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_./".contains(&byte) {

@@ -3,17 +3,27 @@
 use super::{document, parts};
 use crate::number::{bytes, fixed, plain, seconds};
 use crate::pictures::{base64, label_colour, png};
+use base::words::fit;
 use base::words::report as words;
 use base::words::segmentation as own;
 use base::{
-    Lang, MeasuredStructure, Measurement, Note, Picture, Severity, Text, VolumeConsultation,
-    VolumeReading,
+    Lang, MeasuredStructure, Measurement, Note, Picture, Severity, StructureDetails, Text,
+    VolumeConsultation, VolumeReading,
 };
 use maud::{Markup, html};
 
-/// The report of one volume in one language; `planes` are the pictures of the readings, in their
-/// order. The same consultation gives the same bytes.
-pub fn volume_page(c: &VolumeConsultation, planes: &[Picture], lang: Lang) -> String {
+/// Pictures of a reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumePictures {
+    /// Three planes.
+    pub planes: Picture,
+    /// Surfaces, where something was found.
+    pub surfaces: Option<Picture>,
+}
+
+/// The report of one volume in one language; `pictures` are those of the readings, in their order. The
+/// same consultation gives the same bytes.
+pub fn volume_page(c: &VolumeConsultation, pictures: &[VolumePictures], lang: Lang) -> String {
     let body = html! {
         header {
             p.kind { "Consilium · " (own::TITLE.get(lang)) }
@@ -23,7 +33,7 @@ pub fn volume_page(c: &VolumeConsultation, planes: &[Picture], lang: Lang) -> St
         main {
             (warnings(c, lang))
             @for (number, reading) in c.readings.iter().enumerate() {
-                (section(reading, planes.get(number), lang))
+                (section(reading, pictures.get(number), lang))
             }
             (case(c, lang))
             (parts::run_manifest(&c.manifest, &c.case.sha256, lang))
@@ -45,17 +55,15 @@ fn warnings(c: &VolumeConsultation, lang: Lang) -> Markup {
     parts::warning_list(notes, lang)
 }
 
-fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Markup {
+fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lang) -> Markup {
     html! {
         section {
             h2 { (reading.model.name.get(lang)) }
             p.quiet { (own::UNCHECKED.get(lang)) }
-            @if let Some(planes) = planes {
-                figure {
-                    img alt=(own::PLANES_ALT.get(lang)) width=(planes.width()) height=(planes.height())
-                        style="max-width:100%;height:auto;background:#000"
-                        src={ "data:image/png;base64," (base64(&png(planes))) };
-                    figcaption { (own::PLANES.get(lang)) }
+            @if let Some(VolumePictures { planes, surfaces }) = pictures {
+                (picture(planes, &own::PLANES_ALT, &own::PLANES, lang))
+                @if let Some(surfaces) = surfaces {
+                    (picture(surfaces, &fit::SURFACE_ALT, &fit::SURFACE, lang))
                 }
             }
             table.figures {
@@ -69,6 +77,8 @@ fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Mar
                 tbody { @for structure in &reading.structures { (row(structure, lang)) } }
             }
             (parts::value_table(&values(reading), lang))
+            (details(reading, lang))
+            p.quiet { (fit::FILES.get(lang)) ": " (files(reading)) }
             (parts::infos(reading.notes.iter().filter(|n| n.severity == Severity::Info), lang))
         }
     }
@@ -76,6 +86,58 @@ fn section(reading: &VolumeReading, planes: Option<&Picture>, lang: Lang) -> Mar
 
 fn values(reading: &VolumeReading) -> Vec<(&Measurement, &Text)> {
     reading.values.iter().map(|value| (value, &reading.model.name)).collect()
+}
+
+fn picture(picture: &Picture, alt: &Text, caption: &Text, lang: Lang) -> Markup {
+    html! {
+        figure {
+            img alt=(alt.get(lang)) width=(picture.width()) height=(picture.height())
+                style="max-width:100%;height:auto;background:#000"
+                src={ "data:image/png;base64," (base64(&png(picture))) };
+            figcaption { (caption.get(lang)) }
+        }
+    }
+}
+
+/// The table of `--statistics`.
+fn details(reading: &VolumeReading, lang: Lang) -> Markup {
+    let rows: Vec<(&MeasuredStructure, &StructureDetails)> =
+        reading.structures.iter().filter_map(|s| Some((s, s.details.as_ref()?))).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let value = |value: Option<f64>| value.map_or("–".to_owned(), |value| plain(value, 1));
+    html! {
+        h3 { (fit::DETAILS.get(lang)) }
+        p.quiet { (fit::DETAILS_NOTE.get(lang)) }
+        table.figures {
+            thead { tr {
+                th scope="col" { (words::STRUCTURE.get(lang)) }
+                th scope="col" { (fit::MEDIAN.get(lang)) }
+                th scope="col" { (fit::PERCENTILES.get(lang)) }
+                th scope="col" { (fit::AXES.get(lang)) }
+                th scope="col" { (fit::PARTS.get(lang)) }
+            } }
+            tbody { @for (structure, details) in rows {
+                @let [p5, _, p50, _, p95] = details.percentiles;
+                tr {
+                    th scope="row" { (structure.name.get(lang)) }
+                    td { (value(p50)) }
+                    td { (value(p5)) " … " (value(p95)) }
+                    td { (details.axes_mm.map(|mm| plain(mm, 1)).join(" × ")) " mm" }
+                    td { (details.parts) }
+                }
+            } }
+        }
+    }
+}
+
+fn files(reading: &VolumeReading) -> Markup {
+    let all = std::iter::once(&reading.mask).chain(&reading.files);
+    html! { @for (number, file) in all.enumerate() {
+        @if number > 0 { ", " }
+        a href=(super::index::relative(file)) { (file) }
+    } }
 }
 
 fn row(structure: &MeasuredStructure, lang: Lang) -> Markup {
@@ -87,6 +149,9 @@ fn row(structure: &MeasuredStructure, lang: Lang) -> Markup {
                 rect.swatch width="12" height="12" fill=(format!("#{red:02x}{green:02x}{blue:02x}")) {}
             }
             " " (structure.name.get(lang))
+            @if let Some(code) = &structure.code {
+                " " span.quiet { (code.kind.scheme) " " (code.kind.value) }
+            }
         }
         td { (labels.join("+")) }
         @if structure.voxels == 0 {

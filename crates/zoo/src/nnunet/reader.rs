@@ -9,6 +9,10 @@ impl VolumeReader for Model {
         self.trained().dataset.channels.clone()
     }
 
+    fn flat(&self) -> bool {
+        self.trained().configuration.rank() == 2
+    }
+
     fn sha256(&self) -> Option<String> {
         Model::sha256(self).first().cloned()
     }
