@@ -17,8 +17,14 @@ fn a_head_is_read_by_name_with_the_published_weights() {
     let output = consilium(dir.path(), &line);
     assert_eq!(code(&output), 0, "{}", said(&output));
     assert!(printed(&output).contains("Research use only"));
-    let expected =
-        ["report.html", "result.json", "segmentation.nii.gz", "segmentation.png", "volumes.csv"];
+    let expected = [
+        "report.html",
+        "result.json",
+        "segmentation-3d.png",
+        "segmentation.nii.gz",
+        "segmentation.png",
+        "volumes.csv",
+    ];
     assert_eq!(names(&dir.join("o")), expected);
     let result = result(dir.join("o/result.json"));
     let model = &result["models"][0];

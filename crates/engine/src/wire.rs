@@ -153,7 +153,7 @@ fn truncated() -> Error {
 }
 
 fn broken(what: &str) -> Error {
-    Error::new(ErrorKind::BrokenFile, format!("no sound protocol buffer: {what}"))
+    Error::new(ErrorKind::BrokenFile, format!("no sound ONNX or TensorFlow file: {what}"))
 }
 
 #[cfg(test)]

@@ -62,7 +62,13 @@ fn consultation() -> VolumeConsultation {
         ],
         mask: "segmentation.nii.gz".into(),
         files: vec!["segmentation.dcm".into()],
-        values: Vec::new(),
+        values: vec![Measurement {
+            id: "brain-volume",
+            name: both("Brain volume", "脑体积"),
+            value: 1234.5,
+            unit: "mL",
+            interval: None,
+        }],
         notes: vec![Note::info(
             "names-as-given",
             base::words::segmentation::NAMES_AS_GIVEN.clone(),
