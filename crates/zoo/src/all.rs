@@ -29,6 +29,9 @@ pub fn find(name: &str) -> Option<&'static dyn System> {
 /// Every system for volumes that this build can run.
 pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
     &systems::deepbrain::SYSTEM,
+    &systems::hd_bet::SYSTEM,
+    &systems::totalsegmentator::SYSTEM,
+    &systems::bone_density::SYSTEM,
     &systems::lungmask::LUNGS,
     &systems::lungmask::LUNGS_COVID,
     &systems::lungmask::LUNG_LOBES,

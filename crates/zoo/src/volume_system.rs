@@ -124,7 +124,7 @@ impl Structure {
     /// A structure by what the model calls it; the name is the project's own where it has one.
     pub fn new(id: &str, labels: Vec<u16>) -> Structure {
         let known = base::structure(id).map(|known| known.name);
-        let name = known.unwrap_or_else(|| Text::same(id));
+        let name = known.unwrap_or_else(|| base::words::structures::structure(id));
         Structure { id: id.to_owned(), name, labels }
     }
 }

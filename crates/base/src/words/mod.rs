@@ -14,6 +14,7 @@ macro_rules! texts {
 }
 
 pub mod bench;
+pub mod bone_density;
 pub mod catalogue;
 pub mod cli;
 pub mod datasets;
@@ -21,6 +22,7 @@ pub mod deepbrain;
 pub mod doctor;
 pub mod findings;
 pub mod fit;
+pub mod hd_bet;
 pub mod imaging;
 pub mod infer;
 pub mod lungmask;
@@ -33,6 +35,8 @@ pub mod score;
 pub mod seg;
 pub mod segmentation;
 pub mod series;
+pub mod structures;
+pub mod totalsegmentator;
 pub mod tune;
 pub mod volume_systems;
 pub mod volumes;

@@ -57,3 +57,9 @@ pub const FLAT: Text = Text::fixed(
     "the image has one value everywhere (or none that is a number); there is nothing to segment",
     "影像各处数值相同（或无有效数值），无可分割内容",
 );
+
+/// The image is thinner than one voxel of the model.
+pub const TOO_SMALL: Text = Text::fixed(
+    "the image is thinner along an axis than one voxel at the model's spacing",
+    "影像在某一方向上的厚度小于模型分辨率下的一个体素",
+);

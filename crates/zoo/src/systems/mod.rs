@@ -1,8 +1,11 @@
 //! One file per published system. To add one: write its file, add a line to [`crate::SYSTEMS`],
 //! a fixture to `tests/fixtures/networks/`.
 
+pub mod bone_density;
 pub mod deepbrain;
+pub mod hd_bet;
 pub mod lungmask;
+pub mod totalsegmentator;
 pub mod xrv;
 pub mod xrv_densenet121_res224_all;
 pub mod xrv_densenet121_res224_chex;

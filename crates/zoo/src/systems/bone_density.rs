@@ -1,0 +1,280 @@
+//! Opportunistic bone density: how dense the lumbar vertebrae are on a CT that was made for something
+//! else.
+//!
+//! TotalSegmentator's model of the vertebrae finds L1 to L5; in each the trabecular region and the whole
+//! are measured (`roi.rs`). Where the folder also holds its model of the tissues, the patient's own
+//! visceral fat and the air in front of the abdomen calibrate the values, and areal density and T-score
+//! are estimated (`scale.rs`).
+//!
+//! References: StanfordMIMI/Comp2Comp for the regions and equations; Pickhardt et al., Annals of Internal
+//! Medicine 158(8):588-595 (2013) for the thresholds at L1. The original measures fat with a model of its
+//! own; here it is TotalSegmentator's `torso_fat`, so that calibrated values may differ from it.
+
+mod roi;
+mod scale;
+
+pub use roi::trabecular;
+pub use scale::{ABNORMAL_HU, Calibration, areal_density, t_score, z_score};
+
+use super::totalsegmentator::{Chain, Mode, find, labels_of_part};
+use crate::volume_system::{
+    Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
+    VolumeSystem, fits_modality, labels_of, map_on, single_image,
+};
+use base::words::bone_density as words;
+use base::{Error, Kind, Measurement, Modality, Note, Orientation, Result, Text, Volume};
+use std::path::Path;
+
+/// The system.
+pub static SYSTEM: BoneDensity = BoneDensity;
+
+/// See the module.
+pub struct BoneDensity;
+
+/// TotalSegmentator's part with the vertebrae, and its task with the tissues.
+const VERTEBRAE: (u16, &str) = (292, "292");
+const TISSUES: (u16, &str) = (481, "tissue_types");
+/// The vertebrae that are measured: names of TotalSegmentator, identifiers of the trabecular value and of
+/// the whole vertebra's.
+const LEVELS: [(&str, &str, &str); 5] = [
+    ("vertebrae_L1", "l1-trabecular-attenuation", "l1-attenuation"),
+    ("vertebrae_L2", "l2-trabecular-attenuation", "l2-attenuation"),
+    ("vertebrae_L3", "l3-trabecular-attenuation", "l3-attenuation"),
+    ("vertebrae_L4", "l4-trabecular-attenuation", "l4-attenuation"),
+    ("vertebrae_L5", "l5-trabecular-attenuation", "l5-attenuation"),
+];
+/// Of the vertebrae above, those whose mean is calibrated.
+const CALIBRATED: usize = 4;
+/// Trabecular attenuation of L1 in HU for osteoporosis: at or below the first more than 90 % specific, the
+/// second balanced, the third more than 90 % sensitive (Pickhardt 2013, 120 kV).
+pub const L1_HU: [f64; 3] = [110.0, 135.0, 160.0];
+/// UCUM's Hounsfield unit.
+const HU: &str = "[hnsf'U]";
+
+static CARD: VolumeCard = VolumeCard {
+    id: "bone-density",
+    aliases: &["boneminer", "opportunistic-bone-density"],
+    name: words::NAME,
+    survey_row: "boneminer",
+    modalities: &[Modality::Ct],
+    choices: &[],
+    weights: &[Published {
+        name: "Dataset292_TotalSegmentator_part2_vertebrae_1532subj",
+        url: "https://github.com/wasserth/TotalSegmentator/releases/download/v2.0.0-weights/Dataset292_TotalSegmentator_part2_vertebrae_1532subj.zip",
+        sha256: None,
+    }],
+    code_licence: "Apache-2.0",
+    weights_licence: words::WEIGHTS_LICENCE,
+    intended_use: words::USE,
+    limits: words::LIMITS,
+    paper: "Pickhardt et al., Annals of Internal Medicine 158(8):588-595 (2013)",
+};
+
+impl VolumeSystem for BoneDensity {
+    fn card(&self) -> VolumeCard {
+        CARD.clone()
+    }
+
+    /// `path` is the folder with TotalSegmentator's models.
+    fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
+        let lost = || Error::new(Kind::Bug, words::NO_TASK);
+        let whole = find("total", Mode::Usual).ok_or_else(lost)?;
+        let spine = Chain::new(path, whole.with_dataset(VERTEBRAE.0), options.clone())?;
+        let tissues = find(TISSUES.1, Mode::Usual).ok_or_else(lost)?;
+        let tissues = match Chain::holds(path, TISSUES.0) {
+            true => Some(Chain::new(path, tissues.clone(), options.clone())?),
+            false => None,
+        };
+        Ok(Box::new(Reader { spine, tissues }))
+    }
+}
+
+struct Reader {
+    spine: Chain,
+    tissues: Option<Chain>,
+}
+
+impl VolumeReader for Reader {
+    fn images(&self) -> Vec<String> {
+        vec!["CT".into()]
+    }
+
+    fn sha256(&self) -> Option<String> {
+        self.spine.sha256()
+    }
+
+    fn container(&self) -> String {
+        "nnU-Net".into()
+    }
+
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        let voxels = volume.frame_len() as u64;
+        Ok(self.spine.need_bytes(volume)? + 12 * voxels)
+    }
+
+    fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
+        fits_modality(&CARD, case.facts)?;
+        let (volume, _) = single_image(&CARD, case)?;
+        let mut notes = Vec::new();
+        let spine = self.spine.run(volume, told, &mut notes)?;
+        let tissues = match &mut self.tissues {
+            Some(chain) => Some(chain.run(volume, told, &mut notes)?),
+            None => None,
+        };
+        let canonical = volume.reoriented(Orientation::RAS);
+        let image = canonical.frame_f32(0);
+        let labels = labels_of(&spine.reoriented(Orientation::RAS));
+        let measured = measure(&image, &labels, canonical.size(), canonical.spacing_mm());
+        let mut values = measured.values();
+        notes.extend(measured.notes());
+        match &tissues {
+            None => notes.push(Note::info("uncalibrated", words::UNCALIBRATED)),
+            Some(map) => {
+                let tissues = labels_of(&map.reoriented(Orientation::RAS));
+                match measured.calibrated(
+                    &image,
+                    &tissues,
+                    canonical.size(),
+                    canonical.spacing_mm(),
+                ) {
+                    Some(calibrated) => values.extend(calibrated),
+                    None => notes.push(Note::warning("not-calibrated", words::NOT_CALIBRATED)),
+                }
+            }
+        }
+        let map = map_on(&canonical, measured.regions)?.reoriented(volume.orientation());
+        let structures = LEVELS.iter().zip(1..).map(|((id, _, _), label)| {
+            let mut structure = Structure::new(id, vec![label]);
+            structure.name = words::region(&structure.name);
+            structure
+        });
+        let structures = structures.collect();
+        Ok(VolumeAnswer { map, structures, values, tables: Vec::new(), notes })
+    }
+}
+
+/// What was measured in a volume that points to RAS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Mean HU of the trabecular region and of the whole mask of L1 to L5; `None` where the image shows
+    /// too little of a vertebra.
+    pub levels: [Option<(f64, f64)>; 5],
+    /// The middle slice of each vertebra.
+    middle: [Option<usize>; 5],
+    /// Trabecular regions, labels 1 to 5 for L1 to L5, `[k][j][i]`.
+    pub regions: Vec<u16>,
+}
+
+/// Measures L1 to L5 in an image in HU with the labels of TotalSegmentator's vertebrae part.
+pub fn measure(image: &[f32], labels: &[u16], size: [usize; 3], spacing_mm: [f64; 3]) -> Measured {
+    let mut measured =
+        Measured { levels: [None; 5], middle: [None; 5], regions: vec![0; image.len()] };
+    for (number, (name, _, _)) in LEVELS.iter().enumerate() {
+        let known = labels_of_part(VERTEBRAE.1).iter().find(|(_, known)| known == name);
+        let Some((label, _)) = known else { continue };
+        let mask: Vec<bool> = labels.iter().map(|found| found == label).collect();
+        let Some(region) = trabecular(&mask, size, spacing_mm) else { continue };
+        let whole = mean(image.iter().zip(&mask).filter(|(_, inside)| **inside).map(|(hu, _)| *hu));
+        let inside = mean(region.iter().map(|&place| image[place]));
+        if let (Some(inside), Some(whole)) = (inside, whole) {
+            measured.levels[number] = Some((inside, whole));
+        }
+        let plane = size[0] * size[1];
+        let slices: Vec<usize> = region.iter().map(|place| place / plane).collect();
+        measured.middle[number] = slices.get(slices.len() / 2).copied();
+        region.iter().for_each(|&place| measured.regions[place] = number as u16 + 1);
+    }
+    measured
+}
+
+impl Measured {
+    fn values(&self) -> Vec<Measurement> {
+        let mut values = Vec::new();
+        for ((id, trabecular, whole), found) in LEVELS.iter().zip(self.levels) {
+            let Some((inside, all)) = found else { continue };
+            let level = Structure::new(id, vec![1]).name;
+            let value =
+                |id, name: Text, value| Measurement { id, name, value, unit: HU, interval: None };
+            values.push(value(trabecular, words::trabecular(&level), inside));
+            values.push(value(whole, words::whole(&level), all));
+        }
+        values
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let mut notes = vec![Note::info("technique", words::TECHNIQUE)];
+        match self.levels[0] {
+            Some((inside, _)) => {
+                let at = L1_HU.iter().position(|&threshold| inside <= threshold);
+                let text = words::l1(inside, at.map(|at| (at, L1_HU[at])));
+                notes.push(match at {
+                    Some(0) => Note::warning("l1-low", text),
+                    _ => Note::info("l1", text),
+                });
+            }
+            None => notes.push(Note::warning("no-l1", words::NO_L1)),
+        }
+        notes
+    }
+
+    /// Calibrated mean of L1 to L4, estimated areal density and T-score; `None` without all four
+    /// vertebrae, fat and air where they belong.
+    fn calibrated(
+        &self,
+        image: &[f32],
+        tissues: &[u16],
+        size: [usize; 3],
+        spacing_mm: [f64; 3],
+    ) -> Option<Vec<Measurement>> {
+        let slices: Vec<usize> =
+            self.middle[..CALIBRATED].iter().copied().collect::<Option<_>>()?;
+        let (fat, air) = fat_and_air(image, tissues, size, spacing_mm, &slices)?;
+        let calibration = Calibration::new(fat, air)?;
+        let whole = self.levels[..CALIBRATED].iter().map(|level| level.map(|(_, whole)| whole));
+        let whole: Vec<f64> = whole.collect::<Option<_>>()?;
+        let hu = calibration.apply(whole.iter().sum::<f64>() / whole.len() as f64);
+        let density = areal_density(hu);
+        let value = |id, name, value, unit| Measurement { id, name, value, unit, interval: None };
+        Some(vec![
+            value("l1-l4-calibrated-attenuation", words::CALIBRATED, hu, HU),
+            value("estimated-areal-density", words::DENSITY, density, "g/cm2"),
+            value("estimated-t-score", words::T_SCORE, t_score(density), "1"),
+        ])
+    }
+}
+
+/// Mean HU of visceral fat in some slices, and of the air in front of the abdomen: 100 mm wide about the
+/// middle of the image, from 20 to 40 mm in front of the foremost subcutaneous fat. Labels are those of
+/// the task `tissue_types`.
+pub fn fat_and_air(
+    image: &[f32],
+    tissues: &[u16],
+    [ni, nj, _]: [usize; 3],
+    spacing_mm: [f64; 3],
+    slices: &[usize],
+) -> Option<(f64, f64)> {
+    let label = |name: &str| {
+        labels_of_part(TISSUES.1).iter().find(|(_, known)| *known == name).map(|(label, _)| *label)
+    };
+    let (under_skin, inner) = (label("subcutaneous_fat")?, label("torso_fat")?);
+    let (mut fat, mut air) = (Vec::new(), Vec::new());
+    for &k in slices {
+        let plane = k * nj * ni..(k + 1) * nj * ni;
+        let (values, found) = (image.get(plane.clone())?, tissues.get(plane)?);
+        fat.extend(values.iter().zip(found).filter(|(_, t)| **t == inner).map(|(hu, _)| *hu));
+        let front = found.iter().rposition(|&tissue| tissue == under_skin)? / ni;
+        let rows = [20.0, 40.0].map(|mm: f64| front + (mm / spacing_mm[1]) as usize);
+        let half = (50.0 / spacing_mm[0]) as usize;
+        let columns = (ni / 2).saturating_sub(half)..(ni / 2 + half).min(ni);
+        for j in rows[0]..rows[1].min(nj) {
+            air.extend(&values[j * ni + columns.start..j * ni + columns.end]);
+        }
+    }
+    Some((mean(fat.into_iter())?, mean(air.into_iter())?))
+}
+
+/// `None` of nothing.
+fn mean(values: impl Iterator<Item = f32>) -> Option<f64> {
+    let (count, sum) = values.fold((0u64, 0.0), |(n, sum), value| (n + 1, sum + f64::from(value)));
+    (count > 0).then(|| sum / count as f64)
+}
