@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Option<u64>> {
         _ => return Err(wrong()),
     };
     let bytes = number * factor;
-    (bytes >= 1.0 && bytes < 1e18).then_some(Some(bytes as u64)).ok_or_else(wrong)
+    (1.0..1e18).contains(&bytes).then_some(Some(bytes as u64)).ok_or_else(wrong)
 }
 
 /// Refuses what does not fit: into the limit where one is given, else into what the system says is
