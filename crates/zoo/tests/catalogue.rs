@@ -143,6 +143,12 @@ fn names_are_unique_and_successors_exist() {
 
 #[test]
 fn every_system_of_this_build_has_a_row() {
+    for system in zoo::VOLUME_SYSTEMS {
+        let card = system.card();
+        let row = entries().iter().find(|entry| entry.id == card.survey_row);
+        let row = row.unwrap_or_else(|| panic!("{}: no row {}", card.id, card.survey_row));
+        assert!(matches!(Ability::of(row), Ability::RunsVolumes(_)), "{}", card.id);
+    }
     for system in zoo::SYSTEMS {
         let card = system.card();
         let row = entries().iter().find(|entry| entry.id == card.survey_row);
@@ -185,7 +191,7 @@ fn what_can_be_had_says_where_and_what_cannot_says_so() {
     for entry in entries() {
         let has_files = !entry.weights.is_empty()
             || entry.links.iter().any(|link| link.kind.id == "weights")
-            || matches!(Ability::of(entry), Ability::Runs(_));
+            || matches!(Ability::of(entry), Ability::Runs(_) | Ability::RunsVolumes(_));
         match entry.access.id {
             "gated-weights" => assert!(has_files, "{}", entry.id),
             "none" | "product" | "api" => assert!(entry.weights.is_empty(), "{}", entry.id),

@@ -93,6 +93,8 @@ texts! {
         "没有可用的模型：请用 --weights 给出已发布的权重文件，或先用 `consilium weights pull` 下载；参见 `consilium models`";
     /// Title line of the model list.
     MODELS_HEAD = "Models this build runs (weights are not included)", "本版本可运行的模型（不含权重）";
+    /// Title line of the list of systems for volumes.
+    VOLUME_MODELS_HEAD = "On volumes (CT, MRI); besides these any trained nnU-Net model, by its folder", "用于体积数据（CT、MRI）；此外可用文件夹直接运行任何训练好的 nnU-Net 模型";
     /// Label.
     SHOW_WEIGHTS = "weights", "权重文件";
     /// Label.

@@ -35,7 +35,12 @@ pub fn run(
     match words[..] {
         [] | ["list"] => list(typed, common, out),
         ["show", id] => {
-            let row = catalogue().entries.iter().find(|entry| entry.is_called(id));
+            // A system for volumes is told of with its row.
+            let volumes = zoo::find_volume_system(id).map(|system| system.card().survey_row);
+            let called = |entry: &&catalogue::Entry| {
+                entry.is_called(id) || volumes.is_some_and(|row| row == entry.id)
+            };
+            let row = catalogue().entries.iter().find(called);
             match (zoo::find(id), row) {
                 (Some(system), _) => show(&system.card(), common, out),
                 (None, Some(row)) => rows::show(row, common, out),
@@ -77,6 +82,10 @@ fn list(typed: &Arguments, common: &Common, out: &mut dyn Write) -> Result<()> {
     if !cards.is_empty() {
         let mut text = format!("{}\n\n", words::MODELS_HEAD.get(common.lang));
         for card in cards {
+            let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(common.lang));
+        }
+        let _ = writeln!(text, "\n{}\n", words::VOLUME_MODELS_HEAD.get(common.lang));
+        for card in zoo::VOLUME_SYSTEMS.iter().map(|system| system.card()) {
             let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(common.lang));
         }
         let _ = write!(text, "\n{}  ", catalogue_words::ROWS.get(common.lang));

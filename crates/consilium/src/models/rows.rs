@@ -85,7 +85,7 @@ pub fn names(terms: &[&'static Term], lang: Lang) -> String {
 /// What this build can do with a system, in few words.
 pub fn here(entry: &Entry, lang: Lang) -> String {
     match Ability::of(entry) {
-        Ability::Runs(_) => words::HERE_RUNS.get(lang).to_owned(),
+        Ability::Runs(_) | Ability::RunsVolumes(_) => words::HERE_RUNS.get(lang).to_owned(),
         Ability::RunsTrained(_) => words::HERE_TRAINED.get(lang).to_owned(),
         Ability::StoodInFor(ids) => words::here_stood_in(&ids.join(", ")).get(lang).to_owned(),
         Ability::Described => words::HERE_DESCRIBED.get(lang).to_owned(),
@@ -106,6 +106,16 @@ pub fn show(entry: &Entry, common: &Common, out: &mut dyn Write) -> Result<()> {
         let _ = writeln!(text, "\n{}", words::NETWORKS.get(lang));
         for card in systems.iter().map(|system| system.card()) {
             let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(lang));
+        }
+    }
+    if let Ability::RunsVolumes(systems) = Ability::of(entry) {
+        let _ = writeln!(text, "\n{}", words::NETWORKS.get(lang));
+        for card in systems.iter().map(|system| system.card()) {
+            let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(lang));
+            for choice in card.choices {
+                let name = format!("{}:{}", card.id, choice.name);
+                let _ = writeln!(text, "  {name:34} {}", choice.about.get(lang));
+            }
         }
     }
     let mut part = |title: &Text, lines: Vec<String>| {
@@ -224,6 +234,7 @@ pub fn as_json(entry: &Entry) -> Value {
     let ability = Ability::of(entry);
     let networks: Vec<&str> = match &ability {
         Ability::Runs(systems) => systems.iter().map(|system| system.card().id).collect(),
+        Ability::RunsVolumes(systems) => systems.iter().map(|system| system.card().id).collect(),
         _ => Vec::new(),
     };
     let facts: Vec<Value> = entry

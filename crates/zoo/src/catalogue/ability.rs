@@ -1,8 +1,9 @@
 //! What this build can do with a system: derived from the code, never written down.
 
 use super::Entry;
-use crate::all::SYSTEMS;
+use crate::all::{SYSTEMS, VOLUME_SYSTEMS};
 use crate::system::System;
+use crate::volume_system::VolumeSystem;
 
 /// Code that runs whatever a framework has trained, by the framework's row.
 static FRAMEWORKS: &[(&str, Framework)] = &[("nnunet", Framework::NnUnet)];
@@ -19,6 +20,8 @@ pub enum Framework {
 pub enum Ability {
     /// It runs: these are its networks.
     Runs(Vec<&'static dyn System>),
+    /// It runs on volumes, under these names.
+    RunsVolumes(Vec<&'static dyn VolumeSystem>),
     /// Any model trained with it runs, from its folder.
     RunsTrained(Framework),
     /// It cannot be had; these rows stand in for it and run.
@@ -34,11 +37,15 @@ impl Ability {
         if !own.is_empty() {
             return Ability::Runs(own);
         }
+        let own = runs_volumes(&entry.id);
+        if !own.is_empty() {
+            return Ability::RunsVolumes(own);
+        }
         if let Some((_, framework)) = FRAMEWORKS.iter().find(|(id, _)| *id == entry.id) {
             return Ability::RunsTrained(*framework);
         }
         let all = &super::catalogue().entries;
-        let runs_itself = |id: &str| !runs(id).is_empty();
+        let runs_itself = |id: &str| !runs(id).is_empty() || !runs_volumes(id).is_empty();
         let standing_in: Vec<&'static str> = entry
             .successors
             .iter()
@@ -51,18 +58,23 @@ impl Ability {
 
     /// It runs in this build, itself or as what was trained with it.
     pub fn runs(&self) -> bool {
-        matches!(self, Ability::Runs(_) | Ability::RunsTrained(_))
+        !matches!(self, Ability::StoodInFor(_) | Ability::Described)
     }
 
     /// A word for scripts.
     pub fn id(&self) -> &'static str {
         match self {
-            Ability::Runs(_) => "runs",
+            Ability::Runs(_) | Ability::RunsVolumes(_) => "runs",
             Ability::RunsTrained(_) => "runs-trained",
             Ability::StoodInFor(_) => "successor-runs",
             Ability::Described => "described",
         }
     }
+}
+
+/// This build's systems for volumes of a row.
+fn runs_volumes(row: &str) -> Vec<&'static dyn VolumeSystem> {
+    VOLUME_SYSTEMS.iter().copied().filter(|system| system.card().survey_row == row).collect()
 }
 
 /// This build's networks of a row.

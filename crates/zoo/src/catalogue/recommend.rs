@@ -129,6 +129,7 @@ fn judge(
     let mut scored: Vec<(i32, Text)> = Vec::new();
     match ability {
         Ability::Runs(systems) => scored.push((40, words::runs_here(systems.len()))),
+        Ability::RunsVolumes(systems) => scored.push((40, words::runs_here(systems.len()))),
         Ability::RunsTrained(_) => scored.push((40, words::RUNS_TRAINED.clone())),
         Ability::StoodInFor(ids) => scored.push((15, words::stood_in_for(&ids.join(", ")))),
         Ability::Described => {}

@@ -210,6 +210,10 @@ fn one(entry: &Entry, lang: Lang) -> Vec<Block> {
         let ids: Vec<&str> = systems.iter().map(|system| system.card().id).collect();
         items.push(labelled(&words::NETWORKS, ids.join(words::LIST_COMMA.get(lang))));
     }
+    if let Ability::RunsVolumes(systems) = Ability::of(entry) {
+        let ids: Vec<&str> = systems.iter().map(|system| system.card().id).collect();
+        items.push(labelled(&words::NETWORKS, ids.join(words::LIST_COMMA.get(lang))));
+    }
     let several = [
         (&words::FACTS, rows::facts(entry, lang)),
         (&words::CLEARANCES, rows::clearances(entry, lang)),
