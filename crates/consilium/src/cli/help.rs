@@ -19,11 +19,19 @@ fn of_program(lang: Lang) -> String {
     out += words::COMMANDS_TITLE.get(lang);
     out.push('\n');
     for command in COMMANDS {
-        let first = command.about.get(lang).lines().next().unwrap_or("");
-        let _ = writeln!(out, "  {:10}{first}", command.name);
+        let _ = writeln!(out, "  {:10}{}", command.name, first_sentence(command.about.get(lang)));
     }
     let _ = write!(out, "\n{}\n", words::EXIT_CODES.get(lang));
     out
+}
+
+/// What a text says first, on one line: up to a colon, semicolon or full stop.
+fn first_sentence(text: &str) -> String {
+    let joined = text.lines().collect::<Vec<_>>().join(if text.is_ascii() { " " } else { "" });
+    let end =
+        [": ", "; ", ". ", "：", "；", "。"].iter().filter_map(|stop| joined.find(stop)).min();
+    let first = end.map_or(joined.as_str(), |end| &joined[..end]);
+    first.trim_end_matches('.').to_string()
 }
 
 fn of_command(command: &Command, lang: Lang) -> String {
