@@ -6,7 +6,6 @@
 //! and time whatever the size of the volume.
 
 use base::{Orientation, Picture, Volume};
-use std::collections::BTreeMap;
 
 /// Samples along the longest side of what is labelled.
 const SAMPLES: usize = 120;
@@ -109,6 +108,23 @@ impl Samples {
     }
 }
 
+/// No vertex in a cell.
+const NONE: u32 = u32::MAX;
+
+/// The number of the vertex in each cell, laid out as the samples.
+struct Numbers {
+    size: [usize; 3],
+    of: Vec<u32>,
+}
+
+impl Numbers {
+    fn get(&self, [x, y, z]: [usize; 3]) -> Option<u32> {
+        let inside = x < self.size[0] && y < self.size[1];
+        let number = *self.of.get((z * self.size[1] + y) * self.size[0] + x).filter(|_| inside)?;
+        (number != NONE).then_some(number)
+    }
+}
+
 /// Vertices and quadrangles.
 struct Net {
     at: Vec<[f32; 3]>,
@@ -120,7 +136,7 @@ struct Net {
 impl Net {
     fn new(samples: &Samples) -> Net {
         let [nx, ny, nz] = samples.size;
-        let mut number: BTreeMap<[usize; 3], u32> = BTreeMap::new();
+        let mut number = Numbers { size: samples.size, of: vec![NONE; nx * ny * nz] };
         let mut at = Vec::new();
         let mut cells = Vec::new();
         for z in 0..nz - 1 {
@@ -147,7 +163,7 @@ impl Net {
                         }
                     }
                     let cell = [x, y, z];
-                    number.insert(cell, at.len() as u32);
+                    number.of[(z * ny + y) * nx + x] = at.len() as u32;
                     at.push([0, 1, 2].map(|a| cell[a] as f32 + sum[a] / crossed));
                     cells.push(cell);
                 }
@@ -173,7 +189,7 @@ impl Net {
                             let mut cell = here;
                             cell[u] = cell[u].checked_sub(du)?;
                             cell[v] = cell[v].checked_sub(dv)?;
-                            number.get(&cell).copied()
+                            number.get(cell)
                         });
                         let [Some(p), Some(q), Some(r), Some(s)] = around else { continue };
                         // In this order the face looks along the axis: the outside of the first.
@@ -194,26 +210,33 @@ impl Net {
     }
 
     /// Moves every vertex to the mean of its neighbours, within its cell.
-    fn smooth(&mut self, cells: &[[usize; 3]], number: &BTreeMap<[usize; 3], u32>) {
-        let near: Vec<Vec<u32>> = cells
+    fn smooth(&mut self, cells: &[[usize; 3]], number: &Numbers) {
+        // At most six neighbours each, in one piece: noise has a vertex in every cell.
+        let mut all: Vec<u32> = Vec::with_capacity(6 * cells.len());
+        let ends: Vec<usize> = cells
             .iter()
             .map(|cell| {
-                let mut found = Vec::with_capacity(6);
+                let found = &mut all;
                 for axis in 0..3 {
                     let mut other = *cell;
                     other[axis] += 1;
-                    found.extend(number.get(&other));
+                    found.extend(number.get(other));
                     if cell[axis] > 0 {
                         other[axis] = cell[axis] - 1;
-                        found.extend(number.get(&other));
+                        found.extend(number.get(other));
                     }
                 }
-                found
+                found.len()
             })
             .collect();
         for _ in 0..SMOOTHINGS {
             let before = self.at.clone();
-            for (vertex, near) in near.iter().enumerate().filter(|(_, near)| !near.is_empty()) {
+            for (vertex, end) in ends.iter().enumerate() {
+                let start = if vertex == 0 { 0 } else { ends[vertex - 1] };
+                let near = &all[start..*end];
+                if near.is_empty() {
+                    continue;
+                }
                 for axis in 0..3 {
                     let sum: f32 = near.iter().map(|&other| before[other as usize][axis]).sum();
                     let mean = 0.5 * (before[vertex][axis] + sum / near.len() as f32);
