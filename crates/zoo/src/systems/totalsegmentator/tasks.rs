@@ -91,9 +91,12 @@ pub fn find(name: &str, mode: Mode) -> Option<&'static Task> {
     of(mode).or(slower).or_else(|| of(Mode::Usual))
 }
 
+/// A task or part, with its labels and their names.
+type Named = (&'static str, Vec<(u16, &'static str)>);
+
 /// Labels and names of a task (`total`), of a part by its data set (`291`).
 pub fn labels_of_part(key: &str) -> &'static [(u16, &'static str)] {
-    static ALL: OnceLock<Vec<(&'static str, Vec<(u16, &'static str)>)>> = OnceLock::new();
+    static ALL: OnceLock<Vec<Named>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
         let labels = |list: &'static str| {
             let pairs = list.split(' ').filter_map(|pair| pair.split_once('='));
