@@ -1,7 +1,9 @@
 //! All commands and flags, declared once; parsing, help and the checks below come from here.
 
 use base::Text;
-use base::words::{bench, cli as words, datasets, doctor, infer, score, weights};
+use base::words::{
+    bench, cli as words, datasets, doctor, evaluate, infer, leaderboard, score, weights,
+};
 
 /// A flag and what it means.
 pub(super) struct Flag {
@@ -34,7 +36,14 @@ mod texts {
     };
     pub(super) use base::words::cli::*;
     pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_SPLIT};
+    pub(super) use base::words::evaluate::{
+        FLAG_DATASET, FLAG_JSON as FLAG_JSON_ONE, FLAG_LABELS as FLAG_JUDGE,
+        FLAG_MODEL as FLAG_JUDGED, FLAG_OUT as FLAG_OUT_RUN, FLAG_SHARD,
+    };
     pub(super) use base::words::infer::{FLAG_INPUT, FLAG_OPS, FLAG_PROFILE};
+    pub(super) use base::words::leaderboard::{
+        FLAG_BOARD, FLAG_FILE as FLAG_BOARDS, FLAG_LABEL, FLAG_METRIC, FLAG_OUT as FLAG_OUT_BOARD,
+    };
     pub(super) use base::words::score::{
         FLAG_BY, FLAG_GROUP, FLAG_LABELS, FLAG_LEVEL, FLAG_MARGIN, FLAG_MORE, FLAG_OUT_SCORE,
         FLAG_RESAMPLE, FLAG_RESAMPLES, FLAG_SEED, FLAG_TASK, FLAG_THRESHOLD, FLAG_TOKENS,
@@ -99,6 +108,17 @@ flags! {
     SPLIT: "--split", None, Some("NAME"), FLAG_SPLIT;
     OUT_TRUTH: "--out", Some('o'), Some("DIR"), FLAG_OUT_TRUTH;
     OUT_SCORE: "--out", Some('o'), Some("DIR"), FLAG_OUT_SCORE;
+    DATASET: "--dataset", Some('d'), Some("KIND:PATH"), FLAG_DATASET;
+    JUDGED: "--model", Some('m'), Some("ID|DIR[,…]"), FLAG_JUDGED;
+    JUDGE: "--labels", None, Some("LABEL[=…],…"), FLAG_JUDGE;
+    SHARD: "--shard", None, Some("N"), FLAG_SHARD;
+    OUT_RUN: "--out", Some('o'), Some("DIR"), FLAG_OUT_RUN;
+    JSON_ONE: "--json", None, None, FLAG_JSON_ONE;
+    BOARDS: "--file", Some('f'), Some("FILE"), FLAG_BOARDS;
+    BOARD: "--board", Some('b'), Some("NAME"), FLAG_BOARD;
+    METRIC: "--metric", None, Some("NAME"), FLAG_METRIC;
+    LABEL: "--label", None, Some("NAME"), FLAG_LABEL;
+    OUT_BOARD: "--out", Some('o'), Some("FILE"), FLAG_OUT_BOARD;
     FIND_TASK: "--task", None, Some("TASK"), FLAG_FIND_TASK;
     MODALITY: "--modality", None, Some("KIND"), FLAG_MODALITY;
     BODY_PART: "--body-part", None, Some("PART"), FLAG_BODY_PART;
@@ -283,6 +303,32 @@ pub(super) static COMMANDS: &[Command] = &[
             "consilium datasets",
             "consilium datasets check chestxray14:/data/nih",
             "consilium datasets show chexpert:/data/CheXpert-v1.0-small --split valid --out truth",
+        ],
+    },
+    Command {
+        name: "evaluate",
+        arguments: "--dataset KIND:PATH --model ID[,…]",
+        about: &evaluate::EVALUATE,
+        flags: &[
+            &DATASET, &JUDGED, &WEIGHTS, &SPLIT, &JUDGE, &UNCERTAIN, &BY, &THRESHOLD, &TOLERANCE,
+            &RESAMPLE, &MORE, &RESAMPLES, &SEED, &LEVEL, &DESPITE, &TTA, &SHARD, &OUT_RUN, &LANG,
+            &THREADS, &EXACT, &ISA, &JSON_ONE, &VERBOSE, &QUIET, &HELP,
+        ],
+        examples: &[
+            "consilium evaluate --dataset chestxray14:/data/nih --split test --model xrv-densenet121-res224-all,xrv-densenet121-res224-nih --out nih-test",
+            "consilium evaluate --dataset chexpert:/data/CheXpert-v1.0-small --split valid --uncertain ignore --by sex --model xrv-densenet121-res224-chex",
+            "consilium evaluate --dataset msd:/data/Task09_Spleen --split train --model ./nnunet-folder --labels 1=spleen",
+        ],
+    },
+    Command {
+        name: "leaderboard",
+        arguments: "[add FOLDER… | list | show [NAME] | export [NAME]]",
+        about: &leaderboard::LEADERBOARD,
+        flags: &[&BOARDS, &BOARD, &METRIC, &LABEL, &OUT_BOARD, &LANG, &JSON_ONE, &HELP],
+        examples: &[
+            "consilium leaderboard add nih-test",
+            "consilium leaderboard show --metric average_precision_score --label Effusion",
+            "consilium leaderboard export --out leaderboard.html --lang zh",
         ],
     },
     Command {

@@ -5,8 +5,8 @@ mod help;
 mod parse;
 
 use crate::{
-    World, bench, datasets, demo, doctor, infer, inspect, models, read, score, segment, tune,
-    weights,
+    World, bench, datasets, demo, doctor, evaluate, infer, inspect, leaderboard, models, read,
+    score, segment, tune, weights,
 };
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Result};
@@ -76,7 +76,8 @@ fn dispatch(
         print(out, &help::text(&parsed.command, lang))?;
         return Ok(if parsed.has("--help") { 0 } else { 2 });
     }
-    let computes = ["read", "infer", "demo", "bench", "doctor"].contains(&parsed.command.as_str());
+    let computes =
+        ["read", "infer", "demo", "bench", "doctor", "evaluate"].contains(&parsed.command.as_str());
     if computes && !parsed.has("--tune") {
         tune::use_measured_costs()?;
     }
@@ -104,6 +105,8 @@ fn dispatch(
         "datasets" => datasets::run(world, parsed, &common, out).map(|()| 0),
         "score" => score::run(world, parsed, &common, out).map(|()| 0),
         "compare" => score::compare::run(world, parsed, &common, out).map(|()| 0),
+        "evaluate" => evaluate::run(world, parsed, &common, out),
+        "leaderboard" => leaderboard::run(world, parsed, &common, out).map(|()| 0),
         "bench" => bench::run(world, parsed, &common, out).map(|()| 0),
         "doctor" => doctor::run(world, parsed, &common, out).map(|()| 0),
         "demo" => demo::run(world, &common, out),

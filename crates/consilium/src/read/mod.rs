@@ -8,7 +8,7 @@ mod output;
 mod panel;
 
 use crate::cli::{complain, print};
-use crate::{World, segment, weights};
+use crate::{World, segment};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Picture, Result};
 use imaging::{Limits, Study};
@@ -108,7 +108,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     // Decoding starts while the weights are still being loaded.
     with_decoded(&inputs, request.common.threads, |next| {
         let started = Instant::now();
-        let given = weights_given(world, request);
+        let given = weights_given(world, &request.models, &request.weights);
         let mut panel = Panel::load(&request.models, &given, &compute)?;
         say(&request.common, words::SHOW_WEIGHTS.get(request.common.lang), started);
         read_all(world, &request.common, &inputs, skipped, &mut panel, next, out)
@@ -116,17 +116,21 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
 }
 
 /// Weights as given; where none are, those of the models asked for (or of any) that the store holds.
-fn weights_given(world: &dyn World, request: &Request) -> Vec<String> {
-    if !request.weights.is_empty() {
-        return request.weights.clone();
+pub(crate) fn weights_given(
+    world: &dyn World,
+    models: &[String],
+    weights: &[String],
+) -> Vec<String> {
+    if !weights.is_empty() {
+        return weights.to_vec();
     }
     let asked = |card: &zoo::Card<'_>| {
         let is = |name: &String| zoo::find(name).is_some_and(|named| named.card().id == card.id);
-        request.models.is_empty() || request.models.iter().any(is)
+        models.is_empty() || models.iter().any(is)
     };
     let cards = zoo::SYSTEMS.iter().map(|system| system.card()).filter(asked);
     let stored = cards.filter_map(|card| {
-        let folder = weights::stored(world, card.id)?;
+        let folder = crate::weights::stored(world, card.id)?;
         Some(format!("{}={}", card.id, folder.display()))
     });
     stored.collect()

@@ -85,6 +85,11 @@ impl Panel {
         self.models.iter().map(Loaded::system)
     }
 
+    /// The models with their weights, in the order of the readings.
+    pub(crate) fn loaded(&self) -> &[Loaded] {
+        &self.models
+    }
+
     /// What the report says of each model beside its answer.
     pub fn cards(&self) -> Vec<ModelCard> {
         let cards = self.models.iter().map(|model| model.system().card());

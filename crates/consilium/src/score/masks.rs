@@ -1,6 +1,6 @@
 //! Masks of two folders, paired by file name and read as labels.
 
-use super::settings::Settings;
+use super::settings::{Others, Settings};
 use base::words::score as words;
 use base::{Affine, Error, Grid, Kind, Result, Volume, each_voxel};
 use imaging::{Limits, volumes};
@@ -17,7 +17,7 @@ const ENDINGS: &[&str] =
 
 /// A case: the two files of one name.
 #[derive(Clone, Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
     /// The name without ending.
     pub name: String,
     /// Predicted mask.
@@ -108,7 +108,16 @@ fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
 ///
 /// Errors: no mask, another grid unless told to resample.
 pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels)> {
-    let truth = labels(&files.truth)?;
+    let mut truth = labels(&files.truth)?;
+    let dropped = |label: u32| match &settings.others {
+        Others::Background(labels) => labels.contains(&label),
+        Others::AllBackground => settings.labels.iter().all(|(judged, _)| *judged != label),
+        Others::Refused | Others::Judged => false,
+    };
+    if matches!(settings.others, Others::Background(_) | Others::AllBackground) {
+        let voxels = truth.voxels.iter_mut();
+        voxels.filter(|label| dropped(u32::from(**label))).for_each(|label| *label = 0);
+    }
     let predicted = labels(&files.predicted)?;
     if predicted.grid.is_same(&truth.grid, GRID_TOLERANCE_MM) {
         return Ok((predicted, truth));

@@ -4,19 +4,19 @@ mod classification;
 pub mod compare;
 mod curves;
 mod detection;
-mod masks;
+pub(crate) mod masks;
 mod outcome;
-mod page;
+pub(crate) mod page;
 mod pairs;
-mod plots;
+pub(crate) mod plots;
 mod regression;
 mod report;
 mod segmentation;
 mod settings;
 pub mod table;
 
-pub use outcome::{Block, Outcome, Row, quoted};
-pub use settings::{Policy, Settings, Task};
+pub use outcome::{Block, Outcome, Row, bilingual, quoted};
+pub use settings::{Others, Policy, Settings, Task};
 
 use crate::World;
 use crate::cli::{Arguments, print};
@@ -65,6 +65,20 @@ fn write(world: &dyn World, folder: &Path, outcome: &Outcome, common: &Common) -
     let page = page::page(outcome, common.lang);
     write_file(world, &folder.join("scores.html"), page.as_bytes())?;
     write_file(world, &folder.join("scores.json"), json.as_bytes())
+}
+
+/// Judges pairs of masks: name, prediction, truth, patient. `predicted` is the folder that errors name.
+pub(crate) fn judge_masks(
+    pairs: Vec<(masks::Files, String)>,
+    predicted: &Path,
+    settings: &Settings,
+) -> Result<Outcome> {
+    let (files, patients): (Vec<masks::Files>, Vec<String>) = pairs.into_iter().unzip();
+    let units = match settings.group {
+        Some(_) => metrics::compare::Units::grouped(&patients),
+        None => metrics::compare::Units::single(files.len()),
+    };
+    segmentation::judge_files(files, predicted, units, settings)
 }
 
 /// The cases of two folders of masks.

@@ -21,28 +21,33 @@ svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
 /// The page, opened in `lang`.
 pub fn page(outcome: &Outcome, lang: Lang) -> String {
     let mut out = head(&words::PAGE_TITLE, outcome.settings.task.name(), lang);
+    body(&mut out, outcome);
+    out + foot()
+}
+
+/// What stands on the page between head and foot.
+pub(crate) fn body(out: &mut String, outcome: &Outcome) {
     let _ = write!(out, "<p>{} {}", both(&words::CASES), outcome.cases);
     if outcome.settings.group.is_some() {
         let _ = write!(out, " · {} {}", both(&words::UNITS), outcome.units);
     }
-    out += "</p>";
+    out.push_str("</p>");
     for note in &outcome.notes {
         let _ = write!(out, "<p>{}</p>", both(&note.text));
     }
     let level = outcome.settings.level;
     if outcome.blocks.len() > 1 && !outcome.overall.is_empty() {
         let _ = write!(out, "<h2>{}</h2>", both(&words::ALL_LABELS));
-        table(&mut out, &outcome.overall, level);
+        table(out, &outcome.overall, level);
     }
-    plots(&mut out, &outcome.plots);
+    plots(out, &outcome.plots);
     for block in &outcome.blocks {
-        section(&mut out, block, level);
+        section(out, block, level);
     }
-    out + foot()
 }
 
 /// The beginning of a page: style, the choice of language, title, and what must stand above results.
-pub(super) fn head(title: &Text, task: &str, lang: Lang) -> String {
+pub(crate) fn head(title: &Text, task: &str, lang: Lang) -> String {
     let checked = |own: Lang| if own == lang { " checked" } else { "" };
     format!(
         "<!DOCTYPE html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">\
@@ -62,12 +67,12 @@ pub(super) fn head(title: &Text, task: &str, lang: Lang) -> String {
 }
 
 /// The end of a page.
-pub(super) fn foot() -> &'static str {
+pub(crate) fn foot() -> &'static str {
     "</main></body></html>\n"
 }
 
 /// A text in both languages, of which the style shows one.
-pub(super) fn both(text: &Text) -> String {
+pub(crate) fn both(text: &Text) -> String {
     format!(
         "<span class=\"en\" lang=\"en\">{}</span><span class=\"zh\" lang=\"zh-CN\">{}</span>",
         escaped(text.en()),

@@ -3,7 +3,7 @@
 use super::masks::{self, Files, Labels, file_name};
 use super::outcome::{Block, Outcome, Row};
 use super::plots::{Plot, columns};
-use super::settings::Settings;
+use super::settings::{Others, Settings};
 use base::words::score as words;
 use base::{Error, Kind, Note, Result, Text};
 use metrics::compare::Units;
@@ -78,11 +78,22 @@ pub(super) struct Cases {
 
 /// Judges folders of masks.
 pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let cases = cases(predicted, truth, settings)?;
-    let units = Units::single(cases.names.len());
+    let files = masks::pair(predicted, truth)?;
+    let units = Units::single(files.len());
+    judge_files(files, predicted, units, settings)
+}
+
+/// Judges pairs of masks, of the patients in `units`. `predicted` is what errors name.
+pub(super) fn judge_files(
+    files: Vec<Files>,
+    predicted: &Path,
+    units: Units,
+    settings: &Settings,
+) -> Result<Outcome> {
+    let cases = cases_of(files, predicted, settings)?;
     let mut notes = vec![Note::info(
         "bootstrap",
-        words::how(settings.resamples, settings.seed, units.len(), false),
+        words::how(settings.resamples, settings.seed, units.len(), settings.group.is_some()),
     )];
     notes.push(Note::info("failures", words::FAILURES.clone()));
     notes.push(Note::info("tolerance", words::tolerance(settings.tolerance_mm)));
@@ -123,7 +134,10 @@ fn plots(cases: &Cases) -> Vec<Plot> {
 
 /// Judges every case; labels that do not belong are named with their files.
 pub(super) fn cases(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Cases> {
-    let files = masks::pair(predicted, truth)?;
+    cases_of(masks::pair(predicted, truth)?, predicted, settings)
+}
+
+fn cases_of(files: Vec<Files>, predicted: &Path, settings: &Settings) -> Result<Cases> {
     let mut found = Vec::with_capacity(files.len());
     let mut known: BTreeSet<u32> = settings.labels.iter().map(|(label, _)| *label).collect();
     if settings.labels.is_empty() {
@@ -178,6 +192,9 @@ fn one_case(
         (in_p.keys().copied().collect(), in_t.keys().copied().collect());
     if settings.labels.is_empty() {
         known.extend(&t);
+        if settings.others == Others::Judged {
+            known.extend(&p);
+        }
     } else {
         let strange = t.iter().filter(|label| !known.contains(label));
         outside.extend(strange.map(|label| (*label, file_name(&files.truth))));
@@ -369,7 +386,8 @@ fn worst(judged: &[Judged], names: &[String]) -> Vec<(String, Text)> {
 fn row(name: &str, judged: &[Judged], units: &Units, settings: &Settings) -> Row {
     let all = with_failures(judged, name);
     let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
-    let drawn = units.bootstrap(seed, resamples, threads, |weights| weighted_mean(&all, weights));
+    let drawn =
+        units.bootstrap(seed, resamples, threads, |weights| weighted_mean(&all, weights, units));
     let counted: Vec<f64> = all.iter().flatten().copied().collect();
     let none = if judged.iter().all(|case| case.status == Status::BothEmpty) {
         Undefined::BothEmpty
@@ -427,7 +445,8 @@ fn overall(cases: &Cases, blocks: &[Block], units: &Units, settings: &Settings) 
             .collect();
         let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
         let drawn = units.bootstrap(seed, resamples, threads, |weights| {
-            let sum: Value = kept.iter().map(|structure| weighted_mean(structure, weights)).sum();
+            let sum: Value =
+                kept.iter().map(|structure| weighted_mean(structure, weights, units)).sum();
             if kept.is_empty() { Err(Undefined::BothEmpty) } else { Ok(sum? / kept.len() as f64) }
         });
         let value = value.map_err(|_| Undefined::BothEmpty);
@@ -438,13 +457,14 @@ fn overall(cases: &Cases, blocks: &[Block], units: &Units, settings: &Settings) 
     .collect()
 }
 
-/// Mean of the values there are, each counted by its case's weight.
-fn weighted_mean(values: &[Option<f64>], weights: &[u32]) -> Value {
+/// Mean of the values there are, each counted by its patient's weight.
+fn weighted_mean(values: &[Option<f64>], weights: &[u32], units: &Units) -> Value {
     let (mut sum, mut total) = (0.0, 0.0);
-    for (value, weight) in values.iter().zip(weights) {
+    for (value, unit) in values.iter().zip(units.of_case()) {
         if let Some(value) = value {
-            sum += value * f64::from(*weight);
-            total += f64::from(*weight);
+            let weight = f64::from(weights[*unit as usize]);
+            sum += value * weight;
+            total += weight;
         }
     }
     if total > 0.0 { Ok(sum / total) } else { Err(Undefined::NoCases) }

@@ -66,6 +66,20 @@ impl Policy {
     }
 }
 
+/// Labels of masks that are not among those to judge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Others {
+    /// An error that names them.
+    #[default]
+    Refused,
+    /// These are background in the truth; others are an error.
+    Background(Vec<u32>),
+    /// All are background in the truth.
+    AllBackground,
+    /// Those of predictions are judged too.
+    Judged,
+}
+
 /// Settings of all tasks; each reads those it knows.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -89,6 +103,8 @@ pub struct Settings {
     pub tolerance_mm: f64,
     /// Labels to judge, with the names given to them.
     pub labels: Vec<(u32, Option<String>)>,
+    /// What to do with labels of masks that are not among those to judge.
+    pub others: Others,
     /// Bring masks of another grid onto the truth's.
     pub resample: bool,
     /// Further metrics of masks.
@@ -112,6 +128,12 @@ impl Settings {
     pub fn of(typed: &Arguments, common: &Common) -> Result<Settings> {
         let task = typed.value("--task").and_then(Task::parse);
         let task = task.ok_or_else(|| Error::new(Kind::Usage, words::WHICH_TASK.clone()))?;
+        let labels = typed.list("--labels").iter().map(|label| label_of(label)).collect();
+        Ok(Settings { labels: labels_checked(labels)?, ..Settings::of_task(task, typed, common)? })
+    }
+
+    /// Reads the flags but `--task` and `--labels`.
+    pub fn of_task(task: Task, typed: &Arguments, common: &Common) -> Result<Settings> {
         let uncertain = match typed.value("--uncertain") {
             None => None,
             Some("ignore") => Some(Policy::Ignore),
@@ -127,7 +149,6 @@ impl Settings {
         if let Some(other) = more.iter().find(|name| !MORE.contains(&name.as_str())) {
             return Err(out_of_range("--more", other, &MORE.join(", ")));
         }
-        let labels = typed.list("--labels").iter().map(|label| label_of(label)).collect();
         Ok(Settings {
             task,
             group: typed.value("--group").map(str::to_owned),
@@ -139,7 +160,8 @@ impl Settings {
             level: number(typed, "--level", "0.5 … 0.999", |x| (0.5..=0.999).contains(&x))?
                 .unwrap_or(0.95),
             tolerance_mm: number(typed, "--tolerance", "≥ 0", |x| x >= 0.0)?.unwrap_or(1.0),
-            labels: labels_checked(labels)?,
+            labels: Vec::new(),
+            others: Others::Refused,
             resample: typed.has("--resample"),
             more,
             margin: number(typed, "--margin", "> 0", |x| x > 0.0)?,

@@ -9,9 +9,11 @@ mod memory;
 mod models;
 mod options;
 mod output;
+mod reader;
 mod refine;
 
 pub use models::wanted;
+pub(crate) use reader::{Ready, Segmented, VolumeModel};
 
 use crate::World;
 use crate::cli::{complain, print};

@@ -86,7 +86,12 @@ pub fn of_file(path: &Path, with_md5: bool) -> Result<Hashes> {
 
 /// SHA-256 of a text, hexadecimal: for names of files.
 pub fn of_text(text: &str) -> String {
-    hexadecimal(&Sha256::digest(text.as_bytes()))
+    of_bytes(text.as_bytes())
+}
+
+/// SHA-256 of bytes in memory, hexadecimal.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

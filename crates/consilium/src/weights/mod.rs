@@ -1,7 +1,7 @@
 //! `weights`: the store of weights, filled over the network or from a stick.
 
 mod fetch;
-mod hash;
+pub(crate) mod hash;
 mod import;
 mod place;
 mod source;

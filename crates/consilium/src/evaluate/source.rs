@@ -1,0 +1,119 @@
+//! The data set as it is evaluated: the cases of one split whose truth is known, and their files.
+
+use super::ask::Asked;
+use crate::datasets::{self, Case, Dataset, Kind, Truth};
+use crate::weights::hash as sha256;
+use base::words::cli;
+use base::words::{datasets as set_words, evaluate as words};
+use base::{Error, Kind as ErrorKind, Result};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Cases with known truth.
+pub(super) struct Source {
+    /// What kind of data set.
+    pub kind: &'static Kind,
+    /// Where it lies.
+    pub root: PathBuf,
+    /// The split that was asked for.
+    pub split: Option<String>,
+    /// Labels, and the cases.
+    pub set: Dataset,
+    /// Cases that were left out.
+    pub without_truth: usize,
+}
+
+impl Source {
+    /// Reads the tables of the data set; no image is looked at.
+    ///
+    /// Errors: the layout is not there, the split has no case, no case has a truth.
+    pub fn open(asked: &Asked) -> Result<Source> {
+        let usage = || Error::new(ErrorKind::Usage, words::WHICH_DATASET.clone());
+        let (kind, path) = asked.place.split_once(':').ok_or_else(usage)?;
+        let kind = datasets::find(kind)?;
+        let root = PathBuf::from(path);
+        let mut set = (kind.read)(&root).map_err(|error| error.at(&root))?;
+        if let Some(split) = &asked.split {
+            set.cases.retain(|case| case.split.as_ref() == Some(split));
+        }
+        let all = set.cases.len();
+        if all == 0 {
+            let error = Error::new(ErrorKind::BrokenInput, set_words::NO_CASES.clone());
+            return Err(error.at(&root));
+        }
+        set.cases.retain(|case| case.truth.iter().any(|truth| *truth != Truth::Unknown));
+        let without_truth = all - set.cases.len();
+        if set.cases.is_empty() {
+            return Err(Error::new(ErrorKind::BrokenInput, words::NO_TRUTH.clone()).at(&root));
+        }
+        Ok(Source { kind, root, split: asked.split.clone(), set, without_truth })
+    }
+
+    /// The cases.
+    pub fn cases(&self) -> &[Case] {
+        &self.set.cases
+    }
+
+    /// How many patients they are of.
+    pub fn patients(&self) -> usize {
+        self.cases().iter().map(|case| case.patient.as_str()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The bytes of a file.
+    pub fn bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        std::fs::read(path)
+            .map_err(|error| Error::new(ErrorKind::Io, cli::cannot_read(&error)).at(path))
+    }
+
+    /// A hash over everything that is said about the cases: ids, patients, labels, truth. Contents
+    /// of files are hashed as they are read.
+    pub fn table_sha256(&self) -> String {
+        let mut text = format!("{}\n{}\n", self.kind.name, self.split.as_deref().unwrap_or(""));
+        text += &self.set.labels.join("\u{1f}");
+        for case in self.cases() {
+            text += &format!("\n{}\u{1f}{}", case.id, case.patient);
+            for truth in &case.truth {
+                text += &match truth {
+                    Truth::Unknown => "\u{1f}".to_owned(),
+                    Truth::Negative => "\u{1f}0".to_owned(),
+                    Truth::Positive => "\u{1f}1".to_owned(),
+                    Truth::Uncertain => "\u{1f}-1".to_owned(),
+                    Truth::Value(value) => format!("\u{1f}{value}"),
+                    Truth::Text(words) => format!("\u{1f}{words}"),
+                };
+            }
+        }
+        sha256::of_text(&text)
+    }
+
+    /// Bytes of all files and masks: a cheap sign that the same files lie there.
+    pub fn bytes_in_all(&self) -> u64 {
+        let files = self.cases().iter().flat_map(|case| case.files.iter().chain(&case.mask));
+        files.filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum()
+    }
+
+    /// Numbers and names of the labels in masks, from `dataset.json`; empty where there is none.
+    pub fn mask_labels(&self) -> Vec<(u32, String)> {
+        let Ok(bytes) = self.bytes(&self.root.join("dataset.json")) else { return Vec::new() };
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let Some(labels) = json["labels"].as_object() else { return Vec::new() };
+        let one = |(key, value): (&String, &serde_json::Value)| match value.as_str() {
+            Some(name) => Some((key.parse().ok()?, name.to_owned())),
+            None => Some((u32::try_from(value.as_u64()?).ok()?, key.clone())),
+        };
+        // A region of several labels has no number of its own; then numbers stand for themselves.
+        let found: Option<Vec<(u32, String)>> = labels.iter().map(one).collect();
+        let mut found = found.unwrap_or_default();
+        found.retain(|(number, _)| *number != 0);
+        found.sort();
+        found
+    }
+}
+
+/// SHA-256 of several hashes in their order.
+pub(super) fn joined(hashes: &[String]) -> String {
+    match hashes {
+        [only] => only.clone(),
+        several => sha256::of_text(&several.join("\n")),
+    }
+}

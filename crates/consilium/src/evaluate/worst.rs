@@ -1,0 +1,258 @@
+//! The worst cases with pictures: films with truth and score, slices with both outlines.
+
+use super::findings::Match;
+use super::judged::Judged;
+use super::source::Source;
+use super::volumes::MASKS;
+use crate::datasets::Truth;
+use crate::score::{Block, Task};
+use base::words::evaluate as words;
+use base::{Orientation, Picture, Text, Volume};
+use imaging::{Limits, volumes};
+use report::contour;
+use report::pictures::{base64, fit, jpeg};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Cases shown of each kind of error.
+const MOST: usize = 3;
+/// Pictures of volumes on one page.
+const MOST_SLICES: usize = 48;
+/// Longest side of a film's picture.
+const FILM_PX: usize = 260;
+/// Of JPEG.
+const QUALITY: u8 = 82;
+
+/// One label's or structure's worst cases.
+pub(super) struct Worst {
+    /// Of what.
+    pub name: String,
+    /// The worst first.
+    pub cases: Vec<Shown>,
+}
+
+/// One case.
+pub(super) struct Shown {
+    /// Its identifier.
+    pub id: String,
+    /// What was true and what was said, line by line.
+    pub lines: Vec<Text>,
+    /// The picture: markup.
+    pub picture: Option<String>,
+}
+
+/// Pictures of films, each once on a page however often it is shown.
+#[derive(Default)]
+pub(super) struct Films {
+    /// By the place of the case: width, height, address.
+    shown: BTreeMap<usize, Option<(usize, usize, String)>>,
+}
+
+impl Films {
+    /// Definitions for the page, once.
+    pub fn definitions(&self) -> String {
+        let mut out = String::from("<svg class=\"defs\" aria-hidden=\"true\">");
+        for (case, film) in &self.shown {
+            if let Some((width, height, data)) = film {
+                let _ = write!(
+                    out,
+                    "<symbol id=\"film{case}\" viewBox=\"0 0 {width} {height}\">\
+                     <image width=\"{width}\" height=\"{height}\" href=\"{data}\"/></symbol>"
+                );
+            }
+        }
+        out + "</svg>"
+    }
+
+    fn picture(&mut self, source: &Source, case: usize) -> Option<String> {
+        let film = self.shown.entry(case).or_insert_with(|| {
+            let path = source.cases()[case].files.first()?;
+            let name = path.file_name()?.to_string_lossy();
+            let study =
+                imaging::read_bytes(source.bytes(path).ok()?, &name, &Limits::default()).ok()?;
+            let small = fit(&study.picture(0).ok()?, FILM_PX);
+            Some((small.width(), small.height(), address(&small)))
+        });
+        let (width, height, _) = film.as_ref()?;
+        Some(format!(
+            "<svg class=\"film\" viewBox=\"0 0 {width} {height}\"><use href=\"#film{case}\" \
+             width=\"{width}\" height=\"{height}\"/></svg>"
+        ))
+    }
+}
+
+fn address(picture: &Picture) -> String {
+    format!("data:image/jpeg;base64,{}", base64(&jpeg(picture, QUALITY)))
+}
+
+/// Of every label or structure.
+pub(super) fn of(source: &Source, judged: &Judged, films: &mut Films) -> Vec<Worst> {
+    match (&judged.matched, judged.outcome.settings.task) {
+        (Some(matched), task) => {
+            matched.pairs.iter().map(|pair| of_label(source, judged, pair, task, films)).collect()
+        }
+        (None, _) => {
+            let blocks = &judged.outcome.blocks;
+            let most = (MOST_SLICES / blocks.len().max(1)).clamp(1, MOST);
+            blocks.iter().map(|block| of_structure(source, judged, block, most)).collect()
+        }
+    }
+}
+
+/// Positive cases with the lowest scores and negative ones with the highest; of values those furthest
+/// from the truth.
+fn of_label(
+    source: &Source,
+    judged: &Judged,
+    pair: &Match,
+    task: Task,
+    films: &mut Films,
+) -> Worst {
+    let mut known = Vec::new();
+    for (at, (case, answer)) in source.cases().iter().zip(&judged.answers).enumerate() {
+        let score = answer.scores.get(pair.output).copied().flatten();
+        if let (true, Some(score), Some(truth)) =
+            (answer.status.counts(), score, case.truth.get(pair.label))
+        {
+            known.push((at, f64::from(score), truth));
+        }
+    }
+    let mut cases = Vec::new();
+    let mut show = |at: usize, lines: Vec<Text>| {
+        let id = source.cases()[at].id.clone();
+        cases.push(Shown { id, lines, picture: films.picture(source, at) });
+    };
+    if task == Task::Regression {
+        let value = |truth: &Truth| match truth {
+            Truth::Value(value) => Some(*value),
+            Truth::Positive => Some(1.0),
+            Truth::Negative => Some(0.0),
+            _ => None,
+        };
+        let mut off: Vec<(usize, f64, f64)> = known
+            .iter()
+            .filter_map(|(at, score, truth)| Some((*at, *score, value(truth)?)))
+            .collect();
+        off.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()).then(a.0.cmp(&b.0)));
+        for (at, score, truth) in off.into_iter().take(2 * MOST) {
+            show(at, vec![words::values(truth, score)]);
+        }
+    } else {
+        for (wanted, said, sign) in [
+            (Truth::Positive, &words::TRUE_POSITIVE, 1.0),
+            (Truth::Negative, &words::TRUE_NEGATIVE, -1.0),
+        ] {
+            let mut own: Vec<(usize, f64)> = known
+                .iter()
+                .filter(|(_, _, truth)| **truth == wanted)
+                .map(|(at, score, _)| (*at, *score))
+                .collect();
+            own.sort_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)).then(a.0.cmp(&b.0)));
+            for (at, score) in own.into_iter().take(MOST) {
+                show(at, vec![said.clone(), words::score(score)]);
+            }
+        }
+    }
+    Worst { name: source.set.labels[pair.label].clone(), cases }
+}
+
+/// The cases with the lowest Dice.
+fn of_structure(source: &Source, judged: &Judged, block: &Block, most: usize) -> Worst {
+    let label = block.more.get("label").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let shown = |(id, what): &(String, Text)| {
+        let at = source.cases().iter().position(|case| case.id == *id);
+        let slice = at.and_then(|at| slice(source, judged, at, label as u16));
+        let mut lines = vec![what.clone()];
+        lines.extend(slice.as_ref().map(|(_, where_)| where_.clone()));
+        Shown { id: id.clone(), lines, picture: slice.map(|(picture, _)| picture) }
+    };
+    Worst { name: block.name.clone(), cases: block.worst.iter().take(most).map(shown).collect() }
+}
+
+/// The slice with most disagreement, across the direction in which voxels are longest: the plane the
+/// volume was acquired in, else axial.
+fn slice(source: &Source, judged: &Judged, at: usize, label: u16) -> Option<(String, Text)> {
+    let case = &source.cases()[at];
+    let [name, ..] = judged.answers[at].mask.as_ref()?;
+    let open = |path: &std::path::Path| {
+        let scan = volumes::read(path, &Limits::default()).ok()?;
+        Some(scan.volume.reoriented(Orientation::LPS))
+    };
+    let image = open(case.files.first()?)?;
+    let truth = open(case.mask.as_ref()?)?;
+    let predicted = open(&judged.folder.join(MASKS).join(name))?;
+    let size = image.size();
+    if truth.size() != size || predicted.size() != size {
+        return None;
+    }
+    let is = |volume: &Volume, index: usize| volume.value(index) == Some(f64::from(label));
+    let spacing = image.spacing_mm();
+    let longest =
+        (0..3).fold(2, |best, axis| if spacing[axis] > 1.5 * spacing[best] { axis } else { best });
+    let mut wrong = vec![0usize; size[longest]];
+    for index in 0..image.frame_len() {
+        if is(&truth, index) != is(&predicted, index) {
+            let [i, j, k] =
+                [index % size[0], index / size[0] % size[1], index / (size[0] * size[1])];
+            wrong[[i, j, k][longest]] += 1;
+        }
+    }
+    let worst = (0..wrong.len()).max_by_key(|at| (wrong[*at], std::cmp::Reverse(*at)))?;
+    // Across and down on the page; the head is up.
+    let (across, down, turned) = [(1, 2, true), (0, 2, true), (0, 1, false)][longest];
+    let (width, height) = (size[across], size[down]);
+    let mut indices = Vec::with_capacity(width * height);
+    for y in 0..height {
+        for x in 0..width {
+            let mut voxel = [0; 3];
+            voxel[longest] = worst;
+            voxel[across] = x;
+            voxel[down] = if turned { height - 1 - y } else { y };
+            indices.push(image.index(voxel, 0));
+        }
+    }
+    let grey = grey(&image, &indices);
+    let picture = Picture::new(width, height, 1, grey)?;
+    let outline = |volume: &Volume| {
+        let bits: Vec<u8> = indices.iter().map(|index| u8::from(is(volume, *index))).collect();
+        let mut path = String::new();
+        for ring in contour::trace(width, height, &bits) {
+            for (at, (x, y)) in contour::smooth(&ring, 0.4).into_iter().enumerate() {
+                let _ = write!(path, "{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" });
+            }
+            path.push('Z');
+        }
+        path
+    };
+    let [wide, high] = [width as f64 * spacing[across], height as f64 * spacing[down]];
+    let markup = format!(
+        "<svg class=\"slice\" viewBox=\"0 0 {wide:.2} {high:.2}\">\
+         <image width=\"{wide:.2}\" height=\"{high:.2}\" preserveAspectRatio=\"none\" href=\"{}\"/>\
+         <g transform=\"scale({:.4} {:.4})\"><path class=\"t\" d=\"{}\"/><path class=\"p\" d=\"{}\"/></g></svg>",
+        address(&picture),
+        spacing[across],
+        spacing[down],
+        outline(&truth),
+        outline(&predicted)
+    );
+    Some((markup, words::slice(worst + 1, size[longest])))
+}
+
+/// Values of a slice as grey from their 1st to their 99th percentile, those equal to the smallest left
+/// out: background would otherwise fill the range.
+fn grey(image: &Volume, indices: &[usize]) -> Vec<u8> {
+    let value = |index: &usize| image.value(*index).filter(|value| value.is_finite());
+    let mut sorted: Vec<f64> = indices.iter().filter_map(value).collect();
+    sorted.sort_by(f64::total_cmp);
+    let smallest = sorted.first().copied().unwrap_or(0.0);
+    let above = sorted.partition_point(|value| *value <= smallest);
+    let inside = if sorted.len() - above >= 16 { &sorted[above..] } else { &sorted[..] };
+    let at = |q| metrics::stats::quantile_sorted(inside, q).unwrap_or(0.0);
+    let (low, high) = (at(0.01), at(0.99));
+    let span = if high > low { high - low } else { 1.0 };
+    let shade = |index: &usize| {
+        let unit = value(index).map_or(0.0, |value| ((value - low) / span).clamp(0.0, 1.0));
+        (unit * 255.0 + 0.5) as u8
+    };
+    indices.iter().map(shade).collect()
+}
