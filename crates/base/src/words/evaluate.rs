@@ -87,6 +87,8 @@ texts! { static:
     WORST = "Worst cases", "最差病例";
     /// Legend.
     CONTOURS = "Solid line: truth. Dashed line: prediction. The slice with most voxels on which they disagree.", "实线：参考标准；虚线：模型预测。所示为两者不一致体素最多的层面。";
+    /// Legend.
+    WRONG_SIDE = "Of each label the cases furthest on the wrong side of the threshold, up to three of each kind; of values those furthest from the truth.", "各标签中偏离阈值最远的误判病例，漏诊与误诊各至多三例；数值类为与参考相差最大者。";
     /// Truth of a film.
     TRUE_POSITIVE = "truth: present", "参考：有";
     /// Truth of a film.

@@ -93,7 +93,7 @@ impl Judged {
         let mut notes = Vec::new();
         if refused + failed > 0 {
             let text = words::not_all(refused + failed, run.answers.len());
-            notes.push(Note::warning("unanswered", text));
+            notes.push(Note::serious("unanswered", text));
         }
         if source.without_truth > 0 {
             let text = words::without_truth(source.without_truth);

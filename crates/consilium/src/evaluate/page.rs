@@ -14,13 +14,13 @@ use base::{Lang, Text};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Unanswered cases named on the page; the rest is in `failures.csv`.
-const MOST_NAMED: usize = 50;
+/// Unanswered cases named on the page for each reason; the rest is in `failures.csv`.
+const MOST_NAMED: usize = 20;
 
 const STYLE: &str = "<style>.defs{position:absolute;width:0;height:0}\
-.cards{display:flex;flex-wrap:wrap;gap:.8em;margin:.4em 0 1em}.card{width:172px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
-.card svg.film,.card svg.slice{width:172px;height:auto;max-height:230px;background:#000;display:block}\
-.card .no{width:172px;height:90px;background:#eee;display:flex;align-items:center;justify-content:center}\
+.cards{display:flex;flex-wrap:wrap;gap:.7em;margin:.4em 0 1em}.card{width:144px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
+.card svg.film,.card svg.slice{width:144px;height:auto;max-height:200px;background:#000;display:block}\
+.card .no{width:144px;height:90px;background:#eee;display:flex;align-items:center;justify-content:center}\
 svg.slice path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.6}\
 svg.slice path.t{stroke:#56b4e9}svg.slice path.p{stroke:#f0e442;stroke-dasharray:4 2.5}\
 .model{border-top:3px solid #345;margin-top:2.5em}.model>h2{font-size:1.35em;border:0;margin:.6em 0 .2em}\
@@ -166,9 +166,8 @@ fn model(out: &mut String, judged: &Judged, worst: &[Worst], root: &Path) {
     let films = judged.matched.is_some();
     if worst.iter().any(|worst| !worst.cases.is_empty()) {
         let _ = write!(out, "<h2>{}</h2>", both(&words::WORST));
-        if !films {
-            let _ = write!(out, "<p>{}</p>", both(&words::CONTOURS));
-        }
+        let legend = if films { &words::WRONG_SIDE } else { &words::CONTOURS };
+        let _ = write!(out, "<p>{}</p>", both(legend));
     }
     for worst in worst.iter().filter(|worst| !worst.cases.is_empty()) {
         let _ = write!(out, "<h3>{}</h3><div class=\"cards\">", escaped(&worst.name));
@@ -195,28 +194,36 @@ fn unanswered(out: &mut String, judged: &Judged) {
         let _ = write!(out, "<p>{}</p>", both(&words::ALL_ANSWERED));
         return;
     }
+    let mut reasons: Vec<(Status, Option<&Text>, Vec<&str>)> = Vec::new();
+    for answer in &open {
+        let why = answer.why.as_ref();
+        match reasons.iter_mut().find(|own| own.0 == answer.status && own.1 == why) {
+            Some(own) => own.2.push(&answer.id),
+            None => reasons.push((answer.status, why, vec![&answer.id])),
+        }
+    }
     let _ = write!(
         out,
-        "<h3>{} ({})</h3><table><tr><th>{}</th><th>{}</th><th>{}</th></tr>",
+        "<h3>{} ({})</h3><table><tr><th>{}</th><th>{}</th><th class=\"n\">n</th><th>{}</th></tr>",
         both(&words::UNANSWERED),
         open.len(),
-        both(&words::CASE),
         both(&words::STATUS),
-        both(&words::REASON)
+        both(&words::REASON),
+        both(&words::CASE)
     );
-    for answer in open.iter().take(MOST_NAMED) {
+    for (how, why, ids) in reasons {
+        let more = if ids.len() > MOST_NAMED { ", … (failures.csv)" } else { "" };
+        let named: Vec<String> = ids.iter().take(MOST_NAMED).map(|id| escaped(id)).collect();
         let _ = write!(
             out,
-            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(&answer.id),
-            both(status(answer.status)),
-            answer.why.as_ref().map_or(String::new(), both)
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}{more}</td></tr>",
+            both(status(how)),
+            why.map_or(String::new(), both),
+            ids.len(),
+            named.join(", ")
         );
     }
     out.push_str("</table>");
-    if open.len() > MOST_NAMED {
-        let _ = write!(out, "<p>… {}/failures.csv</p>", escaped(&judged.id));
-    }
 }
 
 fn status(status: Status) -> &'static Text {

@@ -1,6 +1,6 @@
 //! Predictions on the disk: Parquet files of a fixed number of cases each, written aside and moved
-//! into place. A name carries the beginning of the file's SHA-256, so that a file that was cut off or
-//! changed is never read, but made again.
+//! into place. A name carries the beginning of a SHA-256 over the run's record and the file, so that a
+//! file that was cut off, changed, or of another run is never read, but made again.
 
 use super::record::Record;
 use crate::World;
@@ -17,6 +17,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::Field;
 use parquet::schema::types::{Type, TypePtr};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -105,7 +106,8 @@ impl Shards {
     /// `damaged`.
     pub fn load(&self, number: usize, damaged: &mut Vec<PathBuf>) -> Option<Vec<Answer>> {
         for path in self.named(number) {
-            let read = read_whole(&path).and_then(|bytes| self.decode(bytes));
+            let whole = read_whole(&path, &self.run_sha256);
+            let read = whole.and_then(|bytes| self.decode(bytes));
             if read.is_some() {
                 return read;
             }
@@ -123,7 +125,7 @@ impl Shards {
         let bytes = self.encode(answers).map_err(failed)?;
         world.make_folder(&self.folder).map_err(|error| io_error(&error, &self.folder))?;
         world.sweep(&self.folder);
-        let digits = &sha256::of_bytes(&bytes)[..DIGITS];
+        let digits = digits(&self.run_sha256, &bytes);
         let path = self.folder.join(format!("part-{number:05}.{digits}.parquet"));
         let old = self.named(number);
         write_file(world, &path, &bytes)?;
@@ -225,8 +227,13 @@ impl Shards {
         writer.into_inner()
     }
 
-    /// `None` of another run's file, or of one with other columns.
+    /// `None` of another run's file, or of one with other columns. The library panics at some files
+    /// that nobody wrote by accident: they are no files of this run either.
     fn decode(&self, bytes: Vec<u8>) -> Option<Vec<Answer>> {
+        std::panic::catch_unwind(AssertUnwindSafe(|| self.decode_sound(bytes))).ok().flatten()
+    }
+
+    fn decode_sound(&self, bytes: Vec<u8>) -> Option<Vec<Answer>> {
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).ok()?;
         let meta = reader.metadata().file_metadata();
         let run = meta.key_value_metadata()?.iter().find(|pair| pair.key == RUN_KEY)?;
@@ -288,10 +295,11 @@ fn texts(
 /// SHA-256 over all files of predictions in a model's folder, in their order; `None` where there is
 /// none, or where one is not what its name says.
 pub(crate) fn digest(model: &Path) -> Option<String> {
+    let run = sha256::of_file(&model.join(super::record::NAME), false).ok()?.sha256;
     let files = listed(&model.join(FOLDER));
     let mut all = String::new();
     for path in &files {
-        all += &format!("{} {}\n", name(path), sha256::of_bytes(&read_whole(path)?));
+        all += &format!("{} {}\n", name(path), sha256::of_bytes(&read_whole(path, &run)?));
     }
     (!files.is_empty()).then(|| sha256::of_text(&all))
 }
@@ -309,15 +317,21 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// What a file's name carries.
+fn digits(run_sha256: &str, bytes: &[u8]) -> String {
+    let own = sha256::of_bytes(bytes);
+    sha256::of_text(&format!("{run_sha256}\n{own}")).chars().take(DIGITS).collect()
+}
+
 /// The bytes of a file whose name says their hash; `None` of anything else.
-fn read_whole(path: &Path) -> Option<Vec<u8>> {
+fn read_whole(path: &Path, run_sha256: &str) -> Option<Vec<u8>> {
     if std::fs::metadata(path).ok()?.len() > MOST_BYTES {
         return None;
     }
     let bytes = std::fs::read(path).ok()?;
     let name = name(path);
     let said = name.split('.').nth(1)?;
-    (said.len() == DIGITS && sha256::of_bytes(&bytes).starts_with(said)).then_some(bytes)
+    (said == digits(run_sha256, &bytes)).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -346,7 +360,8 @@ mod tests {
     }
 
     fn shards(folder: &Path, run: &str) -> Shards {
-        let record = Record { json: json!({}), sha256: run.into() };
+        std::fs::write(folder.join("run.json"), run).unwrap();
+        let record = Record { json: json!({}), sha256: sha256::of_text(run) };
         Shards::new(folder, &record, false, vec!["pleural-effusion".into(), "x.y z".into()])
     }
 

@@ -99,8 +99,8 @@ pub(super) fn of(source: &Source, judged: &Judged, films: &mut Films) -> Vec<Wor
     }
 }
 
-/// Positive cases with the lowest scores and negative ones with the highest; of values those furthest
-/// from the truth.
+/// Positive cases with the lowest scores and negative ones with the highest, as far as the threshold
+/// calls them wrongly; of values those furthest from the truth.
 fn of_label(
     source: &Source,
     judged: &Judged,
@@ -138,13 +138,19 @@ fn of_label(
             show(at, vec![words::values(truth, score)]);
         }
     } else {
+        let name = &source.set.labels[pair.label];
+        let block = judged.outcome.blocks.iter().find(|block| block.name == *name);
+        let threshold = block.and_then(|block| block.more.get("threshold")?.as_f64());
+        let wrong = |score: f64, positive: bool| {
+            threshold.is_none_or(|threshold| (score >= threshold) != positive)
+        };
         for (wanted, said, sign) in [
             (Truth::Positive, &words::TRUE_POSITIVE, 1.0),
             (Truth::Negative, &words::TRUE_NEGATIVE, -1.0),
         ] {
             let mut own: Vec<(usize, f64)> = known
                 .iter()
-                .filter(|(_, _, truth)| **truth == wanted)
+                .filter(|(_, score, truth)| **truth == wanted && wrong(*score, sign > 0.0))
                 .map(|(at, score, _)| (*at, *score))
                 .collect();
             own.sort_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)).then(a.0.cmp(&b.0)));

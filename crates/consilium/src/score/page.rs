@@ -3,7 +3,7 @@
 use super::outcome::{Block, Outcome, Row};
 use super::plots::escaped;
 use base::words::score as words;
-use base::{Lang, Text};
+use base::{Lang, Severity, Text};
 use std::fmt::Write;
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:66em;padding:0 1em;color:#111}\
@@ -33,7 +33,8 @@ pub(crate) fn body(out: &mut String, outcome: &Outcome) {
     }
     out.push_str("</p>");
     for note in &outcome.notes {
-        let _ = write!(out, "<p>{}</p>", both(&note.text));
+        let class = if note.severity == Severity::Serious { " class=\"w\"" } else { "" };
+        let _ = write!(out, "<p{class}>{}</p>", both(&note.text));
     }
     let level = outcome.settings.level;
     if outcome.blocks.len() > 1 && !outcome.overall.is_empty() {
