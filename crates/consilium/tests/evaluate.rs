@@ -393,6 +393,76 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
     assert!(scores["notes"].to_string().contains("same number"), "{}", scores["notes"]);
 }
 
+/// A model of one's own that gives a number with a unit: the mean of its image, shifted.
+fn ages(dir: &Path) {
+    assert_eq!(code(&consilium(dir, &["models", "new", "ages"])), 0);
+    let path = dir.join("ages/model.toml");
+    let mut card = fs::read_to_string(&path).unwrap();
+    let label = "code = \"bone-age\"\nen = \"Bone age\"\nzh = \"骨龄\"\nunit = \"mo\"";
+    for (from, to) in [
+        ("task = \"classification\"", "task = \"regression\""),
+        ("my-pneumonia-model", "my-ages"),
+        ("[\"sigmoid\"]", "[{ step = \"linear\", factor = 1.0, offset = 100.0 }]"),
+        ("code = \"pneumonia\"", label),
+        ("threshold = 0.5", "# threshold = 0.5"),
+    ] {
+        assert!(card.contains(from), "{from}");
+        card = card.replace(from, to);
+    }
+    fs::write(path, card).unwrap();
+    let network = testkit::onnx::Onnx::new()
+        .input("image", testkit::onnx::FLOAT, &[1, 1, 224, 224])
+        .node("GlobalAveragePool", &["image"], "mean", &[])
+        .node("Flatten", &["mean"], "value", &[("axis", 1)])
+        .output("value", &[1, 1])
+        .finish();
+    fs::write(dir.join("ages/model.onnx"), network).unwrap();
+}
+
+#[test]
+fn values_are_judged_as_values() {
+    let dir = testkit::temp_dir("evaluate-values");
+    ages(dir.path());
+    fs::create_dir_all(dir.join("set")).unwrap();
+    let mut table = String::from("id,boneage_months,Effusion\n");
+    for case in 0..5 {
+        table += &format!("c{case},{},{}\n", [90.5, 100.0, 1.0, 120.0, 133.0][case], case % 2);
+        one_film(&dir.join(format!("set/c{case}.dcm")), case);
+    }
+    table += "c5,,1\n";
+    one_film(&dir.join("set/c5.dcm"), 5);
+    fs::write(dir.join("set/table.csv"), table).unwrap();
+    let line =
+        ["evaluate", "--dataset", "table:set", "--model", "./ages", "--out", "out", "--json"];
+    let output = consilium(dir.path(), &line);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = &told["models"][0];
+    // Months, of which 1.0 is a value too; the label that is there or not is of another kind.
+    assert_eq!((&found["task"], &found["group"]), (&json!("regression"), &Value::Null));
+    let labels = found["labels"].as_object().unwrap();
+    assert_eq!((labels.len(), &labels["boneage_months"]["n"]), (1, &json!(5)));
+    let cells = |name: &str| -> Vec<f64> {
+        let text = fs::read_to_string(dir.join("out/my-ages").join(name)).unwrap();
+        let rows = text.lines().skip(1).take(5);
+        rows.map(|row| row.split(',').nth(1).unwrap().parse().unwrap()).collect()
+    };
+    let (predicted, truth) = (cells("predictions.csv"), cells("truth.csv"));
+    assert_eq!(truth, [90.5, 100.0, 1.0, 120.0, 133.0]);
+    let off: f64 = predicted.iter().zip(&truth).map(|(p, t)| (p - t).abs()).sum();
+    let error = found["metrics"]["mean_absolute_error"]["value"].as_f64().unwrap();
+    assert!((error - off / 5.0).abs() < 1e-9, "{error} {off}");
+    let page = fs::read_to_string(dir.join("out/evaluation.html")).unwrap();
+    assert!(page.contains("Bland-Altman") && page.contains("truth 1, predicted"), "no values");
+    let board = ["leaderboard", "add", "out", "--file", "b.sqlite"];
+    assert_eq!(code(&consilium(dir.path(), &board)), 0);
+    let shown = consilium(dir.path(), &["leaderboard", "show", "--file", "b.sqlite", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["metric"], "mean_absolute_error");
+    assert_eq!(shown["higher_is_better"], false);
+    assert_eq!(shown["runs"][0]["rank"], 1);
+}
+
 #[test]
 fn a_leaderboard_takes_only_finished_runs_over_the_same_data() {
     let dir = testkit::temp_dir("leaderboard");

@@ -84,7 +84,7 @@ texts! { static:
     /// A number that was not read in its source.
     RECALLED = "restated", "转述";
     /// Title.
-    WORST = "Worst cases", "最差病例";
+    WORST = "Worst cases in pictures", "最差病例图像";
     /// Legend.
     CONTOURS = "Solid line: truth. Dashed line: prediction. The slice with most voxels on which they disagree.", "实线：参考标准；虚线：模型预测。所示为两者不一致体素最多的层面。";
     /// Legend.

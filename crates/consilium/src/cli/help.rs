@@ -19,7 +19,7 @@ fn of_program(lang: Lang) -> String {
     out += words::COMMANDS_TITLE.get(lang);
     out.push('\n');
     for command in COMMANDS {
-        let _ = writeln!(out, "  {:10}{}", command.name, first_sentence(command.about.get(lang)));
+        let _ = writeln!(out, "  {:12}{}", command.name, first_sentence(command.about.get(lang)));
     }
     let _ = write!(out, "\n{}\n", words::EXIT_CODES.get(lang));
     out

@@ -19,12 +19,13 @@ const MOST_NAMED: usize = 20;
 
 const STYLE: &str = "<style>.defs{position:absolute;width:0;height:0}\
 .cards{display:flex;flex-wrap:wrap;gap:.7em;margin:.4em 0 1em}.card{width:144px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
-.card svg.film,.card svg.slice{width:144px;height:auto;max-height:200px;background:#000;display:block}\
+.card svg.film{width:144px;height:auto;max-height:200px;background:#000;display:block}\
+.card.wide{width:300px}.card svg.slice{width:300px;height:auto;max-height:420px;background:#000;display:block}\
 .card .no{width:144px;height:90px;background:#eee;display:flex;align-items:center;justify-content:center}\
 svg.slice path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.6}\
 svg.slice path.t{stroke:#56b4e9}svg.slice path.p{stroke:#f0e442;stroke-dasharray:4 2.5}\
 .model{border-top:3px solid #345;margin-top:2.5em}.model>h2{font-size:1.35em;border:0;margin:.6em 0 .2em}\
-.facts td:first-child{color:#555}.facts td{border:0;padding-top:0;padding-bottom:0;overflow-wrap:anywhere}\
+.facts td:first-child{color:#555;white-space:nowrap}.once{white-space:nowrap}.facts td{border:0;padding-top:0;padding-bottom:0;overflow-wrap:anywhere}\
 .pub{border:1px dashed #777;padding:0 1em .6em;margin-top:2.5em;background:#fafaf5}.pub h2{margin-top:.8em}\
 code{font-size:12px;overflow-wrap:anywhere}.scroll{overflow-x:auto}\
 @media print{.card{break-inside:avoid}.model{break-before:page}}</style>";
@@ -164,6 +165,7 @@ fn model(out: &mut String, judged: &Judged, worst: &[Worst], root: &Path) {
     unanswered(out, judged);
     body(out, &judged.outcome);
     let films = judged.matched.is_some();
+    let class = if films { "card" } else { "card wide" };
     if worst.iter().any(|worst| !worst.cases.is_empty()) {
         let _ = write!(out, "<h2>{}</h2>", both(&words::WORST));
         let legend = if films { &words::WRONG_SIDE } else { &words::CONTOURS };
@@ -177,7 +179,7 @@ fn model(out: &mut String, judged: &Judged, worst: &[Worst], root: &Path) {
             let lines: Vec<String> = case.lines.iter().map(both).collect();
             let _ = write!(
                 out,
-                "<div class=\"card\">{picture}<b>{}</b><br>{}</div>",
+                "<div class=\"{class}\">{picture}<b>{}</b><br>{}</div>",
                 escaped(&case.id),
                 lines.join("<br>")
             );
@@ -216,7 +218,7 @@ fn unanswered(out: &mut String, judged: &Judged) {
         let named: Vec<String> = ids.iter().take(MOST_NAMED).map(|id| escaped(id)).collect();
         let _ = write!(
             out,
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}{more}</td></tr>",
+            "<tr><td class=\"once\">{}</td><td>{}</td><td class=\"n\">{}</td><td>{}{more}</td></tr>",
             both(status(how)),
             why.map_or(String::new(), both),
             ids.len(),

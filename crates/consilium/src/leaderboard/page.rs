@@ -13,7 +13,7 @@ use base::{Lang, Text};
 use std::fmt::Write;
 
 const STYLE: &str = "<style>.pub{border:1px dashed #777;padding:0 1em .6em;margin-top:2.5em;background:#fafaf5}\
-.pub h2{margin-top:.8em}code{font-size:12px;overflow-wrap:anywhere}.off td{color:#666}\
+.pub h2{margin-top:.8em}.once{white-space:nowrap}code{font-size:12px;overflow-wrap:anywhere}.off td{color:#666}\
 svg.bars{width:240px;height:18px}svg.bars path{stroke:#345;stroke-width:2;fill:none}svg.bars circle{fill:#000}</style>";
 
 /// The page, opened in `lang`.
@@ -67,7 +67,7 @@ fn table(out: &mut String, ranked: &[Ranked]) {
         let _ = write!(
             out,
             "<tr{class}><td>{rank}</td><td>{}<br><code>{}</code></td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+             <td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"once\">{}</td></tr>",
             both(&Text::filled(own.run.name[0].clone(), own.run.name[1].clone())),
             escaped(&own.run.model),
             value.map_or("–".into(), |value| format!("{value:.4}")),
