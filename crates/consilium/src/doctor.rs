@@ -5,7 +5,7 @@ use crate::bench;
 use crate::cli::{Arguments, print};
 use crate::machine::Machine;
 use crate::read::Common;
-use crate::weights::Store;
+use crate::weights::{Store, of_volumes};
 use base::words::{catalogue, doctor as words};
 use base::{Result, Text};
 use kernels::{Epilogue, Isa, Pool};
@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write;
 use std::time::{Duration, Instant};
-use zoo::{Compute, SYSTEMS};
+use zoo::{Compute, SYSTEMS, VOLUME_SYSTEMS};
 
 /// Time for each measurement: five of them make the ten seconds.
 const SPAN: Duration = Duration::from_millis(1800);
@@ -42,11 +42,13 @@ pub fn run(
 ) -> Result<()> {
     let machine = Machine::read();
     let store = Store::open(typed.value("--store"), world).ok();
-    let without = SYSTEMS.iter().filter(|system| {
-        let id = system.card().id;
-        store.as_ref().is_none_or(|store| store.all().iter().all(|kept| kept.id != id))
+    let films = SYSTEMS
+        .iter()
+        .filter(|system| store.as_ref().and_then(|store| store.held(system.card().id)).is_none());
+    let volumes = VOLUME_SYSTEMS.iter().filter(|system| {
+        store.as_ref().and_then(|store| of_volumes(store, &system.card())).is_none()
     });
-    let missing = missing(&machine, without.count());
+    let missing = missing(&machine, films.count() + volumes.count());
     let speeds = speeds(common)?;
     if common.json {
         return print(
@@ -105,7 +107,7 @@ fn missing(machine: &Machine, without_weights: usize) -> Vec<Text> {
         missing.push(words::LITTLE_MEMORY.clone());
     }
     if without_weights > 0 {
-        missing.push(words::no_weights(without_weights, SYSTEMS.len()));
+        missing.push(words::no_weights(without_weights, SYSTEMS.len() + VOLUME_SYSTEMS.len()));
     }
     missing
 }

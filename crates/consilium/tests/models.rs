@@ -198,3 +198,29 @@ fn bench_measures_a_network_in_a_process_of_its_own_and_doctor_the_machine() {
     let line = ["models", "export", "--bench", "b.json"];
     assert!(String::from_utf8(consilium(dir.path(), &line).stdout).unwrap().contains("Measured"));
 }
+
+#[test]
+fn bench_measures_systems_for_volumes_on_a_whole_case() {
+    let dir = testkit::temp_dir("models-bench-volumes");
+    common::trained::model(&dir.join("Dataset001_Test"));
+    let line = ["bench", "--model", "deepbrain,Dataset001_Test,bone-density", "--write", "b.json"];
+    let output = consilium(dir.path(), &line);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    assert!(printed(&output).contains("bone-density"), "{}", printed(&output));
+    let written: Value = serde_json::from_slice(&fs::read(dir.join("b.json")).unwrap()).unwrap();
+    let measured = written["networks"].as_array().unwrap();
+    let ids: Vec<&str> = measured.iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["deepbrain", "Dataset001_Test"]);
+    // Its networks are TotalSegmentator's.
+    assert_eq!(written["not_measured"], serde_json::json!(["bone-density"]));
+    for one in measured {
+        assert!(one["median_s"].as_f64().unwrap() > 0.0, "{one}");
+        assert!(one["peak_mib"].as_f64().is_none_or(|mib| mib > 4.0), "{one}");
+        assert_eq!(one["case"]["size"], serde_json::json!([96, 96, 96]));
+    }
+    let survey = consilium(dir.path(), &["models", "export", "--bench", "b.json"]);
+    let row = String::from_utf8(survey.stdout).unwrap();
+    assert!(row.lines().any(|line| line.matches("deepbrain").count() >= 2), "named with its row");
+    let output = consilium(dir.path(), &["bench", "--model", "deepbrian"]);
+    assert!(code(&output) == 2 && said(&output).contains("deepbrain"), "{}", said(&output));
+}

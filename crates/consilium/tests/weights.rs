@@ -571,7 +571,7 @@ fn without_a_network_the_way_by_hand_is_named() {
 #[test]
 fn unknown_ids_suggest_the_nearest() {
     let dir = testkit::temp_dir("weights-unknown");
-    let output = common::consilium(dir.path(), &["weights", "pull", "hdbet", "--store", "s"]);
+    let output = common::consilium(dir.path(), &["weights", "pull", "hd-bett", "--store", "s"]);
     assert_eq!(code(&output), 2);
     assert!(said(&output).contains("hd-bet"), "{}", said(&output));
 }

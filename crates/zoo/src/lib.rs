@@ -6,6 +6,7 @@
 
 mod all;
 pub mod arch;
+pub mod bundle;
 mod card;
 pub mod catalogue;
 mod compute;
@@ -22,6 +23,7 @@ mod runner;
 pub mod steps;
 mod system;
 pub mod systems;
+pub mod trained;
 pub mod volume_system;
 
 pub use all::{SYSTEMS, VOLUME_SYSTEMS, find, find_volume_system};

@@ -6,10 +6,11 @@
 //! A trained nnU-Net folder is a reader too, without a card.
 
 use crate::Compute;
-use crate::error::translate_volume;
+use crate::error::{translate, translate_volume};
 use base::words::volume_systems as words;
 use base::{Error, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts, Voxels};
-use engine::weights::{Checkpoint, Limits};
+use engine::graph::{Builder, Value};
+use engine::weights::{Checkpoint, Limits, Scope};
 use std::path::{Path, PathBuf};
 
 /// Something a user may ask of a system beside its usual way: `--model ID:NAME`.
@@ -95,6 +96,12 @@ pub trait VolumeSystem: Send + Sync {
     /// Errors name the file that was expected and where it is published, or every tensor that does
     /// not fit.
     fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>>;
+
+    /// Writes made-up weights of the right shapes into a folder, for [`VolumeSystem::open`] to read with
+    /// what was `chosen`: for timing. `false` where the system's networks are another's.
+    fn made_up(&self, _folder: &Path, _chosen: &[String]) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// One case: its images on one grid.
@@ -242,6 +249,16 @@ pub(crate) fn find_published(card: &VolumeCard, path: &Path, file: &Published) -
 /// Opens a system's weights.
 pub(crate) fn open_checkpoint(card: &VolumeCard, file: &Path) -> Result<Checkpoint> {
     Checkpoint::open(file, &Limits::default()).map_err(|error| translate_volume(card, error))
+}
+
+/// Writes made-up weights of a network: every tensor that it asks for.
+pub(crate) fn write_made_up(
+    file: &Path,
+    network: impl FnOnce(&mut Builder, &Scope) -> engine::Result<Value>,
+) -> Result<()> {
+    let scope = Scope::recording();
+    network(&mut Builder::new(), &scope).map_err(translate)?;
+    engine::weights::write_pytorch(file, &scope.recorded()).map_err(translate)
 }
 
 /// The volume of a case of one image, and its values `[k][j][i]`.

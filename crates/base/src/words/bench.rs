@@ -17,13 +17,21 @@ texts! {
     /// Flag.
     FLAG_WRITE = "Write the measurements into this file, too: JSON;\nof peers the table, such as BENCHMARKS.md.", "同时把结果写入该文件：JSON；\npeers 则写入结果表，如 BENCHMARKS.md。";
     /// Flag.
-    FLAG_MODEL = "Networks to measure (default: all of this build).", "要测量的网络（默认：本版本全部）。";
+    FLAG_MODEL = "Networks and systems to measure, or folders of\ntrained models (default: all of this build).", "要测量的网络、系统，或已训练模型的文件夹\n（默认：本版本全部）。";
     /// Flag.
-    FLAG_REPEAT = "Timed runs each (default 5).", "每个网络的计时次数（默认 5）。";
+    FLAG_REPEAT = "Timed runs each (default 5; of volumes 1).", "每项的计时次数（默认 5；体数据 1）。";
     /// Wrong use.
     WHICH = "bench what? `consilium bench [--model ID,…]`, `bench peers` and `bench --tune` are there", "请指明测量内容：可用 `consilium bench [--model ID,…]`、`bench peers` 或 `bench --tune`";
     /// The script said itself why.
     SCRIPT_FAILED = "the measurement failed; the lines above say why", "测速失败，原因见上";
+}
+
+/// Systems that use another's networks.
+pub fn without(ids: &str) -> Text {
+    Text::filled(
+        format!("not measured, because the networks are another system's: {ids}"),
+        format!("未测量（使用其他系统的网络）：{ids}"),
+    )
 }
 
 /// The script is part of the source tree.

@@ -37,7 +37,7 @@ texts! {
     /// Command.
     VERSION = "Print the version.", "显示版本。";
     /// Flag.
-    FLAG_MODEL = "Models to ask, see `consilium models`, folders\nof your own, trained nnU-Net models (folder or zip).\nDefault: all whose weights are given.", "参加判读的模型（见 `consilium models`）、自带模型的文件夹，\n或训练好的 nnU-Net 模型（文件夹或 zip）。\n默认：所有已给出权重的模型。";
+    FLAG_MODEL = "Models to ask, see `consilium models`, folders\nof your own, trained nnU-Net models and MONAI\nbundles (folder or zip), models in the store.\nDefault: all whose weights are given.", "参加判读的模型（见 `consilium models`）、自带模型的文件夹，\n训练好的 nnU-Net 模型或 MONAI bundle（文件夹或 zip），\n或权重库中的模型。默认：所有已给出权重的模型。";
     /// Flag.
     FLAG_WEIGHTS = "Weights as published: a file, a folder of files,\nor one model's file; may be repeated.", "作者发布的权重：文件、文件夹，\n或为某一模型指定的文件；可重复给出。";
     /// Flag.

@@ -59,7 +59,7 @@ texts! {
     /// Column.
     PEAK = "peak memory, MiB", "内存峰值，MiB";
     /// What it stands on.
-    MADE_UP = "Made-up weights and input; each network in a process of its own, all threads.", "权重与输入均为生成；每个网络单独一个进程，使用全部线程。";
+    MADE_UP = "Made-up weights and input; each in a process of its own, all threads. Networks of films: a run; systems for\nvolumes: a whole case of 96³ voxels of 2 mm, from the image to the label map.", "权重与输入均为生成；各自单独一个进程，使用全部线程。\n平片网络：单次运行；体数据系统：一例 96³ 体素（2 mm），从图像到标签图。";
 }
 
 /// Memory.
@@ -85,10 +85,10 @@ pub fn network(name: &Text) -> Text {
 pub fn no_weights(without: usize, all: usize) -> Text {
     Text::filled(
         format!(
-            "weights of {without} of this build's {all} networks are not in the store: see `consilium weights list`"
+            "weights of {without} of this build's {all} systems are not in the store: see `consilium weights list`"
         ),
         format!(
-            "本版本 {all} 个网络中有 {without} 个的权重不在权重库中：见 `consilium weights list`"
+            "本版本 {all} 个系统中有 {without} 个的权重不在权重库中：见 `consilium weights list`"
         ),
     )
 }

@@ -15,6 +15,7 @@ macro_rules! texts {
 
 pub mod bench;
 pub mod bone_density;
+pub mod bundle;
 pub mod catalogue;
 pub mod cli;
 pub mod datasets;

@@ -1,11 +1,12 @@
 //! Networks of this build on made-up weights, each in a process of its own: only so is the peak
 //! memory its own.
 
+use super::volumes;
 use crate::World;
 use crate::cli::{Arguments, complain, print};
 use crate::models::table::table;
 use crate::read::{Common, write_file};
-use base::words::{bench as bench_words, cli as cli_words, doctor as words};
+use base::words::{bench as bench_words, doctor as words};
 use base::{Error, Kind, Rect, Result};
 use engine::Tensor;
 use serde_json::{Value, json};
@@ -13,10 +14,12 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
-use zoo::{Compute, Loaded, Prepared, SYSTEMS, System};
+use zoo::{Compute, Loaded, Prepared, SYSTEMS, System, VOLUME_SYSTEMS};
 
 /// Timed runs if nothing else is said.
 const RUNS: usize = 5;
+/// The same of systems for volumes, which take seconds to minutes.
+const VOLUME_RUNS: usize = 1;
 
 /// What was measured of one network.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,13 +77,20 @@ fn input(system: &dyn System) -> Result<Tensor> {
 pub fn one(
     world: &dyn World,
     id: &str,
+    folder: Option<&Path>,
     parsed: &Arguments,
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let unknown = || Error::new(Kind::Usage, cli_words::unknown_model(id));
-    let system = zoo::find(id).ok_or_else(unknown)?;
-    let runs = parsed.number("--repeat")?.unwrap_or(RUNS);
+    let asked = parsed.number("--repeat")?;
+    let Some(system) = zoo::find(id) else {
+        let target = volumes::find(id)?;
+        let (runs, folder) = (asked.unwrap_or(VOLUME_RUNS), folder.unwrap_or(Path::new(".")));
+        let peak = || world.peak_memory_mib();
+        let line = volumes::measure(id, &target, folder, runs, common, peak)?;
+        return print(out, &format!("{line}\n"));
+    };
+    let runs = asked.unwrap_or(RUNS);
     let measured = measure(system, runs, &common.compute())?;
     print(out, &format!("{}\n", as_json(&measured, world.peak_memory_mib())))
 }
@@ -105,20 +115,25 @@ pub fn run(
 ) -> Result<()> {
     let named = parsed.list("--model");
     let ids: Vec<&str> = match named[..] {
-        [] => SYSTEMS.iter().map(|system| system.card().id).collect(),
+        [] => {
+            let films = SYSTEMS.iter().map(|system| system.card().id);
+            films.chain(VOLUME_SYSTEMS.iter().map(|system| system.card().id)).collect()
+        }
         ref named => {
-            let find = |id: &String| {
-                let unknown = || Error::new(Kind::Usage, cli_words::unknown_model(id));
-                zoo::find(id).map(|system| system.card().id).ok_or_else(unknown)
+            // All names are looked at before the first is measured.
+            let find = |id| match zoo::find(id) {
+                Some(system) => Ok(system.card().id),
+                None => volumes::find(id).map(|_| id),
             };
-            named.iter().map(find).collect::<Result<_>>()?
+            named.iter().map(|id| find(id)).collect::<Result<_>>()?
         }
     };
     let mut networks: Vec<Value> = Vec::new();
-    let mut failed = None;
+    let (mut failed, mut without) = (None, Vec::new());
     for id in ids {
-        match in_own_process(id, parsed, common) {
-            Ok(value) => networks.push(value),
+        match measured(id, parsed, common) {
+            Ok(Some(value)) => networks.push(value),
+            Ok(None) => without.push(id),
             Err(error) => {
                 complain(&error, common.lang);
                 failed = Some(error);
@@ -138,6 +153,7 @@ pub fn run(
             "threads": common.threads,
         },
         "networks": networks,
+        "not_measured": without,
     });
     if let Some(path) = parsed.value("--write") {
         write_file(world, Path::new(path), format!("{all:#}\n").as_bytes())?;
@@ -146,6 +162,10 @@ pub fn run(
         print(out, &format!("{all:#}\n"))?;
     } else {
         print(out, &as_table(&networks, common))?;
+        if !without.is_empty() {
+            let text = bench_words::without(&without.join(", "));
+            print(out, &format!("\n{}\n", text.get(common.lang)))?;
+        }
     }
     failed.map_or(Ok(()), Err)
 }
@@ -172,11 +192,36 @@ fn as_table(networks: &[Value], common: &Common) -> String {
     format!("{}\n\n{}", words::MADE_UP.get(lang), table(&head, &rows, 48))
 }
 
-fn in_own_process(id: &str, parsed: &Arguments, common: &Common) -> Result<Value> {
+/// What was measured of one; `None` where it has no networks of its own. Made-up weights of a system for
+/// volumes lie in a folder that goes with the measurement.
+fn measured(id: &str, parsed: &Arguments, common: &Common) -> Result<Option<Value>> {
+    if zoo::find(id).is_some() {
+        return in_own_process(id, None, parsed, common).map(Some);
+    }
+    let target = volumes::find(id)?;
+    let name = format!("consilium-bench-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).map_err(|error| crate::read::io_error(&error, &folder))?;
+    let measured = match target.prepare(&folder) {
+        Ok(true) => in_own_process(id, Some(&folder), parsed, common).map(Some),
+        Ok(false) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let _ = std::fs::remove_dir_all(&folder);
+    measured
+}
+
+fn in_own_process(
+    id: &str,
+    folder: Option<&Path>,
+    parsed: &Arguments,
+    common: &Common,
+) -> Result<Value> {
     let no_program = |error| Error::new(Kind::Io, bench_words::no_program(&error));
     let program = std::env::current_exe().map_err(no_program)?;
     let mut command = Command::new(program);
-    command.args(["bench", "network", id, "--threads", &common.threads.to_string()]);
+    command.args(["bench", "network", id]).args(folder);
+    command.args(["--threads", &common.threads.to_string()]);
     if let Some(runs) = parsed.value("--repeat") {
         command.args(["--repeat", runs]);
     }

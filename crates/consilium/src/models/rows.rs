@@ -8,7 +8,7 @@ use base::{Lang, Result, Text};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
-use zoo::catalogue::{Ability, Entry, Filter, LicenceFilter, catalogue, word};
+use zoo::catalogue::{Ability, Entry, Filter, Framework, LicenceFilter, catalogue, word};
 
 /// Columns a cell may take on a terminal.
 const WIDEST: usize = 34;
@@ -86,7 +86,8 @@ pub fn names(terms: &[&'static Term], lang: Lang) -> String {
 pub fn here(entry: &Entry, lang: Lang) -> String {
     match Ability::of(entry) {
         Ability::Runs(_) | Ability::RunsVolumes(_) => words::HERE_RUNS.get(lang).to_owned(),
-        Ability::RunsTrained(_) => words::HERE_TRAINED.get(lang).to_owned(),
+        Ability::RunsTrained(Framework::NnUnet) => words::HERE_TRAINED.get(lang).to_owned(),
+        Ability::RunsTrained(Framework::Bundles) => words::HERE_BUNDLES.get(lang).to_owned(),
         Ability::StoodInFor(ids) => words::here_stood_in(&ids.join(", ")).get(lang).to_owned(),
         Ability::Described => words::HERE_DESCRIBED.get(lang).to_owned(),
     }
@@ -102,20 +103,15 @@ pub fn show(entry: &Entry, common: &Common, out: &mut dyn Write) -> Result<()> {
     for (label, value) in lines(entry, lang) {
         let _ = writeln!(text, "{}{}{value}", label.get(lang), words::COLON.get(lang));
     }
-    if let Ability::Runs(systems) = Ability::of(entry) {
+    let runnable = Ability::of(entry).runnable();
+    if !runnable.is_empty() {
         let _ = writeln!(text, "\n{}", words::NETWORKS.get(lang));
-        for card in systems.iter().map(|system| system.card()) {
-            let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(lang));
-        }
     }
-    if let Ability::RunsVolumes(systems) = Ability::of(entry) {
-        let _ = writeln!(text, "\n{}", words::NETWORKS.get(lang));
-        for card in systems.iter().map(|system| system.card()) {
-            let _ = writeln!(text, "  {:34} {}", card.id, card.name.get(lang));
-            for choice in card.choices {
-                let name = format!("{}:{}", card.id, choice.name);
-                let _ = writeln!(text, "  {name:34} {}", choice.about.get(lang));
-            }
+    for one in runnable {
+        let _ = writeln!(text, "  {:34} {}", one.id, one.name.get(lang));
+        for choice in one.choices {
+            let name = format!("{}:{}", one.id, choice.name);
+            let _ = writeln!(text, "  {name:34} {}", choice.about.get(lang));
         }
     }
     let mut part = |title: &Text, lines: Vec<String>| {
@@ -232,11 +228,7 @@ fn ids(terms: &[&'static Term]) -> Vec<&'static str> {
 /// A system for scripts.
 pub fn as_json(entry: &Entry) -> Value {
     let ability = Ability::of(entry);
-    let networks: Vec<&str> = match &ability {
-        Ability::Runs(systems) => systems.iter().map(|system| system.card().id).collect(),
-        Ability::RunsVolumes(systems) => systems.iter().map(|system| system.card().id).collect(),
-        _ => Vec::new(),
-    };
+    let networks: Vec<&str> = ability.runnable().iter().map(|one| one.id).collect();
     let facts: Vec<Value> = entry
         .facts
         .iter()

@@ -8,7 +8,7 @@ mod output;
 mod panel;
 
 use crate::cli::{complain, print};
-use crate::{World, segment};
+use crate::{World, segment, weights};
 use base::words::cli as words;
 use base::{Error, Kind, Lang, Picture, Result};
 use imaging::{Limits, Study};
@@ -97,8 +97,10 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
         let hint = words::see_help("read");
         return Err(Error::new(Kind::Usage, words::NO_INPUT.clone()).hint(hint));
     }
-    if segment::wanted(&request.models)? {
-        return segment::run(world, request, out);
+    let mut with_store = request.clone();
+    weights::given(world, &mut with_store.models, &mut with_store.weights);
+    if segment::wanted(&with_store.models)? {
+        return segment::run(world, &with_store, out);
     }
     let (inputs, skipped) = inputs::expand(&request.inputs, &request.common.out)?;
     if inputs.is_empty() {

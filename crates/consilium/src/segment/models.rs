@@ -8,9 +8,8 @@ use kernels::Pool;
 use report::pictures::slug;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use zoo::nnunet::{Model, Options};
 use zoo::volume_system::VolumeOptions;
-use zoo::{VolumeReader, VolumeSystem, find_volume_system};
+use zoo::{Compute, VolumeReader, VolumeSystem, find_volume_system};
 
 /// A model with its weights, and what is said of it.
 pub(super) struct Loaded {
@@ -38,7 +37,7 @@ fn system(name: &str) -> Option<(&'static dyn VolumeSystem, Vec<String>)> {
 }
 
 fn is_folder(name: &str) -> bool {
-    zoo::find(name).is_none() && zoo::nnunet::holds_model(Path::new(name))
+    zoo::find(name).is_none() && zoo::trained::holds(Path::new(name))
 }
 
 /// Loads all models of a request. Errors name the file that was expected and where it is published, or
@@ -109,9 +108,9 @@ fn weights_of(system: &dyn VolumeSystem, request: &Request) -> Result<PathBuf> {
 }
 
 fn folder(path: &Path, request: &Request, pool: &Pool) -> Result<Opened> {
-    let options =
-        Options { mirror: request.mirror, exact: request.common.exact, ..Options::default() };
-    let model = Model::open(path, pool, &options)?;
+    let compute = Compute { exact: request.common.exact, ..Compute::new(pool.clone()) };
+    let options = VolumeOptions { compute, chosen: Vec::new(), mirror: request.mirror };
+    let reader = zoo::trained::open(path, &options)?;
     let name = std::fs::canonicalize(path).ok();
     let name =
         name.as_deref().unwrap_or(path).file_stem().map(|n| n.to_string_lossy().into_owned());
@@ -119,5 +118,5 @@ fn folder(path: &Path, request: &Request, pool: &Pool) -> Result<Opened> {
         empty if empty.is_empty() => "model".to_owned(),
         id => id,
     };
-    Ok((id.clone(), Text::same(id), Box::new(model)))
+    Ok((id.clone(), Text::same(id), reader))
 }

@@ -3,6 +3,7 @@
 use super::hash::{self, Hashes};
 use super::source::{self, Source};
 use super::store::{Kept, Store, unwritable};
+use super::trained;
 use crate::World;
 use base::words::weights as words;
 use base::{Error, Kind, Result};
@@ -28,6 +29,7 @@ pub struct Imported {
 
 /// Takes a file or a folder's files in; `named` is the system they are said to belong to.
 ///
+/// Trained models of nnU-Net, as folders or archives, go in with the files that reading needs.
 /// A file that was named must be recognised; of a folder what is not recognised is passed over.
 /// Errors: nothing recognised, several networks fit, or not the file that was published.
 pub fn import(
@@ -39,13 +41,36 @@ pub fn import(
     let failed = |error: std::io::Error| Error::new(Kind::Io, words::cannot_read(&error)).at(path);
     let mut imported = Imported::default();
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
-        imported.kept.push(one(world, store, path, named)?);
+        if !has_published_name(path) {
+            // An archive of models is unpacked; a published one is kept as it is, with its hash.
+            imported.kept = trained::import(world, store, path, named)?.0;
+        }
+        if imported.kept.is_empty() {
+            imported.kept.push(one(world, store, path, named)?);
+        }
         return Ok(imported);
     }
-    for file in files(path, DEEPEST) {
+    let (kept, models) = trained::import(world, store, path, named)?;
+    imported.kept = kept;
+    let mut archives = Vec::new();
+    // Beside a model's own files there are only those that reading does not need.
+    let whole = models.iter().any(|model| model == path);
+    let others = if whole { Vec::new() } else { files(path, DEEPEST, &models) };
+    for file in others {
+        let is_zip = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+        if is_zip && !has_published_name(&file) {
+            archives.push(file);
+            continue;
+        }
         match recognise(&file, named) {
             Ok(found) => imported.kept.push(keep(world, store, &file, found)?),
             Err(_) => imported.passed_over += 1,
+        }
+    }
+    for file in archives {
+        match trained::import(world, store, &file, named)?.0 {
+            none if none.is_empty() => imported.passed_over += 1,
+            kept => imported.kept.extend(kept),
         }
     }
     if imported.kept.is_empty() {
@@ -169,8 +194,16 @@ fn keep(
     copied
 }
 
-/// Files below a folder, sorted; hidden ones are left out.
-fn files(folder: &Path, depth: usize) -> Vec<PathBuf> {
+/// Whether a file bears the name under which a system's weights are published.
+fn has_published_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    source::all()
+        .iter()
+        .any(|source| source.name == name || source.other_names.iter().any(|other| *other == name))
+}
+
+/// Files below a folder, sorted; hidden ones and those below some folders are left out.
+fn files(folder: &Path, depth: usize, without: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return found };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -181,7 +214,9 @@ fn files(folder: &Path, depth: usize) -> Vec<PathBuf> {
             continue;
         }
         if path.is_dir() && depth > 0 {
-            found.extend(files(&path, depth - 1));
+            if !without.contains(&path) {
+                found.extend(files(&path, depth - 1, without));
+            }
         } else if path.is_file() {
             found.push(path);
         }

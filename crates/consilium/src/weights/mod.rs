@@ -1,13 +1,17 @@
 //! `weights`: the store of weights, filled over the network or from a stick.
 
 mod fetch;
+mod found;
 pub(crate) mod hash;
 mod import;
 mod place;
 mod source;
 mod store;
+mod trained;
 
 pub use fetch::{Client, Settings, Token};
+pub(crate) use found::of_volumes;
+pub use found::{given, stored};
 pub use hash::Expected;
 pub use import::import;
 pub use place::Mirror;
@@ -72,14 +76,6 @@ pub fn run(
     }
 }
 
-/// The folder in the store with the files of a network, if it holds any: for commands that need
-/// weights and were given none.
-pub fn stored(world: &dyn World, id: &str) -> Option<PathBuf> {
-    let store = Store::open(None, world).ok()?;
-    let folder = store.folder(id);
-    store.all().iter().any(|kept| kept.id == id).then_some(folder)
-}
-
 fn of(ids: &[&str]) -> Result<Vec<Source>> {
     if ids.is_empty() {
         return Ok(all());
@@ -101,8 +97,20 @@ fn kept_of(store: &Store, source: &Source, kept: &[Kept], every: &[Source]) -> b
 }
 
 fn list(store: &Store, ids: &[&str], common: &Common, out: &mut dyn Write) -> Result<()> {
-    let (sources, lang) = (of(ids)?, common.lang);
-    let (kept, every) = (store.all(), all());
+    let (kept, every, lang) = (store.all(), all(), common.lang);
+    // What was brought under a name of its own is in no catalogue.
+    let named: Vec<&str> =
+        ids.iter().copied().filter(|id| kept.iter().all(|k| k.id != *id)).collect();
+    let mut sources = if ids.is_empty() || !named.is_empty() { of(&named)? } else { Vec::new() };
+    sources.extend(
+        ids.iter().filter(|id| !named.contains(id)).filter_map(|id| find(id).ok()).flatten(),
+    );
+    // Models of one's own, and files of a system that were not published one by one.
+    let listed = |kept: &Kept| {
+        every.iter().any(|s| s.id == kept.id && (s.name == kept.name || s.repository().is_some()))
+    };
+    let asked = |kept: &Kept| ids.is_empty() || ids.contains(&kept.id.as_str());
+    let own: Vec<&Kept> = kept.iter().filter(|kept| asked(kept) && !listed(kept)).collect();
     if common.json {
         let one = |source: &Source| {
             json!({
@@ -117,11 +125,15 @@ fn list(store: &Store, ids: &[&str], common: &Common, out: &mut dyn Write) -> Re
                 "in_store": kept_of(store, source, &kept, &every),
             })
         };
-        let sources: Vec<Value> = sources.iter().map(one).collect();
+        let mut sources: Vec<Value> = sources.iter().map(one).collect();
+        sources.extend(own.iter().map(|kept| {
+            json!({ "id": kept.id, "file": kept.name, "bytes": kept.bytes, "sha256": kept.sha256,
+                "in_store": true })
+        }));
         let all = json!({ "store": store.root(), "files": sources });
         return print(out, &format!("{all:#}\n"));
     }
-    let rows: Vec<Vec<String>> = sources
+    let mut rows: Vec<Vec<String>> = sources
         .iter()
         .map(|source| {
             let here = kept_of(store, source, &kept, &every);
@@ -135,6 +147,10 @@ fn list(store: &Store, ids: &[&str], common: &Common, out: &mut dyn Write) -> Re
             ]
         })
         .collect();
+    rows.extend(own.iter().map(|kept| {
+        let here = words::HERE.get(lang).to_owned();
+        vec![kept.id.clone(), kept.name.clone(), here, String::new(), String::new()]
+    }));
     let head = [&words::ID, &words::FILE, &words::STATE, &words::LICENCE, &words::GATE];
     let head = head.map(|title| title.get(lang));
     let place = words::store_at(&store.root().display().to_string());

@@ -51,13 +51,17 @@ pub fn all() -> Vec<Source> {
 pub fn find(id: &str) -> Result<Vec<Source>> {
     let entry = catalogue::find(id)?;
     let sources = of_entry(entry);
-    let network = zoo::find(id).map(|system| system.card().id);
-    match network {
-        Some(network) if !entry.is_called(id) => {
-            Ok(sources.into_iter().filter(|source| source.id == network).collect())
-        }
-        _ => Ok(sources),
+    if entry.is_called(id) {
+        return Ok(sources);
     }
+    if let Some(network) = zoo::find(id) {
+        let network = network.card().id;
+        return Ok(sources.into_iter().filter(|source| source.id == network).collect());
+    }
+    let Some(system) = zoo::find_volume_system(id) else { return Ok(sources) };
+    let files = system.card().weights;
+    let its = |source: &Source| files.iter().any(|file| file.name == source.name);
+    Ok(sources.into_iter().filter(its).collect())
 }
 
 fn of_entry(entry: &'static Entry) -> Vec<Source> {

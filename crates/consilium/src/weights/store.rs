@@ -79,6 +79,11 @@ impl Store {
         self.root.join("systems").join(safe(id))
     }
 
+    /// The same if the store holds any of its files.
+    pub fn held(&self, id: &str) -> Option<PathBuf> {
+        self.all().iter().any(|kept| kept.id == id).then(|| self.folder(id))
+    }
+
     /// Where a download is written while it is not whole, and what is known of it.
     pub fn partial(&self, id: &str, name: &str) -> (PathBuf, PathBuf) {
         let key = &hash::of_text(&format!("{id}/{name}"))[..32];

@@ -73,3 +73,54 @@ pub fn names(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// A folder as an archive without compression (PKWARE APPNOTE, sections 4.3.7, 4.3.12, 4.3.16).
+pub fn zip(root: &Path, folder: &str, to: &Path) {
+    fn files(root: &Path, inside: &str, found: &mut Vec<String>) {
+        for name in names(&root.join(inside)) {
+            let inside = format!("{inside}/{name}");
+            match root.join(&inside).is_dir() {
+                true => files(root, &inside, found),
+                false => found.push(inside),
+            }
+        }
+    }
+    fn crc32(bytes: &[u8]) -> u32 {
+        let step = |crc: u32, byte: &u8| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+        };
+        !bytes.iter().fold(!0, step)
+    }
+    let mut found = Vec::new();
+    files(root, folder, &mut found);
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for name in &found {
+        let bytes = fs::read(root.join(name)).unwrap();
+        let (at, size) = (out.len() as u32, bytes.len() as u32);
+        // Version 20, no flags, stored, no time; check sum, both sizes, lengths of the names.
+        let mut middle = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for number in [crc32(&bytes), size, size] {
+            middle.extend(number.to_le_bytes());
+        }
+        middle.extend((name.len() as u16).to_le_bytes());
+        middle.extend([0, 0]);
+        out.extend(b"PK\x03\x04");
+        out.extend(&middle);
+        out.extend(name.as_bytes());
+        out.extend(bytes);
+        directory.extend(b"PK\x01\x02\x14\0");
+        directory.extend(&middle);
+        directory.extend([0; 10]);
+        directory.extend(at.to_le_bytes());
+        directory.extend(name.as_bytes());
+    }
+    let (at, size) = (out.len() as u32, directory.len() as u32);
+    let count = (found.len() as u16).to_le_bytes();
+    out.extend(&directory);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend(count.repeat(2));
+    out.extend(size.to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend([0, 0]);
+    fs::write(to, out).unwrap();
+}

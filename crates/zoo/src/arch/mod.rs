@@ -2,10 +2,14 @@
 //! key.
 
 pub mod densenet;
+pub mod dyn_unet;
+pub mod layers;
 pub mod lung_unet;
 pub mod pspnet;
+pub mod residual_unet;
 pub mod resnet;
 pub mod resnet_autoencoder;
+pub mod seg_res_net;
 pub mod unet;
 pub mod unet_v1;
 

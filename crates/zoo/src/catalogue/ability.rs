@@ -3,16 +3,20 @@
 use super::Entry;
 use crate::all::{SYSTEMS, VOLUME_SYSTEMS};
 use crate::system::System;
-use crate::volume_system::VolumeSystem;
+use crate::volume_system::{Choice, VolumeCard, VolumeSystem};
+use base::Text;
 
 /// Code that runs whatever a framework has trained, by the framework's row.
-static FRAMEWORKS: &[(&str, Framework)] = &[("nnunet", Framework::NnUnet)];
+static FRAMEWORKS: &[(&str, Framework)] =
+    &[("nnunet", Framework::NnUnet), ("monai", Framework::Bundles)];
 
 /// A framework whose trained models this build reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framework {
     /// [`crate::nnunet`].
     NnUnet,
+    /// [`crate::bundle`]: its bundles for volumes, of the networks that are there.
+    Bundles,
 }
 
 /// What this build can do with a system of the catalogue.
@@ -22,7 +26,7 @@ pub enum Ability {
     Runs(Vec<&'static dyn System>),
     /// It runs on volumes, under these names.
     RunsVolumes(Vec<&'static dyn VolumeSystem>),
-    /// Any model trained with it runs, from its folder.
+    /// Models trained with it run, from their folders.
     RunsTrained(Framework),
     /// It cannot be had; these rows stand in for it and run.
     StoodInFor(Vec<&'static str>),
@@ -30,7 +34,38 @@ pub enum Ability {
     Described,
 }
 
+/// What a system that runs is called on the command line.
+#[derive(Clone, Debug)]
+pub struct Runnable {
+    /// Its identifier.
+    pub id: &'static str,
+    /// Its name.
+    pub name: Text,
+    /// What may be asked of it beside its usual way.
+    pub choices: &'static [Choice],
+}
+
 impl Ability {
+    /// Everything of the system that runs under a name of its own.
+    pub fn runnable(&self) -> Vec<Runnable> {
+        match self {
+            Ability::Runs(systems) => {
+                let cards = systems.iter().map(|system| system.card());
+                cards.map(|card| Runnable { id: card.id, name: card.name, choices: &[] }).collect()
+            }
+            Ability::RunsVolumes(systems) => {
+                let cards = systems.iter().map(|system| system.card());
+                let one = |card: VolumeCard| Runnable {
+                    id: card.id,
+                    name: card.name,
+                    choices: card.choices,
+                };
+                cards.map(one).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Of one system.
     pub fn of(entry: &Entry) -> Ability {
         let own = runs(&entry.id);

@@ -11,7 +11,7 @@ mod licence;
 mod parse;
 mod recommend;
 
-pub use ability::{Ability, Framework};
+pub use ability::{Ability, Framework, Runnable};
 pub use entry::{Clearance, Entry, Fact, Hardware, Link, LogLine, PublishedResult, WeightsEntry};
 pub use files::FILES;
 pub use filter::{Filter, LicenceFilter, word};
@@ -48,6 +48,8 @@ pub fn catalogue() -> &'static Catalogue {
 pub fn find(name: &str) -> Result<&'static Entry> {
     let all = &catalogue().entries;
     let row = crate::find(name).map(|system| system.card().survey_row);
+    let row =
+        row.or_else(|| crate::find_volume_system(name).map(|system| system.card().survey_row));
     let named = all.iter().find(|entry| entry.is_called(name));
     if let Some(found) = named.or_else(|| all.iter().find(|entry| Some(&*entry.id) == row)) {
         return Ok(found);
@@ -56,6 +58,7 @@ pub fn find(name: &str) -> Result<&'static Entry> {
         std::iter::once(entry.id.as_str()).chain(entry.aliases.iter().map(String::as_str))
     });
     let networks = crate::SYSTEMS.iter().map(|system| system.card().id);
+    let networks = networks.chain(crate::VOLUME_SYSTEMS.iter().map(|system| system.card().id));
     let error = Error::new(Kind::Usage, words::unknown_id(name));
     Err(match nearest(&name.to_ascii_lowercase(), names.chain(networks)) {
         Some(near) => error.hint(base::words::cli::did_you_mean(near)),

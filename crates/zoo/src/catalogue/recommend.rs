@@ -1,6 +1,6 @@
 //! Which systems suit a purpose on a machine, with the reasons; and which would not fit, and why.
 
-use super::{Ability, Entry, Filter, catalogue};
+use super::{Ability, Entry, Filter, Framework, catalogue};
 use base::Text;
 use base::words::catalogue::{self as words, Term};
 
@@ -128,9 +128,11 @@ fn judge(
 ) -> Recommended {
     let mut scored: Vec<(i32, Text)> = Vec::new();
     match ability {
-        Ability::Runs(systems) => scored.push((40, words::runs_here(systems.len()))),
-        Ability::RunsVolumes(systems) => scored.push((40, words::runs_here(systems.len()))),
-        Ability::RunsTrained(_) => scored.push((40, words::RUNS_TRAINED.clone())),
+        Ability::Runs(_) | Ability::RunsVolumes(_) => {
+            scored.push((40, words::runs_here(ability.runnable().len())));
+        }
+        Ability::RunsTrained(Framework::NnUnet) => scored.push((40, words::RUNS_TRAINED.clone())),
+        Ability::RunsTrained(Framework::Bundles) => scored.push((40, words::RUNS_BUNDLES.clone())),
         Ability::StoodInFor(ids) => scored.push((15, words::stood_in_for(&ids.join(", ")))),
         Ability::Described => {}
     }

@@ -187,7 +187,7 @@ fn sibling(own: &str, stage: &str) -> Option<String> {
 }
 
 /// `folder/name`.
-pub(super) fn inside(folder: &str, name: &str) -> String {
+pub(crate) fn inside(folder: &str, name: &str) -> String {
     match folder.is_empty() {
         true => name.to_owned(),
         false => format!("{folder}/{name}"),
@@ -205,7 +205,7 @@ pub fn holds_model(path: &Path) -> bool {
 }
 
 /// Folders with a model's settings.
-fn candidates(source: &Source) -> Vec<String> {
+pub(super) fn candidates(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     let mut level = vec![String::new()];
     for _ in 0..=MOST_LEVELS {

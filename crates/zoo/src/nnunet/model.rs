@@ -231,6 +231,7 @@ impl Stage {
             heads: trained.dataset.heads(),
             probabilities: trained.plans.version_one.then_some(regions),
             version_one: trained.plans.version_one,
+            fixed: None,
         };
         let extra = if cascaded { trained.dataset.foreground().len() } else { 0 };
         let channels = trained.dataset.channels.len() + extra;

@@ -30,6 +30,17 @@ pub struct Window {
     pub probabilities: Option<bool>,
     /// Weights of version 1.
     pub version_one: bool,
+    /// Tiles and weights that another framework's rules gave; the image is no smaller than a tile.
+    pub fixed: Option<Fixed>,
+}
+
+/// Where tiles start by axis, and how much each voxel of one counts, `[z][y][x]`.
+#[derive(Clone, Debug)]
+pub struct Fixed {
+    /// First voxels, ascending; the last tile ends with the image.
+    pub starts: [Vec<usize>; 3],
+    /// As many as a tile has voxels, none of them 0.
+    pub weights: Vec<f32>,
 }
 
 impl Window {
@@ -47,6 +58,9 @@ impl Window {
     }
 
     fn starts(&self, padded: [usize; 3], axis: usize) -> Vec<usize> {
+        if let Some(fixed) = &self.fixed {
+            return fixed.starts[axis].clone();
+        }
         match self.rank == 2 && axis == 0 {
             true => (0..padded[0]).collect(),
             false => tiles::starts(padded[axis], self.tile[axis], self.step),
@@ -74,7 +88,10 @@ pub fn slide(
     let (padded, before) = tiles::padded(shape, window.tile);
     let [depth, height, width] = window.tile;
     let inner = &window.tile[3 - window.rank..];
-    let weights = tiles::importance(inner, window.version_one);
+    let weights = match &window.fixed {
+        Some(fixed) => fixed.weights.clone(),
+        None => tiles::importance(inner, window.version_one),
+    };
     let mut slab = Slab::new(window, padded);
     let mut input_shape = vec![1, image.len()];
     input_shape.extend(inner);

@@ -15,7 +15,7 @@ const MOST_SETTINGS: u64 = 64 << 20;
 const MOST_ENTRIES: usize = 10_000;
 
 /// Where files come from; names inside are relative, with `/`.
-pub(super) struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     archive: Option<RefCell<Archive>>,
 }

@@ -10,7 +10,7 @@
 use crate::error::translate;
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
-    VolumeSystem, find_file, fits_modality, map_on, open_checkpoint, single_image,
+    VolumeSystem, find_file, fits_modality, map_on, open_checkpoint, single_image, write_made_up,
 };
 use base::words::deepbrain as words;
 use base::words::volume_systems as common;
@@ -30,6 +30,8 @@ pub struct DeepBrain;
 
 /// Voxels along each axis of what the network sees (`Extractor.SIZE`).
 const SIDE: usize = 128;
+/// Features at full size of `graph_v2`.
+const WIDTH: usize = 16;
 /// Above it a voxel is brain (`bin/deepbrain-extractor`).
 const THRESHOLD: f32 = 0.5;
 /// `skimage.transform.resize(…, mode='constant', anti_aliasing=True)`: order 1, kept in range.
@@ -76,6 +78,14 @@ impl VolumeSystem for DeepBrain {
         let (sha256, container) = (checkpoint.sha256().to_owned(), checkpoint.container());
         let pool = options.compute.pool.clone();
         Ok(Box::new(Extractor { network, pool, sha256, container }))
+    }
+
+    fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
+        write_made_up(&folder.join(CARD.weights[0].name), |b, s| {
+            let image = b.input("img", &[1, 1, SIDE, SIDE, SIDE]);
+            unet(b, s, image, WIDTH)
+        })?;
+        Ok(true)
     }
 }
 

@@ -4,7 +4,7 @@
 //! steps, mirrored copies on request; every label but 0 is brain. Version 1 (`0.model` … `4.model`) is
 //! another network and not built.
 
-use crate::nnunet::{Model, Options, holds_model};
+use crate::nnunet::{MadeUp, Model, Options, holds_model};
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
     VolumeSystem, fits_modality, labels_of, map_on,
@@ -59,6 +59,18 @@ impl VolumeSystem for HdBet {
             ..Options::default()
         };
         Ok(Box::new(Reader { model: Model::open(path, &options.compute.pool, &own)? }))
+    }
+
+    fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
+        let model = MadeUp {
+            configuration: "3d_fullres",
+            fold: "all",
+            channel: "MR",
+            spacing_mm: 1.0,
+            structures: 1,
+        };
+        model.write(folder)?;
+        Ok(true)
     }
 }
 

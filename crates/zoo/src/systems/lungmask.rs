@@ -14,7 +14,7 @@ use crate::error::{translate, translate_volume};
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
     VolumeSystem, find_published, fits_modality, labels_of, map_on, open_checkpoint, single_image,
-    without_nan,
+    without_nan, write_made_up,
 };
 use base::words::lungmask as words;
 use base::{Modality, Note, Orientation, Result, Text, Volume};
@@ -139,6 +139,16 @@ impl VolumeSystem for Lungmask {
         }
         let pool = options.compute.pool.clone();
         Ok(Box::new(Reader { card, networks, structures: self.structures, sha256, pool }))
+    }
+
+    fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
+        for (number, published) in self.weights.iter().enumerate() {
+            let classes = if number == 0 { self.structures.len() } else { SIDES.len() } + 1;
+            write_made_up(&folder.join(published.name), |b, s| {
+                lung_unet::logits(b, s, SIDE, classes)
+            })?;
+        }
+        Ok(true)
     }
 }
 

@@ -12,9 +12,9 @@ mod steps;
 mod tasks;
 
 pub use steps::{body_parts, bounds_of, crop, resample, resample_labels, uncrop};
-pub use tasks::{Mode, Task, find, labels_of_part, tasks};
+pub use tasks::{Mode, Task, find, is_published, labels_of_part, tasks};
 
-use crate::nnunet::{Model, Options, Progress};
+use crate::nnunet::{MadeUp, Model, Options, Progress};
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, labels_of, map_on,
@@ -63,23 +63,51 @@ impl VolumeSystem for TotalSegmentator {
     /// `path` is the folder in which the original keeps its models (`nnunet/results`): one folder
     /// `DatasetNNN_…` for each.
     fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
-        let mode = match (options.has("fast"), options.has("fastest")) {
-            (_, true) => Mode::Fastest,
-            (true, _) => Mode::Fast,
-            _ => Mode::Usual,
-        };
-        let wanted: Vec<&String> =
-            options.chosen.iter().filter(|name| !MODES.contains(&name.as_str())).collect();
-        let name = match wanted[..] {
-            [] => "total",
-            [only] => only.as_str(),
-            _ => return Err(Error::new(Kind::Usage, words::ONE_TASK)),
-        };
-        let task = tasks::find(name, mode).ok_or_else(|| {
-            Error::new(Kind::Usage, common::unknown_choice("totalsegmentator", name, ""))
-        })?;
+        let task = asked(&options.chosen)?;
         Ok(Box::new(Reader { chain: Chain::new(path, task.clone(), options.clone())? }))
     }
+
+    fn made_up(&self, folder: &Path, chosen: &[String]) -> Result<bool> {
+        let mut task = Some(asked(chosen)?);
+        while let Some(one) = task {
+            for &dataset in &one.datasets {
+                let structures = match one.datasets.len() {
+                    1 => labels_of_part(one.name).len(),
+                    _ => labels_of_part(&dataset.to_string()).len(),
+                };
+                let model = MadeUp {
+                    configuration: one.configuration,
+                    fold: one.folds.as_ref().and_then(|folds| folds.first()).map_or("0", |f| f),
+                    channel: one.modality.code(),
+                    spacing_mm: one.spacing_mm.map_or(1.5, |spacing| spacing[0]),
+                    structures,
+                };
+                model.write(&folder.join(tasks::published(dataset).0))?;
+            }
+            task = one.region()?;
+        }
+        Ok(true)
+    }
+}
+
+/// The task that was asked for, the whole body else.
+fn asked(chosen: &[String]) -> Result<&'static Task> {
+    let has = |name: &str| chosen.iter().any(|one| one == name);
+    let mode = match (has("fast"), has("fastest")) {
+        (_, true) => Mode::Fastest,
+        (true, _) => Mode::Fast,
+        _ => Mode::Usual,
+    };
+    let wanted: Vec<&String> =
+        chosen.iter().filter(|name| !MODES.contains(&name.as_str())).collect();
+    let name = match wanted[..] {
+        [] => "total",
+        [only] => only.as_str(),
+        _ => return Err(Error::new(Kind::Usage, words::ONE_TASK)),
+    };
+    tasks::find(name, mode).ok_or_else(|| {
+        Error::new(Kind::Usage, common::unknown_choice("totalsegmentator", name, ""))
+    })
 }
 
 const MODES: [&str; 2] = ["fast", "fastest"];

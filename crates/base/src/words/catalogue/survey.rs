@@ -56,6 +56,8 @@ texts! {
     /// What this build can do.
     HERE_TRAINED = "runs trained models", "可运行其训练的模型";
     /// What this build can do.
+    HERE_BUNDLES = "runs bundles (UNet, SegResNet, DynUNet)", "可运行 bundle（UNet、SegResNet、DynUNet）";
+    /// What this build can do.
     HERE_DESCRIBED = "described", "仅收录";
     /// Nothing passes.
     NONE_FOUND = "No system has all that was asked for.", "没有符合全部条件的系统。";

@@ -163,7 +163,9 @@ fn choosing(lang: Lang) -> Vec<Block> {
 fn measurements(measured: &BTreeMap<String, Measured>, lang: Lang) -> Vec<Block> {
     let head = [&words::NETWORK, &words::SYSTEM, &words::SECONDS, &words::PEAK_MEMORY];
     let rows = measured.iter().map(|(id, measured)| {
-        let row = zoo::find(id).map_or("", |system| system.card().survey_row);
+        let row = zoo::find(id).map(|system| system.card().survey_row);
+        let volumes = || zoo::find_volume_system(id).map(|system| system.card().survey_row);
+        let row = row.or_else(volumes).unwrap_or_default();
         let peak = measured.peak_mib.map_or("-".to_owned(), |mib| format!("{mib:.0}"));
         vec![plain(id), plain(row), plain(format!("{:.3}", measured.seconds)), plain(peak)]
     });
@@ -206,13 +208,9 @@ fn one(entry: &Entry, lang: Lang) -> Vec<Block> {
         vec![Inline::Strong(format!("{}{colon}", label.get(lang))), Inline::text(value)]
     };
     items.extend(rows::lines(entry, lang).into_iter().map(|(label, value)| labelled(label, value)));
-    if let Ability::Runs(systems) = Ability::of(entry) {
-        let ids: Vec<&str> = systems.iter().map(|system| system.card().id).collect();
-        items.push(labelled(&words::NETWORKS, ids.join(words::LIST_COMMA.get(lang))));
-    }
-    if let Ability::RunsVolumes(systems) = Ability::of(entry) {
-        let ids: Vec<&str> = systems.iter().map(|system| system.card().id).collect();
-        items.push(labelled(&words::NETWORKS, ids.join(words::LIST_COMMA.get(lang))));
+    let runnable: Vec<&str> = Ability::of(entry).runnable().iter().map(|one| one.id).collect();
+    if !runnable.is_empty() {
+        items.push(labelled(&words::NETWORKS, runnable.join(words::LIST_COMMA.get(lang))));
     }
     let several = [
         (&words::FACTS, rows::facts(entry, lang)),

@@ -146,6 +146,11 @@ pub(super) fn published(dataset: u16) -> (String, String) {
     }
 }
 
+/// Whether weights are published under the name of this folder.
+pub fn is_published(folder: &str) -> bool {
+    rows(include_str!("weights.tsv")).any(|row| row.get(1).is_some_and(|known| *known == folder))
+}
+
 /// Lines that are no comments, cut at tabs.
 fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     let lines = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());

@@ -1,0 +1,24 @@
+//! MONAI bundles: a folder or zip with `configs/metadata.json`, `configs/inference.json` (or `.yaml`) and
+//! `models/model.pt`, read as data. Nothing in a bundle is executed.
+//!
+//! Reference: MONAI 1.6 (`monai/bundle`, `monai/transforms`, `monai/inferers/utils.py`). The configuration
+//! is a language of its own: `@id` refers to another entry, `$…` is Python. References are followed, and of
+//! expressions a small set is understood ([`config`]); what a bundle needs beyond that is named when it is
+//! opened, never guessed. Volumes are [`base::Volume`]s with channels as frames; networks see
+//! `[channel][i][j][k]`, as MONAI's do.
+
+mod after;
+mod before;
+mod config;
+mod expression;
+mod folder;
+mod invert;
+mod metadata;
+mod network;
+mod reader;
+mod spacing;
+mod window;
+mod yaml;
+
+pub use folder::{Bundle, holds_bundle, lying, understand};
+pub use reader::Reader;

@@ -1,0 +1,371 @@
+//! Which network a configuration names, with its arguments and their defaults.
+
+use super::folder::Problem;
+use crate::arch::dyn_unet::{self, DynUNet};
+use crate::arch::layers::{Act, Norm};
+use crate::arch::residual_unet::{self, ResidualUNet};
+use crate::arch::seg_res_net::{self, SegResNet};
+use base::words::bundle as words;
+use engine::graph::{Activation, Builder, Value};
+use engine::weights::{Plain, Scope};
+
+/// Levels of a network: 2^16 voxels halved 16 times are one.
+const MOST_LEVELS: usize = 16;
+/// Blocks of a level, units of a block.
+const MOST_BLOCKS: usize = 64;
+/// Channels of a layer.
+const MOST_CHANNELS: usize = 1 << 14;
+
+/// A network of a bundle.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Network {
+    /// Input channels.
+    pub channels: usize,
+    /// Output channels.
+    pub classes: usize,
+    family: Family,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Family {
+    Residual(ResidualUNet),
+    Seg(SegResNet),
+    Dyn(DynUNet),
+}
+
+type Found<T> = std::result::Result<T, Problem>;
+
+impl Network {
+    /// From the resolved `network_def`. Problems name the argument.
+    pub fn read(table: &Plain) -> Found<Network> {
+        let target = target(table);
+        let name = target.rsplit('.').next().unwrap_or_default();
+        let args = Args { table, name };
+        match name {
+            "UNet" => unet(&args),
+            "SegResNet" => seg_res_net(&args),
+            "DynUNet" | "DynUnet" => dyn_unet(&args),
+            "" => Err(Problem::missing("network_def")),
+            other => Err(Problem(words::network_unknown(other))),
+        }
+    }
+
+    /// Logits `[1, classes, i, j, k]`.
+    pub fn logits(&self, b: &mut Builder, s: &Scope, image: Value) -> engine::Result<Value> {
+        match &self.family {
+            Family::Residual(unet) => unet.logits(b, s, image),
+            Family::Seg(net) => net.logits(b, s, image),
+            Family::Dyn(net) => net.logits(b, s, image),
+        }
+    }
+
+    /// Names of a checkpoint that inference does not need.
+    pub fn left_over(&self) -> &'static [&'static str] {
+        match &self.family {
+            Family::Residual(_) => residual_unet::LEFT_OVER,
+            Family::Seg(_) => seg_res_net::LEFT_OVER,
+            Family::Dyn(_) => dyn_unet::LEFT_OVER,
+        }
+    }
+
+    /// Values that the weights have at least; for refusing configurations that have nothing to do with a
+    /// checkpoint before anything of their size is made.
+    pub fn least_values(&self) -> u64 {
+        let square = |n: usize| (n as u64).saturating_mul(n as u64);
+        match &self.family {
+            Family::Residual(unet) => {
+                let kernel = (unet.kernel as u64).pow(3);
+                let pairs = unet.channels.windows(2);
+                let values = pairs.map(|pair| (pair[0] as u64).saturating_mul(pair[1] as u64));
+                values.fold(0, u64::saturating_add).saturating_mul(kernel)
+            }
+            Family::Seg(net) => (1..net.down.len())
+                .map(|level| square(net.filters << level).saturating_mul(13))
+                .fold(0, u64::saturating_add),
+            Family::Dyn(net) => (0..net.filters.len())
+                .map(|level| {
+                    let kernel: usize = net.kernels[level].iter().product();
+                    square(net.filters[level]).saturating_mul(kernel as u64)
+                })
+                .fold(0, u64::saturating_add),
+        }
+    }
+
+    /// By axis, what the extents of a tile must be multiples of.
+    pub fn divisors(&self) -> [usize; 3] {
+        match &self.family {
+            Family::Residual(unet) => [unet.strides.iter().product(); 3],
+            Family::Seg(net) => [1 << net.up.len(); 3],
+            Family::Dyn(net) => {
+                [0, 1, 2].map(|axis| net.strides.iter().map(|stride| stride[axis]).product())
+            }
+        }
+    }
+}
+
+/// `_target_` of a table.
+pub(super) fn target(table: &Plain) -> &str {
+    table.get("_target_").and_then(Plain::text).unwrap_or_default()
+}
+
+/// The arguments of one network.
+struct Args<'a> {
+    table: &'a Plain,
+    name: &'a str,
+}
+
+impl Args<'_> {
+    fn get(&self, key: &str) -> Option<&Plain> {
+        self.table.get(key).filter(|value| !matches!(value, Plain::None))
+    }
+
+    fn wrong(&self, key: &str) -> Problem {
+        let value = self.table.get(key).map(short).unwrap_or_default();
+        Problem(words::argument(self.name, key, &value))
+    }
+
+    fn size(&self, key: &str, default: Option<usize>, most: usize) -> Found<usize> {
+        let value = match self.get(key) {
+            Some(value) => value.size(),
+            None => default,
+        };
+        value.filter(|value| (1..=most).contains(value)).ok_or_else(|| self.wrong(key))
+    }
+
+    fn flag(&self, key: &str, default: bool) -> Found<bool> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Plain::Bool(value)) => Ok(*value),
+            Some(_) => Err(self.wrong(key)),
+        }
+    }
+
+    fn sizes(&self, key: &str, default: Option<&[usize]>, most: usize) -> Found<Vec<usize>> {
+        let sizes = match (self.get(key), default) {
+            (Some(value), _) => value
+                .items()
+                .map(|items| items.iter().map(Plain::size).collect::<Option<Vec<usize>>>())
+                .unwrap_or_default(),
+            (None, default) => default.map(<[usize]>::to_vec),
+        };
+        let sound = |sizes: &Vec<usize>| {
+            (1..=MOST_LEVELS).contains(&sizes.len())
+                && sizes.iter().all(|size| (1..=most).contains(size))
+        };
+        sizes.filter(sound).ok_or_else(|| self.wrong(key))
+    }
+
+    /// A list of extents, one number or one for each axis.
+    fn triples(&self, key: &str, most: usize) -> Found<Vec<[usize; 3]>> {
+        let items = self.get(key).and_then(Plain::items).unwrap_or_default();
+        let all = items.iter().map(triple).collect::<Option<Vec<_>>>();
+        let sound = |all: &Vec<[usize; 3]>| {
+            (1..=MOST_LEVELS).contains(&all.len())
+                && all.iter().flatten().all(|size| (1..=most).contains(size))
+        };
+        all.filter(sound).ok_or_else(|| self.wrong(key))
+    }
+
+    /// `"batch"`, `["group", {"num_groups": 8}]`.
+    fn norm(&self, key: &str, default: Norm) -> Found<Norm> {
+        let Some(value) = self.get(key) else { return Ok(default) };
+        let (name, settings) = named(value).ok_or_else(|| self.wrong(key))?;
+        let unusual = ["eps", "track_running_stats"];
+        if unusual.iter().any(|one| settings.and_then(|s| s.get(one)).is_some()) {
+            return Err(self.wrong(key));
+        }
+        match name.to_ascii_lowercase().as_str() {
+            "batch" => Ok(Norm::Batch),
+            "instance" => {
+                let affine = matches!(
+                    settings.and_then(|settings| settings.get("affine")),
+                    Some(Plain::Bool(true))
+                );
+                Ok(Norm::Instance { affine })
+            }
+            "group" => {
+                let groups = settings.and_then(|s| s.get("num_groups")).and_then(Plain::size);
+                groups.filter(|n| *n > 0).map(Norm::Group).ok_or_else(|| self.wrong(key))
+            }
+            _ => Err(self.wrong(key)),
+        }
+    }
+
+    fn act(&self, key: &str, default: Act) -> Found<Act> {
+        let Some(value) = self.get(key) else { return Ok(default) };
+        let (name, settings) = named(value).ok_or_else(|| self.wrong(key))?;
+        let number = |key: &str| settings.and_then(|s| s.get(key)).and_then(Plain::number);
+        let fixed = match name.to_ascii_lowercase().as_str() {
+            // One slope for all channels, unless said otherwise.
+            "prelu" if number("num_parameters").is_none_or(|n| n == 1.0) => return Ok(Act::Prelu),
+            "relu" => Activation::Relu,
+            "leakyrelu" => Activation::LeakyRelu(number("negative_slope").unwrap_or(0.01) as f32),
+            "elu" => Activation::Elu(number("alpha").unwrap_or(1.0) as f32),
+            "gelu" => Activation::Gelu,
+            "swish" | "memswish" => Activation::Silu,
+            "mish" => Activation::Mish,
+            "relu6" => Activation::Clamp(0.0, 6.0),
+            _ => return Err(self.wrong(key)),
+        };
+        Ok(Act::Fixed(fixed))
+    }
+
+    fn volumes_only(&self, default: usize) -> Found<()> {
+        let dimensions = self.get("spatial_dims").or_else(|| self.get("dimensions"));
+        match dimensions.map_or(Some(default), Plain::size) {
+            Some(3) => Ok(()),
+            _ => Err(Problem(words::volumes_only(self.name))),
+        }
+    }
+}
+
+/// `"batch"`, `["batch", {…}]` or `("batch",)`.
+fn named(value: &Plain) -> Option<(&str, Option<&Plain>)> {
+    match value {
+        Plain::Text(name) => Some((name, None)),
+        Plain::List(items) => Some((items.first()?.text()?, items.get(1))),
+        _ => None,
+    }
+}
+
+/// One number for all axes, or three.
+pub(super) fn triple(value: &Plain) -> Option<[usize; 3]> {
+    if let Some(size) = value.size() {
+        return Some([size; 3]);
+    }
+    let items = value.items()?.iter().map(Plain::size).collect::<Option<Vec<usize>>>()?;
+    items.try_into().ok()
+}
+
+/// A value in few words, for errors.
+pub(super) fn short(value: &Plain) -> String {
+    match value {
+        Plain::None => "null".into(),
+        Plain::Bool(value) => value.to_string(),
+        Plain::Int(value) => value.to_string(),
+        Plain::Float(value) => value.to_string(),
+        Plain::Text(text) | Plain::Other(text) => text.chars().take(80).collect(),
+        Plain::List(items) => {
+            let items: Vec<String> = items.iter().take(8).map(short).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Plain::Table(rows) => {
+            let keys: Vec<&str> = rows.iter().take(8).map(|(key, _)| key.as_str()).collect();
+            format!("{{{}}}", keys.join(", "))
+        }
+    }
+}
+
+fn unet(args: &Args) -> Found<Network> {
+    args.volumes_only(0)?;
+    let channels = args.sizes("channels", None, MOST_CHANNELS)?;
+    let strides = args.sizes("strides", None, 8)?;
+    // The reference, too, leaves strides beyond the levels unused.
+    if channels.len() < 2 || strides.len() + 1 < channels.len() {
+        return Err(args.wrong("strides"));
+    }
+    let odd = |key: &str| -> Found<usize> {
+        let kernel = args.size(key, Some(3), 15)?;
+        if kernel % 2 == 1 { Ok(kernel) } else { Err(args.wrong(key)) }
+    };
+    let ordering = match args.get("adn_ordering") {
+        None => "NDA",
+        Some(value) => value.text().ok_or_else(|| args.wrong("adn_ordering"))?,
+    };
+    let (norm, act) = (ordering.find('N'), ordering.find('A'));
+    let units = match args.get("num_res_units") {
+        None => 0,
+        Some(value) => {
+            value.size().filter(|n| *n <= MOST_BLOCKS).ok_or_else(|| args.wrong("num_res_units"))?
+        }
+    };
+    let classes = args.size("out_channels", None, MOST_CHANNELS)?;
+    let network = ResidualUNet {
+        classes,
+        strides: strides[..channels.len() - 1].to_vec(),
+        channels,
+        kernel: odd("kernel_size")?,
+        up_kernel: odd("up_kernel_size")?,
+        units,
+        norm: match norm {
+            Some(_) => args.norm("norm", Norm::Instance { affine: false })?,
+            None => Norm::None,
+        },
+        act: match act {
+            Some(_) => args.act("act", Act::Prelu)?,
+            None => Act::Fixed(Activation::Identity),
+        },
+        act_first: act < norm && act.is_some(),
+        bias: args.flag("bias", true)?,
+    };
+    let channels = args.size("in_channels", None, MOST_CHANNELS)?;
+    Ok(Network { channels, classes, family: Family::Residual(network) })
+}
+
+fn seg_res_net(args: &Args) -> Found<Network> {
+    args.volumes_only(3)?;
+    let down = args.sizes("blocks_down", Some(&[1, 2, 2, 4]), MOST_BLOCKS)?;
+    let up = args.sizes("blocks_up", Some(&[1, 1, 1]), MOST_BLOCKS)?;
+    if up.len() + 1 != down.len() {
+        return Err(args.wrong("blocks_up"));
+    }
+    let filters = args.size("init_filters", Some(8), MOST_CHANNELS >> down.len().min(8))?;
+    let groups = args.size("num_groups", Some(8), MOST_CHANNELS)?;
+    let deconv = match args.get("upsample_mode").map(|value| value.text().unwrap_or_default()) {
+        None => false,
+        Some(mode) if mode.eq_ignore_ascii_case("nontrainable") => false,
+        Some(mode) if mode.eq_ignore_ascii_case("deconv") => true,
+        Some(_) => return Err(args.wrong("upsample_mode")),
+    };
+    if !args.flag("use_conv_final", true)? {
+        return Err(args.wrong("use_conv_final"));
+    }
+    let classes = args.size("out_channels", Some(2), MOST_CHANNELS)?;
+    let network = SegResNet {
+        classes,
+        filters,
+        down,
+        up,
+        norm: args.norm("norm", Norm::Group(groups))?,
+        act: args.act("act", Act::Fixed(Activation::Relu))?,
+        deconv,
+    };
+    let channels = args.size("in_channels", Some(1), MOST_CHANNELS)?;
+    Ok(Network { channels, classes, family: Family::Seg(network) })
+}
+
+fn dyn_unet(args: &Args) -> Found<Network> {
+    args.volumes_only(0)?;
+    let kernels = args.triples("kernel_size", 15)?;
+    let strides = args.triples("strides", 8)?;
+    let up_kernels = args.triples("upsample_kernel_size", 8)?;
+    let levels = kernels.len();
+    if levels < 3 || strides.len() != levels || kernels.iter().flatten().any(|k| k % 2 == 0) {
+        return Err(args.wrong("strides"));
+    }
+    // The reference's blocks only meet where what strides down is what leads up.
+    if up_kernels.len() + 1 != levels || up_kernels[..] != strides[1..] {
+        return Err(args.wrong("upsample_kernel_size"));
+    }
+    // `min(2 ** (5 + i), 320)`.
+    let usual: Vec<usize> = (0..levels).map(|level| (32usize << level).min(320)).collect();
+    let mut filters = args.sizes("filters", Some(&usual), MOST_CHANNELS)?;
+    if filters.len() < levels {
+        return Err(args.wrong("filters"));
+    }
+    filters.truncate(levels);
+    let classes = args.size("out_channels", None, MOST_CHANNELS)?;
+    let network = DynUNet {
+        classes,
+        filters,
+        kernels,
+        strides,
+        up_kernels,
+        norm: args.norm("norm_name", Norm::Instance { affine: true })?,
+        act: args.act("act_name", dyn_unet::ACT)?,
+        residual: args.flag("res_block", false)?,
+        up_bias: args.flag("trans_bias", false)?,
+    };
+    let channels = args.size("in_channels", None, MOST_CHANNELS)?;
+    Ok(Network { channels, classes, family: Family::Dyn(network) })
+}

@@ -1,0 +1,287 @@
+"""Parity fixtures of MONAI bundles, on deterministic weights (synth.py beside this file) and real volumes.
+
+    python tools/reference/bundles.py [NAME…]
+
+Writes crates/zoo/tests/fixtures/bundles/<name>/: `configs/metadata.json` and `configs/inference.json` (or `.yaml`)
+in the form of published bundles, and what MONAI's own parser, transforms, networks and inferers make of a real
+volume: `expected.json` with the prepared case and the logits on its grid, sampled, in the order channel, i, j, k;
+`labels.gz` with the label map on the case's own grid, bytes in the order k, j, i. `stored` names the images below
+the folder of test data. Versions: requirements.txt beside this file.
+"""
+
+import gzip
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import synth
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "crates/zoo/tests/fixtures/bundles"
+DATA = Path(os.environ.get("CONSILIUM_TEST_DATA", ROOT / "../shared/data"))
+KEEP = 3000
+
+LOADER = {"_target_": "CheckpointLoader", "load_path": "$@bundle_root + '/models/model.pt'", "load_dict": {"model": "@network"}}
+EVALUATOR = {
+    "_target_": "SupervisedEvaluator",
+    "device": "@device",
+    "val_data_loader": "@dataloader",
+    "network": "@network",
+    "inferer": "@inferer",
+    "postprocessing": "@postprocessing",
+    "amp": True,
+}
+
+
+def t(target, keys="image", **more):
+    return {"_target_": target, "keys": keys, **more}
+
+
+def compose(*transforms):
+    return {"_target_": "Compose", "transforms": list(transforms)}
+
+
+def invert(nearest, key="image"):
+    return t("Invertd", "pred", transform="@preprocessing", orig_keys=key, nearest_interp=nearest, to_tensor=True)
+
+
+SAVE = t("SaveImaged", "pred", output_dir="@output_dir")
+
+
+def bundle(network, before, inferer, after, loader=None, **more):
+    config = {
+        "imports": ["$import glob", "$import os"],
+        "bundle_root": ".",
+        "output_dir": "$@bundle_root + '/eval'",
+        "dataset_dir": "/workspace/data",
+        "datalist": "$list(sorted(glob.glob(@dataset_dir + '/imagesTs/*.nii.gz')))",
+        "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
+    }
+    config.update(more)
+    config.update(
+        {
+            "network_def": network,
+            "network": "$@network_def.to(@device)",
+            "preprocessing": before,
+            "dataset": {"_target_": "Dataset", "data": "$[{'image': i} for i in @datalist]", "transform": "@preprocessing"},
+            "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1, "shuffle": False, "num_workers": 0},
+            "inferer": inferer,
+            "postprocessing": after,
+            "handlers": [{"_target_": "StatsHandler", "iteration_log": False}],
+            "evaluator": EVALUATOR,
+            "checkpointloader": loader or LOADER,
+            "run": ["$@evaluator.run()"],
+        }
+    )
+    return config
+
+
+def metadata(name, modality, inputs, outputs, monai="1.4.0"):
+    return {
+        "name": name,
+        "version": "0.0.1",
+        "monai_version": monai,
+        "task": "made-up weights for comparisons",
+        "network_data_format": {
+            "inputs": {"image": {"type": "image", "modality": modality, "num_channels": len(inputs),
+                                 "channel_def": {str(n): c for n, c in enumerate(inputs)}}},
+            "outputs": {"pred": {"type": "image", "format": "segmentation", "num_channels": len(outputs),
+                                 "channel_def": {str(n): c for n, c in enumerate(outputs)}}},
+        },
+    }
+
+
+ANATOMICAL = ["volumes/nibabel/anatomical.nii"]
+MRI = ["volumes/innereye/id1_channel1.nii.gz"]
+HEAD = ["volumes/brain/hippodeep_example_brain_t1.nii.gz"]
+THICK = ["volumes/spinalcord/mt/mt0.nii.gz", "volumes/spinalcord/mt/mt1.nii.gz"]
+
+# name: images, metadata, configuration, ending
+BUNDLES = {
+    "organ_unet": (
+        ANATOMICAL,
+        metadata("An organ", "CT", ["image"], ["background", "liver", "spleen"]),
+        bundle(
+            {"_target_": "UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": 3, "channels": [8, 16, 32],
+             "strides": [2, 2], "num_res_units": 2, "norm": "batch"},
+            compose(
+                t("LoadImaged"), t("EnsureChannelFirstd"), t("Orientationd", axcodes="RAS"),
+                t("Spacingd", pixdim=[1.5, 1.7, 2.3], mode="bilinear"),
+                t("ScaleIntensityRanged", a_min=-57, a_max=12000, b_min=0, b_max=1, clip=True),
+                t("EnsureTyped"),
+            ),
+            {"_target_": "SlidingWindowInferer", "roi_size": [32, 32, 16], "sw_batch_size": 4, "overlap": 0.5},
+            compose(t("Activationsd", "pred", softmax=True), invert(False), t("AsDiscreted", "pred", argmax=True), SAVE),
+        ),
+        "json",
+    ),
+    "parts_segresnet": (
+        MRI,
+        metadata("Parts", "MR", ["image"], ["background", "part one", "part two", "part three"]),
+        bundle(
+            {"_target_": "SegResNet", "spatial_dims": 3, "in_channels": 1, "out_channels": 4, "init_filters": 8,
+             "blocks_down": [1, 2, 2], "blocks_up": [1, 1], "dropout_prob": 0.2},
+            compose(
+                t("LoadImaged", "@image_key"), t("EnsureTyped", "@image_key"), t("EnsureChannelFirstd", "@image_key"),
+                t("Orientationd", "@image_key", axcodes="RAS"), t("Spacingd", "@image_key", pixdim="@pixdim", mode="bilinear"),
+                t("NormalizeIntensityd", "@image_key", nonzero=True), t("ScaleIntensityd", "@image_key", minv=-1.0, maxv=1.0),
+            ),
+            {"_target_": "SlidingWindowInferer", "roi_size": [48, 48, 48], "sw_batch_size": "@shown#batch",
+             "overlap": "@shown#overlap", "padding_mode": "replicate", "mode": "gaussian", "device": "@device"},
+            compose(t("Activationsd", "pred", softmax=True), t("AsDiscreted", "pred", argmax=True), invert(True, "@image_key"), SAVE),
+            loader={**LOADER, "load_path": "$@bundle_root + '/models/' + @modelname"},
+            shown={"high": False, "overlap": 0.25, "batch": 1},
+            image_key="image",
+            pixdim="$[1.5, 1.5, 1.5] if @shown#high else [2.1, 2.1, 2.1]",
+            modelname="$'model.pt' if @shown#high else 'model_lowres.pt'",
+        ),
+        "json",
+    ),
+    "regions_segresnet": (
+        THICK,
+        metadata("Regions", "MR", ["first", "second"], ["core", "whole", "enhancing"]),
+        bundle(
+            {"_target_": "SegResNet", "in_channels": 2, "out_channels": 3, "init_filters": 8, "blocks_down": [1, 2],
+             "blocks_up": [1], "norm": ["instance", {"affine": True}], "upsample_mode": "deconv", "act": ["leakyrelu", {"negative_slope": 0.1}]},
+            compose(
+                t("LoadImaged"), t("EnsureChannelFirstd"), t("NormalizeIntensityd", nonzero=True, channel_wise=True),
+                t("DivisiblePadd", k=4),
+            ),
+            {"_target_": "SimpleInferer"},
+            compose(
+                t("Activationsd", "pred", sigmoid=True), invert(False), t("AsDiscreted", "pred", threshold=0.5),
+                t("Lambdad", "pred", func="$lambda x: torch.where(x[[2]] > 0, 4, torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0)))"),
+                SAVE,
+            ),
+        ),
+        "json",
+    ),
+    "pieces_dynunet": (
+        HEAD,
+        metadata("Pieces", "MR", ["image"], ["background", "femur left", "femur right"], monai="1.5.0"),
+        bundle(
+            {"_target_": "DynUNet", "spatial_dims": 3, "in_channels": 1, "out_channels": 3, "kernel_size": [[3, 3, 1], 3, [3, 3, 3]],
+             "strides": [1, [2, 2, 1], 2], "upsample_kernel_size": [[2, 2, 1], 2], "filters": [6, 10, 14],
+             "norm_name": ["INSTANCE", {"affine": True}], "res_block": True, "deep_supervision": False},
+            compose(
+                t("LoadImaged", ["image"]), t("EnsureChannelFirstd", ["image"]), t("Orientationd", ["image"], axcodes="PLI"),
+                t("CropForegroundd", ["image"], source_key="image", select_fn="$lambda x: x > 60", margin=3, k_divisible=[4, 4, 2]),
+                t("NormalizeIntensityd", ["image"], subtrahend=60.0, divisor=42.0),
+                t("Spacingd", ["image"], pixdim=[4.1, 3.3, -1], mode=["bilinear"]),
+                t("SpatialPadd", ["image"], spatial_size=[40, 48, 40]),
+            ),
+            {"_target_": "SlidingWindowInferer", "roi_size": [32, 40, -1], "sw_batch_size": 1, "overlap": [0.3, 0.1, 0.0], "mode": "gaussian",
+             "sigma_scale": 0.2},
+            compose(
+                t("Activationsd", "pred", softmax=True), t("AsDiscreted", "pred", argmax=True),
+                t("KeepLargestConnectedComponentd", "pred", applied_labels=[1, 2]), invert(True), SAVE,
+            ),
+        ),
+        "yaml",
+    ),
+    "plain_unet": (
+        MRI,
+        metadata("Plain", "MR", ["image"], ["background", "one"]),
+        bundle(
+            {"_target_": "monai.networks.nets.UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "channels": [6, 8, 12, 16],
+             "strides": [2, 1, 2], "norm": ["group", {"num_groups": 2}], "act": ["leakyrelu", {"negative_slope": 0.2}], "bias": False,
+             "kernel_size": 3, "up_kernel_size": 5, "adn_ordering": "AN"},
+            compose(
+                t("LoadImaged"), t("EnsureChannelFirstd"), t("Spacingd", pixdim=2.37, mode="nearest"), t("Orientationd", axcodes="LPS"),
+                t("ScaleIntensityd"),
+            ),
+            {"_target_": "SlidingWindowInferer", "roi_size": 40, "overlap": 0.4, "cval": 0.25},
+            compose(t("Activationsd", "pred", sigmoid=True), t("AsDiscreted", "pred", threshold=0.55), SAVE),
+        ),
+        "json",
+    ),
+}
+
+
+def kept(array, keep=KEEP):
+    array = np.asarray(array, dtype=np.float32)
+    flat = array.reshape(-1)
+    if flat.size > keep:
+        flat = flat[np.arange(keep, dtype=np.int64) * (flat.size - 1) // (keep - 1)]
+    return {"shape": list(array.shape), "value": [float(f"{v:.7g}") for v in flat]}
+
+
+def is_second_name(name):
+    return name.startswith("skip_layers.")
+
+
+def fill(network):
+    values = network.state_dict()
+    for name, tensor in values.items():
+        if tensor.is_floating_point() and not is_second_name(name):
+            # The skip layers of a DynUNet are the same tensors under second names.
+            tensor.copy_(torch.from_numpy(np.ascontiguousarray(synth.fill(name, tuple(tensor.shape)))))
+    network.load_state_dict(values)
+    return network.eval()
+
+
+def write(name):
+    import yaml
+    from monai.bundle import ConfigParser
+    from monai.data import decollate_batch
+    from monai.transforms import SaveImage
+
+    images, meta, config, ending = BUNDLES[name]
+    folder = FIXTURES / name
+    (folder / "configs").mkdir(parents=True, exist_ok=True)
+    (folder / "configs/metadata.json").write_text(json.dumps(meta, indent=1) + "\n")
+    file = folder / f"configs/inference.{ending}"
+    text = yaml.safe_dump(config, sort_keys=False) if ending == "yaml" else json.dumps(config, indent=1) + "\n"
+    file.write_text(text)
+    parser = ConfigParser()
+    parser.read_config(str(file))
+    with torch.no_grad():
+        network = fill(parser.get_parsed_content("network_def"))
+        before = parser.get_parsed_content("preprocessing")
+        paths = [str(DATA / image) for image in images]
+        case = before({"image": paths if len(paths) > 1 else paths[0]})
+        inferer = parser.get_parsed_content("inferer")
+        logits = inferer(case["image"][None], network)
+        case["pred"] = logits[0]
+        prepared, answer = np.array(case["image"]), np.array(logits[0])
+        after = parser.get_parsed_content("postprocessing")
+        # Everything but saving; where nothing inverts, saving itself goes back to the image's grid.
+        steps = [step for step in after.transforms if type(step).__name__ != "SaveImaged"]
+        inverts = any(type(step).__name__ == "Invertd" for step in steps)
+        for step in steps:
+            case = step(case)
+        pred = case["pred"]
+        if not inverts:
+            import tempfile
+            import nibabel
+
+            out = tempfile.mkdtemp()
+            SaveImage(output_dir=out, separate_folder=False, resample=True, output_postfix="x", print_log=False)(pred)
+            saved = nibabel.load(next(Path(out).iterdir()))
+            labels = np.asarray(saved.dataobj)
+            labels = labels.reshape(labels.shape[:3])
+        else:
+            labels = np.array(pred)[0]
+    labels = np.rint(labels).astype(np.uint8)
+    expected = {
+        "monai": __import__("monai").__version__,
+        "stored": images,
+        "prepared": kept(prepared),
+        "logits": kept(answer),
+        "size": list(labels.shape),
+        "present": {str(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True))},
+    }
+    (folder / "expected.json").write_text(json.dumps(expected) + "\n")
+    packed = gzip.compress(np.ascontiguousarray(labels.transpose(2, 1, 0)).tobytes(), 9, mtime=0)
+    (folder / "labels.gz").write_bytes(packed)
+    print(name, prepared.shape, answer.shape, labels.shape, expected["present"], len(packed))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or BUNDLES:
+        write(name)
