@@ -49,6 +49,8 @@ pub struct ModelRun {
     pub load_seconds: f64,
     /// Seconds for this case.
     pub run_seconds: f64,
+    /// Of these, seconds in which networks ran; `None` where they are not told apart.
+    pub network_seconds: Option<f64>,
     /// Peak bytes of the network's buffers as planned.
     pub planned_bytes: u64,
 }

@@ -30,6 +30,8 @@ pub struct StructureDetails {
     pub axes_mm: [f64; 3],
     /// Extent along i, j, k in mm.
     pub extent_mm: [f64; 3],
+    /// Area of the surface in mm², of voxels with their edges cut; `None` where it was not measured.
+    pub surface_mm2: Option<f64>,
     /// Parts that do not touch.
     pub parts: u64,
     /// Share of voxels in the largest part.

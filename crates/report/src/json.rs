@@ -205,6 +205,7 @@ pub(crate) fn manifest(manifest: &base::Manifest) -> wire::Manifest {
                 container: run.container.clone(),
                 load_seconds: number::of_f64(run.load_seconds, 4),
                 run_seconds: number::of_f64(run.run_seconds, 4),
+                network_seconds: run.network_seconds.and_then(|s| number::of_f64(s, 4)),
                 planned_bytes: run.planned_bytes,
             })
             .collect(),

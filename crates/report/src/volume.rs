@@ -125,6 +125,7 @@ fn details(details: &StructureDetails) -> wire::StructureDetails {
         p95,
         axes_mm: details.axes_mm.map(|mm| of_f64(mm, 3)),
         extent_mm: details.extent_mm.map(|mm| of_f64(mm, 3)),
+        surface_mm2: details.surface_mm2.and_then(|area| of_f64(area, 3)),
         parts: details.parts,
         largest_part: of_f64(details.largest_part, 6),
     }
@@ -133,7 +134,7 @@ fn details(details: &StructureDetails) -> wire::StructureDetails {
 /// The details of all structures that were found as RFC 4180 lines.
 pub fn statistics_csv(c: &VolumeConsultation) -> String {
     let mut out = String::from(
-        "case,model,structure,p5,p25,median,p75,p95,axis_1_mm,axis_2_mm,axis_3_mm,extent_i_mm,extent_j_mm,extent_k_mm,parts,largest_part\r\n",
+        "case,model,structure,p5,p25,median,p75,p95,axis_1_mm,axis_2_mm,axis_3_mm,extent_i_mm,extent_j_mm,extent_k_mm,surface_mm2,parts,largest_part\r\n",
     );
     let cell = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
     for reading in &c.readings {
@@ -143,7 +144,8 @@ pub fn statistics_csv(c: &VolumeConsultation) -> String {
             let values = details.percentiles.map(|v| cell(v.and_then(|v| of_f64(v, 4))));
             let axes = details.axes_mm.map(|mm| cell(of_f64(mm, 3)));
             let extent = details.extent_mm.map(|mm| cell(of_f64(mm, 3)));
-            let cells = [&names[..], &values, &axes, &extent].concat().join(",");
+            let surface = [cell(details.surface_mm2.and_then(|area| of_f64(area, 3)))];
+            let cells = [&names[..], &values, &axes, &extent, &surface].concat().join(",");
             let largest = cell(of_f64(details.largest_part, 6));
             let _ = write!(out, "{cells},{},{largest}\r\n", details.parts);
         }

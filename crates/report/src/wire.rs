@@ -271,6 +271,8 @@ pub struct ModelRun {
     pub container: Option<String>,
     pub load_seconds: Option<f64>,
     pub run_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_seconds: Option<f64>,
     pub planned_bytes: u64,
 }
 
@@ -354,6 +356,8 @@ pub struct StructureDetails {
     pub p95: Option<f64>,
     pub axes_mm: [Option<f64>; 3],
     pub extent_mm: [Option<f64>; 3],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub surface_mm2: Option<f64>,
     pub parts: u64,
     pub largest_part: Option<f64>,
 }

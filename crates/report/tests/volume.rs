@@ -34,6 +34,7 @@ fn consultation() -> VolumeConsultation {
             percentiles: [Some(1.5), Some(20.0), Some(40.0), Some(60.25), None],
             axes_mm: [150.0, 90.5, 60.0],
             extent_mm: [160.5, 120.0, 80.0],
+            surface_mm2: Some(11_250.5),
             parts: 2,
             largest_part: 0.998,
         }),
@@ -51,6 +52,7 @@ fn consultation() -> VolumeConsultation {
         container: Some("nnU-Net".into()),
         load_seconds: 0.25,
         run_seconds: 12.5,
+        network_seconds: Some(11.25),
         planned_bytes: 1 << 30,
     };
     let reading = VolumeReading {

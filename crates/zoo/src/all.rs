@@ -30,6 +30,8 @@ pub fn find(name: &str) -> Option<&'static dyn System> {
 pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
     &systems::deepbrain::SYSTEM,
     &systems::hd_bet::SYSTEM,
+    &systems::hd_bet_v1::SYSTEM,
+    &systems::synthseg::SYSTEM,
     &systems::totalsegmentator::SYSTEM,
     &systems::bone_density::SYSTEM,
     &systems::lungmask::LUNGS,

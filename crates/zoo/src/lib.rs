@@ -11,6 +11,7 @@ mod card;
 pub mod catalogue;
 mod compute;
 mod error;
+mod fitted;
 pub mod folder;
 mod held;
 mod identify;

@@ -12,6 +12,7 @@ use base::{Error, Kind, Measurement, Modality, Note, Result, Text, Volume, Volum
 use engine::graph::{Builder, Value};
 use engine::weights::{Checkpoint, Limits, Scope};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Something a user may ask of a system beside its usual way: `--model ID:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,6 +179,14 @@ pub trait VolumeReader {
 
     /// Bytes that the case takes at most at once, weights included, as far as foreseen.
     fn need_bytes(&self, volume: &Volume) -> Result<u64>;
+
+    /// Wall time of all runs of networks so far; `None` where it is not told apart.
+    fn network_time(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Gives back what only a run needs: the networks' buffers. The next case takes them anew.
+    fn rest(&mut self) {}
 
     /// Reads one case.
     ///

@@ -27,12 +27,14 @@ texts! {
     /// Column.
     AXES = "Axes", "主轴长度";
     /// Column.
+    AREA = "Surface area", "表面积";
+    /// Column.
     PARTS = "Parts", "连通块数";
     /// Heading.
     DETAILS = "Statistics", "统计";
     /// What the columns are.
-    DETAILS_NOTE = "Median and percentiles of the image's values; lengths of the principal axes (four times the standard deviation along each); parts that do not touch.",
-        "中位数与百分位数为影像值；主轴长度为各主方向标准差的四倍；连通块数为互不相连的部分数目。";
+    DETAILS_NOTE = "Median and percentiles of the image's values; lengths of the principal axes (four times the standard deviation along each); area of the surface of its voxels, their edges cut (up to a tenth more than a smooth surface); parts that do not touch.",
+        "中位数与百分位数为影像值；主轴长度为各主方向标准差的四倍；表面积按体素表面（棱角切平）计算，比光滑表面最多高约一成；连通块数为互不相连的部分数目。";
     /// Heading.
     FILES = "Files", "文件";
 }

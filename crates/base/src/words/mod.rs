@@ -39,6 +39,7 @@ pub mod seg;
 pub mod segmentation;
 pub mod series;
 pub mod structures;
+pub mod synthseg;
 pub mod totalsegmentator;
 pub mod tune;
 pub mod volume_systems;

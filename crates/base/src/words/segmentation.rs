@@ -74,6 +74,40 @@ pub fn unknown_form(name: &str) -> Text {
     )
 }
 
+/// How long a case took to read and unpack.
+pub fn took_reading(case: &str, seconds: f64) -> Text {
+    Text::filled(format!("{case}: reading {seconds:.2} s"), format!("{case}：读取 {seconds:.2} 秒"))
+}
+
+/// How long a model took to load and to read a case, its networks apart where they are told apart.
+pub fn took_model(model: &str, load: f64, network: Option<f64>, run: f64) -> Text {
+    match network {
+        Some(network) => {
+            let rest = run - network;
+            Text::filled(
+                format!(
+                    "{model}: loading {load:.2} s, networks {network:.2} s, everything else {rest:.2} s"
+                ),
+                format!(
+                    "{model}：加载 {load:.2} 秒，网络推理 {network:.2} 秒，其余步骤 {rest:.2} 秒"
+                ),
+            )
+        }
+        None => Text::filled(
+            format!("{model}: loading {load:.2} s, reading the case {run:.2} s"),
+            format!("{model}：加载 {load:.2} 秒，判读 {run:.2} 秒"),
+        ),
+    }
+}
+
+/// How long pictures, tables and files took.
+pub fn took_writing(case: &str, seconds: f64) -> Text {
+    Text::filled(
+        format!("{case}: pictures and files {seconds:.2} s"),
+        format!("{case}：图像与文件输出 {seconds:.2} 秒"),
+    )
+}
+
 /// A line for the terminal.
 pub fn found(structures: usize, total: usize) -> Text {
     Text::filled(

@@ -123,6 +123,7 @@ impl Panel {
                 container: model.container().map(str::to_owned),
                 load_seconds: model.load_seconds(),
                 run_seconds: reading.seconds,
+                network_seconds: None,
                 planned_bytes: model.planned_bytes(),
             });
             readings.push(reading);

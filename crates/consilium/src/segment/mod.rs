@@ -60,11 +60,23 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                 }
             }
         });
-        for (case, decoded) in receive {
+        for (number, (case, decoded)) in receive.into_iter().enumerate() {
+            let last = number + 1 == found.len();
             let folder = if many { common.out.join(&case.name) } else { common.out.clone() };
             let done = decoded
                 .and_then(|decoded| consult(world, request, &mut models, case, decoded))
-                .and_then(|done| output::write(world, &folder, &done, common.lang, &pool));
+                .and_then(|done| {
+                    if last {
+                        // Pictures and surfaces need no networks.
+                        models.clear();
+                    }
+                    let started = Instant::now();
+                    let written = output::write(world, &folder, &done, common.lang, &pool)?;
+                    if common.verbose {
+                        times(common, &done, started.elapsed().as_secs_f64());
+                    }
+                    Ok(written)
+                });
             match done {
                 Ok(written) => {
                     print(out, if common.json { &written.json } else { &written.summary })?;
@@ -113,6 +125,18 @@ fn overview(
     print(out, &format!("{}\n", text.get(common.lang)))
 }
 
+/// Says how long the parts of a case took: everything but the networks apart from them.
+#[allow(clippy::print_stderr)]
+fn times(common: &Common, done: &Done, writing: f64) {
+    let manifest = &done.consultation.manifest;
+    let say = |text: base::Text| eprintln!("{}", text.get(common.lang));
+    say(own::took_reading(&done.consultation.case.name, manifest.decode_seconds));
+    for run in &manifest.models {
+        say(own::took_model(&run.id, run.load_seconds, run.network_seconds, run.run_seconds));
+    }
+    say(own::took_writing(&done.consultation.case.name, writing));
+}
+
 /// What all models say about one case, with their label maps.
 struct Done {
     consultation: VolumeConsultation,
@@ -133,6 +157,7 @@ struct Said {
     labels: Vec<u16>,
     map: Volume,
     bytes: u64,
+    network_seconds: Option<f64>,
     tables: Vec<Table>,
 }
 
@@ -152,11 +177,12 @@ fn consult(
     let only = models.len() == 1;
     let created = rfc3339(world.now());
     for loaded in models {
-        let Said { mut reading, mut labels, mut map, bytes, tables: own } =
+        let Said { mut reading, mut labels, mut map, bytes, network_seconds, tables: own } =
             loaded.read(request, case, &decoded, only)?;
         refine::keep(&mut reading, &mut labels, &mut map, &request.volume.structures)?;
         if request.volume.statistics {
-            refine::measure(&mut reading, &labels, &decoded.scans[0].volume);
+            let volume = &decoded.scans[0].volume;
+            refine::measure(&mut reading, &labels, volume, common.threads);
         }
         if let Some(origin) = &decoded.scans[0].origin {
             let (number, options) = (readings.len(), &request.volume);
@@ -169,6 +195,7 @@ fn consult(
             container: Some(loaded.reader.container()),
             load_seconds: loaded.seconds,
             run_seconds: reading.seconds,
+            network_seconds,
             planned_bytes: bytes,
         });
         readings.push(reading);
@@ -237,6 +264,7 @@ impl Loaded {
         let bytes = self.reader.need_bytes(volume)?;
         memory::check(bytes, request.volume.memory_limit).map_err(|e| e.at(&case.files[0]))?;
         let bar = progress(common);
+        let before = self.reader.network_time();
         let facts = &decoded.scans[0].facts;
         let answer =
             self.reader.read(&VolumeCase { volumes: &volumes, facts }, &mut |done, total| {
@@ -244,6 +272,10 @@ impl Loaded {
                 bar.set_position(done as u64);
             });
         bar.finish_and_clear();
+        // What follows needs memory of its own.
+        self.reader.rest();
+        let after = self.reader.network_time().zip(before);
+        let network_seconds = after.map(|(after, before)| (after - before).as_secs_f64());
         let answer = answer.map_err(|error| match error.kind() {
             Kind::Refused => error.at(&case.files[0]),
             _ => error,
@@ -288,7 +320,8 @@ impl Loaded {
         let seconds = started.elapsed().as_secs_f64();
         let (values, files) = (answer.values, Vec::new());
         let reading = VolumeReading { model, structures, mask, files, values, notes, seconds };
-        Ok(Said { reading, labels, map: answer.map, bytes, tables: answer.tables })
+        let (map, tables) = (answer.map, answer.tables);
+        Ok(Said { reading, labels, map, bytes, network_seconds, tables })
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Network {
     arena: Arena,
     workspace: Vec<f32>,
     memory: Memory,
+    /// Time that runs have taken, all together.
+    ran: Duration,
 }
 
 /// The memory of all values. It starts on a cache line, as the plan's places do: a vector that
@@ -98,6 +100,15 @@ impl Arena {
         let memory = vec![0.0; len + Arena::SPARE];
         let start = memory.as_ptr().align_offset(Arena::LINE).min(memory.len() - len);
         Arena { memory, start }
+    }
+
+    /// What holds nothing.
+    fn released() -> Arena {
+        Arena { memory: Vec::new(), start: 0 }
+    }
+
+    fn is_released(&self) -> bool {
+        self.memory.is_empty()
     }
 
     fn values(&self) -> &[f32] {
@@ -139,7 +150,8 @@ impl Network {
         let (arena, workspace) = (Arena::new(plan.arena_len), vec![0.0; workspace]);
         let pool = options.pool.clone();
         let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
-        Ok(Network { nodes, plan, inputs, outputs, pool, arena, workspace, memory })
+        let ran = Duration::ZERO;
+        Ok(Network { nodes, plan, inputs, outputs, pool, arena, workspace, memory, ran })
     }
 
     /// The same network with buffers of its own, to run beside this one on other threads; the
@@ -155,6 +167,7 @@ impl Network {
             arena: Arena::new(self.plan.arena_len),
             workspace: vec![0.0; workspace],
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
+            ran: Duration::ZERO,
         }
     }
 
@@ -178,13 +191,25 @@ impl Network {
     /// the system). Errors when the plans differ.
     pub fn exchange_buffers(&mut self, other: &mut Network) -> Result<()> {
         if self.plan.arena_len != other.plan.arena_len
-            || self.workspace.len() != other.workspace.len()
+            || self.memory.workspace != other.memory.workspace
         {
             return Err(Error::new(ErrorKind::Shape, "two networks of different plans"));
         }
         std::mem::swap(&mut self.arena, &mut other.arena);
         std::mem::swap(&mut self.workspace, &mut other.workspace);
         Ok(())
+    }
+
+    /// Gives the buffers back to the system; the next run takes them anew, for the price of touching
+    /// them once.
+    pub fn release_buffers(&mut self) {
+        self.arena = Arena::released();
+        self.workspace = Vec::new();
+    }
+
+    /// Wall time of all runs so far.
+    pub fn ran(&self) -> Duration {
+        self.ran
     }
 
     /// Values that a concatenation must copy, because they could not be written in place.
@@ -243,9 +268,14 @@ impl Network {
         inputs: &[(&[usize], &[f32])],
         mut done: impl FnMut(&Planned, Duration),
     ) -> Result<Vec<Tensor>> {
+        let begun = Instant::now();
         if inputs.len() != self.inputs.len() {
             let message = format!("{} inputs given, {} wanted", inputs.len(), self.inputs.len());
             return Err(Error::new(ErrorKind::Shape, message));
+        }
+        if self.arena.is_released() {
+            self.arena = Arena::new(self.plan.arena_len);
+            self.workspace = vec![0.0; (self.memory.workspace / 4) as usize];
         }
         for ((shape, values), &index) in inputs.iter().zip(&self.inputs) {
             let node = &self.nodes[index];
@@ -269,12 +299,15 @@ impl Network {
             node.step.run(&self.pool, &io, self.arena.values_mut(), &mut self.workspace);
             done(node, started.elapsed());
         }
-        self.outputs
+        let answers = self
+            .outputs
             .iter()
             .map(|&index| {
                 Tensor::new(&self.nodes[index].shape, self.plan.read(self.arena.values(), index))
             })
-            .collect()
+            .collect();
+        self.ran += begun.elapsed();
+        answers
     }
 }
 

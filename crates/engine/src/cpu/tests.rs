@@ -418,3 +418,22 @@ fn norms_and_shapes_match_their_twins() {
         assert!(fused.nodes().iter().all(|node| node.op.name() != "activation"));
     }
 }
+
+#[test]
+fn buffers_that_were_given_back_are_taken_anew() {
+    let graph = || random_graph(7, 1, true);
+    let mut kept = Network::compile(graph(), &options(2, Passes::all())).unwrap();
+    let mut given = Network::compile(graph(), &options(2, Passes::all())).unwrap();
+    let input = Random(3).tensor(&[1, 3, 4, 5, 6]);
+    let expected = kept.run(&[&input]).unwrap();
+    for _ in 0..2 {
+        given.release_buffers();
+        assert_eq!(given.run(&[&input]).unwrap(), expected);
+    }
+    // Networks that take turns may give back, too.
+    given.release_buffers();
+    kept.exchange_buffers(&mut given).unwrap();
+    assert_eq!(kept.run(&[&input]).unwrap(), expected);
+    assert_eq!(given.run(&[&input]).unwrap(), expected);
+    assert!(given.ran() > Duration::ZERO && given.fork(&Pool::new(1)).ran() == Duration::ZERO);
+}

@@ -149,7 +149,7 @@ impl Checkpoint {
     }
 
     /// `safetensors`, `pytorch-zip`, `pytorch-zip-module`, `pytorch-legacy`,
-    /// `pytorch-legacy-module`, `torchscript` or `tensorflow-graph`.
+    /// `pytorch-legacy-module`, `torchscript`, `tensorflow-graph`, `keras-hdf5` or `hdf5`.
     pub fn container(&self) -> &'static str {
         self.container
     }

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod graphdef;
+mod hdf5;
 mod legacy;
 mod limits;
 mod modules;
@@ -36,6 +37,7 @@ fn read(bytes: &Bytes, limits: &Limits) -> Result<Found> {
         [b'P', b'K', 3, 4, ..] => zipped::read(bytes, limits),
         head if legacy::is_legacy(head) => legacy::read(bytes, limits),
         [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes, limits),
+        head if hdf5::is_hdf5(head) => hdf5::read(bytes, limits),
         head if graphdef::is_graph(head) => graphdef::read(bytes, limits),
         head => Err(foreign(head)),
     }
@@ -46,8 +48,6 @@ fn foreign(head: &[u8]) -> Error {
     let text = String::from_utf8_lossy(&head[..head.len().min(64)]).to_ascii_lowercase();
     let (kind, message) = if head.is_empty() {
         (ErrorKind::BrokenFile, "the file is empty")
-    } else if head.starts_with(b"\x89HDF\r\n\x1a\n") {
-        (ErrorKind::Unsupported, "a Keras HDF5 file, which cannot be read yet")
     } else if head.starts_with(b"GGUF") {
         (ErrorKind::Unsupported, "a GGUF file, which cannot be read yet")
     } else if head.get(257..262) == Some(b"ustar") {
@@ -66,7 +66,7 @@ fn foreign(head: &[u8]) -> Error {
     } else {
         (
             ErrorKind::Unsupported,
-            "no checkpoint of a known container; expected safetensors, a file of torch.save or a frozen TensorFlow graph",
+            "no checkpoint of a known container; expected safetensors, a file of torch.save, Keras HDF5 or a frozen TensorFlow graph",
         )
     };
     Error::new(kind, message)

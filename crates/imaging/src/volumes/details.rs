@@ -35,7 +35,8 @@ pub fn boxes(labels: &[u16], grid: &Grid) -> Boxes {
 ///
 /// Percentiles lie between values in proportion (NumPy's default). Axes are four times the root of the
 /// eigenvalues of the covariance of voxel centres in millimetres, the largest first, as PyRadiomics
-/// defines them (`MajorAxisLength`, …). Parts touch by a face, an edge or a corner.
+/// defines them (`MajorAxisLength`, …). Parts touch by a face, an edge or a corner. The surface is not
+/// measured here.
 pub fn details(
     labels: &[u16],
     of: &[u16],
@@ -97,6 +98,7 @@ pub fn details(
         percentiles: [0.05, 0.25, 0.5, 0.75, 0.95].map(at),
         axes_mm,
         extent_mm: std::array::from_fn(|axis| size[axis] as f64 * spacing[axis]),
+        surface_mm2: None,
         parts: parts.len() as u64,
         largest_part: parts.iter().copied().max().unwrap_or(0) as f64 / n,
     })

@@ -17,6 +17,7 @@ pub use components::{Components, components};
 pub use distances::SurfaceDistances;
 pub use lesions::{Lesion, LesionRule, LesionWise, lesion_wise};
 pub use panoptic::{Panoptic, panoptic_quality};
+pub use surface::surface_area;
 
 use crate::{Undefined, Value};
 

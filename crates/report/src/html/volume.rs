@@ -116,6 +116,7 @@ fn details(reading: &VolumeReading, lang: Lang) -> Markup {
                 th scope="col" { (fit::MEDIAN.get(lang)) }
                 th scope="col" { (fit::PERCENTILES.get(lang)) }
                 th scope="col" { (fit::AXES.get(lang)) }
+                th scope="col" { (fit::AREA.get(lang)) }
                 th scope="col" { (fit::PARTS.get(lang)) }
             } }
             tbody { @for (structure, details) in rows {
@@ -125,6 +126,9 @@ fn details(reading: &VolumeReading, lang: Lang) -> Markup {
                     td { (value(p50)) }
                     td { (value(p5)) " … " (value(p95)) }
                     td { (details.axes_mm.map(|mm| plain(mm, 1)).join(" × ")) " mm" }
+                    td { (details.surface_mm2.map_or("–".to_owned(), |mm2| {
+                        format!("{} cm²", plain(mm2 / 100.0, 1))
+                    })) }
                     td { (details.parts) }
                 }
             } }

@@ -167,6 +167,7 @@ fn run(id: &str, seconds: f64) -> ModelRun {
         container: Some("pytorch-zip-module".into()),
         load_seconds: 0.084,
         run_seconds: seconds,
+        network_seconds: None,
         planned_bytes: 19_400_000,
     }
 }

@@ -3,8 +3,10 @@
 
 pub mod densenet;
 pub mod dyn_unet;
+pub mod hd_bet_v1;
 pub mod layers;
 pub mod lung_unet;
+pub mod neuron_unet;
 pub mod pspnet;
 pub mod residual_unet;
 pub mod resnet;

@@ -12,6 +12,7 @@ use engine::ErrorKind;
 use engine::cpu::{Network, Options as Compile, Passes, Pool};
 use engine::graph::Builder;
 use std::path::Path;
+use std::time::Duration;
 
 /// How a model reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,12 +150,22 @@ impl Model {
         &self.stages[self.stages.len() - 1].sha256
     }
 
+    /// Wall time of all runs of networks so far.
+    pub fn network_time(&self) -> Duration {
+        self.stages.iter().flat_map(|stage| &stage.networks).map(Network::ran).sum()
+    }
+
+    /// Gives the networks' buffers back to the system; the next case takes them anew.
+    pub fn release_buffers(&mut self) {
+        self.stages.iter_mut().for_each(Stage::release_buffers);
+    }
+
     /// What a case of these extents and spacing (z, y, x) needs at most, foreseen without its voxels.
     ///
     /// Errors: a spacing that is not positive, more voxels than are handled.
     pub fn need(&self, shape: [usize; 3], spacing: [f64; 3]) -> Result<Need> {
         let voxels = shape.iter().map(|&extent| extent as u64).product::<u64>();
-        let networks: u64 = self.stages.iter().map(Stage::planned_bytes).sum();
+        let weights: u64 = self.stages.iter().map(Stage::weight_bytes).sum();
         let mut need = Need { bytes: 0, runs: 0 };
         for (place, stage) in self.stages.iter().enumerate() {
             let Trained { plans, configuration, dataset, .. } = &stage.trained;
@@ -171,7 +182,9 @@ impl Model {
             let reading = 4 * (prepared * (images + extra) + slab + 3 * plane) + 2 * voxels;
             // Stages keep the images for the next, and the labels of the one before.
             let kept = if self.stages.len() > 1 { voxels * (4 * images + 2) } else { 0 };
-            need.bytes = need.bytes.max(networks + kept + preparing.max(reading));
+            // Buffers are held while the networks run, and given back between stages.
+            let reading = reading + stage.buffer_bytes();
+            need.bytes = need.bytes.max(weights + kept + preparing.max(reading));
             need.runs += stage.window.runs(foreseen.shape) * stage.networks.len();
         }
         Ok(need)
@@ -203,6 +216,9 @@ impl Model {
             let pool = &self.pool;
             labels =
                 Some(stage.predict(pool, given, labels.as_deref(), place, progress, &mut notes)?);
+            if count > 1 {
+                stage.release_buffers();
+            }
         }
         let mut labels = labels.unwrap_or_default();
         let trained = &self.stages[count - 1].trained;
@@ -245,14 +261,19 @@ impl Stage {
         Ok(Stage { trained, networks, sha256, window })
     }
 
-    /// Bytes of the networks: the buffers of one, the weights of all.
-    fn planned_bytes(&self) -> u64 {
-        let weights: u64 = self.networks.iter().map(|network| network.memory().weights).sum();
-        let buffers = self.networks.first().map(|network| {
-            let memory = network.memory();
-            memory.activations + memory.workspace
-        });
-        weights + buffers.unwrap_or(0)
+    /// Bytes of the weights of all networks.
+    fn weight_bytes(&self) -> u64 {
+        self.networks.iter().map(|network| network.memory().weights).sum()
+    }
+
+    /// Bytes of the buffers, which the networks share.
+    fn buffer_bytes(&self) -> u64 {
+        let memory = self.networks.first().map(Network::memory);
+        memory.map_or(0, |memory| memory.activations + memory.workspace)
+    }
+
+    fn release_buffers(&mut self) {
+        self.networks.iter_mut().for_each(Network::release_buffers);
     }
 
     fn predict(

@@ -3,6 +3,7 @@
 use super::Model;
 use crate::volume_system::{Structure, Told, VolumeAnswer, VolumeCase, VolumeReader};
 use base::{Result, Volume};
+use std::time::Duration;
 
 impl VolumeReader for Model {
     fn images(&self) -> Vec<String> {
@@ -25,6 +26,14 @@ impl VolumeReader for Model {
         let [ni, nj, nk] = volume.size();
         let [si, sj, sk] = volume.spacing_mm();
         Ok(self.need([nk, nj, ni], [sk, sj, si])?.bytes)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        Some(Model::network_time(self))
+    }
+
+    fn rest(&mut self) {
+        self.release_buffers();
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

@@ -21,6 +21,7 @@ use engine::weights::{Checkpoint, Scope};
 use engine::{ErrorKind, Tensor};
 use imaging::resample::{Edge, Method, Resize, resample_volume};
 use std::path::Path;
+use std::time::Duration;
 
 /// The system.
 pub static SYSTEM: DeepBrain = DeepBrain;
@@ -185,6 +186,14 @@ impl VolumeReader for Extractor {
         let cube = (SIDE * SIDE * SIDE) as u64;
         // The image, what resampling filters of it, the probabilities; the labels.
         Ok(self.network.planned_bytes() + 4 * (3 * voxels + 4 * cube) + 3 * voxels)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        Some(self.network.ran())
+    }
+
+    fn rest(&mut self) {
+        self.network.release_buffers();
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

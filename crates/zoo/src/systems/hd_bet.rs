@@ -2,7 +2,7 @@
 //!
 //! Reference: MIC-DKFZ/HD-BET 2.0.1, `hd_bet_prediction.py`: nnU-Net's own way with the fold `all`, half
 //! steps, mirrored copies on request; every label but 0 is brain. Version 1 (`0.model` … `4.model`) is
-//! another network and not built.
+//! another system, `hd_bet_v1`.
 
 use crate::nnunet::{MadeUp, Model, Options, holds_model};
 use crate::volume_system::{
@@ -13,6 +13,7 @@ use base::words::hd_bet as words;
 use base::words::volume_systems as common;
 use base::{Error, Kind, Measurement, Modality, Note, Result, Volume};
 use std::path::Path;
+use std::time::Duration;
 
 /// The system.
 pub static SYSTEM: HdBet = HdBet;
@@ -93,6 +94,14 @@ impl VolumeReader for Reader {
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         self.model.need_bytes(volume)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        VolumeReader::network_time(&self.model)
+    }
+
+    fn rest(&mut self) {
+        self.model.rest();
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

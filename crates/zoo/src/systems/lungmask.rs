@@ -22,6 +22,7 @@ use engine::Tensor;
 use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
 use std::path::Path;
+use std::time::Duration;
 
 /// Rows and columns of what the network sees.
 pub const SIDE: usize = 256;
@@ -180,6 +181,14 @@ impl VolumeReader for Reader {
         // The image, labels of both grids, and what cleaning keeps of each voxel.
         let small = (slices * SIDE * SIDE) as u64;
         Ok(networks + 8 * volume.frame_len() as u64 + 16 * small)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        Some(self.networks.iter().map(|(network, _)| network.ran()).sum())
+    }
+
+    fn rest(&mut self) {
+        self.networks.iter_mut().for_each(|(network, _)| network.release_buffers());
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

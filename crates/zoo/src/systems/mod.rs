@@ -4,7 +4,9 @@
 pub mod bone_density;
 pub mod deepbrain;
 pub mod hd_bet;
+pub mod hd_bet_v1;
 pub mod lungmask;
+pub mod synthseg;
 pub mod totalsegmentator;
 pub mod xrv;
 pub mod xrv_densenet121_res224_all;

@@ -25,6 +25,7 @@ use base::{Error, Kind, Note, Orientation, Result, Volume, VolumeFacts, Voxels};
 use engine::cpu::Pool;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The system.
 pub static SYSTEM: TotalSegmentator = TotalSegmentator;
@@ -141,6 +142,8 @@ pub(super) struct Chain {
     /// The model used last.
     model: Option<(u16, Model)>,
     sha256: Option<String>,
+    /// Time in networks of models that were let go.
+    ran: Duration,
 }
 
 impl Chain {
@@ -152,7 +155,8 @@ impl Chain {
         };
         let datasets = task.datasets.clone();
         let root = root.to_path_buf();
-        let mut chain = Chain { task, root, options, region, model: None, sha256: None };
+        let (model, sha256, ran) = (None, None, Duration::ZERO);
+        let mut chain = Chain { task, root, options, region, model, sha256, ran };
         for &dataset in &datasets {
             chain.folder(dataset)?;
         }
@@ -185,7 +189,7 @@ impl Chain {
     fn model(&mut self, dataset: u16) -> Result<&mut Model> {
         if self.model.as_ref().is_none_or(|(held, _)| *held != dataset) {
             // The one before goes first, so that two are never held.
-            self.model = None;
+            self.forget();
             let whole_body = self.task.name.starts_with("total");
             let options = Options {
                 configuration: Some(self.task.configuration.into()),
@@ -241,6 +245,30 @@ impl Chain {
         self.labels(volume, &mut Counter { told, before: 0, last }, notes)
     }
 
+    /// Lets go of the model that is held.
+    fn forget(&mut self) {
+        if let Some((_, model)) = self.model.take() {
+            self.ran += model.network_time();
+        }
+    }
+
+    /// Wall time of all runs of networks so far, those of regions included.
+    pub(super) fn network_time(&self) -> Duration {
+        let held = self.model.as_ref().map_or(Duration::ZERO, |(_, model)| model.network_time());
+        let region = self.region.as_ref().map_or(Duration::ZERO, |region| region.network_time());
+        self.ran + held + region
+    }
+
+    /// Gives the buffers of the model that is held back to the system.
+    pub(super) fn rest(&mut self) {
+        if let Some((_, model)) = &mut self.model {
+            model.release_buffers();
+        }
+        if let Some(region) = &mut self.region {
+            region.rest();
+        }
+    }
+
     fn pool(&self) -> Pool {
         self.options.compute.pool.clone()
     }
@@ -258,7 +286,7 @@ impl Chain {
         let (task, mut cropped) = (self.task.clone(), None);
         if let Some(region) = &mut self.region {
             let coarse = region.labels(whole, told, notes)?;
-            region.model = None;
+            region.forget();
             let labels = labels_of(&coarse);
             let wanted = tasks::numbers(region.task.name, &task.crop);
             let mask: Vec<bool> = labels.iter().map(|label| wanted.contains(label)).collect();
@@ -385,6 +413,14 @@ impl VolumeReader for Reader {
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         self.chain.need_bytes(volume)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        Some(self.chain.network_time())
+    }
+
+    fn rest(&mut self) {
+        self.chain.rest();
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
