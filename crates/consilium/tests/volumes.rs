@@ -53,6 +53,45 @@ fn a_volume_gives_a_label_map_on_its_own_grid_with_volumes_and_a_page() {
 }
 
 #[test]
+fn probabilities_are_a_file_of_their_own_whose_largest_is_the_label() {
+    let dir = testkit::temp_dir("volume-probabilities");
+    model(&dir.join("model"));
+    volume(&dir.join("t1.nii.gz"), 0);
+    let run = |out: &str, threads: &str| {
+        let line = ["read", "t1.nii.gz", "--model", "./model", "--probabilities", "--statistics"];
+        let more = ["--verbose", "--out", out, "--threads", threads];
+        let output = consilium(dir.path(), &[&line[..], &more].concat());
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        // How long everything but the networks took is told apart.
+        assert!(said(&output).contains("everything else"), "{}", said(&output));
+        fs::read(dir.join(out).join("segmentation-probabilities.nii.gz")).unwrap()
+    };
+    assert!(run("one", "1") == run("two", "2"));
+    assert!(names(&dir.join("one")).iter().all(|name| !name.contains(".part")));
+    let read = |name: &str| imaging::volumes::read(&dir.join(name), &Limits::default()).unwrap();
+    let labels = read("one/segmentation.nii.gz").volume;
+    let shares = read("one/segmentation-probabilities.nii.gz").volume;
+    assert!(shares.grid().is_same(labels.grid(), 1e-4));
+    assert_eq!(shares.frames(), 3);
+    let frames = [0, 1, 2].map(|frame| shares.frame_f32(frame));
+    for voxel in 0..labels.frame_len() {
+        let own = [0, 1, 2].map(|frame| frames[frame][voxel]);
+        assert!((own.iter().sum::<f32>() - 1.0).abs() < 1e-4, "{own:?}");
+        let label = labels.value(voxel).unwrap() as usize;
+        // Stored in steps of 1/65535: a tie may fall either way.
+        assert!(own.iter().all(|share| *share <= own[label] + 2e-5), "{own:?}, {label}");
+    }
+    let result = result(dir.join("one/result.json"));
+    let files = result["files"]["segmentations"].as_array().unwrap();
+    assert!(files.iter().any(|name| name == "segmentation-probabilities.nii.gz"));
+    let run = &result["manifest"]["models"][0];
+    let (all, network) = (&run["run_seconds"], &run["network_seconds"]);
+    assert!(network.as_f64().unwrap() > 0.0 && network.as_f64() <= all.as_f64());
+    let surface = &result["models"][0]["segments"][0]["statistics"]["details"]["surface_mm2"];
+    assert!(surface.as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn a_folder_of_cases_gives_the_same_maps_for_any_number_of_threads_and_one_bad_file_stops_nothing()
 {
     let dir = testkit::temp_dir("volumes");

@@ -8,7 +8,9 @@
 use crate::Compute;
 use crate::error::{translate, translate_volume};
 use base::words::volume_systems as words;
-use base::{Error, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts, Voxels};
+use base::{
+    Error, Grid, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts, Voxels,
+};
 use engine::graph::{Builder, Value};
 use engine::weights::{Checkpoint, Limits, Scope};
 use std::path::{Path, PathBuf};
@@ -161,6 +163,15 @@ pub struct VolumeAnswer {
     pub notes: Vec<Note>,
 }
 
+/// Takes the shares of all classes at every voxel of a case, plane by plane, so that nobody holds them all.
+pub trait Shares {
+    /// Before the first plane: where the planes lie (one behind the other along k) and how many classes.
+    fn begin(&mut self, grid: &Grid, classes: usize) -> Result<()>;
+
+    /// The next plane, `[class][j][i]`, from 0 to 1.
+    fn plane(&mut self, shares: &[f32]) -> Result<()>;
+}
+
 /// Weights that are loaded, ready to read cases.
 pub trait VolumeReader {
     /// Names of the images that make a case, in order.
@@ -192,6 +203,19 @@ pub trait VolumeReader {
     ///
     /// Errors of kind `Refused` say why the case does not fit.
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer>;
+
+    /// Reads one case and hands on the shares of its classes. The planes lie where the case's voxels lie;
+    /// their axes may be in another order.
+    ///
+    /// Errors as [`VolumeReader::read`], and of kind `Usage` where the system gives none.
+    fn read_shares(
+        &mut self,
+        _case: &VolumeCase<'_>,
+        _told: Told<'_>,
+        _into: &mut dyn Shares,
+    ) -> Result<VolumeAnswer> {
+        Err(Error::new(Kind::Usage, words::NO_SHARES))
+    }
 }
 
 /// Errors of kind `Refused` when the file says that it is of another modality.

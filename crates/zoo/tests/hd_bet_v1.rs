@@ -13,9 +13,9 @@ use imaging::volumes;
 use std::io::Read;
 use std::path::Path;
 use zoo::arch::hd_bet_v1;
+use zoo::find_volume_system;
 use zoo::systems::hd_bet_v1::{HdBetOne, prepare};
 use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
-use zoo::{VolumeReader, VolumeSystem, find_volume_system};
 
 /// A published file with made-up weights: the statistics and coarse answers of training included.
 fn write_weights(path: &Path, number: usize) {

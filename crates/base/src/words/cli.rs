@@ -55,7 +55,9 @@ texts! {
     /// Flag.
     FLAG_TTA = "Volumes: read mirrored copies too and average, as\nnnU-Net does (up to eight times the work).", "三维影像：同时判读镜像并取平均（nnU-Net 的默认做法，\n耗时最多为八倍）。";
     /// Flag.
-    FLAG_STATISTICS = "Volumes: median, percentiles, axes and parts of every\nstructure (result.json, statistics.csv).", "三维影像：输出各结构的中位数、百分位数、主轴与连通块\n（result.json、statistics.csv）。";
+    FLAG_STATISTICS = "Volumes: median, percentiles, axes, surface and parts of\nevery structure (result.json, statistics.csv).", "三维影像：输出各结构的中位数、百分位数、主轴、表面积与\n连通块（result.json、statistics.csv）。";
+    /// Flag.
+    FLAG_PROBABILITIES = "Volumes: the shares of all classes of an nnU-Net model as\na 4-D file.", "三维影像：将 nnU-Net 模型各类别的概率图输出为四维文件。";
     /// Flag.
     FLAG_ROI = "Volumes: keep only these structures.", "三维影像：仅保留所列结构。";
     /// Flag.

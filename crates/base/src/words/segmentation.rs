@@ -35,6 +35,8 @@ texts! {
     /// Error.
     NO_VOLUMES = "there is no volume among the inputs: NIfTI, NRRD, MetaImage, MGH files or folders with a DICOM series", "输入中没有三维影像：可用 NIfTI、NRRD、MetaImage、MGH 文件或含 DICOM 序列的文件夹";
     /// Remark.
+    SHARES = "The file of probabilities holds one frame for each class in the model's order, the background first where the model has one. They are the network's own shares and not calibrated; where the model's axes are in another order, the file's are, too, and its voxels lie where the image's lie.", "概率文件按模型的类别顺序每类一帧（若有背景则在首位）。数值为网络直接输出，未经校准；若模型轴序与影像不同，文件亦采用模型轴序，体素空间位置不变。";
+    /// Remark.
     NAMES_AS_GIVEN = "Structures whose names are the same in both languages are called as the model's own label table calls them.", "中英文名称相同的结构沿用模型自带标签表中的名称。";
 }
 

@@ -52,6 +52,12 @@ pub fn weights_absent(file: &str, url: &str) -> Text {
     )
 }
 
+/// The system hands on no shares of its classes.
+pub const NO_SHARES: Text = Text::fixed(
+    "this system gives no shares of its classes; --probabilities is for trained nnU-Net models and HD-BET 2",
+    "该系统不提供各类别概率图；--probabilities 仅适用于 nnU-Net 模型与 HD-BET 2",
+);
+
 /// The image is the same everywhere.
 pub const FLAT: Text = Text::fixed(
     "the image has one value everywhere (or none that is a number); there is nothing to segment",

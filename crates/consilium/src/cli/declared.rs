@@ -74,6 +74,7 @@ flags! {
     DESPITE: "--despite-header", None, None, FLAG_DESPITE;
     TTA: "--tta", None, None, FLAG_TTA;
     STATISTICS: "--statistics", None, None, FLAG_STATISTICS;
+    PROBABILITIES: "--probabilities", None, None, FLAG_PROBABILITIES;
     ROI: "--roi", None, Some("NAME[,…]"), FLAG_ROI;
     MEMORY_LIMIT: "--memory-limit", None, Some("4G|none"), FLAG_MEMORY_LIMIT;
     SEG: "--seg", None, Some("binary|labelmap|none[,…]"), FLAG_SEG;
@@ -165,6 +166,7 @@ pub(super) static COMMANDS: &[Command] = &[
             &TTA,
             &ROI,
             &STATISTICS,
+            &PROBABILITIES,
             &SEG,
             &WITH_PATIENT,
             &MEMORY_LIMIT,

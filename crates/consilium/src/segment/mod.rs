@@ -11,6 +11,7 @@ mod options;
 mod output;
 mod reader;
 mod refine;
+mod shares;
 
 pub use models::wanted;
 pub(crate) use reader::{Ready, Segmented, VolumeModel};
@@ -26,6 +27,7 @@ use base::{
     VolumeConsultation, VolumeReading, kebab,
 };
 use cases::{Case, Decoded};
+use imaging::volumes::nifti::SharesWriter;
 use imaging::volumes::{Sums, measure};
 use indicatif::{ProgressBar, ProgressStyle};
 use kernels::Pool;
@@ -33,6 +35,7 @@ use models::Loaded;
 pub use options::VolumeOptions;
 use report::html::{CaseLine, Outcome};
 use std::io::Write;
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 use zoo::volume_system::{Table, VolumeCase, labels_of};
@@ -64,14 +67,14 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
             let last = number + 1 == found.len();
             let folder = if many { common.out.join(&case.name) } else { common.out.clone() };
             let done = decoded
-                .and_then(|decoded| consult(world, request, &mut models, case, decoded))
-                .and_then(|done| {
+                .and_then(|decoded| consult(world, request, &mut models, case, decoded, &folder))
+                .and_then(|mut done| {
                     if last {
                         // Pictures and surfaces need no networks.
                         models.clear();
                     }
                     let started = Instant::now();
-                    let written = output::write(world, &folder, &done, common.lang, &pool)?;
+                    let written = output::write(world, &folder, &mut done, common.lang, &pool)?;
                     if common.verbose {
                         times(common, &done, started.elapsed().as_secs_f64());
                     }
@@ -85,6 +88,10 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                     results.push(written.json);
                 }
                 Err(error) => {
+                    // Made for the file of probabilities; anything in it stays.
+                    if request.volume.probabilities {
+                        let _ = world.remove_empty_folder(&folder);
+                    }
                     complain(&error, common.lang);
                     lines.push(CaseLine::failed(&case.name, &error));
                 }
@@ -148,6 +155,8 @@ struct Done {
     files: Vec<dicom::File>,
     /// Tables of the systems.
     tables: Vec<Table>,
+    /// Files of probabilities, by name.
+    shares: Vec<(String, SharesWriter)>,
     decoded: Decoded,
 }
 
@@ -159,6 +168,7 @@ struct Said {
     bytes: u64,
     network_seconds: Option<f64>,
     tables: Vec<Table>,
+    shares: Option<SharesWriter>,
 }
 
 fn consult(
@@ -167,18 +177,27 @@ fn consult(
     models: &mut [Loaded],
     case: &Case,
     decoded: Decoded,
+    folder: &Path,
 ) -> Result<Done> {
     let common = &request.common;
     let grid = *decoded.scans[0].volume.grid();
     let mut readings = Vec::new();
     let mut runs = Vec::new();
     let (mut all_labels, mut maps, mut tables) = (Vec::new(), Vec::new(), Vec::new());
-    let mut files = Vec::new();
+    let (mut files, mut all_shares) = (Vec::new(), Vec::new());
     let only = models.len() == 1;
     let created = rfc3339(world.now());
     for loaded in models {
-        let Said { mut reading, mut labels, mut map, bytes, network_seconds, tables: own } =
-            loaded.read(request, case, &decoded, only)?;
+        let folder = Some(folder).filter(|_| request.volume.probabilities);
+        let said = loaded.read(request, case, &decoded, only, folder)?;
+        let Said { mut reading, mut labels, mut map, bytes, network_seconds, .. } = said;
+        let own_tables = said.tables;
+        let shares = said.shares.map(|writer| {
+            let name = reading.mask.replace(".nii.gz", "-probabilities.nii.gz");
+            reading.files.push(name.clone());
+            reading.notes.push(Note::info("probabilities", own::SHARES.clone()));
+            (name, writer)
+        });
         refine::keep(&mut reading, &mut labels, &mut map, &request.volume.structures)?;
         if request.volume.statistics {
             let volume = &decoded.scans[0].volume;
@@ -201,7 +220,8 @@ fn consult(
         readings.push(reading);
         all_labels.push(labels);
         maps.push(map);
-        tables.extend(own);
+        tables.extend(own_tables);
+        all_shares.extend(shares);
     }
     let mut settings = Vec::new();
     if request.mirror {
@@ -224,7 +244,8 @@ fn consult(
     facts.name.clone_from(&case.name);
     let consultation =
         VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
-    Ok(Done { consultation, labels: all_labels, maps, files, tables, decoded })
+    let (labels, shares) = (all_labels, all_shares);
+    Ok(Done { consultation, labels, maps, files, tables, shares, decoded })
 }
 
 impl Loaded {
@@ -234,6 +255,7 @@ impl Loaded {
         case: &Case,
         decoded: &Decoded,
         only: bool,
+        folder: Option<&Path>,
     ) -> Result<Said> {
         let common = &request.common;
         let started = Instant::now();
@@ -266,11 +288,16 @@ impl Loaded {
         let bar = progress(common);
         let before = self.reader.network_time();
         let facts = &decoded.scans[0].facts;
-        let answer =
-            self.reader.read(&VolumeCase { volumes: &volumes, facts }, &mut |done, total| {
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
-            });
+        let case_of = VolumeCase { volumes: &volumes, facts };
+        let mut told = |done: usize, total: usize| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let mut sink = folder.map(|folder| shares::Sink::new(folder, &self.id, common.threads));
+        let answer = match &mut sink {
+            Some(sink) => self.reader.read_shares(&case_of, &mut told, sink),
+            None => self.reader.read(&case_of, &mut told),
+        };
         bar.finish_and_clear();
         // What follows needs memory of its own.
         self.reader.rest();
@@ -321,7 +348,8 @@ impl Loaded {
         let (values, files) = (answer.values, Vec::new());
         let reading = VolumeReading { model, structures, mask, files, values, notes, seconds };
         let (map, tables) = (answer.map, answer.tables);
-        Ok(Said { reading, labels, map, bytes, network_seconds, tables })
+        let shares = sink.and_then(|sink| sink.writer);
+        Ok(Said { reading, labels, map, bytes, network_seconds, tables, shares })
     }
 }
 

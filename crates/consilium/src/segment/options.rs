@@ -15,6 +15,8 @@ pub struct VolumeOptions {
     pub with_patient: bool,
     /// Order statistics and shape of every structure.
     pub statistics: bool,
+    /// The shares of all classes as a 4-D file.
+    pub probabilities: bool,
     /// Structures to keep; all when empty.
     pub structures: Vec<String>,
     /// Bytes that a case may take; what the system has when `None`.
@@ -28,6 +30,7 @@ impl VolumeOptions {
             forms: forms(parsed)?,
             with_patient: parsed.has("--with-patient"),
             statistics: parsed.has("--statistics"),
+            probabilities: parsed.has("--probabilities"),
             structures: parsed.list("--roi"),
             memory_limit: parsed.value("--memory-limit").map(memory::parse).transpose()?.flatten(),
         })

@@ -30,10 +30,12 @@ pub(super) struct Written {
 pub(super) fn write(
     world: &dyn World,
     folder: &Path,
-    done: &Done,
+    done: &mut Done,
     lang: Lang,
     pool: &Pool,
 ) -> Result<Written> {
+    let shares = std::mem::take(&mut done.shares);
+    let done = &*done;
     let c = &done.consultation;
     let scan = &done.decoded.scans[0];
     let mut pictures: Vec<VolumePictures> = Vec::new();
@@ -59,12 +61,17 @@ pub(super) fn write(
 
     let masks = c.readings.iter().map(|reading| reading.mask.as_str());
     let made = done.files.iter().map(|(name, _)| name.as_str());
+    let shared = shares.iter().map(|(name, _)| name.clone()).collect::<Vec<String>>();
+    let made = made.chain(shared.iter().map(String::as_str));
     let names = masks.chain(made).chain(files.iter().map(|(name, _)| name.as_str()));
     let names: Vec<&str> = names.collect();
     place(world, folder, &names, |aside| {
         for (reading, map) in c.readings.iter().zip(&done.maps) {
             let path = aside.join(&reading.mask);
             nifti::write(&path, map, scan.forms.as_ref(), Level::Fast, pool)?;
+        }
+        for (name, writer) in shares {
+            writer.finish(&aside.join(name))?;
         }
         let write = |(name, bytes): &(String, Vec<u8>)| world.write(&aside.join(name), bytes);
         let mut all = done.files.iter().chain(&files);

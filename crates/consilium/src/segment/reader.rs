@@ -57,7 +57,7 @@ impl VolumeModel {
 
     /// Reads one case. Errors of kind `Refused` say why it does not fit.
     pub fn read(&mut self, ready: &Ready) -> Result<Segmented> {
-        let said = self.loaded.read(&self.request, &ready.case, &ready.decoded, true)?;
+        let said = self.loaded.read(&self.request, &ready.case, &ready.decoded, true, None)?;
         let structures = said.reading.structures.into_iter();
         Ok(Segmented {
             map: said.map,

@@ -99,6 +99,14 @@ pub fn taps(
     }))
 }
 
+/// Is given finished planes.
+pub struct Watch<'w> {
+    /// Values are probabilities already: version 1.
+    pub probabilities: bool,
+    /// Takes number and shares.
+    pub take: &'w mut dyn FnMut(usize, &[f32]) -> Result<()>,
+}
+
 /// Turns planes of logits into a label map.
 pub struct Exporter {
     meaning: Meaning,
@@ -133,8 +141,15 @@ impl Exporter {
         Exporter { meaning, heads, from, taps, bounds, axes, shape, labels, before: None, next: 0 }
     }
 
-    /// Takes plane `number` of the logits, `[heads][height][width]`; planes come in order.
-    pub fn plane(&mut self, pool: &Pool, number: usize, logits: &[f32]) {
+    /// Takes plane `number` of the logits, `[heads][height][width]`; planes come in order. `watch` is given every finished plane of the part that was read, its number and the shares
+    /// of the classes `[heads][height][width]`: a softmax, for regions a logistic function each.
+    pub fn plane(
+        &mut self,
+        pool: &Pool,
+        number: usize,
+        logits: &[f32],
+        mut watch: Option<&mut Watch<'_>>,
+    ) -> Result<()> {
         while let Some(&tap) = self.taps[0].get(self.next) {
             if tap.high > number {
                 break;
@@ -146,7 +161,13 @@ impl Exporter {
             let high = if tap.high == number { logits } else { low };
             let mut plane = vec![0u16; self.taps[1].len() * self.taps[2].len()];
             self.label(pool, tap.share, low, high, &mut plane);
+            let shares = watch
+                .as_ref()
+                .map(|watch| self.shares(pool, tap.share, low, high, watch.probabilities));
             self.put(&plane);
+            if let (Some(watch), Some(shares)) = (&mut watch, shares) {
+                (watch.take)(self.next, &shares)?;
+            }
             self.next += 1;
         }
         let wanted = self.taps[0].get(self.next).is_some_and(|tap| tap.low <= number);
@@ -158,6 +179,34 @@ impl Exporter {
                 Some((number, kept))
             }
         };
+        Ok(())
+    }
+
+    /// Shares of the classes in one output plane, `[heads][height][width]`.
+    fn shares(
+        &self,
+        pool: &Pool,
+        share: f32,
+        low: &[f32],
+        high: &[f32],
+        probabilities: bool,
+    ) -> Vec<f32> {
+        let (height, width) = (self.taps[1].len(), self.taps[2].len());
+        let rows: Vec<Mutex<Vec<f32>>> = (0..height).map(|_| Mutex::new(Vec::new())).collect();
+        pool.run(height, |y| {
+            let mut work = Rows::new(self.heads, self.from[2], width);
+            work.fill(low, high, share, self.taps[1][y], self.from);
+            let row = work.shares(&self.taps[2], &self.meaning, probabilities);
+            *rows[y].lock().unwrap_or_else(PoisonError::into_inner) = row;
+        });
+        let mut out = vec![0.0; self.heads * height * width];
+        for (y, row) in rows.into_iter().enumerate() {
+            let row = row.into_inner().unwrap_or_else(PoisonError::into_inner);
+            for (head, line) in row.chunks_exact(width.max(1)).enumerate() {
+                out[(head * height + y) * width..][..width].copy_from_slice(line);
+            }
+        }
+        out
     }
 
     /// The label map z, y, x.
@@ -281,6 +330,34 @@ impl Rows {
                 x = end;
             }
         }
+    }
+
+    /// Shares of all channels, `[heads][width]`.
+    fn shares(&self, taps: &[Tap], meaning: &Meaning, probabilities: bool) -> Vec<f32> {
+        let width = taps.len();
+        let mut out = Vec::with_capacity(self.heads * width);
+        for row in self.values.chunks_exact(self.columns.max(1)) {
+            let value = |tap: &Tap| (1.0 - tap.share) * row[tap.low] + tap.share * row[tap.high];
+            out.extend(taps.iter().map(value));
+        }
+        match meaning {
+            Meaning::Regions { .. } if probabilities => {}
+            Meaning::Regions { .. } => {
+                out.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+            }
+            Meaning::Largest => {
+                for x in 0..width {
+                    let all = (0..self.heads).map(|head| head * width + x);
+                    let most = all.clone().fold(f32::NEG_INFINITY, |most, at| most.max(out[at]));
+                    if !probabilities {
+                        all.clone().for_each(|at| out[at] = (out[at] - most).exp());
+                    }
+                    let sum: f32 = all.clone().map(|at| out[at]).sum();
+                    all.for_each(|at| out[at] /= sum);
+                }
+            }
+        }
+        out
     }
 
     fn regions(&self, taps: &[Tap], of: &[u16], threshold: f32, labels: &mut [u16]) {

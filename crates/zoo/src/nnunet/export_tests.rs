@@ -66,7 +66,7 @@ fn planes_one_by_one_give_the_whole() {
                 for z in 0..from[0] {
                     let of = |head: usize| logits[(head * from[0] + z) * plane..][..plane].to_vec();
                     let one: Vec<f32> = (0..heads).flat_map(of).collect();
-                    exporter.plane(&Pool::new(2), z, &one);
+                    exporter.plane(&Pool::new(2), z, &one, None).unwrap();
                 }
                 let labels = exporter.finish();
                 let back = crate::nnunet::grid::cut(&labels, whole, axes, &bounds_of(to));

@@ -27,6 +27,7 @@ mod postprocess;
 mod prepare;
 mod reader;
 mod resampling;
+mod shares;
 pub(crate) mod sliding;
 pub(crate) mod source;
 mod tiles;

@@ -1,9 +1,10 @@
 //! A model with its weights, ready to read cases.
 
-use super::export::{Exporter, Meaning, taps};
+use super::export::{Exporter, Meaning, Watch, taps};
 use super::folder::{Fold, Trained};
 use super::grid::{Images, permuted};
 use super::prepare::{foresee, prepare};
+use super::shares::Embedded;
 use super::sliding::{Hooks, Window, slide};
 use crate::error::translate;
 use base::words::nnunet as words;
@@ -95,6 +96,13 @@ pub struct Segmentation {
     pub structures: Vec<Structure>,
     /// What a reader should know.
     pub notes: Vec<Note>,
+}
+
+/// Whom a run tells of itself.
+struct Run<'r> {
+    place: usize,
+    progress: &'r mut dyn FnMut(Progress),
+    notes: &'r mut Vec<Note>,
 }
 
 /// One configuration with its networks.
@@ -198,6 +206,16 @@ impl Model {
         images: Images,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Segmentation> {
+        self.predict_shares(images, progress, None)
+    }
+
+    /// The same; `shares` is given planes `[class][y][x]` along the axes of the plans, one behind the other.
+    pub(super) fn predict_shares(
+        &mut self,
+        images: Images,
+        progress: &mut dyn FnMut(Progress),
+        mut shares: Option<&mut dyn FnMut(&[f32]) -> Result<()>>,
+    ) -> Result<Segmentation> {
         let need = self.need(images.shape, images.spacing)?;
         if let Some(limit) = self.options.memory_limit.filter(|limit| need.bytes > *limit) {
             let what = words::memory(need.bytes >> 20, limit >> 20);
@@ -214,8 +232,10 @@ impl Model {
             let Some(given) = given else { break };
             let stage = &mut self.stages[place];
             let pool = &self.pool;
-            labels =
-                Some(stage.predict(pool, given, labels.as_deref(), place, progress, &mut notes)?);
+            // Only the last stage answers.
+            let shares = shares.as_mut().filter(|_| last);
+            let run = Run { place, progress, notes: &mut notes };
+            labels = Some(stage.predict(pool, given, labels.as_deref(), run, shares)?);
             if count > 1 {
                 stage.release_buffers();
             }
@@ -281,10 +301,10 @@ impl Stage {
         pool: &Pool,
         images: Images,
         previous: Option<&[u16]>,
-        place: usize,
-        progress: &mut dyn FnMut(Progress),
-        notes: &mut Vec<Note>,
+        run: Run<'_>,
+        shares: Option<&mut &mut dyn FnMut(&[f32]) -> Result<()>>,
     ) -> Result<Vec<u16>> {
+        let Run { place, progress, notes } = run;
         let Trained { plans, configuration, dataset, .. } = &self.trained;
         let whole = images.shape;
         let prepared = prepare(pool, plans, configuration, dataset, images, previous)?;
@@ -315,10 +335,19 @@ impl Stage {
         );
         let total = self.window.runs(prepared.shape) * self.networks.len();
         let mut done = 0;
+        let whole = permuted(whole, plans.forward);
+        let mut embedded = shares.map(|shares| {
+            let background = dataset.regions.is_none();
+            Embedded::new(shares, self.window.heads, background, prepared.bounds, whole)
+        });
         let mut hooks = Hooks {
-            plane: &mut |number, logits| {
-                exporter.plane(pool, number, logits);
-                Ok(())
+            plane: &mut |number, logits| match &mut embedded {
+                None => exporter.plane(pool, number, logits, None),
+                Some(embedded) => {
+                    let take = &mut |number: usize, shares: &[f32]| embedded.plane(number, shares);
+                    let mut watch = Watch { probabilities: plans.version_one, take };
+                    exporter.plane(pool, number, logits, Some(&mut watch))
+                }
             },
             ran: &mut || {
                 done += 1;
@@ -327,6 +356,9 @@ impl Stage {
         };
         let (image, shape) = (&prepared.channels, prepared.shape);
         slide(pool, &self.window, &mut self.networks, image, shape, &mut hooks)?;
+        if let Some(embedded) = &mut embedded {
+            embedded.finish()?;
+        }
         Ok(exporter.finish())
     }
 

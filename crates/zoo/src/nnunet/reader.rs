@@ -1,7 +1,7 @@
 //! A trained nnU-Net as a reader of volumes.
 
-use super::Model;
-use crate::volume_system::{Structure, Told, VolumeAnswer, VolumeCase, VolumeReader};
+use super::{Model, Segmentation};
+use crate::volume_system::{Shares, Structure, Told, VolumeAnswer, VolumeCase, VolumeReader};
 use base::{Result, Volume};
 use std::time::Duration;
 
@@ -39,11 +39,26 @@ impl VolumeReader for Model {
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         let progress = &mut |at: super::Progress| told(at.done, at.total);
         let (segmentation, map) = self.predict_volumes(case.volumes, progress)?;
-        let structures = segmentation.structures.into_iter();
-        let structures =
-            structures.map(|structure| Structure::new(&structure.name, structure.labels)).collect();
-        let notes = segmentation.notes;
-        let (values, tables) = (Vec::new(), Vec::new());
-        Ok(VolumeAnswer { map, structures, values, tables, notes })
+        Ok(answer(segmentation, map))
     }
+
+    fn read_shares(
+        &mut self,
+        case: &VolumeCase<'_>,
+        told: Told<'_>,
+        into: &mut dyn Shares,
+    ) -> Result<VolumeAnswer> {
+        let progress = &mut |at: super::Progress| told(at.done, at.total);
+        let found = self.predict_volumes_shares(case.volumes, progress, Some(into))?;
+        Ok(answer(found.0, found.1))
+    }
+}
+
+fn answer(segmentation: Segmentation, map: Volume) -> VolumeAnswer {
+    let structures = segmentation.structures.into_iter();
+    let structures =
+        structures.map(|structure| Structure::new(&structure.name, structure.labels)).collect();
+    let notes = segmentation.notes;
+    let (values, tables) = (Vec::new(), Vec::new());
+    VolumeAnswer { map, structures, values, tables, notes }
 }

@@ -6,8 +6,9 @@
 
 use super::grid::Images;
 use super::model::{Model, Progress, Segmentation};
+use crate::volume_system::Shares;
 use base::words::nnunet as words;
-use base::{Error, Kind, Orientation, Result, Volume, Voxels};
+use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 
 /// Farthest that corresponding voxels of two images of one case may lie apart, in mm.
 const SAME_GRID_MM: f64 = 0.1;
@@ -21,6 +22,16 @@ impl Model {
         &mut self,
         volumes: &[&Volume],
         progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Segmentation, Volume)> {
+        self.predict_volumes_shares(volumes, progress, None)
+    }
+
+    /// The same; `shares` takes the shares of the classes, planes along the axes of the plans.
+    pub(super) fn predict_volumes_shares(
+        &mut self,
+        volumes: &[&Volume],
+        progress: &mut dyn FnMut(Progress),
+        shares: Option<&mut dyn Shares>,
     ) -> Result<(Segmentation, Volume)> {
         let wanted = self.trained().dataset.channels.len();
         let Some(first) = volumes.first() else {
@@ -44,7 +55,15 @@ impl Model {
         let [columns, rows, planes] = placed.size();
         let [x, y, z] = placed.spacing_mm();
         let images = Images { shape: [planes, rows, columns], spacing: [z, y, x], channels };
-        let mut found = self.predict(images, progress)?;
+        let mut found = match shares {
+            None => self.predict(images, progress)?,
+            Some(shares) => {
+                let trained = self.trained();
+                let (axes, classes) = (trained.plans.forward, trained.dataset.heads());
+                shares.begin(&permuted_grid(placed.grid(), axes), classes)?;
+                self.predict_shares(images, progress, Some(&mut |plane| shares.plane(plane)))?
+            }
+        };
         let labels = std::mem::take(&mut found.labels);
         let small = labels.iter().all(|label| *label <= 255);
         let voxels = match small {
@@ -72,7 +91,37 @@ impl Model {
     }
 }
 
+/// The grid whose `[k][j][i]` are the axes `axes` of `[z][y][x]`: every voxel stays where it lies.
+fn permuted_grid(grid: &Grid, axes: [usize; 3]) -> Grid {
+    // Axis n of an array [z][y][x] is axis 2 - n of a grid.
+    let old = |axis: usize| 2 - axes[2 - axis];
+    let rows = grid.affine.rows();
+    let rows = std::array::from_fn(|row| {
+        let [a, b, c] = [0, 1, 2].map(|axis| rows[row][old(axis)]);
+        [a, b, c, rows[row][3]]
+    });
+    Grid { size: [0, 1, 2].map(|axis| grid.size[old(axis)]), affine: Affine::new(rows) }
+}
+
 /// A volume of one byte for each voxel on the grid of another: a grid that can be turned.
 fn empty(of: &Volume) -> Option<Volume> {
     of.on_same_grid(Voxels::U8(vec![0; of.frame_len()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permuted_grid_has_its_voxels_where_they_were() {
+        let affine =
+            Affine::new([[2.0, 0.1, 0.0, 5.0], [0.0, 3.0, 0.2, 6.0], [0.3, 0.0, 4.0, 7.0]]);
+        let grid = Grid { size: [4, 5, 6], affine };
+        // Planes along y, rows along z: [y][z][x].
+        let other = permuted_grid(&grid, [1, 0, 2]);
+        assert_eq!(other.size, [4, 6, 5]);
+        let (at, there) = ([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]);
+        assert_eq!(grid.affine.apply(at), other.affine.apply(there));
+        assert_eq!(permuted_grid(&grid, [0, 1, 2]), grid);
+    }
 }

@@ -6,8 +6,8 @@
 
 use crate::nnunet::{MadeUp, Model, Options, holds_model};
 use crate::volume_system::{
-    Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
-    VolumeSystem, fits_modality, labels_of, map_on,
+    Published, Shares, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
+    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on,
 };
 use base::words::hd_bet as words;
 use base::words::volume_systems as common;
@@ -106,27 +106,41 @@ impl VolumeReader for Reader {
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
-        let answer = self.model.read(case, told)?;
-        let labels: Vec<u16> =
-            labels_of(&answer.map).into_iter().map(|label| u16::from(label != 0)).collect();
-        let voxels = labels.iter().filter(|&&label| label == 1).count();
-        let mut notes = answer.notes;
-        if voxels == 0 {
-            notes.push(Note::warning("nothing-found", base::words::deepbrain::NOTHING));
-        }
-        let brain = Measurement {
-            id: "brain-volume",
-            name: base::words::deepbrain::BRAIN_VOLUME,
-            value: voxels as f64 * answer.map.affine().determinant().abs() / 1000.0,
-            unit: "mL",
-            interval: None,
-        };
-        Ok(VolumeAnswer {
-            map: map_on(&answer.map, labels)?,
-            structures: vec![Structure::new("brain", vec![1])],
-            values: vec![brain],
-            tables: Vec::new(),
-            notes,
-        })
+        brain(self.model.read(case, told)?)
     }
+
+    fn read_shares(
+        &mut self,
+        case: &VolumeCase<'_>,
+        told: Told<'_>,
+        into: &mut dyn Shares,
+    ) -> Result<VolumeAnswer> {
+        fits_modality(&CARD, case.facts)?;
+        brain(self.model.read_shares(case, told, into)?)
+    }
+}
+
+/// Every label but 0 is brain.
+fn brain(answer: VolumeAnswer) -> Result<VolumeAnswer> {
+    let labels: Vec<u16> =
+        labels_of(&answer.map).into_iter().map(|label| u16::from(label != 0)).collect();
+    let voxels = labels.iter().filter(|&&label| label == 1).count();
+    let mut notes = answer.notes;
+    if voxels == 0 {
+        notes.push(Note::warning("nothing-found", base::words::deepbrain::NOTHING));
+    }
+    let brain = Measurement {
+        id: "brain-volume",
+        name: base::words::deepbrain::BRAIN_VOLUME,
+        value: voxels as f64 * answer.map.affine().determinant().abs() / 1000.0,
+        unit: "mL",
+        interval: None,
+    };
+    Ok(VolumeAnswer {
+        map: map_on(&answer.map, labels)?,
+        structures: vec![Structure::new("brain", vec![1])],
+        values: vec![brain],
+        tables: Vec::new(),
+        notes,
+    })
 }

@@ -2,9 +2,11 @@
 
 mod forms;
 mod header;
+mod shares;
 mod write;
 
 pub use forms::Forms;
+pub use shares::SharesWriter;
 pub use write::{Level, write};
 
 use super::source::Source;

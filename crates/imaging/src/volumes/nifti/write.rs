@@ -4,7 +4,7 @@ use super::{Forms, datatype_code, forms};
 use crate::volumes::aside;
 use crate::volumes::gzip::GzWriter;
 use base::words::imaging as words;
-use base::{Error, FrameAxis, Kind, Result, Volume, each_voxel};
+use base::{Error, FrameAxis, Grid, Kind, Result, Volume, VoxelType, each_voxel};
 use kernels::Pool;
 use std::io::{self, Write};
 use std::path::Path;
@@ -90,7 +90,9 @@ fn header(volume: &Volume, forms: Option<&Forms>) -> Result<Vec<u8>> {
         FrameAxis::Time { step_s } => step_s,
         _ => None,
     };
-    let header = Made { volume, forms, dims, step_s };
+    let kind = volume.voxels().voxel_type();
+    let scale = volume.scale.map_or((1.0, 0.0), |scale| (scale.slope, scale.intercept));
+    let header = Made { kind, scale, forms, dims, step_s };
     match wide {
         false => Ok(header.one()),
         true => header.two(),
@@ -108,14 +110,27 @@ fn describes(forms: &Forms, volume: &Volume) -> bool {
     base::Grid { size: volume.size(), affine }.is_same(volume.grid(), 1e-4 * step)
 }
 
-struct Made<'a> {
-    volume: &'a Volume,
+/// Header and four bytes of a 4-D file of 16-bit shares: 65535 is 1. Its grid is `grid`.
+pub(super) fn shares_header(grid: &Grid, classes: usize) -> Result<Vec<u8>> {
+    let [ni, nj, nk] = grid.size;
+    let dims = vec![ni, nj, nk, classes];
+    let wide = dims.iter().any(|&size| size > LARGEST_NIFTI1);
+    let forms = Forms::of(&grid.affine, 1, 1);
+    let scale = (1.0 / f64::from(u16::MAX), 0.0);
+    let header = Made { kind: VoxelType::U16, scale, forms, dims, step_s: None };
+    if wide { header.two() } else { Ok(header.one()) }
+}
+
+struct Made {
+    kind: VoxelType,
+    /// Slope and intercept.
+    scale: (f64, f64),
     forms: Forms,
     dims: Vec<usize>,
     step_s: Option<f64>,
 }
 
-impl Made<'_> {
+impl Made {
     /// Millimetres, and seconds where there is time.
     fn units(&self) -> u8 {
         2 | if self.step_s.is_some() { 8 } else { 0 }
@@ -133,10 +148,6 @@ impl Made<'_> {
         if self.dims.len() == 5 { 1007 } else { 0 }
     }
 
-    fn scale(&self) -> (f64, f64) {
-        self.volume.scale.map_or((1.0, 0.0), |scale| (scale.slope, scale.intercept))
-    }
-
     /// nifti1.h.
     fn one(&self) -> Vec<u8> {
         let mut h = vec![0; 352];
@@ -148,7 +159,7 @@ impl Made<'_> {
             let size = self.dims.get(n).map_or(1, |&size| size as i16);
             put(42 + 2 * n, &size.to_le_bytes());
         }
-        let kind = self.volume.voxels().voxel_type();
+        let kind = self.kind;
         put(68, &self.intent().to_le_bytes());
         put(70, &datatype_code(kind).to_le_bytes());
         put(72, &(kind.bytes() as i16 * 8).to_le_bytes());
@@ -157,7 +168,7 @@ impl Made<'_> {
             single(76 + 4 * n, value);
         }
         single(108, 352.0);
-        let (slope, intercept) = self.scale();
+        let (slope, intercept) = self.scale;
         single(112, slope);
         single(116, intercept);
         for n in 0..3 {
@@ -181,7 +192,7 @@ impl Made<'_> {
         let mut put = |at: usize, bytes: &[u8]| h[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &540i32.to_le_bytes());
         put(4, b"n+2\0\r\n\x1a\n");
-        let kind = self.volume.voxels().voxel_type();
+        let kind = self.kind;
         put(12, &datatype_code(kind).to_le_bytes());
         put(14, &(kind.bytes() as i16 * 8).to_le_bytes());
         put(16, &(self.dims.len() as i64).to_le_bytes());
@@ -196,7 +207,7 @@ impl Made<'_> {
         for (n, value) in self.pixdim().into_iter().enumerate() {
             double(104 + 8 * n, value);
         }
-        let (slope, intercept) = self.scale();
+        let (slope, intercept) = self.scale;
         double(176, slope);
         double(184, intercept);
         for n in 0..3 {
