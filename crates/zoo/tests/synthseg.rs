@@ -275,7 +275,9 @@ fn a_real_volume_is_read_as_the_original_reads_it() {
         assert_eq!(volumes.len(), expected.len(), "{name}");
         for ((structure, ours), theirs) in volumes.iter().zip(&expected) {
             let off = (ours - theirs).abs();
-            assert!(off < 2.0 + 1e-3 * theirs, "{name}, {structure}: {ours}, {theirs}");
+            // A tissue that falls the other way at a tie goes through two more networks.
+            let share = if flag(case, "robust") { 2e-2 } else { 1e-3 };
+            assert!(off < 2.0 + share * theirs, "{name}, {structure}: {ours}, {theirs}");
         }
         let known: Vec<u16> = answer.structures.iter().flat_map(|s| s.labels.clone()).collect();
         assert!(labels.iter().all(|label| *label == 0 || known.contains(label)), "{name}");

@@ -3,7 +3,7 @@
 //! `rescale_volume`, `pad_volume`).
 
 use base::words::volume_systems as common;
-use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume};
+use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
 use std::sync::{Mutex, PoisonError};
 
@@ -61,25 +61,19 @@ fn is_resampled(spacing_mm: [f64; 3]) -> bool {
 ///
 /// Errors: kind `Refused` for an image of one value everywhere, `BrokenInput` for a spacing of nothing.
 pub fn prepare(pool: &Pool, volume: &Volume, ct: bool, least: usize) -> Result<Prepared> {
-    let volume = volume.reoriented(turned());
-    let mut values = volume.frame_f32(0);
-    values.iter_mut().filter(|value| !value.is_finite()).for_each(|value| *value = 0.0);
-    let [ni, nj, nk] = volume.size();
     let spacing = volume.spacing_mm();
     if !spacing.iter().all(|mm| mm.is_finite() && *mm > 0.0) {
         return Err(Error::new(Kind::BrokenInput, base::words::nnunet::BAD_SPACING));
     }
-    let (mut size, mut grid) = ([nk, nj, ni], *volume.grid());
     let resampled = is_resampled(spacing);
-    if resampled {
-        // Axes of `values` are k, j, i.
-        for axis in 0..3 {
-            let table = taps(size[axis], spacing[2 - axis]);
-            values = along(pool, &values, size, axis, &table);
-            size[axis] = table.len();
-        }
-        grid = resampled_grid(&volume, [size[2], size[1], size[0]]);
-    }
+    let turned = match resampled {
+        true => at_one_mm(pool, volume)?.reoriented(turned()),
+        false => volume.reoriented(turned()),
+    };
+    let mut values = turned.frame_f32(0);
+    values.iter_mut().filter(|value| !value.is_finite()).for_each(|value| *value = 0.0);
+    let [ni, nj, nk] = turned.size();
+    let (size, grid) = ([nk, nj, ni], *turned.grid());
     if ct {
         values.iter_mut().for_each(|value| *value = value.clamp(CT[0], CT[1]));
     }
@@ -89,6 +83,23 @@ pub fn prepare(pool: &Pool, volume: &Volume, ct: bool, least: usize) -> Result<P
     let voxel_mm3 = if resampled { 1.0 } else { spacing.iter().product() };
     let values = pad(&values, size, shape, start);
     Ok(Prepared { values, shape, start, size, grid, voxel_mm3, resampled })
+}
+
+/// Frame 0 at 1 mm, its axes as they lie: where their length is no whole number of millimetres, the grid is not
+/// the same from its other end.
+fn at_one_mm(pool: &Pool, volume: &Volume) -> Result<Volume> {
+    let mut values = volume.frame_f32(0);
+    values.iter_mut().filter(|value| !value.is_finite()).for_each(|value| *value = 0.0);
+    let ([ni, nj, nk], spacing) = (volume.size(), volume.spacing_mm());
+    let mut size = [nk, nj, ni];
+    for axis in 0..3 {
+        let table = taps(size[axis], spacing[2 - axis]);
+        values = along(pool, &values, size, axis, &table);
+        size[axis] = table.len();
+    }
+    let grid = resampled_grid(volume, [size[2], size[1], size[0]]);
+    let lost = || Error::new(Kind::Bug, common::OTHER_GRID);
+    Volume::new(grid, Voxels::F32(values)).ok_or_else(lost)
 }
 
 /// The samples that an output sample is made of, and their weights.
