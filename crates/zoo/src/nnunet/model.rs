@@ -98,6 +98,9 @@ pub struct Segmentation {
     pub notes: Vec<Note>,
 }
 
+/// Takes a plane of shares, `[class][y][x]`.
+type TakePlane<'t> = &'t mut dyn FnMut(&[f32]) -> Result<()>;
+
 /// Whom a run tells of itself.
 struct Run<'r> {
     place: usize,
@@ -214,7 +217,7 @@ impl Model {
         &mut self,
         images: Images,
         progress: &mut dyn FnMut(Progress),
-        mut shares: Option<&mut dyn FnMut(&[f32]) -> Result<()>>,
+        mut shares: Option<TakePlane<'_>>,
     ) -> Result<Segmentation> {
         let need = self.need(images.shape, images.spacing)?;
         if let Some(limit) = self.options.memory_limit.filter(|limit| need.bytes > *limit) {
@@ -302,7 +305,7 @@ impl Stage {
         images: Images,
         previous: Option<&[u16]>,
         run: Run<'_>,
-        shares: Option<&mut &mut dyn FnMut(&[f32]) -> Result<()>>,
+        shares: Option<&mut TakePlane<'_>>,
     ) -> Result<Vec<u16>> {
         let Run { place, progress, notes } = run;
         let Trained { plans, configuration, dataset, .. } = &self.trained;
