@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn the_same_name_is_kept_once() {
-        let (a, b) = (name(&"my-finding".to_owned()), name("my-finding"));
+        let owned = String::from("my-finding");
+        let (a, b) = (name(&owned), name("my-finding"));
         assert!(std::ptr::eq(a, b));
         let names = Text::filled("My finding", "我的征象");
         assert!(std::ptr::eq(code("my-finding", &names), code("my-finding", &names)));

@@ -95,7 +95,12 @@ fn chexpert_blank_is_not_zero_and_minus_one_is_uncertain() {
     );
     assert_eq!(found["missing_files"], 2);
     let text = truth(dir.path(), "chexpert");
-    assert!(text.contains("view1_frontal.jpg,patient00002,Female,,Frontal,AP,,,-1,1,"), "{text}");
+    assert!(
+        text.contains(
+            "view1_frontal.jpg,patient00002,Female,,Frontal,AP,patient00002/study2,,,-1,1,"
+        ),
+        "{text}"
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ use common::{fixture, floats, near, same};
 use metrics::classification::{Binary, Ranked};
 use metrics::compare::{
     Better, Units, aggregate_then_rank, bca, hodges_lehmann, holm, kendall_tau, mcnemar,
-    non_inferiority, percentile, rank_stability, rank_then_aggregate, sign_flip, test_then_rank,
-    wilcoxon, wilcoxon_greater,
+    non_inferiority, percentile, rank_stability, rank_then_aggregate, sign_flip, swap_test,
+    test_then_rank, wilcoxon, wilcoxon_greater,
 };
 use metrics::regression::Paired;
 use metrics::{Interval, Undefined, stats};
@@ -269,4 +269,27 @@ fn non_inferior_is_not_superior() {
     let judged = non_inferiority(-0.005, Interval { low: -0.018, high: 0.008 }, 0.02);
     assert!(judged.non_inferior && !judged.superior);
     assert!(!non_inferiority(0.0, Interval { low: -0.02, high: 0.02 }, 0.02).non_inferior);
+}
+
+#[test]
+fn swapping_answers_is_flipping_signs_where_a_metric_is_a_mean() {
+    let (a, b) = ([0.9, 0.8, 0.7, 0.9, 0.6, 0.8], [0.7, 0.85, 0.5, 0.6, 0.6, 0.3]);
+    let keys = [0, 0, 1, 2, 3, 4];
+    let units = Units::grouped(&keys);
+    let mean = |first: &[u32], second: &[u32]| -> f64 {
+        let one = |case: usize| {
+            let unit = units.of_case()[case] as usize;
+            f64::from(first[unit]) * a[case] + f64::from(second[unit]) * b[case]
+        };
+        (0..6).map(one).sum::<f64>() / 6.0
+    };
+    let difference = |own: &[u32], other: &[u32]| Ok(mean(own, other) - mean(other, own));
+    let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+    for swaps in [1000, 10] {
+        let flips = sign_flip(&differences, &units, swaps, 7, 2).unwrap();
+        let swapped = swap_test(units.len(), swaps, 7, 2, difference).unwrap();
+        near("p", swapped, flips.p, 1e-12);
+        assert_eq!(flips.exact, swaps == 1000);
+    }
+    assert_eq!(swap_test(3, 8, 0, 1, |_, _| Err(Undefined::NoCases)), Err(Undefined::NoCases));
 }

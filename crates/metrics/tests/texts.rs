@@ -6,10 +6,11 @@ mod common;
 use common::{fixture, floats, near, same};
 use metrics::Undefined;
 use metrics::text::{
-    BleuCounts, Corpus, LabelPolicy, Mention, Tokens, bleu_counts, cider_d, label_f1, rouge_l,
-    tokens,
+    BleuCounts, Corpus, LabelPolicy, Mention, Synonyms, Tokens, bleu_counts, cider_d, label_f1,
+    meteor, rouge_l, stem, tokens,
 };
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 fn corpus(set: &Json, how: Tokens) -> Corpus {
     let pairs = set["pairs"].as_array().unwrap();
@@ -124,4 +125,50 @@ fn any_text_can_be_cut() {
             assert!(tokens(&text, how).iter().all(|word| !word.is_empty()), "{text}");
         }
     }
+}
+
+#[test]
+fn meteor_is_nltks_without_synonyms() {
+    let all = fixture("meteor.json");
+    let words = |json: &Json| -> Vec<String> {
+        json.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    for (word, expected) in
+        all["stems"].as_array().unwrap().iter().map(|pair| (pair[0].as_str(), pair[1].as_str()))
+    {
+        assert_eq!(Some(stem(word.unwrap()).as_str()), expected, "{word:?}");
+    }
+    for name in ["words", "characters"] {
+        let set = all["sets"][name].as_array().unwrap();
+        let cases: Vec<(Vec<String>, Vec<Vec<String>>)> = set
+            .iter()
+            .map(|case| {
+                let references = case["references"].as_array().unwrap();
+                (words(&case["predicted"]), references.iter().map(words).collect())
+            })
+            .collect();
+        let found = meteor(&cases, None, 2);
+        for (found, case) in found.iter().zip(set) {
+            near(name, *found, case["meteor"].as_f64().unwrap(), 1e-12);
+        }
+        assert!(found.iter().any(|value| *value > 0.5));
+    }
+}
+
+#[test]
+fn synonyms_are_the_last_stage_of_meteor() {
+    struct Two;
+    impl Synonyms for Two {
+        fn of(&self, word: &str) -> BTreeSet<String> {
+            let known = ["larg", "big"].map(str::to_owned);
+            if word == "larg" { BTreeSet::from(known) } else { BTreeSet::new() }
+        }
+    }
+    let cut = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let cases = [(cut("large effusion"), vec![cut("big effusions")])];
+    // One of two words, one piece: F is 1/2, half of it the price of a piece a word.
+    near("without", meteor(&cases, None, 1)[0], 0.25, 1e-12);
+    // Both, in one piece.
+    near("with", meteor(&cases, Some(&Two), 1)[0], 1.0 - 0.5 / 8.0, 1e-12);
+    assert_eq!(meteor(&[(vec![], vec![cut("a")])], None, 1), [0.0]);
 }

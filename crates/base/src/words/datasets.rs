@@ -4,14 +4,46 @@ use crate::text::Text;
 
 texts! { static:
     /// Command.
-    DATASETS = "Say what a published data set holds: list the kinds, show counts, check that every file is there.\nA data set is named KIND:PATH. With --out the truth is written as truth.csv, which score takes\n(--group patient), and where the files lie as files.csv.",
-        "说明已发表数据集的内容：list 列出支持的种类，show 给出计数，check 核对文件是否齐全。\n数据集写作 种类:路径。给出 --out 时写出 truth.csv（可供 score 使用，加 --group patient）及\n文件位置 files.csv。";
+    DATASETS = "Say what a published data set holds: list the kinds, show counts, check that every file is there.\nA data set is named KIND:PATH, where the path is a folder, or a zip or tar archive as it was fetched:\nnothing is unpacked. With --out the truth is written as truth.csv, which score takes (--group patient),\nwhere the files lie as files.csv, and boxes as boxes.json (COCO).",
+        "说明已发表数据集的内容：list 列出支持的种类，show 给出计数，check 核对文件是否齐全。\n数据集写作 种类:路径，路径可为文件夹，也可为下载所得的 zip 或 tar 压缩包（无需解压）。给出 --out 时写出\ntruth.csv（可供 score 使用，加 --group patient）、文件位置 files.csv，以及检测框 boxes.json（COCO 格式）。";
+    /// Flag.
+    FLAG_READERS = "Boxes of several readers: majority (fused, default),\nall, or the name of one.", "多位医师标注的框：majority（多数一致者合并，默认）、\nall（全部）或某位医师的编号。";
+    /// Kind.
+    COCO = "COCO: one JSON file, or annotations/*.json and images", "COCO：单个 JSON 文件，或 annotations/*.json 及影像";
+    /// Kind.
+    YOLO = "YOLO: data.yaml (or classes.txt), images and label texts", "YOLO：data.yaml（或 classes.txt）、影像及标注文本";
+    /// Kind.
+    VOC = "Pascal VOC: Annotations/*.xml and images", "Pascal VOC：Annotations/*.xml 及影像";
+    /// Kind.
+    MIMIC_DICOM = "MIMIC-CXR in DICOM: cxr-record-list.csv.gz, files/, reports", "MIMIC-CXR（DICOM）：cxr-record-list.csv.gz、files/ 及报告";
+    /// Kind.
+    PADCHEST = "PadChest: its table and the folders or archives 0 to 54", "PadChest：标签表及 0–54 号文件夹或压缩包";
+    /// Kind.
+    SIIM = "SIIM-ACR Pneumothorax 2019: train-rle.csv and DICOM images", "SIIM-ACR 气胸 2019：train-rle.csv 及 DICOM 影像";
+    /// Remark.
+    NO_LABELS_IS_UNKNOWN = "A film without labels is unknown, not normal: normal is a label of its own.", "没有标签的影像为未知，而非正常：normal 是单独的标签。";
+    /// Remark.
+    MASKED_WORDS = "___ stands for a word that was taken out.", "___ 表示被去标识化的词。";
+    /// Remark.
+    RUNS = "Masks are runs down the columns, each start counted from the end of the last run; -1 means none.", "掩膜为按列游程编码，起点相对于上一游程末尾；-1 表示无。";
+    /// Remark.
+    SOME_CUT_OFF = "Some JPEG files of the set are cut off as published; check names them.", "该数据集部分 JPEG 文件发布时即不完整，check 会列出。";
+    /// Files disagree.
+    CATEGORIES_DIFFER = "the categories differ from those of the other files", "类别与其他文件不一致";
+    /// Nothing to judge by.
+    NO_BOXES = "no image there was looked at for boxes", "其中没有标注过检测框的影像";
+    /// Limit.
+    PACKED_TAR_TOO_LARGE = "a packed tar has no directory, and this one unpacks to more than 1 GiB", "压缩的 tar 没有目录，且该文件解压后超过 1 GiB";
+    /// Hint.
+    UNPACK_IT = "unpack it into the same folder", "请解压到同一文件夹";
     /// Flag.
     FLAG_SPLIT = "Only the cases of this official split.", "仅取该官方划分的病例。";
     /// Flag.
     FLAG_OUT = "Folder for truth.csv and files.csv.", "写出 truth.csv 与 files.csv 的文件夹。";
     /// Usage.
-    USAGE = "datasets takes: list, show KIND:PATH, or check KIND:PATH", "datasets 的用法：list、show 种类:路径 或 check 种类:路径";
+    USAGE = "datasets takes: list, show KIND:PATH, or check KIND:PATH; KIND: may be left out where the layout tells it", "datasets 的用法：list、show 种类:路径 或 check 种类:路径；布局可辨认时可省略 种类:";
+    /// No kind has such files.
+    NO_KIND_FITS = "the layout is that of no known kind of data set", "其布局不属于任何已知的数据集种类";
     /// Hint.
     SEE_LIST = "`consilium datasets list` names the kinds", "`consilium datasets list` 列出支持的种类";
     /// Nothing in it.
@@ -89,6 +121,115 @@ pub fn strange_label(column: &str, value: &str, line: usize) -> Text {
     Text::filled(
         format!("line {line}: {value:?} is no value of {column}"),
         format!("第 {line} 行：{value:?} 不是 {column} 的有效取值"),
+    )
+}
+
+/// An archive that cannot be looked into.
+pub fn archive_unreadable(name: &str, why: &Text) -> Text {
+    Text::filled(format!("{name}: {}", why.en()), format!("{name}：{}", why.zh()))
+}
+
+/// More than an archive may hold.
+pub fn too_many_entries(count: usize, most: usize) -> Text {
+    Text::filled(
+        format!("the archive has {count} entries, at most {most} are read"),
+        format!("压缩包含 {count} 个条目，最多读取 {most} 个"),
+    )
+}
+
+/// A line that holds no box.
+pub fn no_box(what: &str, line: usize) -> Text {
+    let what: String = what.chars().take(80).collect();
+    Text::filled(
+        format!("line {line} holds no box of the listed classes inside the image: {what:?}"),
+        format!("第 {line} 行不是所列类别在图像内的有效框：{what:?}"),
+    )
+}
+
+/// A split without cases.
+pub fn empty_split(split: &str) -> Text {
+    Text::filled(format!("no case is in the split {split:?}"), format!("划分 {split:?} 中没有病例"))
+}
+
+/// Which splits there are.
+pub fn splits_there(splits: &[String]) -> Text {
+    if splits.is_empty() {
+        return Text::fixed("the data set has no splits here", "该数据集在此没有划分");
+    }
+    Text::filled(
+        format!("its splits: {}", splits.join(", ")),
+        format!("可用划分：{}", splits.join("、")),
+    )
+}
+
+/// A broken file of settings.
+pub fn not_yaml(line: usize) -> Text {
+    Text::filled(format!("not YAML: line {line}"), format!("不是有效的 YAML：第 {line} 行"))
+}
+
+/// A broken file of annotations.
+pub fn not_xml(line: usize) -> Text {
+    Text::filled(format!("not XML: line {line}"), format!("不是有效的 XML：第 {line} 行"))
+}
+
+/// A split that is named but not there.
+pub fn split_not_there(split: &str, place: &str) -> Text {
+    Text::filled(
+        format!("the split {split} is named but not there: {place}"),
+        format!("划分 {split} 已声明但不存在：{place}"),
+    )
+}
+
+/// Boxes as shares of an image that cannot be read.
+pub fn size_unknown(name: &str) -> Text {
+    Text::filled(
+        format!("{name}: the size of the image cannot be read, so its boxes stay unknown"),
+        format!("{name}：无法读取图像尺寸，其检测框视为未知"),
+    )
+}
+
+/// How many images have boxes.
+pub fn boxes(looked_at: usize, with: usize) -> Text {
+    Text::filled(
+        format!("boxes: {looked_at} images were looked at, {with} have some"),
+        format!("检测框：已标注影像 {looked_at} 幅，其中 {with} 幅有框"),
+    )
+}
+
+/// Files without their end.
+pub fn cut_off(count: usize) -> Text {
+    Text::filled(format!("files cut off: {count}"), format!("不完整的文件：{count}"))
+}
+
+/// Films known to be broken.
+pub fn known_broken(count: usize) -> Text {
+    Text::filled(
+        format!("{count} films known to be missing or broken as published are left out"),
+        format!("已知发布时缺失或损坏的 {count} 幅影像未纳入"),
+    )
+}
+
+/// Films that are not to be used.
+pub fn excluded(count: usize) -> Text {
+    Text::filled(
+        format!("{count} films are labelled `exclude`: their truth is unknown"),
+        format!("{count} 幅影像标注为 exclude：其参考标准视为未知"),
+    )
+}
+
+/// Ages that nobody has.
+pub fn strange_ages(count: usize) -> Text {
+    Text::filled(
+        format!("{count} ages above 120 years are taken as unknown"),
+        format!("{count} 个超过 120 岁的年龄视为未知"),
+    )
+}
+
+/// Studies with a second truth.
+pub fn read_again(count: usize) -> Text {
+    Text::filled(
+        format!("{count} studies have labels by radiologists, which are taken instead"),
+        format!("{count} 次检查采用放射科医师标注的标签"),
     )
 }
 

@@ -29,6 +29,7 @@ pub mod imaging;
 pub mod infer;
 pub mod leaderboard;
 pub mod lungmask;
+mod metric_names;
 pub mod nnunet;
 pub mod own;
 pub mod panel;

@@ -3,21 +3,27 @@
 use crate::text::Text;
 use std::fmt::Display;
 
+pub use super::metric_names::metric;
+
 texts! { static:
     /// Command.
-    SCORE = "Judge anybody's predictions against the truth; runs no model.\nTables (--task classification, regression, report): PREDICTIONS.csv TRUTH.csv, first column id, then\none column a label, the same header in both; an empty cell of the truth means unknown, not negative.\nMasks (--task segmentation): PRED_DIR TRUTH_DIR, the same file names. Boxes (--task detection):\nPREDICTIONS.json TRUTH.json as COCO writes them. What has no value is named, never a number.",
-        "依据参考标准评价任何来源的预测结果，不运行模型。\n表格（--task classification、regression、report）：预测.csv 参考.csv，首列为 id，其后每列一个标签，\n两表表头相同；参考表中的空白表示未知，而非阴性。掩膜（--task segmentation）：预测文件夹 参考文件夹，\n文件名相同。检测框（--task detection）：COCO 格式的 预测.json 参考.json。无法计算的指标给出原因，不给数值。";
+    SCORE = "Judge anybody's predictions against the truth; runs no model.\nTables (--task classification, regression, report): PREDICTIONS.csv TRUTH.csv, first column id, then\none column a label, the same header in both; an empty cell of the truth means unknown, not negative.\nMasks (--task segmentation): PRED_DIR TRUTH_DIR, the same file names. Boxes (--task detection):\nPREDICTIONS.json as COCO writes them, and as truth COCO's JSON, a folder in YOLO's or Pascal VOC's\nlayout, or a data set as KIND:PATH (see `datasets`), whose masks may be the truth too. What has no value\nis named, never a number.",
+        "依据参考标准评价任何来源的预测结果，不运行模型。\n表格（--task classification、regression、report）：预测.csv 参考.csv，首列为 id，其后每列一个标签，\n两表表头相同；参考表中的空白表示未知，而非阴性。掩膜（--task segmentation）：预测文件夹 参考文件夹，\n文件名相同。检测框（--task detection）：COCO 格式的 预测.json；\n参考可为 COCO JSON、YOLO 或 Pascal VOC 文件夹，或数据集 种类:路径（见 datasets），其掩膜亦可作参考。\n无法计算的指标给出原因，不给数值。";
     /// Command.
     COMPARE = "Put models side by side on the same cases: A B … TRUTH, files or folders as for `score`.\nDifferences with intervals from the same resampled patients, paired tests with Holm's adjustment,\nrankings and how firm they are.",
         "在相同病例上比较多个模型：A B … 参考，文件或文件夹与 `score` 相同。\n给出差值及其置信区间（各模型使用同一批重抽样患者）、经 Holm 校正的配对检验、排名及其稳定性。";
     /// Flag.
     FLAG_TASK = "classification, regression, segmentation, detection\nor report.", "classification（分类）、regression（回归）、\nsegmentation（分割）、detection（检测）或 report（报告文本）。";
     /// Flag.
-    FLAG_GROUP = "Column with the patient: all cases of a patient are\ndrawn together when intervals are made.", "患者所在的列：计算置信区间时\n同一患者的病例一并抽取。";
+    FLAG_GROUP = "Column with the patient: all cases of a patient are\ndrawn together when intervals are made. Of another table:\nFILE.csv/COLUMN, whose first column is id (needed for masks).", "患者所在的列：计算置信区间时\n同一患者的病例一并抽取。列在另一表格中时写作\n文件.csv/列名（该表首列为 id；掩膜须用此写法）。";
     /// Flag.
-    FLAG_BY = "Columns of the truth to make subgroups of\n(sex, age, view, …), separated by commas.", "用于亚组分析的列（性别、年龄、体位等），\n以逗号分隔。";
+    FLAG_BY = "Columns of the truth to make subgroups of\n(sex, age, view, …), separated by commas; also\nFILE.csv/COLUMN. Ages and other numbers are banded.", "用于亚组分析的列（性别、年龄、体位等），\n以逗号分隔；也可写作 文件.csv/列名。\n年龄等数值自动分段。";
     /// Flag.
     FLAG_THRESHOLD = "Scores at or above it are called positive\n(default 0.5 when all scores lie in 0 to 1).", "评分不低于该阈值判为阳性\n（评分均在 0–1 时默认 0.5）。";
+    /// Flag.
+    FLAG_POOL = "Films of one study are one case, by the highest score or\nthe mean: study=max (CheXpert), study=mean (MURA).", "同一检查的多幅影像合为一例，取最高分或均值：\nstudy=max（CheXpert）、study=mean（MURA）。";
+    /// Flag.
+    FLAG_PREVALENCE = "Also give predictive values at this prevalence.", "另给出该患病率下的预测值。";
     /// Flag.
     FLAG_UNCERTAIN = "What -1 (uncertain) in the truth means: ignore, zeros\nor ones; without it -1 is an error.", "参考中 -1（不确定）的处理：ignore（忽略）、zeros（视为阴性）\n或 ones（视为阳性）；未指定时 -1 视为错误。";
     /// Flag.
@@ -36,6 +42,11 @@ texts! { static:
     FLAG_MORE = "Masks: also cl_dice, panoptic_quality,\nlesion_wise=gli|men|met, separated by commas.", "掩膜：另计算 cl_dice、panoptic_quality、\nlesion_wise=gli|men|met，以逗号分隔。";
     /// Flag.
     FLAG_TOKENS = "How reports are cut into words: ptb (coco-caption's\ntokeniser), space or char (Chinese; default where the\ntruth is mostly Chinese, otherwise ptb).", "报告文本的分词方式：ptb（coco-caption 分词）、\nspace（空格）或 char（逐字，中文；参考以中文为主时默认，\n否则为 ptb）。";
+    /// Flag.
+    FLAG_WORDNET = "Folder with WordNet (index.*, data.*, *.exc): METEOR\nalso matches synonyms.", "WordNet 文件夹（index.*、data.*、*.exc）：\nMETEOR 同时匹配同义词。";
+    /// Hint.
+    WORDNET_FOLDER = "--wordnet names a folder with WordNet's own files: index.*, data.* and *.exc of noun, verb, adj and adv",
+        "--wordnet 应指向含 WordNet 原始文件的文件夹：noun、verb、adj、adv 的 index.*、data.* 与 *.exc";
     /// Flag.
     FLAG_MARGIN = "Non-inferiority margin, in units of the metric.", "非劣效界值（与指标同单位）。";
     /// Flag.
@@ -85,9 +96,6 @@ texts! { static:
     /// Three inputs.
     THREE_INPUTS = "at least three inputs are needed: the predictions of two models, then the truth",
         "至少需要三个输入：两个模型的预测，最后是参考";
-    /// What can be compared.
-    COMPARE_TASKS = "compare takes --task classification, regression or segmentation; judge detection and reports with score, model by model",
-        "compare 支持 --task classification、regression 或 segmentation；检测与报告请用 score 逐个模型评价";
     /// Policies.
     WHICH_POLICY = "--uncertain takes ignore, zeros or ones", "--uncertain 的取值为 ignore、zeros 或 ones";
     /// Tokenisers.
@@ -108,6 +116,9 @@ texts! { static:
     /// Blank truth.
     UNCERTAIN_HINT = "an empty cell means unknown; --uncertain ignore|zeros|ones says what -1 means",
         "空白表示未知；用 --uncertain ignore|zeros|ones 说明 -1 的含义";
+    /// Masks have no columns.
+    COLUMN_BESIDE = "give the column of a table whose first column is id as FILE.csv/COLUMN; ids are the names of the cases",
+        "请写作 文件.csv/列名（该表首列为 id，取值为病例名）";
     /// Other grid.
     RESAMPLE_HINT = "--resample brings the prediction onto the grid of the truth", "可用 --resample 将预测重采样到参考网格";
     /// Whole numbers.
@@ -165,6 +176,13 @@ texts! { static:
     PLOT_DECISION = "Net benefit; dashed: treat all, none", "决策曲线净获益；虚线：全部处理、均不处理";
     /// Plot.
     PLOT_FROC = "Free-response ROC at IoU 0.5", "FROC 曲线（IoU 0.5）";
+    /// Plot.
+    PLOT_FROC_LESIONS = "Free-response ROC of lesions, a case", "逐病灶 FROC 曲线（每例）";
+    /// How lesions are matched.
+    LESIONS_HOW = "As picai_eval: connected parts (26 neighbours), an overlap (IoU) of at least 0.1, as many matches as possible; a candidate that overlaps a lesion enough counts as no false positive. AP over lesions, AUROC over cases by their highest confidence, the score is the mean of both.",
+        "与 picai_eval 一致：26 邻域连通分量，交并比不低于 0.1，匹配数最大化；与病灶重叠足够的候选不计为假阳性。AP 按病灶、AUROC 按病例（取最高置信度），总分为两者均值。";
+    /// Maps of lesions.
+    NOT_CONFIDENCES = "values of a detection map must be finite and not below 0", "检测图的值必须为有限的非负数";
     /// Plot.
     PLOT_DICE = "Dice, case by case", "各病例 Dice";
     /// Plot.
@@ -321,6 +339,76 @@ pub fn bad_truth(column: &str, rows: &[String]) -> Text {
     Text::filled(
         format!("column {column:?}: labels must be 0 or 1, but are not in {en}"),
         format!("列 {column:?}：标签应为 0 或 1，以下行不符：{zh}"),
+    )
+}
+
+/// Which METEOR it is.
+pub fn meteor(synonyms: bool) -> Text {
+    let (en, zh) = match synonyms {
+        true => {
+            ("words matched by form, stem and WordNet synonym", "按词形、词干及 WordNet 同义词匹配")
+        }
+        false => {
+            ("words matched by form and stem, without synonyms", "按词形和词干匹配，不含同义词")
+        }
+    };
+    Text::filled(
+        format!(
+            "METEOR is that of Lavie and Agarwal 2007 (as NLTK computes it): {en}. It is not coco-caption's METEOR 1.5, and the two cannot be compared."
+        ),
+        format!(
+            "METEOR 采用 Lavie 与 Agarwal 2007 年的定义（与 NLTK 一致）：{zh}；不同于 coco-caption 的 METEOR 1.5，两者不可比较。"
+        ),
+    )
+}
+
+/// Cases that a table beside them does not have.
+pub fn cases_without(column: &str, cases: &[String]) -> Text {
+    let (en, zh) = both(cases);
+    Text::filled(
+        format!("cases without a value of {column:?}: {en}"),
+        format!("以下病例缺少 {column:?} 的取值：{zh}"),
+    )
+}
+
+/// Films of one study that say different things.
+pub fn studies_differ(studies: &[String]) -> Text {
+    let (en, zh) = both(studies);
+    Text::filled(
+        format!("films of one study differ in their truth or description: {en}"),
+        format!("以下检查的各影像参考或描述不一致：{zh}"),
+    )
+}
+
+/// A run of a mask beyond the film.
+pub fn run_outside(side: usize) -> Text {
+    Text::filled(
+        format!("a run of the mask leaves the film of {side} × {side} pixels"),
+        format!("掩膜游程超出 {side} × {side} 像素的图像"),
+    )
+}
+
+/// A flag that the task does not read.
+pub fn flag_not_for(flag: &str, task: &str) -> Text {
+    Text::filled(
+        format!("{flag} does nothing with --task {task}"),
+        format!("--task {task} 不使用 {flag}"),
+    )
+}
+
+/// A line that WordNet does not have.
+pub fn bad_wordnet(line: usize) -> Text {
+    Text::filled(
+        format!("line {line} is no entry of WordNet's index"),
+        format!("第 {line} 行不是 WordNet 索引条目"),
+    )
+}
+
+/// Images of a data set without boxes.
+pub fn without_boxes(count: usize) -> Text {
+    Text::filled(
+        format!("{count} images that nobody looked at for boxes are left out"),
+        format!("未标注检测框的 {count} 幅影像未纳入"),
     )
 }
 
@@ -519,88 +607,4 @@ pub fn method(name: &str) -> Text {
         other => other,
     };
     Text::filled(name, zh)
-}
-
-/// What a metric is called on a terminal and on the page; `None` of an unknown name.
-pub fn metric(name: &str) -> Option<Text> {
-    let (en, zh) = match name {
-        "roc_auc_score" => ("AUROC", "ROC 曲线下面积（AUROC）"),
-        "average_precision_score" => ("AUPRC (average precision)", "PR 曲线下面积（平均精度）"),
-        "recall_score" => ("sensitivity", "敏感度"),
-        "specificity_score" => ("specificity", "特异度"),
-        "precision_score" => ("PPV", "阳性预测值"),
-        "npv_score" => ("NPV", "阴性预测值"),
-        "accuracy_score" => ("accuracy", "准确率"),
-        "balanced_accuracy_score" => ("balanced accuracy", "平衡准确率"),
-        "f1_score" => ("F1", "F1 值"),
-        "matthews_corrcoef" => ("MCC", "马修斯相关系数"),
-        "brier_score_loss" => ("Brier score", "Brier 评分"),
-        "expected_calibration_error" => ("ECE (15 equal bins)", "期望校准误差（15 等宽分箱）"),
-        "expected_calibration_error_equal_mass" => {
-            ("ECE (15 equal-mass bins)", "期望校准误差（15 等频分箱）")
-        }
-        "maximum_calibration_error" => ("MCE", "最大校准误差"),
-        "calibration_slope" => ("calibration slope", "校准斜率"),
-        "calibration_intercept" => ("calibration in the large", "校准截距"),
-        "mean_absolute_error" => ("MAE", "平均绝对误差"),
-        "absolute_error" => ("absolute error", "绝对误差"),
-        "median_absolute_error" => ("median absolute error", "绝对误差中位数"),
-        "root_mean_squared_error" => ("RMSE", "均方根误差"),
-        "bias" => ("bias (predicted − true)", "偏倚（预测 − 参考）"),
-        "r2_score" => ("R²", "决定系数 R²"),
-        "limit_of_agreement_lower" => ("lower limit of agreement", "一致性界限下限"),
-        "limit_of_agreement_upper" => ("upper limit of agreement", "一致性界限上限"),
-        "proportional_bias_slope" => ("proportional bias (slope)", "比例偏倚（斜率）"),
-        "icc_2_1" => ("ICC(2,1) agreement", "组内相关系数 ICC(2,1)"),
-        "icc_3_1" => ("ICC(3,1) consistency", "组内相关系数 ICC(3,1)"),
-        "concordance_corrcoef" => ("Lin's CCC", "Lin 一致性相关系数"),
-        "dice" | "mean_dice" => ("Dice", "Dice 系数"),
-        "iou" | "mean_iou" => ("IoU", "交并比"),
-        "sensitivity" => ("sensitivity (voxels)", "敏感度（体素）"),
-        "precision" => ("precision (voxels)", "精确度（体素）"),
-        "hausdorff_distance" => ("Hausdorff distance, mm", "Hausdorff 距离（mm）"),
-        "hausdorff_distance_95" => ("HD95, directed maximum, mm", "HD95（双向取大，mm）"),
-        "hausdorff_distance_95_surfels" => ("HD95, by surface area, mm", "HD95（表面积加权，mm）"),
-        "hausdorff_distance_95_pooled" => ("HD95, pooled, mm", "HD95（合并，mm）"),
-        "average_surface_distance" => ("ASSD, mm", "平均对称表面距离 ASSD（mm）"),
-        "mean_average_surface_distance" => ("MASD, mm", "双向平均表面距离 MASD（mm）"),
-        "surface_dice" => ("surface Dice (surfels)", "表面 Dice（面元）"),
-        "surface_dice_voxels" => ("surface Dice (voxels)", "表面 Dice（体素）"),
-        "absolute_volume_difference_ml" => ("absolute volume difference, ml", "体积差绝对值（ml）"),
-        "volume_difference_ml" => ("volume difference, ml", "体积差（ml）"),
-        "relative_volume_difference" => ("relative volume difference", "相对体积差"),
-        "cl_dice" => ("clDice", "中心线 Dice"),
-        "panoptic_quality" => ("panoptic quality", "全景质量 PQ"),
-        "lesion_wise_dice" => ("lesion-wise Dice", "逐病灶 Dice"),
-        "lesion_wise_hd95" => ("lesion-wise HD95, mm", "逐病灶 HD95（mm）"),
-        "true_positives" => ("true positives", "真阳性"),
-        "AP" => ("mAP (IoU 0.50 to 0.95)", "mAP（IoU 0.50–0.95）"),
-        "AP50" => ("AP50", "AP50"),
-        "AP75" => ("AP75", "AP75"),
-        "CPM" => {
-            ("CPM (mean sensitivity at ⅛ to 8 FP/image)", "CPM（每图 ⅛–8 个假阳性时的平均敏感度）")
-        }
-        "Bleu_1" => ("BLEU-1", "BLEU-1"),
-        "Bleu_2" => ("BLEU-2", "BLEU-2"),
-        "Bleu_3" => ("BLEU-3", "BLEU-3"),
-        "Bleu_4" => ("BLEU-4", "BLEU-4"),
-        "f1_score_micro" => ("F1, micro", "F1 值（微平均）"),
-        "f1_score_macro" => ("F1, macro", "F1 值（宏平均）"),
-        "f1_score_weighted" => ("F1, weighted", "F1 值（加权平均）"),
-        "exact_match" => ("all labels right", "全部标签一致率"),
-        "APs" => ("AP, small objects", "AP（小目标）"),
-        "APm" => ("AP, medium objects", "AP（中目标）"),
-        "APl" => ("AP, large objects", "AP（大目标）"),
-        "AR1" => ("recall, 1 box an image", "召回率（每图 1 框）"),
-        "AR10" => ("recall, 10 boxes an image", "召回率（每图 10 框）"),
-        "AR100" => ("recall, 100 boxes an image", "召回率（每图 100 框）"),
-        "ARs" => ("recall, small objects", "召回率（小目标）"),
-        "ARm" => ("recall, medium objects", "召回率（中目标）"),
-        "ARl" => ("recall, large objects", "召回率（大目标）"),
-        "ROUGE_L" => ("ROUGE-L", "ROUGE-L"),
-        "METEOR" => ("METEOR", "METEOR"),
-        "CIDEr" => ("CIDEr-D", "CIDEr-D"),
-        _ => return None,
-    };
-    Some(Text::filled(en, zh))
 }

@@ -35,7 +35,7 @@ mod texts {
         FLAG_RUNS, FLAG_TASK as FLAG_FIND_TASK,
     };
     pub(super) use base::words::cli::*;
-    pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_SPLIT};
+    pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_READERS, FLAG_SPLIT};
     pub(super) use base::words::evaluate::{
         FLAG_DATASET, FLAG_JSON as FLAG_JSON_ONE, FLAG_LABELS as FLAG_JUDGE,
         FLAG_MODEL as FLAG_JUDGED, FLAG_OUT as FLAG_OUT_RUN, FLAG_SHARD,
@@ -46,8 +46,8 @@ mod texts {
     };
     pub(super) use base::words::score::{
         FLAG_BY, FLAG_GROUP, FLAG_LABELS, FLAG_LEVEL, FLAG_MARGIN, FLAG_MORE, FLAG_OUT_SCORE,
-        FLAG_RESAMPLE, FLAG_RESAMPLES, FLAG_SEED, FLAG_TASK, FLAG_THRESHOLD, FLAG_TOKENS,
-        FLAG_TOLERANCE, FLAG_UNCERTAIN,
+        FLAG_POOL, FLAG_PREVALENCE, FLAG_RESAMPLE, FLAG_RESAMPLES, FLAG_SEED, FLAG_TASK,
+        FLAG_THRESHOLD, FLAG_TOKENS, FLAG_TOLERANCE, FLAG_UNCERTAIN, FLAG_WORDNET,
     };
     pub(super) use base::words::tune::FLAG_TUNE;
     pub(super) use base::words::weights::{
@@ -103,10 +103,14 @@ flags! {
     MORE: "--more", None, Some("METRIC,…"), FLAG_MORE;
     MARGIN: "--margin", None, Some("X"), FLAG_MARGIN;
     TOKENS: "--tokens", None, Some("HOW"), FLAG_TOKENS;
+    POOL: "--pool", None, Some("COLUMN=max|mean"), FLAG_POOL;
+    PREVALENCE: "--prevalence", None, Some("X"), FLAG_PREVALENCE;
+    WORDNET: "--wordnet", None, Some("DIR"), FLAG_WORDNET;
     RESAMPLES: "--resamples", None, Some("N"), FLAG_RESAMPLES;
     SEED: "--seed", None, Some("N"), FLAG_SEED;
     LEVEL: "--level", None, Some("X"), FLAG_LEVEL;
     SPLIT: "--split", None, Some("NAME"), FLAG_SPLIT;
+    READERS: "--readers", None, Some("WHO"), FLAG_READERS;
     OUT_TRUTH: "--out", Some('o'), Some("DIR"), FLAG_OUT_TRUTH;
     OUT_SCORE: "--out", Some('o'), Some("DIR"), FLAG_OUT_SCORE;
     DATASET: "--dataset", Some('d'), Some("KIND:PATH"), FLAG_DATASET;
@@ -274,12 +278,34 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "--task TASK PREDICTIONS TRUTH",
         about: &score::SCORE,
         flags: &[
-            &TASK, &GROUP, &BY, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE, &MORE,
-            &TOKENS, &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
+            &TASK,
+            &GROUP,
+            &BY,
+            &THRESHOLD,
+            &PREVALENCE,
+            &UNCERTAIN,
+            &LABELS,
+            &TOLERANCE,
+            &RESAMPLE,
+            &MORE,
+            &TOKENS,
+            &WORDNET,
+            &SPLIT,
+            &READERS,
+            &RESAMPLES,
+            &SEED,
+            &LEVEL,
+            &OUT_SCORE,
+            &LANG,
+            &THREADS,
+            &JSON,
+            &HELP,
         ],
         examples: &[
             "consilium score --task classification predictions.csv truth.csv --group patient",
             "consilium score --task segmentation predicted/ labelsTs/ --labels 1=liver,2=tumour --json",
+            "consilium score --task segmentation predicted/ labelsTs/ --group cases.csv/patient",
+            "consilium score --task detection boxes.json yolo:fractures/ --split test",
             "consilium score --task regression ages.csv truth.csv --by sex --out scores",
         ],
     },
@@ -288,8 +314,9 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "--task TASK A B … TRUTH",
         about: &score::COMPARE,
         flags: &[
-            &TASK, &GROUP, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE, &MARGIN,
-            &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
+            &TASK, &GROUP, &POOL, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE, &MARGIN,
+            &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE, &LANG,
+            &THREADS, &JSON, &HELP,
         ],
         examples: &[
             "consilium compare --task classification a.csv b.csv truth.csv --group patient",
@@ -298,11 +325,12 @@ pub(super) static COMMANDS: &[Command] = &[
     },
     Command {
         name: "datasets",
-        arguments: "[list | show KIND:PATH | check KIND:PATH]",
+        arguments: "[list | show [KIND:]PATH | check [KIND:]PATH]",
         about: &datasets::DATASETS,
-        flags: &[&SPLIT, &OUT_TRUTH, &LANG, &JSON, &HELP],
+        flags: &[&SPLIT, &READERS, &OUT_TRUTH, &LANG, &JSON, &HELP],
         examples: &[
             "consilium datasets",
+            "consilium datasets check yolo:fractures.zip",
             "consilium datasets check chestxray14:/data/nih",
             "consilium datasets show chexpert:/data/CheXpert-v1.0-small --split valid --out truth",
         ],

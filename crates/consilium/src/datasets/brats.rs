@@ -1,37 +1,33 @@
 //! BraTS, all generations: a folder a patient, four sequences and a mask.
 
-use super::{Case, Dataset, Truth};
+use super::{Case, Dataset, Files, Truth};
 use base::words::datasets as words;
-use base::{Error, Kind, Note, Result};
+use base::{Note, Result};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Endings of the sequences: T1, T1 with contrast, T2, FLAIR. Until 2021, and since 2023.
 const OLD: [&str; 4] = ["_t1", "_t1ce", "_t2", "_flair"];
 const NEW: [&str; 4] = ["-t1n", "-t1c", "-t2w", "-t2f"];
 
 /// Reads the folders; the file names tell the generation.
-pub(super) fn read(root: &Path) -> Result<Dataset> {
+pub(super) fn read(files: &Files, root: &Path) -> Result<Dataset> {
     let mut cases = Vec::new();
     let mut generations = BTreeSet::new();
-    let entries = std::fs::read_dir(root)
-        .map_err(|error| Error::new(Kind::Io, base::words::cli::cannot_read(&error)))?;
-    let mut folders: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    for folder in folders {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for entry in files.list(root).into_iter().filter(|entry| entry.folder) {
+        let (name, folder) = (entry.name.clone(), root.join(entry.name));
         let file = |ending: &str| {
             let packed = folder.join(format!("{name}{ending}.nii.gz"));
             let plain = folder.join(format!("{name}{ending}.nii"));
-            if plain.is_file() && !packed.is_file() { plain } else { packed }
+            if files.is_file(&plain) && !files.is_file(&packed) { plain } else { packed }
         };
-        let (new, old) = (file(NEW[1]).is_file(), file(OLD[1]).is_file());
+        let (new, old) = (files.is_file(&file(NEW[1])), files.is_file(&file(OLD[1])));
         if !new && !old {
             continue;
         }
         generations.insert(new);
         let mask = file(if new { "-seg" } else { "_seg" });
+        let has_mask = files.is_file(&mask);
         // BraTS-GLI-00000-001 is the second visit of patient 00000.
         let patient = match (new, name.rsplit_once('-')) {
             (true, Some((patient, _))) => patient.to_owned(),
@@ -39,8 +35,8 @@ pub(super) fn read(root: &Path) -> Result<Dataset> {
         };
         cases.push(Case {
             files: if new { NEW } else { OLD }.map(file).to_vec(),
-            truth: vec![if mask.is_file() { Truth::Positive } else { Truth::Unknown }],
-            mask: mask.is_file().then_some(mask),
+            truth: vec![if has_mask { Truth::Positive } else { Truth::Unknown }],
+            mask: has_mask.then_some(mask),
             patient,
             id: name,
             ..Case::default()

@@ -1,5 +1,6 @@
-//! Tables of published data sets: byte-order marks, gzip, headers that lack quotes.
+//! Tables of published data sets: byte-order marks, gzip and zip, headers that lack quotes.
 
+use super::Files;
 use crate::score::table;
 use base::words::{datasets as words, score};
 use base::{Error, Kind, Result};
@@ -20,9 +21,9 @@ pub(super) struct Csv {
     pub rows: Vec<Vec<String>>,
 }
 
-/// Reads the first of these names that lies in the folder, plain or with `.gz`.
-pub(super) fn read(folder: &Path, names: &[&str]) -> Result<Csv> {
-    let mut rows = rows(folder, names)?;
+/// Reads the first of these names that lies in the folder, plain or with `.gz` or `.zip`.
+pub(super) fn read(files: &Files, folder: &Path, names: &[&str]) -> Result<Csv> {
+    let mut rows = rows(files, folder, names)?;
     let path = rows.0;
     if rows.1.is_empty() {
         return Err(Error::new(Kind::BrokenInput, score::EMPTY_FILE.clone()).at(path));
@@ -33,11 +34,15 @@ pub(super) fn read(folder: &Path, names: &[&str]) -> Result<Csv> {
 }
 
 /// The rows of a table without header, and where it lies.
-pub(super) fn rows(folder: &Path, names: &[&str]) -> Result<(PathBuf, Vec<Vec<String>>)> {
-    let path = find(folder, names).ok_or_else(|| {
+pub(super) fn rows(
+    files: &Files,
+    folder: &Path,
+    names: &[&str],
+) -> Result<(PathBuf, Vec<Vec<String>>)> {
+    let path = find(files, folder, names).ok_or_else(|| {
         Error::new(Kind::BrokenInput, words::lacks(&names.join(" | "))).at(folder)
     })?;
-    let bytes = bytes(&path)?;
+    let bytes = unpacked(files, &path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let text = std::str::from_utf8(bytes)
         .map_err(|_| Error::new(Kind::BrokenInput, score::NOT_UTF8.clone()).at(&path))?;
@@ -45,15 +50,17 @@ pub(super) fn rows(folder: &Path, names: &[&str]) -> Result<(PathBuf, Vec<Vec<St
     Ok((path, rows.into_iter().map(|row| row.cells).collect()))
 }
 
-/// Where the first of these names lies, plain or with `.gz`.
-pub(super) fn find(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+/// Where the first of these names lies: plain, with `.gz`, or alone in its own `.zip`.
+pub(super) fn find(files: &Files, folder: &Path, names: &[&str]) -> Option<PathBuf> {
     let plain = names.iter().map(|name| folder.join(name));
     let packed = names.iter().map(|name| folder.join(format!("{name}.gz")));
-    plain.chain(packed).find(|path| path.is_file())
+    let zipped = names.iter().map(|name| folder.join(format!("{name}.zip")).join(name));
+    plain.chain(packed).chain(zipped).find(|path| files.is_file(path))
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let bytes = table::bytes(path)?;
+/// The bytes of a file, unpacked where it is gzipped.
+pub(super) fn unpacked(files: &Files, path: &Path) -> Result<Vec<u8>> {
+    let bytes = files.bytes(path)?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }

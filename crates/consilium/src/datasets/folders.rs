@@ -1,20 +1,25 @@
 //! Folders in no particular set's layout: a table with images, images with masks, nnU-Net's.
 
-use super::{Case, Dataset, Truth};
+use super::{Case, Dataset, Files, Truth};
 use crate::score::table;
 use base::words::{datasets as words, score};
 use base::{Error, Kind, Note, Result};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Columns of a plain table that are no labels.
-const HELPERS: [&str; 7] = ["patient", "split", "file", "sex", "age", "view", "scanner"];
+const HELPERS: [&str; 8] =
+    ["patient", "split", "file", "sex", "age", "view", "scanner", "body_part"];
 
-/// `table.csv` with `id`, perhaps `patient`, `split`, `file`, `sex`, `age`, `view`, `scanner`, and a
-/// column a label; images lie beside it, by `file` or by `id`.
-pub(super) fn table(root: &Path) -> Result<Dataset> {
-    let table = table::read(&root.join("table.csv"))?;
+/// `table.csv` with `id`, perhaps `patient`, `split`, `file`, `sex`, `age`, `view`, `scanner`, `body_part`,
+/// and a column a label; images lie beside it, by `file` or by `id`.
+pub(super) fn table(disk: &Files, root: &Path) -> Result<Dataset> {
+    let names = ["table.csv"];
+    let path = super::csv::find(disk, root, &names)
+        .ok_or_else(|| Error::new(Kind::BrokenInput, words::lacks(names[0])).at(root))?;
+    let table = table::parse(&path, &super::csv::unpacked(disk, &path)?)
+        .map_err(|error| error.at(&path))?;
     let place = |name: &str| table.header.iter().position(|column| column == name);
     let labels: Vec<(usize, &String)> = table
         .header
@@ -28,7 +33,7 @@ pub(super) fn table(root: &Path) -> Result<Dataset> {
     }
     let strata: Vec<(&'static str, usize)> =
         HELPERS[3..].iter().filter_map(|name| place(name).map(|at| (*name, at))).collect();
-    let files = files(root);
+    let files = files(disk, root);
     let cases = table.rows.iter().map(|row| {
         let id = row.id().to_owned();
         let cell =
@@ -51,7 +56,7 @@ pub(super) fn table(root: &Path) -> Result<Dataset> {
         cases: cases.collect(),
         labels: labels.iter().map(|(_, name)| (*name).clone()).collect(),
         strata: strata.into_iter().map(|(name, _)| name).collect(),
-        notes: Vec::new(),
+        ..Dataset::default()
     })
 }
 
@@ -67,15 +72,13 @@ fn truth(cell: &str) -> Truth {
 }
 
 /// Files of a folder by their name without ending.
-fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return BTreeMap::new() };
-    let named = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
-    named.filter_map(|path| Some((stem(&path)?, path))).collect()
+fn files(disk: &Files, folder: &Path) -> BTreeMap<String, PathBuf> {
+    let named = disk.list(folder).into_iter().filter(|entry| !entry.folder);
+    named.filter_map(|entry| Some((stem(&entry.name)?, folder.join(entry.name)))).collect()
 }
 
 /// A name without `.nii.gz` or its last ending; `None` of the `._` leavings of some systems.
-fn stem(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
+fn stem(name: &str) -> Option<String> {
     if name.starts_with('.') {
         return None;
     }
@@ -84,8 +87,8 @@ fn stem(path: &Path) -> Option<String> {
 }
 
 /// `images/` and `labels/` with the same names.
-pub(super) fn nifti(root: &Path) -> Result<Dataset> {
-    let (images, labels) = (files(&root.join("images")), files(&root.join("labels")));
+pub(super) fn nifti(disk: &Files, root: &Path) -> Result<Dataset> {
+    let (images, labels) = (files(disk, &root.join("images")), files(disk, &root.join("labels")));
     if labels.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::lacks("labels/")));
     }
@@ -109,11 +112,45 @@ pub(super) fn nifti(root: &Path) -> Result<Dataset> {
     Ok(Dataset { labels: vec!["mask".into()], cases: cases.collect(), ..Dataset::default() })
 }
 
-/// nnU-Net's raw data sets (`imagesTr`, `labelsTr`, channels as `_0000`) and the Medical Segmentation
-/// Decathlon's, which name every file in `dataset.json`.
-pub(super) fn nnunet(root: &Path) -> Result<Dataset> {
+/// A task of the Medical Segmentation Decathlon, whose `dataset.json` names every file: what it names and
+/// is not there counts as missing. Images of several sequences are one file with a fourth axis.
+pub(super) fn msd(disk: &Files, root: &Path) -> Result<Dataset> {
+    let mut set = nnunet(disk, root)?;
+    let json: Json =
+        serde_json::from_slice(&disk.bytes(&root.join("dataset.json"))?).unwrap_or_default();
+    // Numbers to names, where nnU-Net has names to numbers.
+    if !json["labels"].as_object().is_some_and(|labels| labels.values().all(Json::is_string)) {
+        let text = words::lacks("labels: { \"1\": NAME }");
+        return Err(Error::new(Kind::BrokenInput, text).at(root.join("dataset.json")));
+    }
+    let known: BTreeSet<PathBuf> =
+        set.cases.iter().flat_map(|case| case.files.iter().cloned()).collect();
+    for (split, key) in [("train", "training"), ("test", "test")] {
+        for entry in json[key].as_array().into_iter().flatten() {
+            let Some(image) = entry["image"].as_str().or(entry.as_str()) else { continue };
+            let path = root.join(image.trim_start_matches("./"));
+            let Some(name) = path.file_name().and_then(|name| stem(&name.to_string_lossy())) else {
+                continue;
+            };
+            if !known.contains(&path) && set.cases.iter().all(|case| case.id != name) {
+                set.cases.push(Case {
+                    id: name.clone(),
+                    patient: name,
+                    split: Some(split.into()),
+                    truth: vec![Truth::Unknown],
+                    files: vec![path],
+                    ..Case::default()
+                });
+            }
+        }
+    }
+    Ok(set)
+}
+
+/// nnU-Net's raw data sets: `imagesTr`, `labelsTr`, channels as `_0000`.
+pub(super) fn nnunet(disk: &Files, root: &Path) -> Result<Dataset> {
     let path = root.join("dataset.json");
-    let bytes = table::bytes(&path)?;
+    let bytes = disk.bytes(&path)?;
     let json: Json = serde_json::from_slice(&bytes).map_err(|error| {
         let text = score::not_json(error.line(), error.column());
         Error::new(Kind::BrokenInput, text).at(&path)
@@ -122,9 +159,9 @@ pub(super) fn nnunet(root: &Path) -> Result<Dataset> {
     for (split, images, labels) in
         [("train", "imagesTr", "labelsTr"), ("test", "imagesTs", "labelsTs")]
     {
-        let masks = files(&root.join(labels));
+        let masks = files(disk, &root.join(labels));
         let mut channels: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-        for (name, path) in files(&root.join(images)) {
+        for (name, path) in files(disk, &root.join(images)) {
             let channel = name.rsplit_once('_').filter(|(_, end)| {
                 end.len() == 4 && end.chars().all(|digit| digit.is_ascii_digit())
             });

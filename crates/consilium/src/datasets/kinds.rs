@@ -1,6 +1,9 @@
 //! The kinds of data sets, declared once: list, help and readers come from here.
 
-use super::{Dataset, brats, chest, folders, skeleton};
+use super::{
+    Dataset, Files, boxes, brats, chexpert, folders, iu, mimic, nih, padchest, pneumonia, skeleton,
+    vindr,
+};
 use base::words::datasets as words;
 use base::{Result, Text};
 use std::path::Path;
@@ -14,7 +17,7 @@ pub struct Kind {
     /// Only for people who signed its agreement: never to be sent to models outside.
     pub credentialed: bool,
     /// Reads it. Errors name the missing file or column.
-    pub read: fn(&Path) -> Result<Dataset>,
+    pub read: fn(&Files, &Path) -> Result<Dataset>,
 }
 
 /// Every kind.
@@ -22,14 +25,20 @@ pub static KINDS: &[Kind] = &[
     kind("table", &words::TABLE, false, folders::table),
     kind("nifti", &words::NIFTI, false, folders::nifti),
     kind("nnunet", &words::NNUNET, false, folders::nnunet),
-    kind("msd", &words::MSD, false, folders::nnunet),
+    kind("msd", &words::MSD, false, folders::msd),
+    kind("coco", &words::COCO, false, boxes::coco),
+    kind("yolo", &words::YOLO, false, boxes::yolo),
+    kind("voc", &words::VOC, false, boxes::voc),
     kind("brats", &words::BRATS, false, brats::read),
-    kind("chestxray14", &words::CHESTXRAY14, false, chest::chestxray14),
-    kind("chexpert", &words::CHEXPERT, true, chest::chexpert),
-    kind("mimic-cxr-jpg", &words::MIMIC, true, chest::mimic),
-    kind("rsna-pneumonia", &words::PNEUMONIA, false, chest::rsna_pneumonia),
-    kind("vindr-cxr", &words::VINDR, true, chest::vindr),
-    kind("iu-xray", &words::IU, false, chest::iu_xray),
+    kind("chestxray14", &words::CHESTXRAY14, false, nih::read),
+    kind("chexpert", &words::CHEXPERT, true, chexpert::read),
+    kind("mimic-cxr-jpg", &words::MIMIC, true, mimic::jpg),
+    kind("mimic-cxr", &words::MIMIC_DICOM, true, mimic::dicom),
+    kind("padchest", &words::PADCHEST, true, padchest::read),
+    kind("rsna-pneumonia", &words::PNEUMONIA, false, pneumonia::rsna),
+    kind("siim-pneumothorax", &words::SIIM, false, pneumonia::siim),
+    kind("vindr-cxr", &words::VINDR, true, vindr::read),
+    kind("iu-xray", &words::IU, false, iu::read),
     kind("rsna-boneage", &words::BONEAGE, false, skeleton::boneage),
     kind("mura", &words::MURA, true, skeleton::mura),
     kind("grazpedwri-dx", &words::GRAZ, false, skeleton::grazpedwri),
@@ -40,7 +49,7 @@ const fn kind(
     name: &'static str,
     about: &'static Text,
     credentialed: bool,
-    read: fn(&Path) -> Result<Dataset>,
+    read: fn(&Files, &Path) -> Result<Dataset>,
 ) -> Kind {
     Kind { name, about, credentialed, read }
 }

@@ -1,11 +1,14 @@
 //! What a data set holds, for people, for programs, and as tables.
 
-use super::{Dataset, KINDS, Kind, Truth};
+use super::{Dataset, Files, KINDS, Kind, Opened, Truth};
 use crate::read::Common;
 use base::words::{datasets as words, score};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 /// How many missing files are named.
 const MOST_NAMED: usize = 10;
@@ -30,32 +33,12 @@ pub(super) fn list(common: &Common) -> String {
     text
 }
 
-/// Counts, missing files and what to watch out for.
-pub(super) fn check(kind: &Kind, set: &Dataset, look: bool, common: &Common) -> String {
-    let missing: Vec<String> = match look {
-        false => Vec::new(),
-        true => set
-            .cases
-            .iter()
-            .flat_map(|case| &case.files)
-            .filter(|path| !path.exists())
-            .map(|path| path.display().to_string())
-            .collect(),
-    };
-    let without: usize = set.cases.iter().filter(|case| case.files.is_empty()).count();
-    let patients: BTreeSet<&str> = set.cases.iter().map(|case| case.patient.as_str()).collect();
-    let mut splits: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
-    for case in &set.cases {
-        let split = splits.entry(case.split.as_deref().unwrap_or("")).or_default();
-        split.0 += 1;
-        split.1.insert(&case.patient);
-    }
-    let shared = shared(&splits);
+/// Counts, missing and cut-off files, and what to watch out for.
+pub(super) fn check(opened: &Opened, look: bool, common: &Common) -> String {
+    let Opened { kind, set, files, .. } = opened;
+    let found = Found::of(set, files, look);
     if common.json {
-        return format!(
-            "{}\n",
-            as_json(kind, set, &missing, without, patients.len(), &splits, shared)
-        );
+        return format!("{}\n", as_json(kind, set, &found));
     }
     let lang = common.lang;
     let mut text = String::new();
@@ -67,29 +50,111 @@ pub(super) fn check(kind: &Kind, set: &Dataset, look: bool, common: &Common) -> 
         score::CASES.get(lang),
         set.cases.len(),
         score::UNITS.get(lang),
-        patients.len()
+        found.patients
     );
-    for (split, (cases, patients)) in splits.iter().filter(|(split, _)| !split.is_empty()) {
+    for (split, (cases, patients)) in found.splits.iter().filter(|(split, _)| !split.is_empty()) {
         let _ =
             writeln!(text, "  {split}: {cases} ({} {})", score::UNITS.get(lang), patients.len());
     }
-    if shared > 0 {
-        let _ = writeln!(text, "  ! {}", words::patients_shared(shared).get(lang));
+    if found.shared > 0 {
+        let _ = writeln!(text, "  ! {}", words::patients_shared(found.shared).get(lang));
     }
     for (at, label) in set.labels.iter().enumerate() {
         let counts = Counts::of(set, at);
         let _ = writeln!(text, "  {label}: {}", counts.text(lang));
     }
+    if !set.box_labels.is_empty() {
+        let _ = writeln!(text, "{}", words::boxes(found.looked_at, found.with_boxes).get(lang));
+        for (label, count) in set.box_labels.iter().zip(&found.boxes) {
+            let _ = writeln!(text, "  {}: {count}", label.name);
+        }
+    }
     if look {
-        let _ = writeln!(text, "{}", words::missing(missing.len(), without).get(lang));
-        missing.iter().take(MOST_NAMED).for_each(|path| {
-            let _ = writeln!(text, "  {path}");
-        });
+        let _ = writeln!(text, "{}", words::missing(found.missing.len(), found.without).get(lang));
+        named(&mut text, &found.missing);
+        if !found.cut_off.is_empty() {
+            let _ = writeln!(text, "{}", words::cut_off(found.cut_off.len()).get(lang));
+            named(&mut text, &found.cut_off);
+        }
     }
     for note in &set.notes {
         let _ = writeln!(text, "{}", note.text.get(lang));
     }
     text
+}
+
+fn named(text: &mut String, paths: &[String]) {
+    paths.iter().take(MOST_NAMED).for_each(|path| _ = writeln!(text, "  {path}"));
+}
+
+/// What is counted over all labels.
+struct Found<'a> {
+    missing: Vec<String>,
+    cut_off: Vec<String>,
+    without: usize,
+    patients: usize,
+    splits: BTreeMap<&'a str, (usize, BTreeSet<&'a str>)>,
+    shared: usize,
+    looked_at: usize,
+    with_boxes: usize,
+    boxes: Vec<usize>,
+}
+
+impl<'a> Found<'a> {
+    fn of(set: &'a Dataset, files: &Files, look: bool) -> Found<'a> {
+        let (mut missing, mut cut_off) = (Vec::new(), Vec::new());
+        let all = set.cases.iter().flat_map(|case| case.files.iter().chain(&case.mask));
+        for path in all.filter(|_| look) {
+            if !files.is_file(path) {
+                missing.push(path.display().to_string());
+            } else if is_cut_off(path) {
+                cut_off.push(path.display().to_string());
+            }
+        }
+        let patients: BTreeSet<&str> = set.cases.iter().map(|case| case.patient.as_str()).collect();
+        let mut splits: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
+        for case in &set.cases {
+            let split = splits.entry(case.split.as_deref().unwrap_or("")).or_default();
+            split.0 += 1;
+            split.1.insert(&case.patient);
+        }
+        let mut boxes = vec![0; set.box_labels.len()];
+        let looked_at = set.cases.iter().filter_map(|case| case.boxes.as_ref());
+        looked_at.clone().flatten().for_each(|mark| boxes[mark.label] += 1);
+        Found {
+            missing,
+            cut_off,
+            without: set.cases.iter().filter(|case| case.files.is_empty()).count(),
+            patients: patients.len(),
+            shared: shared(&splits),
+            splits,
+            looked_at: looked_at.clone().count(),
+            with_boxes: looked_at.filter(|boxes| !boxes.is_empty()).count(),
+            boxes,
+        }
+    }
+}
+
+/// A PNG without its last chunk, or a JPEG without its end: what a broken download leaves. Files inside
+/// archives are guarded by the archive's own check sums.
+fn is_cut_off(path: &Path) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    let (mut head, mut tail) = ([0; 4], Vec::new());
+    if file.read_exact(&mut head).is_err() {
+        return false;
+    }
+    let length = file.seek(SeekFrom::End(0)).unwrap_or(0);
+    if file.seek(SeekFrom::Start(length.saturating_sub(64))).is_err()
+        || file.take(64).read_to_end(&mut tail).is_err()
+    {
+        return false;
+    }
+    let has = |end: &[u8]| tail.windows(end.len()).any(|window| window == end);
+    match head {
+        [0x89, b'P', b'N', b'G'] => !has(b"IEND"),
+        [0xff, 0xd8, 0xff, _] => !has(&[0xff, 0xd9]),
+        _ => false,
+    }
 }
 
 /// Patients that occur in more than one split.
@@ -101,41 +166,46 @@ fn shared(splits: &BTreeMap<&str, (usize, BTreeSet<&str>)>) -> usize {
     seen.values().filter(|count| **count > 1).count()
 }
 
-#[allow(clippy::too_many_arguments)]
-fn as_json(
-    kind: &Kind,
-    set: &Dataset,
-    missing: &[String],
-    without: usize,
-    patients: usize,
-    splits: &BTreeMap<&str, (usize, BTreeSet<&str>)>,
-    shared: usize,
-) -> Json {
+fn as_json(kind: &Kind, set: &Dataset, found: &Found) -> Json {
     let labels: Map<String, Json> = set
         .labels
         .iter()
         .enumerate()
         .map(|(at, label)| (label.clone(), Counts::of(set, at).json()))
         .collect();
-    let splits: Map<String, Json> = splits
+    let splits: Map<String, Json> = found
+        .splits
         .iter()
         .map(|(split, (cases, patients))| {
             ((*split).to_owned(), json!({ "cases": cases, "patients": patients.len() }))
         })
         .collect();
+    let boxes: Map<String, Json> = set
+        .box_labels
+        .iter()
+        .zip(&found.boxes)
+        .map(|(label, count)| (label.name.clone(), json!(count)))
+        .collect();
     let note = |note: &base::Note| json!({ "code": note.code, "text": { "en": note.text.en(), "zh": note.text.zh() } });
+    let named =
+        |paths: &[String]| -> Vec<String> { paths.iter().take(MOST_NAMED).cloned().collect() };
     json!({
         "schema": "consilium.dataset/1",
         "kind": kind.name,
         "credentialed": kind.credentialed,
         "cases": set.cases.len(),
-        "patients": patients,
-        "patients_in_several_splits": shared,
+        "patients": found.patients,
+        "patients_in_several_splits": found.shared,
         "splits": splits,
         "labels": labels,
-        "missing_files": missing.len(),
-        "missing": missing.iter().take(MOST_NAMED).collect::<Vec<_>>(),
-        "cases_without_file": without,
+        "boxes": boxes,
+        "cases_looked_at_for_boxes": found.looked_at,
+        "cases_with_boxes": found.with_boxes,
+        "missing_files": found.missing.len(),
+        "missing": named(&found.missing),
+        "cut_off_files": found.cut_off.len(),
+        "cut_off": named(&found.cut_off),
+        "cases_without_file": found.without,
         "notes": set.notes.iter().map(note).collect::<Vec<_>>(),
     })
 }

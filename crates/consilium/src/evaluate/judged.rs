@@ -8,7 +8,7 @@ use super::volumes::{MASKS, Numbering};
 use crate::World;
 use crate::datasets::Truth;
 use crate::read::write_file;
-use crate::score::masks::Files;
+use crate::score::masks::{Files, Mask, Paired};
 use crate::score::{self, Others, Outcome, Settings, Task, bilingual, quoted};
 use crate::weights::hash as sha256;
 use base::words::evaluate as words;
@@ -267,13 +267,13 @@ fn masks(
 ) -> Result<(Outcome, Vec<String>)> {
     let folder = run.folder.join(MASKS);
     let mut given: BTreeSet<u32> = BTreeSet::new();
-    let mut pairs = Vec::new();
+    let (mut files, mut cases) = (Vec::new(), Vec::new());
     for (case, answer) in source.cases().iter().zip(&run.answers) {
         let (Some([name, _, labels]), Some(truth)) = (&answer.mask, &case.mask) else { continue };
         given.extend(labels.split(',').filter_map(|label| label.parse::<u32>().ok()));
-        let files =
-            Files { name: case.id.clone(), predicted: folder.join(name), truth: truth.clone() };
-        pairs.push((files, case.patient.clone()));
+        let (predicted, truth) = (Mask::File(folder.join(name)), Mask::File(truth.clone()));
+        files.push(Files { name: case.id.clone(), predicted, truth });
+        cases.push(case);
     }
     let mut settings = Settings { task: Task::Segmentation, ..asked.settings.clone() };
     let mut lacking = Vec::new();
@@ -297,7 +297,15 @@ fn masks(
         }
     }
     let grouped = source.patients() < source.cases().len();
-    settings.group = grouped.then(|| "patient".to_owned());
+    settings.group = None;
+    let strata = source.set.strata.iter().enumerate().map(|(at, name)| {
+        ((*name).to_owned(), cases.iter().map(|case| case.strata[at].clone()).collect())
+    });
+    let pairs = Paired {
+        files,
+        patients: grouped.then(|| cases.iter().map(|case| case.patient.clone()).collect()),
+        strata: strata.collect(),
+    };
     let outcome = score::judge_masks(pairs, &folder, &settings)?;
     Ok((outcome, lacking))
 }

@@ -1,10 +1,9 @@
 //! The data set as it is evaluated: the cases of one split whose truth is known, and their files.
 
 use super::ask::Asked;
-use crate::datasets::{self, Case, Dataset, Kind, Truth};
+use crate::datasets::{self, Case, Dataset, Files, Kind, Opened, Truth};
 use crate::weights::hash as sha256;
-use base::words::cli;
-use base::words::{datasets as set_words, evaluate as words};
+use base::words::evaluate as words;
 use base::{Error, Kind as ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,8 @@ pub(super) struct Source {
     pub split: Option<String>,
     /// Labels, and the cases.
     pub set: Dataset,
+    /// Reads its files, which may lie inside archives.
+    files: Files,
     /// Cases that were left out.
     pub without_truth: usize,
 }
@@ -29,24 +30,19 @@ impl Source {
     /// Errors: the layout is not there, the split has no case, no case has a truth.
     pub fn open(asked: &Asked) -> Result<Source> {
         let usage = || Error::new(ErrorKind::Usage, words::WHICH_DATASET.clone());
-        let (kind, path) = asked.place.split_once(':').ok_or_else(usage)?;
-        let kind = datasets::find(kind)?;
-        let root = PathBuf::from(path);
-        let mut set = (kind.read)(&root).map_err(|error| error.at(&root))?;
-        if let Some(split) = &asked.split {
-            set.cases.retain(|case| case.split.as_ref() == Some(split));
+        if !asked.place.contains(':') && !Path::new(&asked.place).exists() {
+            return Err(usage());
         }
+        let mut opened = datasets::open(&asked.place)?;
+        opened.only(asked.split.as_deref())?;
+        let Opened { kind, root, mut set, files } = opened;
         let all = set.cases.len();
-        if all == 0 {
-            let error = Error::new(ErrorKind::BrokenInput, set_words::NO_CASES.clone());
-            return Err(error.at(&root));
-        }
         set.cases.retain(|case| case.truth.iter().any(|truth| *truth != Truth::Unknown));
         let without_truth = all - set.cases.len();
         if set.cases.is_empty() {
             return Err(Error::new(ErrorKind::BrokenInput, words::NO_TRUTH.clone()).at(&root));
         }
-        Ok(Source { kind, root, split: asked.split.clone(), set, without_truth })
+        Ok(Source { kind, root, split: asked.split.clone(), set, files, without_truth })
     }
 
     /// The cases.
@@ -61,8 +57,7 @@ impl Source {
 
     /// The bytes of a file.
     pub fn bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        std::fs::read(path)
-            .map_err(|error| Error::new(ErrorKind::Io, cli::cannot_read(&error)).at(path))
+        self.files.bytes(path)
     }
 
     /// A hash over everything that is said about the cases: ids, patients, labels, truth. Contents

@@ -1,8 +1,10 @@
 //! Scores of labels against their truth, label by label, over all labels, by subgroup.
 
 use super::curves;
+use super::grades;
 use super::outcome::{Block, Outcome, Row};
 use super::pairs::{Label, Pairs, collect, number};
+use super::points;
 use super::settings::{Policy, Settings};
 use super::table;
 use base::words::score as words;
@@ -20,7 +22,7 @@ const BINS: usize = 15;
 const SMALL: usize = 10;
 
 /// What is bootstrapped for each label, in this order.
-const RESAMPLED: [&str; 13] = [
+const RESAMPLED: [&str; 14] = [
     "roc_auc_score",
     "average_precision_score",
     "brier_score_loss",
@@ -34,6 +36,7 @@ const RESAMPLED: [&str; 13] = [
     "balanced_accuracy_score",
     "f1_score",
     "matthews_corrcoef",
+    "cohen_kappa_score",
 ];
 /// How these intervals are made.
 const PERCENTILE: &str = "bootstrap percentile";
@@ -55,7 +58,9 @@ pub(super) struct Prepared {
 
 /// Judges tables of scores.
 pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let pairs = Pairs::new(table::read(predicted)?, table::read(truth)?, settings)?;
+    let mut pairs = Pairs::new(table::read(predicted)?, table::read(truth)?, settings)?;
+    let (graded, labels) = grades::apart(&pairs);
+    pairs.labels = labels;
     let columns = columns(&pairs, settings)?;
     let labels: Vec<Prepared> = columns
         .iter()
@@ -102,20 +107,29 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
             notes.push(Note::warning("no-threshold", words::NO_THRESHOLD.clone()));
         }
     }
-    let overall = overall(&blocks, &drawn, settings.level, &mut notes);
+    let mut overall = overall(&blocks, &drawn, settings.level, &mut notes);
+    for label in &graded {
+        blocks.push(grades::block(&pairs, label, settings)?);
+    }
+    if let ([], [only]) = (labels.as_slice(), blocks.as_slice()) {
+        overall = only.rows.clone();
+    }
     let mut more = Map::new();
     more.insert("uncertain".into(), json!(settings.uncertain.map(Policy::name)));
     if labels.len() > 1 {
         let pool: Vec<Binary> = labels.iter().map(|label| label.binary.clone()).collect();
         let pool = pooled(&pool).ranked();
         let value = |value: Value| json!({ "value": value.ok(), "undefined": value.err().map(Undefined::name) });
+        let micro = [pool.auroc(), pool.average_precision()];
         more.insert(
             "micro".into(),
             json!({
-                "roc_auc_score": value(pool.auroc()),
-                "average_precision_score": value(pool.average_precision()),
+                "roc_auc_score": value(micro[0]),
+                "average_precision_score": value(micro[1]),
             }),
         );
+        overall.push(Row::plain("roc_auc_score_micro", micro[0]));
+        overall.push(Row::plain("average_precision_score_micro", micro[1]));
     }
     Ok(Outcome {
         settings: settings.clone(),
@@ -291,6 +305,7 @@ impl Prepared {
             counts.balanced_accuracy(),
             counts.f1(),
             counts.mcc(),
+            points::kappa(&counts),
         ]);
     }
 
@@ -336,6 +351,8 @@ fn block(
         }
         rows.push(row);
     }
+    rows.extend(counts.iter().flat_map(|counts| points::at_prevalence(counts, settings)));
+    rows.extend(points::partial_areas(&label.binary));
     rows.extend(calibration(label, settings.level));
     let mut notes = Vec::new();
     if positives.min(n - positives) < SMALL {
@@ -353,7 +370,10 @@ fn block(
             ]),
         );
     }
-    more.insert("operating_points".into(), operating_points(&label.binary, settings.level));
+    more.insert("operating_points".into(), points::operating_points(&label.binary, settings.level));
+    if label.wide.is_some() {
+        more.extend(points::of_probabilities(&label.binary));
+    }
     Block {
         name: name.into(),
         counts: vec![
@@ -422,34 +442,6 @@ fn calibration(label: &Prepared, level: f64) -> Vec<Row> {
         }
     }
     rows
-}
-
-/// Points of the curve that reports ask for; all chosen on the cases they are measured on.
-fn operating_points(binary: &Binary, level: f64) -> serde_json::Value {
-    let mut out = Map::new();
-    for (name, point) in [
-        ("youden", binary.youden_point()),
-        ("specificity_0.90", binary.at_specificity(0.9)),
-        ("specificity_0.95", binary.at_specificity(0.95)),
-        ("sensitivity_0.90", binary.at_sensitivity(0.9)),
-        ("sensitivity_0.95", binary.at_sensitivity(0.95)),
-    ] {
-        let ends = |interval: Option<Interval>| interval.map(|i| json!([i.low, i.high]));
-        let value = match point {
-            Err(why) => json!({ "undefined": why.name() }),
-            Ok(point) => json!({
-                // No threshold is above all scores; JSON has no infinity.
-                "threshold": point.threshold.is_finite().then_some(point.threshold),
-                "recall_score": point.counts.sensitivity().value.ok(),
-                "recall_ci": ends(point.counts.sensitivity().interval(level)),
-                "specificity_score": point.counts.specificity().value.ok(),
-                "specificity_ci": ends(point.counts.specificity().interval(level)),
-                "optimistic": true,
-            }),
-        };
-        out.insert(name.into(), value);
-    }
-    serde_json::Value::Object(out)
 }
 
 /// Means over the labels, resample by resample; of one label its own numbers.

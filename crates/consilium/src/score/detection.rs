@@ -1,37 +1,28 @@
-//! Boxes of COCO files: average precision and free-response ROC, images (or patients) resampled.
+//! Boxes: average precision and free-response ROC, images (or patients) resampled.
 
 use super::outcome::{Block, Outcome, Row};
 use super::plots::{Mark, Plot};
 use super::settings::Settings;
-use super::table;
+use super::target::Target;
 use base::words::score as words;
-use base::{Error, Kind, Note, Result};
+use base::{Note, Result};
 use metrics::Value;
 use metrics::compare::Units;
 use metrics::detection::{CPM_RATES, CocoSummary, Detections, FoundBox, TrueBox, froc};
 use serde_json::{Map, Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Overlap at which a box counts as a hit on the free-response curve.
-const FROC_IOU: f64 = 0.5;
+pub(super) const FROC_IOU: f64 = 0.5;
 
-/// What two COCO files hold.
-pub(super) struct Scene {
-    /// The boxes.
-    pub detections: Detections,
-    /// Names of the categories.
-    pub categories: Vec<String>,
-    /// The patients of the images.
-    pub units: Units,
-}
-
-/// Judges COCO files.
+/// Judges a COCO file of predictions against the truth of another, or of a data set.
 pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let scene = read(predicted, truth, settings)?;
-    let all = &scene.detections;
-    let overall = rows(all, &scene.units, settings);
-    let blocks = scene
+    let target = Target::open(truth, settings)?;
+    let all = &target.with(predicted)?;
+    let units = &target.units;
+    let settings = &target.settings(settings);
+    let overall = rows(all, units, settings);
+    let blocks = target
         .categories
         .iter()
         .enumerate()
@@ -44,7 +35,7 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
                     ("targets", own.truth.len() as u64),
                     ("boxes", own.found.len() as u64),
                 ],
-                rows: rows(&own, &scene.units, settings),
+                rows: rows(&own, units, settings),
                 ..Block::default()
             }
         })
@@ -61,15 +52,15 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
         json!({ "iou": FROC_IOU, "sensitivity_at_fp_per_image": sensitivity }),
     );
     let patients = settings.group.is_some();
-    let how = words::how(settings.resamples, settings.seed, scene.units.len(), patients);
+    let how = words::how(settings.resamples, settings.seed, units.len(), patients);
     Ok(Outcome {
         settings: settings.clone(),
         cases: all.images,
-        units: scene.units.len(),
+        units: units.len(),
         overall,
         blocks,
         more,
-        notes: vec![Note::info("bootstrap", how)],
+        notes: [Note::info("bootstrap", how)].into_iter().chain(target.notes).collect(),
         plots: vec![free_response(&curve.points)],
     })
 }
@@ -124,154 +115,4 @@ fn rows(detections: &Detections, units: &Units, settings: &Settings) -> Vec<Row>
         rows.push(Row::plain(name, value));
     }
     rows
-}
-
-/// Reads both files.
-///
-/// Errors name entries by their place from 1: boxes without number, on images or of categories that
-/// the truth does not have, boxes twice.
-pub(super) fn read(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Scene> {
-    let json = |path: &Path| -> Result<Json> {
-        serde_json::from_slice(&table::bytes(path)?).map_err(|error| {
-            Error::new(Kind::BrokenInput, words::not_json(error.line(), error.column())).at(path)
-        })
-    };
-    let (p, t) = (json(predicted)?, json(truth)?);
-    let bad = |path: &Path, text| Error::new(Kind::BrokenInput, text).at(path);
-    let list = |value: &Json, key: &str| value[key].as_array().cloned();
-    let missing = |key: &str| bad(truth, words::coco_lacks(key));
-    let images = list(&t, "images").ok_or_else(|| missing("images"))?;
-    let categories = list(&t, "categories").ok_or_else(|| missing("categories"))?;
-    let annotations = list(&t, "annotations").ok_or_else(|| missing("annotations"))?;
-    if images.is_empty() {
-        return Err(bad(truth, words::EMPTY_SPLIT.clone()));
-    }
-    let image_of = places(&images).map_err(|ids| bad(truth, words::ids_twice(&ids)))?;
-    let category_of = places(&categories).map_err(|ids| bad(truth, words::ids_twice(&ids)))?;
-    let found = match &p {
-        Json::Array(found) => found.clone(),
-        _ => list(&p, "annotations")
-            .ok_or_else(|| bad(predicted, words::coco_lacks("annotations")))?,
-    };
-    let mut detections =
-        Detections { images: images.len(), categories: categories.len(), ..Detections::default() };
-    let places = Places { image_of: &image_of, category_of: &category_of };
-    let entry = |entry: &Json| -> Option<TrueBox> {
-        let (image, category, bbox) = places.of(entry)?;
-        let area = entry["area"].as_f64().unwrap_or(bbox[2] * bbox[3]);
-        let crowd = entry["iscrowd"].as_i64() == Some(1) || entry["iscrowd"] == json!(true);
-        Some(TrueBox { image, category, bbox, area, crowd })
-    };
-    detections.truth =
-        all(&annotations, entry).map_err(|rows| bad(truth, words::bad_boxes(&rows)))?;
-    let entry = |entry: &Json| -> Option<FoundBox> {
-        let (image, category, bbox) = places.of(entry)?;
-        let score = entry["score"].as_f64().filter(|score| score.is_finite())?;
-        Some(FoundBox { image, category, bbox, score })
-    };
-    detections.found =
-        all(&found, entry).map_err(|rows| bad(predicted, words::bad_boxes(&rows)))?;
-    let mut seen = BTreeSet::new();
-    let twice: Vec<String> = detections
-        .found
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| {
-            let numbers = one.bbox.map(f64::to_bits);
-            !seen.insert((one.image, one.category, numbers, one.score.to_bits()))
-        })
-        .map(|(at, _)| (at + 1).to_string())
-        .collect();
-    if !twice.is_empty() {
-        return Err(bad(predicted, words::boxes_twice(&twice)));
-    }
-    let units = match &settings.group {
-        None => Units::single(images.len()),
-        Some(key) => {
-            // In the order of the places.
-            let mut patients = vec![String::new(); images.len()];
-            for image in &images {
-                let patient = &image[key.as_str()];
-                if patient.is_null() {
-                    let text = words::no_column("--group", key);
-                    return Err(Error::new(Kind::Usage, text).at(truth));
-                }
-                if let Some(place) = image_of.get(&Id::of(&image["id"])) {
-                    patients[*place] = patient.to_string();
-                }
-            }
-            Units::grouped(&patients)
-        }
-    };
-    let mut names = vec![String::new(); categories.len()];
-    for category in &categories {
-        if let Some(place) = category_of.get(&Id::of(&category["id"])) {
-            let name = category["name"].as_str().map(str::to_owned);
-            names[*place] = name.unwrap_or_else(|| category["id"].to_string());
-        }
-    }
-    Ok(Scene { detections, categories: names, units })
-}
-
-/// An id: numbers sort before texts, as numbers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Id {
-    Number(i64),
-    Text(String),
-}
-
-impl Id {
-    fn of(json: &Json) -> Id {
-        match json.as_i64() {
-            Some(number) => Id::Number(number),
-            None => Id::Text(json.as_str().map_or_else(|| json.to_string(), str::to_owned)),
-        }
-    }
-}
-
-/// Places of images or categories by id, in the order of the ids; ids that occur twice otherwise.
-fn places(entries: &[Json]) -> std::result::Result<BTreeMap<Id, usize>, Vec<String>> {
-    let mut places = BTreeMap::new();
-    let mut twice = Vec::new();
-    for entry in entries {
-        if places.insert(Id::of(&entry["id"]), 0).is_some() {
-            twice.push(entry["id"].to_string());
-        }
-    }
-    places.values_mut().enumerate().for_each(|(at, place)| *place = at);
-    if twice.is_empty() { Ok(places) } else { Err(twice) }
-}
-
-struct Places<'a> {
-    image_of: &'a BTreeMap<Id, usize>,
-    category_of: &'a BTreeMap<Id, usize>,
-}
-
-impl Places<'_> {
-    /// Image, category and box of an entry.
-    fn of(&self, entry: &Json) -> Option<(usize, usize, [f64; 4])> {
-        let image = *self.image_of.get(&Id::of(&entry["image_id"]))?;
-        let category = *self.category_of.get(&Id::of(&entry["category_id"]))?;
-        let sides = entry["bbox"].as_array().filter(|sides| sides.len() == 4)?;
-        let mut bbox = [0.0; 4];
-        for (side, json) in bbox.iter_mut().zip(sides) {
-            *side = json.as_f64().filter(|side| side.is_finite())?;
-        }
-        (bbox[2] >= 0.0 && bbox[3] >= 0.0).then_some((image, category, bbox))
-    }
-}
-
-/// Reads every entry, or names those that cannot be read by their place from 1.
-fn all<T>(
-    entries: &[Json],
-    read: impl Fn(&Json) -> Option<T>,
-) -> std::result::Result<Vec<T>, Vec<String>> {
-    let (mut values, mut bad) = (Vec::with_capacity(entries.len()), Vec::new());
-    for (at, entry) in entries.iter().enumerate() {
-        match read(entry) {
-            Some(value) => values.push(value),
-            None => bad.push((at + 1).to_string()),
-        }
-    }
-    if bad.is_empty() { Ok(values) } else { Err(bad) }
 }

@@ -1,6 +1,7 @@
 //! Masks of two folders, paired by file name and read as labels.
 
 use super::settings::{Others, Settings};
+use crate::datasets::{self, Case, Opened};
 use base::words::score as words;
 use base::{Affine, Error, Grid, Kind, Result, Volume, each_voxel};
 use imaging::{Limits, volumes};
@@ -15,15 +16,68 @@ const GRID_TOLERANCE_MM: f64 = 0.01;
 const ENDINGS: &[&str] =
     &[".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".hdr.gz"];
 
-/// A case: the two files of one name.
+/// A case: the two masks of one name.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     /// The name without ending.
     pub name: String,
     /// Predicted mask.
-    pub predicted: PathBuf,
+    pub predicted: Mask,
     /// True mask.
-    pub truth: PathBuf,
+    pub truth: Mask,
+}
+
+/// Where a mask is.
+#[derive(Clone, Debug)]
+pub(crate) enum Mask {
+    /// In a file of its own.
+    File(PathBuf),
+    /// Runs down the columns of an image, from a table: the table, first pixels and lengths.
+    Runs(PathBuf, Vec<[u64; 2]>),
+}
+
+impl Mask {
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Mask::File(path) | Mask::Runs(path, _) => path,
+        }
+    }
+
+    fn read(&self) -> Result<Labels> {
+        match self {
+            Mask::File(path) => labels(path),
+            Mask::Runs(path, runs) => of_runs(runs)
+                .ok_or_else(|| Error::new(Kind::BrokenInput, words::run_outside(SIDE)).at(path)),
+        }
+    }
+}
+
+/// Rows and columns of the films that have masks as runs (SIIM-ACR Pneumothorax).
+const SIDE: usize = 1024;
+
+/// A film of [`SIDE`] × [`SIDE`] pixels of 1 mm; `None` where a run leaves it.
+fn of_runs(runs: &[[u64; 2]]) -> Option<Labels> {
+    let mut voxels = vec![0; SIDE * SIDE];
+    for [start, length] in runs {
+        let end = start.checked_add(*length).filter(|end| *end <= (SIDE * SIDE) as u64)?;
+        for at in *start as usize..end as usize {
+            // Columns run downwards; voxels run along the rows.
+            voxels[at / SIDE + SIDE * (at % SIDE)] = 1;
+        }
+    }
+    let grid = Grid { size: [SIDE, SIDE, 1], affine: Affine::scaling([1.0; 3]) };
+    Some(Labels { voxels, grid })
+}
+
+/// The masks of a judgement, case by case.
+pub(crate) struct Paired {
+    /// The cases.
+    pub files: Vec<Files>,
+    /// Whose they are, where a data set says so.
+    pub patients: Option<Vec<String>>,
+    /// Sex, age and the like of a data set: name, one value a case.
+    pub strata: Vec<(String, Vec<String>)>,
 }
 
 /// Labels voxel by voxel, x fastest.
@@ -44,14 +98,22 @@ impl Labels {
     }
 }
 
-/// Pairs the files of two folders, or two single files.
+/// Pairs the files of two folders, two single files, or a folder with the masks of a data set; runs of
+/// a data set are paired with a table of runs.
 ///
-/// Errors name the files that only one folder has.
-pub(super) fn pair(predicted: &Path, truth: &Path) -> Result<Vec<Files>> {
+/// Errors name the files that only one side has.
+pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Paired> {
+    let alone = |files| Paired { files, patients: None, strata: Vec::new() };
+    if let Some(place) = datasets::place_of(truth).filter(|_| !truth.exists()) {
+        let mut opened = datasets::open(&place)?;
+        opened.only(settings.split.as_deref())?;
+        return of_dataset(predicted, opened);
+    }
     if predicted.is_file() && truth.is_file() {
         let name = stem(&truth.file_name().unwrap_or_default().to_string_lossy());
-        let (predicted, truth) = (predicted.into(), truth.into());
-        return Ok(vec![Files { name: name.unwrap_or_else(|| "case".into()), predicted, truth }]);
+        let (predicted, truth) = (Mask::File(predicted.into()), Mask::File(truth.into()));
+        let name = name.unwrap_or_else(|| "case".into());
+        return Ok(alone(vec![Files { name, predicted, truth }]));
     }
     let (mut p, t) = (list(predicted)?, list(truth)?);
     if t.is_empty() {
@@ -60,15 +122,64 @@ pub(super) fn pair(predicted: &Path, truth: &Path) -> Result<Vec<Files>> {
     let (mut files, mut missing) = (Vec::new(), Vec::new());
     for (name, truth) in t {
         match p.remove(&name) {
-            Some(predicted) => files.push(Files { name, predicted, truth }),
+            Some(predicted) => {
+                let (predicted, truth) = (Mask::File(predicted), Mask::File(truth));
+                files.push(Files { name, predicted, truth });
+            }
             None => missing.push(file_name(&truth)),
         }
     }
     let extra: Vec<String> = p.values().map(|path| file_name(path)).collect();
     if missing.is_empty() && extra.is_empty() {
-        return Ok(files);
+        return Ok(alone(files));
     }
     Err(Error::new(Kind::BrokenInput, words::files_differ(&missing, &extra)).at(predicted))
+}
+
+fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
+    let cases: Vec<Case> = opened.set.cases.clone();
+    let by_runs = cases.iter().any(|case| case.runs.is_some());
+    let mut found: BTreeMap<String, Mask> = match by_runs {
+        true => datasets::runs(predicted)?
+            .into_iter()
+            .map(|(name, runs)| (name, Mask::Runs(predicted.into(), runs)))
+            .collect(),
+        false => {
+            list(predicted)?.into_iter().map(|(name, path)| (name, Mask::File(path))).collect()
+        }
+    };
+    let (mut files, mut kept, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for case in cases {
+        let truth = match (&case.mask, &case.runs) {
+            (Some(path), _) => Mask::File(path.clone()),
+            (None, Some(runs)) => Mask::Runs(opened.root.clone(), runs.clone()),
+            (None, None) => continue,
+        };
+        match found.remove(&case.id) {
+            Some(predicted) => {
+                files.push(Files { name: case.id.clone(), predicted, truth });
+                kept.push(case);
+            }
+            None => missing.push(case.id),
+        }
+    }
+    let extra: Vec<String> = found.into_keys().collect();
+    if !missing.is_empty() || !extra.is_empty() {
+        let text = words::files_differ(&missing, &extra);
+        return Err(Error::new(Kind::BrokenInput, text).at(predicted));
+    }
+    if files.is_empty() {
+        let text = words::EMPTY_SPLIT.clone();
+        return Err(Error::new(Kind::BrokenInput, text).at(&opened.root));
+    }
+    let strata = opened.set.strata.iter().enumerate().map(|(at, name)| {
+        ((*name).to_owned(), kept.iter().map(|case| case.strata[at].clone()).collect())
+    });
+    Ok(Paired {
+        strata: strata.collect(),
+        patients: Some(kept.iter().map(|case| case.patient.clone()).collect()),
+        files,
+    })
 }
 
 pub(super) fn file_name(path: &Path) -> String {
@@ -108,7 +219,7 @@ fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
 ///
 /// Errors: no mask, another grid unless told to resample.
 pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels)> {
-    let mut truth = labels(&files.truth)?;
+    let mut truth = files.truth.read()?;
     let dropped = |label: u32| match &settings.others {
         Others::Background(labels) => labels.contains(&label),
         Others::AllBackground => settings.labels.iter().all(|(judged, _)| *judged != label),
@@ -118,20 +229,61 @@ pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels
         let voxels = truth.voxels.iter_mut();
         voxels.filter(|label| dropped(u32::from(**label))).for_each(|label| *label = 0);
     }
-    let predicted = labels(&files.predicted)?;
+    let predicted = files.predicted.read()?;
     if predicted.grid.is_same(&truth.grid, GRID_TOLERANCE_MM) {
         return Ok((predicted, truth));
     }
     if !settings.resample {
         let text = words::grids_differ(&described(&predicted.grid), &described(&truth.grid));
-        let error = Error::new(Kind::BrokenInput, text).at(&files.predicted);
+        let error = Error::new(Kind::BrokenInput, text).at(files.predicted.path());
         return Err(error.hint(words::RESAMPLE_HINT.clone()));
     }
     let predicted = onto(&predicted, &truth.grid).ok_or_else(|| {
         let text = words::grids_differ(&described(&predicted.grid), &described(&truth.grid));
-        Error::new(Kind::BrokenInput, text).at(&files.predicted)
+        Error::new(Kind::BrokenInput, text).at(files.predicted.path())
     })?;
     Ok((predicted, truth))
+}
+
+/// A map of confidences and the labels of the truth on one grid.
+///
+/// Errors: another grid, a value below 0 or none.
+pub(super) fn read_map(files: &Files, settings: &Settings) -> Result<(Vec<f64>, Labels)> {
+    let truth = files.truth.read()?;
+    let path = files.predicted.path();
+    let bad = |text| Error::new(Kind::BrokenInput, text).at(path);
+    let scan = volumes::read(path, &Limits::default())?;
+    if scan.volume.frames() != 1 {
+        return Err(bad(words::NOT_3D.clone()));
+    }
+    if !scan.volume.grid().is_same(&truth.grid, GRID_TOLERANCE_MM) {
+        // Confidences between two voxels would be made up.
+        let there = described(scan.volume.grid());
+        return Err(bad(words::grids_differ(&there, &described(&truth.grid))));
+    }
+    if settings.resample {
+        let text = words::flag_not_for("--resample", settings.task.name());
+        return Err(Error::new(Kind::Usage, text));
+    }
+    let scale = scan.volume.scale;
+    let scaled = |value: f64| scale.map_or(value, |scale| scale.apply(value));
+    let map = confidences(scan.volume, scaled);
+    if map.iter().all(|value| value.is_finite() && *value >= 0.0) {
+        return Ok((map, truth));
+    }
+    Err(bad(words::NOT_CONFIDENCES.clone()))
+}
+
+#[allow(clippy::unnecessary_cast)] // one body for every type
+fn confidences(volume: Volume, scaled: impl Fn(f64) -> f64) -> Vec<f64> {
+    let voxels = volume.into_voxels();
+    each_voxel!(&voxels, v => v.iter().map(|x| scaled(*x as f64)).collect())
+}
+
+/// Both are folders that hold volumes: maps of lesions, not lists of boxes.
+pub(super) fn are_folders(predicted: &Path, truth: &Path) -> bool {
+    let holds = |path: &Path| list(path).is_ok_and(|files| !files.is_empty());
+    predicted.is_dir() && truth.is_dir() && (holds(predicted) || holds(truth))
 }
 
 fn described(grid: &Grid) -> String {

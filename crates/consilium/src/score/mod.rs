@@ -4,16 +4,23 @@ mod classification;
 pub mod compare;
 mod curves;
 mod detection;
+mod grades;
+mod lesions;
 pub(crate) mod masks;
 mod outcome;
 pub(crate) mod page;
 mod pairs;
+mod patients;
 pub(crate) mod plots;
+mod points;
+mod pool;
 mod regression;
 mod report;
 mod segmentation;
 mod settings;
 pub mod table;
+mod target;
+mod wordnet;
 
 pub use outcome::{Block, Outcome, Row, bilingual, quoted};
 pub use settings::{Others, Policy, Settings, Task};
@@ -53,6 +60,9 @@ pub fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outc
         Task::Classification => classification::judge(predicted, truth, settings),
         Task::Regression => regression::judge(predicted, truth, settings),
         Task::Segmentation => segmentation::judge(predicted, truth, settings),
+        Task::Detection if masks::are_folders(predicted, truth) => {
+            lesions::judge(predicted, truth, settings)
+        }
         Task::Detection => detection::judge(predicted, truth, settings),
         Task::Report => report::judge(predicted, truth, settings),
     }
@@ -67,18 +77,13 @@ fn write(world: &dyn World, folder: &Path, outcome: &Outcome, common: &Common) -
     write_file(world, &folder.join("scores.json"), json.as_bytes())
 }
 
-/// Judges pairs of masks: name, prediction, truth, patient. `predicted` is the folder that errors name.
+/// Judges pairs of masks. `predicted` is the folder that errors name.
 pub(crate) fn judge_masks(
-    pairs: Vec<(masks::Files, String)>,
+    pairs: masks::Paired,
     predicted: &Path,
     settings: &Settings,
 ) -> Result<Outcome> {
-    let (files, patients): (Vec<masks::Files>, Vec<String>) = pairs.into_iter().unzip();
-    let units = match settings.group {
-        Some(_) => metrics::compare::Units::grouped(&patients),
-        None => metrics::compare::Units::single(files.len()),
-    };
-    segmentation::judge_files(files, predicted, units, settings)
+    segmentation::judge_pairs(pairs, predicted, settings)
 }
 
 /// The cases of two folders of masks.

@@ -1,5 +1,7 @@
 //! Two tables of the same cases, brought together.
 
+use super::patients;
+use super::pool;
 use super::settings::Settings;
 use super::table::{Row, Table};
 use base::words::score as words;
@@ -22,6 +24,25 @@ pub struct Pairs {
     pub subgroups: Vec<(String, Vec<String>)>,
 }
 
+/// Columns of a truth that describe its cases.
+const DESCRIPTIONS: [&str; 15] = [
+    "patient",
+    "study",
+    "split",
+    "sex",
+    "age",
+    "view",
+    "frontal_lateral",
+    "projection",
+    "side",
+    "scanner",
+    "method",
+    "pediatric",
+    "body_part",
+    "hardware",
+    "file",
+];
+
 /// A column with a label.
 #[derive(Clone, Debug)]
 pub struct Label {
@@ -39,14 +60,17 @@ impl Pairs {
     /// Errors name columns, ids and rows: other columns, ids of one side only, patients that differ,
     /// no case at all.
     pub fn new(predicted: Table, truth: Table, settings: &Settings) -> Result<Pairs> {
-        let helpers: Vec<&str> =
-            settings.group.iter().chain(&settings.by).map(String::as_str).collect();
-        for (flag, name) in settings
+        let own = |name: &&String| patients::beside(name).is_none();
+        let typed: Vec<(&str, &String)> = settings
             .group
             .iter()
             .map(|name| ("--group", name))
             .chain(settings.by.iter().map(|name| ("--by", name)))
-        {
+            .chain(settings.pool.iter().map(|(name, _)| ("--pool", name)))
+            .filter(|(_, name)| own(name))
+            .collect();
+        let helpers: Vec<&str> = typed.iter().map(|(_, name)| name.as_str()).collect();
+        for (flag, name) in typed {
             if !truth.header.contains(name) && !predicted.header.contains(name) {
                 let error = Error::new(Kind::Usage, words::no_column(flag, name));
                 return Err(error.at(&truth.path));
@@ -57,18 +81,38 @@ impl Pairs {
             return Err(Error::new(Kind::BrokenInput, words::EMPTY_SPLIT.clone()).at(&truth.path));
         }
         let predicted = in_order_of(&truth, predicted)?;
+        let ids: Vec<String> = truth.rows.iter().map(|row| row.id().to_owned()).collect();
+        let column = |flag: &str, name: &str| -> Result<Vec<String>> {
+            match patients::beside(name) {
+                Some((path, column)) => patients::column(flag, (&path, column), &ids),
+                None if flag == "--group" => patients(&predicted, &truth, name),
+                None => {
+                    let found = cells(&truth, name).or_else(|| cells(&predicted, name));
+                    found.ok_or_else(|| {
+                        Error::new(Kind::Usage, words::no_column(flag, name)).at(&truth.path)
+                    })
+                }
+            }
+        };
+        // The patient's column first, then those of subgroups.
+        let group = settings.group.as_deref().map(|name| column("--group", name)).transpose()?;
+        let mut columns: Vec<Vec<String>> = group.into_iter().collect();
+        for name in &settings.by {
+            columns.push(patients::banded(name, column("--by", name)?));
+        }
+        let (truth, predicted) = match &settings.pool {
+            None => (truth, predicted),
+            Some((name, how)) => {
+                let studies = column("--pool", name)?;
+                let tables = pool::Tables { truth: &truth, predicted: &predicted, labels: &labels };
+                pool::pooled(&tables, &mut columns, &studies, *how)?
+            }
+        };
         let units = match &settings.group {
             None => Units::single(truth.rows.len()),
-            Some(name) => Units::grouped(&patients(&predicted, &truth, name)?),
+            Some(_) => Units::grouped(&columns.remove(0)),
         };
-        let mut subgroups = Vec::new();
-        for name in &settings.by {
-            let column = cells(&truth, name).or_else(|| cells(&predicted, name));
-            let column = column.ok_or_else(|| {
-                Error::new(Kind::Usage, words::no_column("--by", name)).at(&truth.path)
-            })?;
-            subgroups.push((name.clone(), column));
-        }
+        let subgroups = settings.by.iter().cloned().zip(columns).collect();
         Ok(Pairs { truth, predicted, labels, units, subgroups })
     }
 
@@ -139,7 +183,11 @@ fn labels(predicted: &Table, truth: &Table, helpers: &[&str]) -> Result<Vec<Labe
             .map(|(at, name)| (at, name.clone()))
             .collect()
     };
-    let (p, t) = (own(predicted), own(truth));
+    let (p, mut t) = (own(predicted), own(truth));
+    // What describes a case, as `datasets show --out` writes it, is no label where only the truth has it.
+    t.retain(|(_, name)| {
+        !DESCRIPTIONS.contains(&name.as_str()) || p.iter().any(|(_, there)| there == name)
+    });
     let missing = |from: &[(usize, String)], other: &[(usize, String)]| -> Vec<String> {
         let lacks = |name: &String| other.iter().all(|(_, there)| there != name);
         from.iter().map(|(_, name)| name.clone()).filter(|name| lacks(name)).collect()

@@ -4,19 +4,21 @@ use super::outcome::{Block, Outcome, Row};
 use super::pairs::{Label, Pairs, collect, number};
 use super::settings::{Policy, Settings};
 use super::table;
+use super::wordnet::WordNet;
 use base::words::score as words;
 use base::{Error, Kind, Note, Result};
 use metrics::compare::Units;
 use metrics::text::{
-    BleuCounts, Corpus, LabelPolicy, Mention, Tokens, bleu_counts, cider_d, is_mostly_chinese,
-    label_f1, rouge_l,
+    BleuCounts, Corpus, LabelF1, LabelPolicy, Mention, Synonyms, Tokens, bleu_counts, cider_d,
+    is_mostly_chinese, label_f1, meteor, rouge_l, tokens,
 };
 use metrics::{Undefined, Value};
 use serde_json::{Map, json};
 use std::path::Path;
 
-/// Names as pycocoevalcap spells them.
-const NAMES: [&str; 6] = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr"];
+/// Names as pycocoevalcap spells them; METEOR is not coco-caption's, and is called otherwise.
+pub(super) const NAMES: [&str; 7] =
+    ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr", "METEOR_2007"];
 
 /// Judges tables of texts, or of labels read from texts.
 pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
@@ -49,7 +51,7 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
 }
 
 /// The truth has only 1, 0, -1 and empty cells.
-fn holds_labels(pairs: &Pairs) -> bool {
+pub(super) fn holds_labels(pairs: &Pairs) -> bool {
     let cells = |label: &Label| {
         let at = label.truth;
         pairs.truth.rows.iter().map(move |row| row.cells[at].as_str())
@@ -65,50 +67,24 @@ fn texts(
     settings: &Settings,
     notes: &mut Vec<Note>,
 ) -> Result<Block> {
-    let rows = pairs.truth.rows.iter().zip(&pairs.predicted.rows).enumerate();
-    let known: Vec<(usize, &str, &str)> = rows
-        .map(|(case, (t, p))| {
-            (case, p.cells[label.predicted].as_str(), t.cells[label.truth].as_str())
-        })
-        .filter(|(_, _, truth)| !truth.trim().is_empty())
-        .collect();
-    let unknown = pairs.truth.rows.len() - known.len();
+    let texts = Texts::new(pairs, label, settings)?;
+    let unknown = pairs.truth.rows.len() - texts.cases.len();
     if unknown > 0 {
         notes.push(Note::info("unknown-truth", words::left_out(&label.name, unknown)));
     }
-    if known.is_empty() {
-        let error = Error::new(Kind::BrokenInput, words::EMPTY_SPLIT.clone());
-        return Err(error.at(&pairs.truth.path));
+    if notes.iter().all(|note| note.code != "meteor") {
+        notes.push(Note::info("meteor", words::meteor(settings.wordnet.is_some())));
     }
-    let how = match settings.tokens.as_deref() {
-        Some("space") => Tokens::Space,
-        Some("char") => Tokens::Characters,
-        Some(_) => Tokens::Ptb,
-        None => {
-            let chinese = known.iter().filter(|(_, _, truth)| is_mostly_chinese(truth)).count();
-            if 2 * chinese > known.len() { Tokens::Characters } else { Tokens::Ptb }
-        }
-    };
-    let name = match how {
-        Tokens::Ptb => "ptb",
-        Tokens::Space => "space",
-        Tokens::Characters => "char",
-    };
-    let corpus = Corpus::new(known.iter().map(|(_, p, t)| (*p, vec![*t])), how);
-    let counts = bleu_counts(&corpus);
-    let (rouge, cider) = (rouge_l(&corpus, settings.threads), cider_d(&corpus, settings.threads));
-    let keys: Vec<u32> = known.iter().map(|(case, ..)| pairs.units.of_case()[*case]).collect();
-    let units = Units::grouped(&keys);
-    let values = |weights: &[u32]| values(&counts, &rouge, &cider, &units, weights);
-    let full = values(&vec![1; units.len()]);
-    let drawn = units.bootstrap_many(
+    let full = texts.values(&vec![1; texts.units.len()]);
+    let drawn = texts.units.bootstrap_many(
         settings.seed,
         settings.resamples,
         settings.threads,
         NAMES.len(),
-        |weights, out| out.extend(values(weights)),
+        |weights, out| out.extend(texts.values(weights)),
     );
-    let rows = NAMES
+    let names = settings.text_names();
+    let mut rows: Vec<Row> = names
         .iter()
         .zip(full)
         .zip(&drawn)
@@ -116,88 +92,197 @@ fn texts(
             Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
         })
         .collect();
+    if let Some(row) = rows.last_mut() {
+        let stages: &[&str] = if settings.wordnet.is_some() {
+            &["exact", "stem", "synonym"]
+        } else {
+            &["exact", "stem"]
+        };
+        row.more.insert("stages".into(), json!(stages));
+        row.more.insert("parameters".into(), json!({ "alpha": 0.9, "beta": 3.0, "gamma": 0.5 }));
+    }
     let mut more = Map::new();
-    more.insert("tokens".into(), json!(name));
-    let cases = known.iter().zip(&counts).zip(rouge.iter().zip(&cider));
-    let cases = cases.map(|(((case, ..), counts), (rouge, cider))| {
+    more.insert("tokens".into(), json!(texts.tokens));
+    let cases = texts.cases.iter().enumerate().map(|(at, case)| {
         json!({
             "id": pairs.truth.rows[*case].id(),
-            "Bleu_4": counts.bleu()[3],
-            "ROUGE_L": rouge,
-            "CIDEr": cider,
+            "Bleu_4": texts.counts[at].bleu()[3],
+            "ROUGE_L": texts.each[0][at],
+            "CIDEr": texts.each[1][at],
+            names[6]: texts.each[2][at],
         })
     });
     more.insert("cases".into(), cases.collect());
     Ok(Block {
         name: label.name.clone(),
-        counts: vec![("n", known.len() as u64)],
+        counts: vec![("n", texts.cases.len() as u64)],
         rows,
         more,
         ..Block::default()
     })
 }
 
-/// BLEU of the drawn corpus, means of the others: their document frequencies stay those of all.
-fn values(
-    counts: &[BleuCounts],
-    rouge: &[f64],
-    cider: &[f64],
-    units: &Units,
-    weights: &[u32],
-) -> Vec<Value> {
-    let mut sum = BleuCounts::default();
-    let (mut r, mut c, mut total) = (0.0, 0.0, 0u64);
-    for (case, unit) in units.of_case().iter().enumerate() {
-        let times = weights[*unit as usize];
-        sum.add(&counts[case], u64::from(times));
-        r += f64::from(times) * rouge[case];
-        c += f64::from(times) * cider[case];
-        total += u64::from(times);
+/// The texts of a column, measured case by case.
+pub(super) struct Texts {
+    /// The cases whose truth is known, as places among all.
+    pub cases: Vec<usize>,
+    /// Their patients.
+    pub units: Units,
+    /// How the texts were cut.
+    pub tokens: &'static str,
+    /// What each case adds to BLEU.
+    pub counts: Vec<BleuCounts>,
+    /// ROUGE-L, CIDEr-D and METEOR of each case.
+    pub each: [Vec<f64>; 3],
+}
+
+impl Texts {
+    /// Measures a column.
+    pub fn new(pairs: &Pairs, label: &Label, settings: &Settings) -> Result<Texts> {
+        let rows = pairs.truth.rows.iter().zip(&pairs.predicted.rows).enumerate();
+        let known: Vec<(usize, &str, &str)> = rows
+            .map(|(case, (t, p))| {
+                (case, p.cells[label.predicted].as_str(), t.cells[label.truth].as_str())
+            })
+            .filter(|(_, _, truth)| !truth.trim().is_empty())
+            .collect();
+        if known.is_empty() {
+            let error = Error::new(Kind::BrokenInput, words::EMPTY_SPLIT.clone());
+            return Err(error.at(&pairs.truth.path));
+        }
+        let how = match settings.tokens.as_deref() {
+            Some("space") => Tokens::Space,
+            Some("char") => Tokens::Characters,
+            Some(_) => Tokens::Ptb,
+            None => {
+                let chinese = known.iter().filter(|(_, _, truth)| is_mostly_chinese(truth)).count();
+                if 2 * chinese > known.len() { Tokens::Characters } else { Tokens::Ptb }
+            }
+        };
+        let name = match how {
+            Tokens::Ptb => "ptb",
+            Tokens::Space => "space",
+            Tokens::Characters => "char",
+        };
+        let corpus = Corpus::new(known.iter().map(|(_, p, t)| (*p, vec![*t])), how);
+        let cut: Vec<(Vec<String>, Vec<Vec<String>>)> =
+            known.iter().map(|(_, p, t)| (tokens(p, how), vec![tokens(t, how)])).collect();
+        let wordnet = settings.wordnet.as_deref().map(WordNet::open).transpose()?;
+        let synonyms = wordnet.as_ref().map(|wordnet| wordnet as &dyn Synonyms);
+        let threads = settings.threads;
+        let keys: Vec<u32> = known.iter().map(|(case, ..)| pairs.units.of_case()[*case]).collect();
+        Ok(Texts {
+            cases: known.iter().map(|(case, ..)| *case).collect(),
+            units: Units::grouped(&keys),
+            tokens: name,
+            counts: bleu_counts(&corpus),
+            each: [
+                rouge_l(&corpus, threads),
+                cider_d(&corpus, threads),
+                meteor(&cut, synonyms, threads),
+            ],
+        })
     }
-    let or_none = |x: f64| if total == 0 { Err(Undefined::NoCases) } else { Ok(x) };
-    let bleu = sum.bleu().map(or_none);
-    bleu.into_iter().chain([or_none(r / total as f64), or_none(c / total as f64)]).collect()
+
+    /// The numbers of [`NAMES`] with every patient counted so often: BLEU of the drawn corpus, means
+    /// of the others, whose document frequencies stay those of all.
+    pub fn values(&self, weights: &[u32]) -> Vec<Value> {
+        Texts::mixed(&[(self, weights)])
+    }
+
+    /// The same of a corpus put together of several models' texts, each with its own weights.
+    pub fn mixed(parts: &[(&Texts, &[u32])]) -> Vec<Value> {
+        let mut sum = BleuCounts::default();
+        let (mut means, mut total) = ([0.0; 3], 0u64);
+        for (texts, weights) in parts {
+            for (case, unit) in texts.units.of_case().iter().enumerate() {
+                let times = weights[*unit as usize];
+                sum.add(&texts.counts[case], u64::from(times));
+                for (mean, each) in means.iter_mut().zip(&texts.each) {
+                    *mean += f64::from(times) * each[case];
+                }
+                total += u64::from(times);
+            }
+        }
+        let or_none = |x: f64| if total == 0 { Err(Undefined::NoCases) } else { Ok(x) };
+        let bleu = sum.bleu().map(or_none);
+        bleu.into_iter().chain(means.map(|mean| or_none(mean / total as f64))).collect()
+    }
+}
+
+/// What each row of both tables says of every label.
+pub(super) struct Mentions {
+    /// Predicted, case by case.
+    pub predicted: Vec<Vec<Mention>>,
+    /// True, case by case.
+    pub truth: Vec<Vec<Mention>>,
+    /// What counts as positive.
+    pub policy: LabelPolicy,
+}
+
+impl Mentions {
+    /// Reads both tables. Errors name the rows that hold no label.
+    pub fn new(pairs: &Pairs, settings: &Settings) -> Result<Mentions> {
+        let mention = |row: &table::Row, at: usize| match number(&row.cells[at]) {
+            Some(1.0) => Ok(Mention::Positive),
+            Some(0.0) => Ok(Mention::Negative),
+            Some(-1.0) if settings.uncertain.is_some() => Ok(Mention::Uncertain),
+            None if row.cells[at].is_empty() => Ok(Mention::Blank),
+            _ => Err(row.named()),
+        };
+        let mut columns = (Vec::new(), Vec::new());
+        for label in &pairs.labels {
+            let hint = |error: Error| error.hint(words::UNCERTAIN_HINT.clone());
+            let read = |table, at: usize| {
+                collect(table, &label.name, words::bad_truth, |row| mention(row, at)).map_err(hint)
+            };
+            columns.0.push(read(&pairs.predicted, label.predicted)?);
+            columns.1.push(read(&pairs.truth, label.truth)?);
+        }
+        let turn = |columns: &[Vec<Mention>]| -> Vec<Vec<Mention>> {
+            let cases = 0..pairs.truth.rows.len();
+            cases.map(|case| columns.iter().map(|column| column[case]).collect()).collect()
+        };
+        let policy = match settings.uncertain {
+            Some(Policy::Ones) => LabelPolicy::UncertainPositive,
+            Some(Policy::Ignore) => LabelPolicy::UncertainIgnored,
+            Some(Policy::Zeros) | None => LabelPolicy::UncertainNegative,
+        };
+        Ok(Mentions { predicted: turn(&columns.0), truth: turn(&columns.1), policy })
+    }
+
+    /// F1 with every patient counted so often.
+    pub fn f1(&self, units: &Units, weights: &[u32]) -> LabelF1 {
+        Mentions::mixed(&[(self, weights)], units)
+    }
+
+    /// The same of cases put together of several models, each with its own weights.
+    pub fn mixed(parts: &[(&Mentions, &[u32])], units: &Units) -> LabelF1 {
+        let (mut predicted, mut truth) = (Vec::new(), Vec::new());
+        for (own, weights) in parts {
+            for (case, unit) in units.of_case().iter().enumerate() {
+                for _ in 0..weights[*unit as usize] {
+                    predicted.push(own.predicted[case].as_slice());
+                    truth.push(own.truth[case].as_slice());
+                }
+            }
+        }
+        let policy = parts.first().map_or(LabelPolicy::UncertainNegative, |(own, _)| own.policy);
+        label_f1(&predicted, &truth, policy)
+    }
 }
 
 fn labels(pairs: &Pairs, settings: &Settings, outcome: &mut Outcome) -> Result<()> {
-    let mention = |row: &table::Row, at: usize| match number(&row.cells[at]) {
-        Some(1.0) => Ok(Mention::Positive),
-        Some(0.0) => Ok(Mention::Negative),
-        Some(-1.0) if settings.uncertain.is_some() => Ok(Mention::Uncertain),
-        None if row.cells[at].is_empty() => Ok(Mention::Blank),
-        _ => Err(row.named()),
-    };
-    let mut columns = (Vec::new(), Vec::new());
-    for label in &pairs.labels {
-        let hint = |error: Error| error.hint(words::UNCERTAIN_HINT.clone());
-        let read = |table, at: usize| {
-            collect(table, &label.name, words::bad_truth, |row| mention(row, at)).map_err(hint)
-        };
-        columns.0.push(read(&pairs.predicted, label.predicted)?);
-        columns.1.push(read(&pairs.truth, label.truth)?);
-    }
-    let turn = |columns: &[Vec<Mention>], cases: &[usize]| -> Vec<Vec<Mention>> {
-        cases.iter().map(|case| columns.iter().map(|column| column[*case]).collect()).collect()
-    };
-    let policy = match settings.uncertain {
-        Some(Policy::Ones) => LabelPolicy::UncertainPositive,
-        Some(Policy::Ignore) => LabelPolicy::UncertainIgnored,
-        Some(Policy::Zeros) | None => LabelPolicy::UncertainNegative,
-    };
-    let every: Vec<usize> = (0..outcome.cases).collect();
-    let found = label_f1(&turn(&columns.0, &every), &turn(&columns.1, &every), policy);
+    let mentions = Mentions::new(pairs, settings)?;
     let units = &pairs.units;
+    let found = mentions.f1(units, &vec![1; units.len()]);
     let drawn = units.bootstrap_many(
         settings.seed,
         settings.resamples,
         settings.threads,
         3 + pairs.labels.len(),
         |weights, out| {
-            let mut cases = Vec::new();
-            for (case, unit) in units.of_case().iter().enumerate() {
-                cases.extend((0..weights[*unit as usize]).map(|_| case));
-            }
-            let found = label_f1(&turn(&columns.0, &cases), &turn(&columns.1, &cases), policy);
+            let found = mentions.f1(units, weights);
             out.extend([found.micro, found.macro_average, found.weighted]);
             out.extend(found.labels);
         },

@@ -1,7 +1,8 @@
 //! Masks against masks, case by case and structure by structure.
 
-use super::masks::{self, Files, Labels, file_name};
+use super::masks::{self, Files, Labels, Paired, file_name};
 use super::outcome::{Block, Outcome, Row};
+use super::patients;
 use super::plots::{Plot, columns};
 use super::settings::{Others, Settings};
 use base::words::score as words;
@@ -56,6 +57,8 @@ const FURTHER: [(&str, Worst); 4] = [
 
 /// How many of the worst cases are named.
 const WORST: usize = 10;
+/// A subgroup of fewer patients carries a warning.
+const SMALL: usize = 10;
 
 /// One structure in one case.
 #[derive(Clone, Debug)]
@@ -72,25 +75,26 @@ pub(super) struct Judged {
 pub(super) struct Cases {
     /// Names of the cases.
     pub names: Vec<String>,
+    /// Whose they are.
+    pub units: Units,
+    /// A data set said so, not the user.
+    known_patients: bool,
+    /// Subgroups: column, and each case's value.
+    pub subgroups: Vec<(String, Vec<String>)>,
     /// Structures: label, name, one entry a case.
     pub structures: Vec<(u32, String, Vec<Judged>)>,
 }
 
 /// Judges folders of masks.
 pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let files = masks::pair(predicted, truth)?;
-    let units = Units::single(files.len());
-    judge_files(files, predicted, units, settings)
+    judge_pairs(masks::pair(predicted, truth, settings)?, predicted, settings)
 }
 
-/// Judges pairs of masks, of the patients in `units`. `predicted` is what errors name.
-pub(super) fn judge_files(
-    files: Vec<Files>,
-    predicted: &Path,
-    units: Units,
-    settings: &Settings,
-) -> Result<Outcome> {
-    let cases = cases_of(files, predicted, settings)?;
+/// Judges pairs of masks. `predicted` is what errors name.
+pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Outcome> {
+    let cases = cases_of(pairs, predicted, settings)?;
+    let settings = &cases.settings(settings);
+    let units = &cases.units;
     let mut notes = vec![Note::info(
         "bootstrap",
         words::how(settings.resamples, settings.seed, units.len(), settings.group.is_some()),
@@ -100,9 +104,13 @@ pub(super) fn judge_files(
     let blocks: Vec<Block> = cases
         .structures
         .iter()
-        .map(|(label, name, judged)| block(*label, name, judged, &cases.names, &units, settings))
+        .map(|(label, name, judged)| {
+            let mut block = block(*label, name, judged, &cases.names, units, settings);
+            block.subgroups = subgroups(*label, judged, &cases, settings);
+            block
+        })
         .collect();
-    let overall = overall(&cases, &blocks, &units, settings);
+    let overall = overall(&cases, &blocks, units, settings);
     let mut more = Map::new();
     more.insert("tolerance_mm".into(), json!(settings.tolerance_mm));
     Ok(Outcome {
@@ -115,6 +123,43 @@ pub(super) fn judge_files(
         notes,
         plots: plots(&cases),
     })
+}
+
+/// The cases of each value of each subgroup's column, judged apart.
+fn subgroups(
+    label: u32,
+    judged: &[Judged],
+    cases: &Cases,
+    settings: &Settings,
+) -> Vec<(String, Block)> {
+    let mut found = Vec::new();
+    for (column, values) in &cases.subgroups {
+        for value in values.iter().collect::<BTreeSet<_>>() {
+            let members: Vec<usize> =
+                (0..values.len()).filter(|at| values[*at] == *value).collect();
+            let keys: Vec<u32> = members.iter().map(|at| cases.units.of_case()[*at]).collect();
+            let own: Vec<Judged> = members.iter().map(|at| judged[*at].clone()).collect();
+            let names: Vec<String> = members.iter().map(|at| cases.names[*at].clone()).collect();
+            let units = Units::grouped(&keys);
+            let mut block = block(label, value, &own, &names, &units, settings);
+            if units.len() < SMALL {
+                block.notes.push(Note::warning("few-cases", words::FEW_CASES.clone()));
+            }
+            // The cases stand under the whole structure already.
+            block.more.remove("cases");
+            block.worst.clear();
+            found.push((column.clone(), block));
+        }
+    }
+    found
+}
+
+impl Cases {
+    /// The settings, with the patients that a data set knows.
+    pub fn settings(&self, settings: &Settings) -> Settings {
+        let known = self.known_patients.then(|| "patient".to_owned());
+        Settings { group: settings.group.clone().or(known), ..settings.clone() }
+    }
 }
 
 /// Boxes and dots of what is read most: every case with a value, failures included.
@@ -134,10 +179,24 @@ fn plots(cases: &Cases) -> Vec<Plot> {
 
 /// Judges every case; labels that do not belong are named with their files.
 pub(super) fn cases(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Cases> {
-    cases_of(masks::pair(predicted, truth)?, predicted, settings)
+    cases_of(masks::pair(predicted, truth, settings)?, predicted, settings)
 }
 
-fn cases_of(files: Vec<Files>, predicted: &Path, settings: &Settings) -> Result<Cases> {
+fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Cases> {
+    let Paired { files, patients, strata } = pairs;
+    let names: Vec<String> = files.iter().map(|files| files.name.clone()).collect();
+    let known_patients = patients.is_some() && settings.group.is_none();
+    let units = match (column("--group", settings.group.as_deref(), &strata, &names)?, patients) {
+        (Some(keys), _) => Units::grouped(&keys),
+        (None, Some(patients)) => Units::grouped(&patients),
+        (None, None) => Units::single(names.len()),
+    };
+    let mut subgroups = Vec::new();
+    for name in &settings.by {
+        if let Some(values) = column("--by", Some(name), &strata, &names)? {
+            subgroups.push((name.clone(), patients::banded(name, values)));
+        }
+    }
     let mut found = Vec::with_capacity(files.len());
     let mut known: BTreeSet<u32> = settings.labels.iter().map(|(label, _)| *label).collect();
     if settings.labels.is_empty() {
@@ -177,7 +236,28 @@ fn cases_of(files: Vec<Files>, predicted: &Path, settings: &Settings) -> Result<
             (label, name_of(label), found.iter().map(entry).collect())
         })
         .collect();
-    Ok(Cases { names: files.into_iter().map(|files| files.name).collect(), structures })
+    Ok(Cases { names, units, known_patients, subgroups, structures })
+}
+
+/// The column that `flag` names: of a table beside the masks, or of the data set that they are of.
+fn column(
+    flag: &str,
+    typed: Option<&str>,
+    strata: &[(String, Vec<String>)],
+    names: &[String],
+) -> Result<Option<Vec<String>>> {
+    let Some(typed) = typed else { return Ok(None) };
+    if let Some((path, column)) = patients::beside(typed) {
+        return patients::column(flag, (&path, column), names).map(Some);
+    }
+    if let Some((_, values)) = strata.iter().find(|(name, _)| name == typed) {
+        return Ok(Some(values.clone()));
+    }
+    if flag == "--group" && typed == "patient" && !strata.is_empty() {
+        return Ok(None);
+    }
+    let error = Error::new(Kind::Usage, words::no_column(flag, typed));
+    Err(error.hint(words::COLUMN_BESIDE.clone()))
 }
 
 fn one_case(
@@ -197,10 +277,10 @@ fn one_case(
         }
     } else {
         let strange = t.iter().filter(|label| !known.contains(label));
-        outside.extend(strange.map(|label| (*label, file_name(&files.truth))));
+        outside.extend(strange.map(|label| (*label, file_name(files.truth.path()))));
     }
     let strange = p.iter().filter(|label| !known.contains(label));
-    outside.extend(strange.map(|label| (*label, file_name(&files.predicted))));
+    outside.extend(strange.map(|label| (*label, file_name(files.predicted.path()))));
     let lattice = truth.lattice();
     let judged = p
         .union(&t)

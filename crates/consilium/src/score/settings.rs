@@ -1,9 +1,11 @@
 //! What was asked of the judge.
 
 use crate::cli::Arguments;
+use crate::datasets::Readers;
 use crate::read::Common;
 use base::words::score as words;
 use base::{Error, Kind, Result};
+use std::path::PathBuf;
 
 /// What is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,15 @@ pub enum Others {
     Judged,
 }
 
+/// How the scores of several films of one study become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// The highest.
+    Max,
+    /// The mean.
+    Mean,
+}
+
 /// Settings of all tasks; each reads those it knows.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -89,8 +100,12 @@ pub struct Settings {
     pub group: Option<String>,
     /// Columns that make subgroups.
     pub by: Vec<String>,
+    /// Column of the study whose films are one case, and how their scores become one.
+    pub pool: Option<(String, Pool)>,
     /// Scores at or above it are positive.
     pub threshold: Option<f64>,
+    /// Share of positives among those the scores are meant for, where it is another than here.
+    pub prevalence: Option<f64>,
     /// What -1 means; `None` is an error.
     pub uncertain: Option<Policy>,
     /// Resamples of the bootstrap.
@@ -113,9 +128,32 @@ pub struct Settings {
     pub margin: Option<f64>,
     /// How reports are cut into words; `None` decides by the truth.
     pub tokens: Option<String>,
+    /// Folder with WordNet, for METEOR's synonyms.
+    pub wordnet: Option<PathBuf>,
+    /// The official split of a data set that is judged; `None` takes all.
+    pub split: Option<String>,
+    /// Whose boxes count where a data set keeps several readers'.
+    pub readers: Readers,
     /// Threads; results do not depend on it.
     pub threads: usize,
 }
+
+/// Flags that only some tasks read; given to others they would be passed over in silence.
+const ONLY_FOR: &[(&str, &[Task])] = &[
+    ("--by", &[Task::Classification, Task::Regression, Task::Segmentation]),
+    ("--pool", &[Task::Classification, Task::Regression]),
+    ("--threshold", &[Task::Classification]),
+    ("--prevalence", &[Task::Classification]),
+    ("--uncertain", &[Task::Classification, Task::Report]),
+    ("--labels", &[Task::Segmentation]),
+    ("--tolerance", &[Task::Segmentation]),
+    ("--resample", &[Task::Segmentation]),
+    ("--more", &[Task::Segmentation]),
+    ("--tokens", &[Task::Report]),
+    ("--wordnet", &[Task::Report]),
+    ("--split", &[Task::Segmentation, Task::Detection]),
+    ("--readers", &[Task::Detection]),
+];
 
 /// Most resamples that are drawn.
 const MOST_RESAMPLES: usize = 1_000_000;
@@ -128,6 +166,11 @@ impl Settings {
     pub fn of(typed: &Arguments, common: &Common) -> Result<Settings> {
         let task = typed.value("--task").and_then(Task::parse);
         let task = task.ok_or_else(|| Error::new(Kind::Usage, words::WHICH_TASK.clone()))?;
+        for (flag, tasks) in ONLY_FOR {
+            if typed.has(flag) && !tasks.contains(&task) {
+                return Err(Error::new(Kind::Usage, words::flag_not_for(flag, task.name())));
+            }
+        }
         let labels = typed.list("--labels").iter().map(|label| label_of(label)).collect();
         Ok(Settings { labels: labels_checked(labels)?, ..Settings::of_task(task, typed, common)? })
     }
@@ -153,7 +196,9 @@ impl Settings {
             task,
             group: typed.value("--group").map(str::to_owned),
             by: typed.list("--by"),
+            pool: typed.value("--pool").map(pool_of).transpose()?,
             threshold: number(typed, "--threshold", "a number", |_| true)?,
+            prevalence: number(typed, "--prevalence", "0 … 1", |x| x > 0.0 && x < 1.0)?,
             uncertain,
             resamples: whole(typed, "--resamples", MOST_RESAMPLES as u64)?.unwrap_or(2000) as usize,
             seed: whole(typed, "--seed", u64::MAX)?.unwrap_or(0),
@@ -166,8 +211,22 @@ impl Settings {
             more,
             margin: number(typed, "--margin", "> 0", |x| x > 0.0)?,
             tokens,
+            wordnet: typed.value("--wordnet").map(PathBuf::from),
+            split: typed.value("--split").map(str::to_owned),
+            readers: typed.value("--readers").map_or(Readers::Majority, Readers::parse),
             threads: common.threads,
         })
+    }
+}
+
+impl Settings {
+    /// Names of the metrics of texts: METEOR says with which stages it was computed.
+    pub fn text_names(&self) -> [&'static str; 7] {
+        let mut names = super::report::NAMES;
+        if self.wordnet.is_none() {
+            names[6] = "METEOR_2007_exact_stem";
+        }
+        names
     }
 }
 
@@ -190,6 +249,16 @@ fn whole(typed: &Arguments, flag: &str, most: u64) -> Result<Option<u64>> {
     let Some(text) = typed.value(flag) else { return Ok(None) };
     let number = text.parse::<u64>().ok().filter(|n| *n <= most);
     number.map(Some).ok_or_else(|| out_of_range(flag, text, &format!("0 … {most}")))
+}
+
+/// `study=max` or `study=mean`.
+fn pool_of(text: &str) -> Result<(String, Pool)> {
+    let pool = match text.rsplit_once('=') {
+        Some((column, "max")) if !column.is_empty() => Some((column.to_owned(), Pool::Max)),
+        Some((column, "mean")) if !column.is_empty() => Some((column.to_owned(), Pool::Mean)),
+        _ => None,
+    };
+    pool.ok_or_else(|| out_of_range("--pool", text, "COLUMN=max, COLUMN=mean"))
 }
 
 /// `3` or `3=spleen`.

@@ -12,8 +12,8 @@ pub use paired::{
     HodgesLehmann, McNemar, NonInferiority, Wilcoxon, hodges_lehmann, mcnemar, non_inferiority,
     wilcoxon, wilcoxon_greater,
 };
-pub use permutation::{SignFlip, sign_flip};
+pub use permutation::{SignFlip, sign_flip, swap_test};
 pub use ranking::{
     Better, RankStability, Ranking, aggregate_then_rank, kendall_tau, rank_stability,
-    rank_then_aggregate, test_then_rank,
+    rank_then_aggregate, stability, test_then_rank,
 };

@@ -3,7 +3,7 @@
 
 use super::Units;
 use crate::random::Random;
-use crate::{Undefined, parallel};
+use crate::{Undefined, Value, parallel};
 
 /// What the test gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,4 +60,44 @@ pub fn sign_flip(
     let hits = hits.into_iter().filter(|&hit| hit).count() as f64;
     let p = if exact { hits / tried as f64 } else { (1.0 + hits) / (1.0 + tried as f64) };
     Ok(SignFlip { mean, p, exact })
+}
+
+/// Two-sided p of the difference between two models by a metric that only a whole set has: under the null
+/// hypothesis the models' answers may be swapped, patient by patient.
+///
+/// `difference` gets, for each of `units`, how often the first model's answer (0 or 1) and the second's
+/// stand in the first place, and gives the metric there minus the metric of what is left over. With at
+/// most `swaps` patterns all are tried; otherwise `swaps` random ones, and p = (1 + as extreme) /
+/// (1 + swaps). A pattern without value counts as extreme.
+pub fn swap_test(
+    units: usize,
+    swaps: usize,
+    seed: u64,
+    threads: usize,
+    difference: impl Fn(&[u32], &[u32]) -> Value + Sync,
+) -> Value {
+    let ones = vec![1; units];
+    let observed = difference(&ones, &vec![0; units])?;
+    let limit = observed.abs() * (1.0 - 1e-12);
+    let exact = units < usize::BITS as usize - 1 && 1 << units <= swaps;
+    let tried = if exact { 1 << units } else { swaps };
+    let hits = parallel::map(tried, threads, |pattern| {
+        let mut random = Random::new(seed, pattern as u64);
+        let mut bits = 0;
+        let first: Vec<u32> = (0..units)
+            .map(|at| {
+                if exact {
+                    return (pattern >> at & 1) as u32;
+                }
+                if at % 64 == 0 {
+                    bits = random.bits();
+                }
+                (bits >> (at % 64) & 1) as u32
+            })
+            .collect();
+        let second: Vec<u32> = first.iter().map(|own| 1 - own).collect();
+        difference(&first, &second).map_or(true, |value| value.abs() >= limit)
+    });
+    let hits = hits.into_iter().filter(|&hit| hit).count() as f64;
+    Ok(if exact { hits / tried as f64 } else { (1.0 + hits) / (1.0 + tried as f64) })
 }

@@ -130,25 +130,27 @@ pub fn rank_stability(
             units.of_case().iter().map(|&unit| weights[unit as usize]).collect();
         aggregate_weighted(&values, better, Some(&of_case)).rank
     });
-    let models = values.len();
+    stability(&full.rank, &drawn)
+}
+
+/// How firm a ranking is, from the ranks that its resamples gave: `drawn[resample][model]`.
+pub fn stability(full: &[f64], drawn: &[Vec<f64>]) -> RankStability {
+    let models = full.len();
     let mut share = vec![vec![0.0; models]; models];
-    for ranks in &drawn {
+    for ranks in drawn {
         for (model, rank) in ranks.iter().enumerate() {
-            share[model][*rank as usize - 1] += 1.0 / resamples as f64;
+            share[model][*rank as usize - 1] += 1.0 / drawn.len() as f64;
         }
     }
     let range = (0..models)
         .map(|model| {
             let mut ranks: Vec<f64> = drawn.iter().map(|ranks| ranks[model]).collect();
             ranks.sort_by(f64::total_cmp);
-            Interval {
-                low: quantile_sorted(&ranks, 0.025).unwrap_or(full.rank[model]),
-                high: quantile_sorted(&ranks, 0.975).unwrap_or(full.rank[model]),
-            }
+            let at = |q| quantile_sorted(&ranks, q).unwrap_or(full[model]);
+            Interval { low: at(0.025), high: at(0.975) }
         })
         .collect();
-    let taus: Vec<f64> =
-        drawn.iter().filter_map(|ranks| kendall_tau(ranks, &full.rank).ok()).collect();
+    let taus: Vec<f64> = drawn.iter().filter_map(|ranks| kendall_tau(ranks, full).ok()).collect();
     RankStability { share, range, tau: mean(&taus).ok_or(Undefined::NoSpread) }
 }
 

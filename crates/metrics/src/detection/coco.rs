@@ -199,6 +199,11 @@ fn image_matches(
     (judged, counted)
 }
 
+/// Intersection over union of two boxes, each left, top, width and height.
+pub fn overlap(a: &[f64; 4], b: &[f64; 4]) -> f64 {
+    iou(a, b, false)
+}
+
 /// Intersection over union; over the found box alone when the other is a crowd.
 pub(super) fn iou(found: &[f64; 4], truth: &[f64; 4], crowd: bool) -> f64 {
     let side = |axis: usize| {

@@ -47,12 +47,12 @@ pub struct LabelF1 {
 }
 
 /// F1 of `predicted[case][label]` against `reference[case][label]`.
-pub fn label_f1(
-    predicted: &[Vec<Mention>],
-    reference: &[Vec<Mention>],
+pub fn label_f1<Row: AsRef<[Mention]>>(
+    predicted: &[Row],
+    reference: &[Row],
     policy: LabelPolicy,
 ) -> LabelF1 {
-    let labels = reference.first().map_or(0, Vec::len);
+    let labels = reference.first().map_or(0, |row| row.as_ref().len());
     let mut counts = vec![Confusion::default(); labels];
     let (mut exact, mut left_out) = (0u64, false);
     let read = |mention: Mention| match (mention, policy) {
@@ -62,7 +62,8 @@ pub fn label_f1(
     };
     for (own, theirs) in predicted.iter().zip(reference) {
         let mut right = true;
-        for ((own, theirs), counts) in own.iter().zip(theirs).zip(&mut counts) {
+        let cells = own.as_ref().iter().zip(theirs.as_ref());
+        for ((own, theirs), counts) in cells.zip(&mut counts) {
             match (read(*own), read(*theirs)) {
                 (Some(own), Some(theirs)) => {
                     counts.add(own, theirs, 1);

@@ -6,7 +6,9 @@
 mod bleu;
 mod cider;
 mod labels;
+mod meteor;
 mod ngrams;
+mod porter;
 mod ptb;
 mod rouge;
 mod tokens;
@@ -14,6 +16,8 @@ mod tokens;
 pub use bleu::{Bleu, BleuCounts, bleu_counts};
 pub use cider::cider_d;
 pub use labels::{LabelF1, LabelPolicy, Mention, label_f1};
+pub use meteor::{Synonyms, meteor};
+pub use porter::stem;
 pub use rouge::rouge_l;
 pub use tokens::{Tokens, is_mostly_chinese, tokens};
 

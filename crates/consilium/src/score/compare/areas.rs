@@ -1,15 +1,16 @@
 //! Classification side by side: AUROC with DeLong's paired test, right and wrong calls with McNemar's.
 
-use super::side::{Entry, Pair, SideBySide};
+use super::side::{Entry, Pair, SideBySide, against_margin};
+use super::wholes::{between, firmness, ranking};
 use crate::score::classification::{Column, Prepared};
 use crate::score::pairs::Pairs;
 use crate::score::settings::Settings;
 use metrics::classification::{Ranked, delong_test};
 use metrics::compare::{
-    Bootstrapped, RankStability, Ranking, kendall_tau, mcnemar, non_inferiority,
+    Better, Bootstrapped, mcnemar, rank_then_aggregate, stability, test_then_rank,
 };
-use metrics::{Interval, Undefined, Value, stats};
-use serde_json::{Map, json};
+use metrics::{Undefined, Value};
+use serde_json::json;
 
 /// Compares the models' columns, label by label and over all labels.
 pub(super) fn compare(
@@ -92,6 +93,7 @@ fn overall(
     if let Some(ranking) = ranking(&values) {
         let firm = firmness(&ranking, &draws);
         entry.rankings.push(("aggregate_then_rank", ranking, Some(firm)));
+        by_label(full, drawn, &kept, models, &mut entry);
     }
     out.entries.push(entry);
 }
@@ -101,21 +103,8 @@ fn entry(label: &str, values: &[Value], draws: &[&Bootstrapped], settings: &Sett
     for first in 0..values.len() {
         for second in first + 1..values.len() {
             let difference = values[first].and_then(|a| values[second].map(|b| a - b));
-            let both = draws[first].values.iter().zip(&draws[second].values);
-            let differences = Bootstrapped {
-                values: both.map(|(a, b)| a.and_then(|a| b.map(|b| a - b))).collect(),
-            };
-            let interval = differences.interval(settings.level);
-            let mut more = Map::new();
-            if let (Ok(difference), Ok(interval), Some(margin)) =
-                (difference, interval, settings.margin)
-            {
-                // The second against the first.
-                let turned = Interval { low: -interval.high, high: -interval.low };
-                let judged = non_inferiority(-difference, turned, margin);
-                more.insert("second_non_inferior".into(), json!(judged.non_inferior));
-                more.insert("second_superior".into(), json!(judged.superior));
-            }
+            let interval = between(draws[first], draws[second]).interval(settings.level);
+            let more = against_margin(difference, interval, true, settings);
             pairs.push(Pair {
                 first,
                 second,
@@ -161,35 +150,28 @@ fn tests(pair: &mut Pair, a: &Prepared, b: &Prepared, settings: &Settings) {
     }
 }
 
-fn ranking(values: &[Value]) -> Option<Ranking> {
-    let score: Vec<f64> = values.iter().map(|value| value.ok()).collect::<Option<_>>()?;
-    let rank = |own: &f64| 1.0 + score.iter().filter(|other| *other > own).count() as f64;
-    Some(Ranking { rank: score.iter().map(rank).collect(), score })
-}
-
-/// How the resamples rank the models; those without value are left out.
-fn firmness(full: &Ranking, draws: &[Bootstrapped]) -> RankStability {
-    let models = draws.len();
-    let resamples = draws.first().map_or(0, |one| one.values.len());
+/// The two rankings that need many numbers of each model: its AUROC on every label.
+fn by_label(
+    full: &[Value],
+    drawn: &[Bootstrapped],
+    kept: &[usize],
+    models: usize,
+    entry: &mut Entry,
+) {
+    let of = |value: &dyn Fn(usize) -> Value| -> Option<Vec<Vec<f64>>> {
+        let model =
+            |model: usize| kept.iter().map(|label| value(label * models + model).ok()).collect();
+        (0..models).map(model).collect()
+    };
+    let Some(values) = of(&|at| full[at]) else { return };
+    let ranking = rank_then_aggregate(&values, Better::Higher);
+    let resamples = drawn.first().map_or(0, |one| one.values.len());
     let ranks: Vec<Vec<f64>> = (0..resamples)
-        .filter_map(|draw| ranking(&draws.iter().map(|one| one.values[draw]).collect::<Vec<_>>()))
-        .map(|ranking| ranking.rank)
+        .filter_map(|draw| of(&|at| drawn[at].values[draw]))
+        .map(|values| rank_then_aggregate(&values, Better::Higher).rank)
         .collect();
-    let mut share = vec![vec![0.0; models]; models];
-    for rank in &ranks {
-        for (model, rank) in rank.iter().enumerate() {
-            share[model][*rank as usize - 1] += 1.0 / ranks.len() as f64;
-        }
-    }
-    let range = (0..models)
-        .map(|model| {
-            let mut own: Vec<f64> = ranks.iter().map(|rank| rank[model]).collect();
-            own.sort_by(f64::total_cmp);
-            let at = |q| stats::quantile_sorted(&own, q).unwrap_or(full.rank[model]);
-            Interval { low: at(0.025), high: at(0.975) }
-        })
-        .collect();
-    let taus: Vec<f64> =
-        ranks.iter().filter_map(|rank| kendall_tau(rank, &full.rank).ok()).collect();
-    RankStability { share, range, tau: stats::mean(&taus).ok_or(Undefined::NoSpread) }
+    let firm = stability(&ranking.rank, &ranks);
+    entry.rankings.push(("rank_then_aggregate", ranking, Some(firm)));
+    let tested = test_then_rank(&values, Better::Higher, super::cases::ALPHA);
+    entry.rankings.push(("test_then_rank", tested, None));
 }

@@ -1,22 +1,24 @@
 //! Metrics that every case has, side by side: Wilcoxon, sign flips, three rankings.
 
-use super::side::{Entry, Pair, SideBySide};
+use super::side::{Entry, Pair, SideBySide, against_margin};
+use super::wholes::between;
 use crate::score::segmentation::{Cases, with_failures};
 use crate::score::settings::Settings;
 use metrics::compare::{
-    Better, Bootstrapped, Units, aggregate_then_rank, hodges_lehmann, non_inferiority,
-    rank_stability, rank_then_aggregate, sign_flip, test_then_rank, wilcoxon,
+    Better, Units, aggregate_then_rank, hodges_lehmann, rank_stability, rank_then_aggregate,
+    sign_flip, test_then_rank, wilcoxon,
 };
 use metrics::{Interval, Undefined, Value, stats};
-use serde_json::{Map, json};
+use serde_json::json;
 
 /// Random sign patterns of the sign-flip test.
 const FLIPS: usize = 10_000;
 /// Level of the tests inside test-then-rank, as challengeR has it.
-const ALPHA: f64 = 0.05;
+pub(super) const ALPHA: f64 = 0.05;
 
 /// Compares masks: Dice, HD95 and surface Dice, failures counted.
 pub(super) fn segmentation(judged: &[Cases], settings: &Settings, out: &mut SideBySide) {
+    let patients = judged[0].units.of_case();
     // Structures of any model; where a model has none of it, that is its failure.
     for (label, name, _) in &judged[0].structures {
         for metric in ["dice", "hausdorff_distance_95", "surface_dice"] {
@@ -44,6 +46,7 @@ pub(super) fn segmentation(judged: &[Cases], settings: &Settings, out: &mut Side
                     kept.iter().map(|case| model[*case as usize].unwrap_or(best)).collect()
                 })
                 .collect();
+            let kept: Vec<u32> = kept.iter().map(|case| patients[*case as usize]).collect();
             compare(name, metric, values, &kept, settings, out);
         }
     }
@@ -58,7 +61,7 @@ pub(super) fn compare(
     settings: &Settings,
     out: &mut SideBySide,
 ) {
-    let higher = matches!(metric, "dice" | "surface_dice");
+    let higher = !matches!(metric, "hausdorff_distance_95" | "absolute_error");
     let better = if higher { Better::Higher } else { Better::Lower };
     let units = Units::grouped(patients);
     if units.is_empty() {
@@ -73,11 +76,7 @@ pub(super) fn compare(
         for second in first + 1..values.len() {
             let differences: Vec<f64> =
                 values[first].iter().zip(&values[second]).map(|(a, b)| a - b).collect();
-            let both = drawn[first].values.iter().zip(&drawn[second].values);
-            let between = Bootstrapped {
-                values: both.map(|(a, b)| a.and_then(|a| b.map(|b| a - b))).collect(),
-            };
-            let interval = between.interval(settings.level);
+            let interval = between(&drawn[first], &drawn[second]).interval(settings.level);
             pairs.push(pair((first, second), &differences, &units, interval, higher, settings));
         }
     }
@@ -128,23 +127,12 @@ fn pair(
         sum.1 += 1.0;
     }
     let by_patient: Vec<f64> = sums.iter().map(|(sum, count)| sum / count).collect();
-    let mut more = Map::new();
+    let difference = stats::mean(differences).ok_or(Undefined::NoCases);
+    let mut more = against_margin(difference, interval, higher, settings);
     if let Ok(found) = hodges_lehmann(&by_patient, settings.level) {
         more.insert("hodges_lehmann".into(), json!(found.estimate));
         let ends = found.interval.map(|interval| json!([interval.low, interval.high]));
         more.insert("hodges_lehmann_ci".into(), json!(ends));
-    }
-    let difference = stats::mean(differences).ok_or(Undefined::NoCases);
-    if let (Ok(difference), Ok(interval), Some(margin)) = (difference, interval, settings.margin) {
-        // The second against the first, turned so that higher is better.
-        let (difference, interval) = if higher {
-            (-difference, Interval { low: -interval.high, high: -interval.low })
-        } else {
-            (difference, interval)
-        };
-        let judged = non_inferiority(difference, interval, margin);
-        more.insert("second_non_inferior".into(), json!(judged.non_inferior));
-        more.insert("second_superior".into(), json!(judged.superior));
     }
     let flips = sign_flip(differences, units, FLIPS, settings.seed, settings.threads);
     Pair {

@@ -1,9 +1,12 @@
 //! `compare`: several models on the same cases, with paired tests and rankings.
 
 mod areas;
+mod boxes;
 mod cases;
 mod page;
 mod side;
+mod texts;
+mod wholes;
 
 pub use side::{Pair, SideBySide};
 
@@ -37,6 +40,7 @@ pub fn run(
         world.make_folder(&folder).map_err(|error| io_error(&error, &folder))?;
         let text = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
         let page = page::page(&found, common.lang);
+        write_file(world, &folder.join("comparison.csv"), found.to_csv().as_bytes())?;
         write_file(world, &folder.join("comparison.html"), page.as_bytes())?;
         write_file(world, &folder.join("comparison.json"), text.as_bytes())?;
     }
@@ -88,12 +92,12 @@ pub fn compare(models: &[String], truth: &Path, settings: &Settings) -> Result<S
                 .map(|model| masks_of(Path::new(model), truth, settings))
                 .collect::<Result<Vec<_>>>()?;
             found.cases = judged[0].names.len();
-            found.units = found.cases;
+            found.units = judged[0].units.len();
+            found.settings = judged[0].settings(settings);
             cases::segmentation(&judged, settings, &mut found);
         }
-        Task::Detection | Task::Report => {
-            return Err(Error::new(Kind::Unsupported, words::COMPARE_TASKS.clone()));
-        }
+        Task::Detection => boxes::compare(models, truth, settings, &mut found)?,
+        Task::Report => texts::compare(&tables()?, settings, &mut found)?,
     }
     found.adjust();
     Ok(found)

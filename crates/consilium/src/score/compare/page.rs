@@ -1,6 +1,6 @@
 //! The comparison as one page in both languages, with a heat map of ranks.
 
-use super::side::{Entry, SideBySide, shown_p};
+use super::side::{Entry, SideBySide, shown_p, shown_ranks};
 use crate::score::page::{both, foot, head};
 use crate::score::plots::escaped;
 use base::Lang;
@@ -87,17 +87,10 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
         }
     }
     out.push_str("</div>");
-    for (name, ranking, firm) in &entry.rankings {
-        let ranks: Vec<String> = ranking
-            .rank
-            .iter()
-            .enumerate()
-            .map(|(at, rank)| format!("[{}] {rank}", at + 1))
-            .collect();
-        let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
-        let tau = tau.map_or(String::new(), |tau| format!(" · τ = {tau:.3}"));
-        let name = both(&words::ranking(name));
-        let _ = write!(out, "<p>{} · {name}: {}{tau}</p>", both(&words::RANKS), ranks.join(" "));
+    for ranked in &entry.rankings {
+        let name = both(&words::ranking(ranked.0));
+        let ranks = escaped(&shown_ranks(ranked));
+        let _ = write!(out, "<p>{} · {name}: {ranks}</p>", both(&words::RANKS));
     }
 }
 

@@ -1,9 +1,10 @@
 //! The result of a comparison, for people and for programs.
 
+use crate::score::outcome::quoted;
 use crate::score::settings::Settings;
 use base::Lang;
 use base::words::score as words;
-use metrics::compare::{RankStability, Ranking, holm};
+use metrics::compare::{RankStability, Ranking, holm, non_inferiority};
 use metrics::{Interval, Undefined, Value};
 use serde_json::{Map, Value as Json, json};
 use std::fmt::Write;
@@ -168,6 +169,47 @@ impl SideBySide {
         Json::Object(out)
     }
 
+    /// One line a model's value, and one a difference of two: label, metric, first, second, value,
+    /// undefined, low, high, test, p, Holm's p.
+    pub fn to_csv(&self) -> String {
+        let mut text =
+            String::from("label,metric,first,second,value,undefined,low,high,test,p,p_holm\n");
+        let cell = |x: Option<f64>| x.map_or(String::new(), |x| x.to_string());
+        let mut line = |entry: &Entry,
+                        models: [&str; 2],
+                        value: Value,
+                        interval: Result<Interval, Undefined>,
+                        test: [String; 3]| {
+            let ends = interval.ok();
+            let _ = writeln!(
+                text,
+                "{},{},{},{},{},{},{},{},{}",
+                quoted(&entry.label),
+                quoted(&entry.metric),
+                quoted(models[0]),
+                quoted(models[1]),
+                cell(value.ok()),
+                value.err().map_or("", Undefined::name),
+                cell(ends.map(|ends| ends.low)),
+                cell(ends.map(|ends| ends.high)),
+                test.join(",")
+            );
+        };
+        for entry in &self.entries {
+            for (model, (value, interval)) in self.models.iter().zip(&entry.values) {
+                line(entry, [model, ""], *value, *interval, Default::default());
+            }
+            for pair in &entry.pairs {
+                let models = [pair.first, pair.second].map(|at| self.models[at].as_str());
+                let test = pair.tests.first().map_or(Default::default(), |(name, p)| {
+                    [(*name).to_owned(), cell(p.ok()), cell(pair.adjusted)]
+                });
+                line(entry, models, pair.difference, pair.interval, test);
+            }
+        }
+        text
+    }
+
     /// As people read it.
     pub fn to_text(&self, lang: Lang) -> String {
         let mut text = String::new();
@@ -220,23 +262,11 @@ impl SideBySide {
                     );
                 }
             }
-            for (name, ranking, firm) in &entry.rankings {
-                let ranks: Vec<String> = ranking
-                    .rank
-                    .iter()
-                    .enumerate()
-                    .map(|(at, rank)| format!("[{}] {rank}", at + 1))
-                    .collect();
-                let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
-                let shown = tau.map_or(String::new(), |tau| format!("   τ = {tau:.3}"));
-                let name = words::ranking(name);
-                let name = name.get(lang);
-                let _ = writeln!(
-                    text,
-                    "  {} · {name}: {}{shown}",
-                    words::RANKS.get(lang),
-                    ranks.join("  ")
-                );
+            for ranked in &entry.rankings {
+                let name = words::ranking(ranked.0);
+                let (title, ranks) = (words::RANKS.get(lang), shown_ranks(ranked));
+                let _ = writeln!(text, "  {title} · {}: {ranks}", name.get(lang));
+                let tau = ranked.2.as_ref().and_then(|firm| firm.tau.ok());
                 if tau.is_some_and(|tau| tau < FIRM) {
                     let _ = writeln!(text, "  ! {}", words::UNSTABLE_RANKING.get(lang));
                 }
@@ -244,6 +274,36 @@ impl SideBySide {
         }
         text
     }
+}
+
+/// Each model's rank, and how firm the ranking is, as text and page write it.
+pub(super) fn shown_ranks((_, ranking, firm): &(&str, Ranking, Option<RankStability>)) -> String {
+    let one = |(at, rank): (usize, &f64)| format!("[{}] {rank}", at + 1);
+    let ranks: Vec<String> = ranking.rank.iter().enumerate().map(one).collect();
+    let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
+    ranks.join("  ") + &tau.map_or(String::new(), |tau| format!("   τ = {tau:.3}"))
+}
+
+/// Whether the second model is no worse than the first by more than the margin, where one is given.
+pub(super) fn against_margin(
+    difference: Value,
+    interval: Result<Interval, Undefined>,
+    higher: bool,
+    settings: &Settings,
+) -> Map<String, Json> {
+    let mut more = Map::new();
+    if let (Ok(difference), Ok(interval), Some(margin)) = (difference, interval, settings.margin) {
+        // The second against the first, turned so that higher is better.
+        let (difference, interval) = if higher {
+            (-difference, Interval { low: -interval.high, high: -interval.low })
+        } else {
+            (difference, interval)
+        };
+        let judged = non_inferiority(difference, interval, margin);
+        more.insert("second_non_inferior".into(), json!(judged.non_inferior));
+        more.insert("second_superior".into(), json!(judged.superior));
+    }
+    more
 }
 
 /// A p value as it is printed: never 0.
