@@ -50,6 +50,8 @@ impl Modality {
 pub enum BodyPart {
     /// Chest, thorax, lung.
     Chest,
+    /// Knee.
+    Knee,
     /// Any other value, as written in Body Part Examined (0018,0015).
     Other(String),
 }
@@ -59,6 +61,7 @@ impl BodyPart {
     pub fn code(&self) -> &str {
         match self {
             BodyPart::Chest => "CHEST",
+            BodyPart::Knee => "KNEE",
             BodyPart::Other(value) => value,
         }
     }

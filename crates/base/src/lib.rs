@@ -34,7 +34,7 @@ pub use reading::{
     OutOfDomain, Reading, Refusal, Segment, Side, Trust,
 };
 pub use segmentation::{
-    MeasuredStructure, StructureDetails, ValueSummary, VolumeConsultation, VolumeReading,
+    Appraisal, MeasuredStructure, StructureDetails, ValueSummary, VolumeConsultation, VolumeReading,
 };
 pub use structures::{Structure, kebab, structure};
 pub use text::{Lang, Text};

@@ -59,6 +59,29 @@ pub struct MeasuredStructure {
     pub centre_mm: Option<[f64; 3]>,
     /// Where they were asked for.
     pub details: Option<StructureDetails>,
+    /// How far the volume is to be trusted, where the model says so.
+    pub appraisal: Option<Appraisal>,
+}
+
+impl MeasuredStructure {
+    /// The volume, unless it is withheld.
+    pub fn shown_volume_ml(&self) -> Option<f64> {
+        let withheld = self.appraisal.is_some_and(|appraisal| appraisal.withheld);
+        (!withheld).then_some(self.volume_ml)
+    }
+}
+
+/// What a model says of a structure beyond its voxels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Appraisal {
+    /// The overlap (Dice, 0..=1) with the truth that the model expects of its own label.
+    pub quality: f32,
+    /// The quality is too low: the volume is not shown.
+    pub withheld: bool,
+    /// Share of the intracranial volume.
+    pub share: Option<f64>,
+    /// Difference of left and right by their mean; positive where the left is larger.
+    pub asymmetry: Option<f64>,
 }
 
 /// One model's answer about a volume.

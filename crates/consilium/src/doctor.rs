@@ -44,8 +44,10 @@ pub fn run(
     let store = Store::open(typed.value("--store"), world).ok();
     let films = SYSTEMS
         .iter()
+        .filter(|system| system.own_weights().is_none())
         .filter(|system| store.as_ref().and_then(|store| store.held(system.card().id)).is_none());
-    let volumes = VOLUME_SYSTEMS.iter().filter(|system| {
+    let elsewhere = VOLUME_SYSTEMS.iter().filter(|system| !system.has_own_weights());
+    let volumes = elsewhere.filter(|system| {
         store.as_ref().and_then(|store| of_volumes(store, &system.card())).is_none()
     });
     let missing = missing(&machine, films.count() + volumes.count());

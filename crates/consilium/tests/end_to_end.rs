@@ -166,7 +166,6 @@ fn wrong_usage_says_what_exists() {
     usage(&["models", "show", "nobody"], "nobody");
     usage(&["infer", "--system", ALL], "--weights");
     film(&dir.join("chest.dcm"), |_| {});
-    usage(&["read", "chest.dcm"], "--weights");
     usage(&["read", "chest.dcm", "--model", "nobody", "--weights", weights()], "nobody");
     fs::create_dir(dir.join("empty")).unwrap();
     let output = consilium(dir.path(), &["read", "empty", "--weights", weights()]);
@@ -241,7 +240,7 @@ fn chinese_is_spoken_throughout() {
 #[test]
 fn the_demo_reads_a_made_up_film_and_says_that_it_means_nothing() {
     let dir = testkit::temp_dir("demo");
-    let output = consilium(dir.path(), &["demo"]);
+    let output = consilium(dir.path(), &["demo", "--film"]);
     assert_eq!(code(&output), 0, "{}", said(&output));
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(printed.contains("mean nothing"), "{printed}");

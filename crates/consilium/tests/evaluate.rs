@@ -187,7 +187,12 @@ fn a_killed_run_continues_and_gives_the_same_bytes() {
     let mut running = command(dir.path(), &line("cut")).spawn().unwrap();
     let predictions = dir.join("cut").join(ALL).join("predictions");
     let started = Instant::now();
-    let done = || fs::read_dir(&predictions).map_or(0, |entries| entries.count());
+    // Whole files: what is being written has another name.
+    let whole = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("part-");
+    let done = || {
+        let entries = fs::read_dir(&predictions).into_iter().flatten().flatten();
+        entries.filter_map(|entry| whole(entry).then_some(())).count()
+    };
     while done() < 2 {
         assert!(started.elapsed() < Duration::from_secs(300), "no prediction was written");
         assert!(running.try_wait().unwrap().is_none(), "it ended before it could be killed");
@@ -300,6 +305,53 @@ fn volumes(root: &Path, names: &[&str]) {
     }
 }
 
+/// A folder as a zip, its files stored.
+fn archive(folder: &Path, path: &Path) {
+    let mut packed = Vec::new();
+    let mut zip = rawzip::ZipArchiveWriter::new(&mut packed);
+    for (name, bytes) in tree(folder) {
+        let method = rawzip::CompressionMethod::STORE;
+        let name = name.to_string_lossy().into_owned();
+        let (mut entry, config) = zip.new_file(&name).compression_method(method).start().unwrap();
+        let mut writer = config.wrap(&mut entry);
+        std::io::Write::write_all(&mut writer, &bytes).unwrap();
+        let (_, descriptor) = writer.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    zip.finish().unwrap();
+    fs::write(path, packed).unwrap();
+}
+
+#[test]
+fn films_of_a_study_may_be_one_case() {
+    let dir = testkit::temp_dir("evaluate-pooled");
+    fs::create_dir_all(dir.join("set")).unwrap();
+    let mut table = String::from("id,patient,scanner,Effusion\n");
+    for case in 0..8 {
+        table += &format!("c{case},p{},s{},{}\n", case / 4, case / 2, (case / 2) % 2);
+        one_film(&dir.join(format!("set/c{case}.dcm")), case);
+    }
+    fs::write(dir.join("set/table.csv"), table).unwrap();
+    let pool = ["--pool", "scanner=max"];
+    let line =
+        ["evaluate", "--dataset", "table:set", "--model", ALL, "--weights", weights(), "--json"];
+    let output = consilium(dir.path(), &[&line[..], &pool].concat());
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = &told["models"][0];
+    assert_eq!([&found["n"], &found["units"]], [&json!(4), &json!(2)]);
+    assert_eq!(found["run"]["settings"]["pool"], json!(["scanner", "max"]));
+    let place = |name: &str| format!("consilium-out/{ALL}/{name}.csv");
+    let (predictions, truth) = (place("predictions"), place("truth"));
+    let score =
+        ["score", "--task", "classification", &predictions, &truth, "--group", "patient", "--json"];
+    let again = consilium(dir.path(), &[&score[..], &pool].concat());
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["labels"], found["labels"]);
+    let page = fs::read_to_string(dir.join("consilium-out/evaluation.html")).unwrap();
+    assert!(page.contains("--group patient --pool scanner=max"));
+}
+
 #[test]
 fn volumes_are_judged_by_the_names_of_their_labels() {
     let dir = testkit::temp_dir("evaluate-volumes");
@@ -379,6 +431,18 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
     assert_eq!(after.len(), before.len() + 1);
     assert_eq!(code(&consilium(dir.path(), &line("two"))), 1);
     same_trees(&dir.join("out"), &dir.join("two"));
+    // The same set inside an archive is the same set.
+    archive(&dir.join("set"), &dir.join("set.zip"));
+    let zipped = ["evaluate", "--dataset", "nnunet:set.zip", "--model", "model", "--out", "zip"];
+    assert_eq!(code(&consilium(dir.path(), &zipped)), 1);
+    let (own, other) =
+        (result(dir.join("out/model/scores.json")), result(dir.join("zip/model/scores.json")));
+    assert_eq!(own["labels"], other["labels"]);
+    assert_eq!(own["run"]["dataset_sha256"], other["run"]["dataset_sha256"]);
+    let masks = names(&dir.join("zip/model/masks"));
+    assert_eq!(masks, ["a.nii.gz", "b.nii.gz"], "what was unpacked is gone");
+    let page = fs::read_to_string(dir.join("zip/evaluation.html")).unwrap();
+    assert!(page.contains("svg class=\"slice\""));
     // Without names, numbers stand for themselves, and that is said.
     fs::create_dir_all(dir.join("plain")).unwrap();
     fs::rename(dir.join("set/labelsTr"), dir.join("plain/labels")).unwrap();

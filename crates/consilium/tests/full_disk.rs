@@ -57,7 +57,8 @@ fn a_full_disk_ends_the_demonstration_with_nothing_left() {
     let dir = testkit::temp_dir("full-demo");
     let common = common(dir.join("out"));
     let world = Filling { left: AtomicUsize::new(0) };
-    let error = consilium::demo::run(&world, &common, &mut Vec::new()).unwrap_err();
+    let error = consilium::demo::run(&world, &common, consilium::demo::Show::Film, &mut Vec::new())
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Io);
     assert_eq!(std::fs::read_dir(dir.join("out")).unwrap().count(), 0);
 }

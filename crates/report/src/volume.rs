@@ -101,7 +101,7 @@ fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {
         coding: structure.code.as_ref().map(coding),
         label: structure.labels.first().copied().unwrap_or(0),
         labels: structure.labels.clone(),
-        volume_ml: of_f64(structure.volume_ml, 6),
+        volume_ml: structure.shown_volume_ml().and_then(|ml| of_f64(ml, 6)),
         mask: Some(mask.to_owned()),
         statistics: wire::VolumeStatistics {
             voxels: structure.voxels,
@@ -111,6 +111,12 @@ fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {
             max: value(|v| v.max),
             centre_ras_mm: structure.centre_mm.map(|at| at.map(|mm| of_f64(mm, 3))),
             details: structure.details.as_ref().map(details),
+            appraisal: structure.appraisal.map(|found| wire::Appraisal {
+                quality: of_f64(f64::from(found.quality), 4),
+                withheld: found.withheld,
+                share_of_intracranial: found.share.and_then(|share| of_f64(share, 6)),
+                asymmetry: found.asymmetry.and_then(|difference| of_f64(difference, 6)),
+            }),
         },
     }
 }
@@ -177,7 +183,8 @@ pub fn csv(c: &VolumeConsultation) -> String {
         for s in &reading.structures {
             let labels: Vec<String> = s.labels.iter().map(u16::to_string).collect();
             let values = s.values.map(|v| [v.mean, v.sd, v.min, v.max]);
-            let mut numbers: Vec<String> = vec![cell(of_f64(s.volume_ml, 6))];
+            let mut numbers: Vec<String> =
+                vec![cell(s.shown_volume_ml().and_then(|ml| of_f64(ml, 6)))];
             numbers.extend((0..4).map(|n| cell(values.and_then(|v| of_f64(v[n], 4)))));
             numbers.extend((0..3).map(|n| cell(s.centre_mm.and_then(|v| of_f64(v[n], 3)))));
             let names =

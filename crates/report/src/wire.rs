@@ -344,6 +344,17 @@ pub struct VolumeStatistics {
     pub centre_ras_mm: Option<[Option<f64>; 3]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<StructureDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appraisal: Option<Appraisal>,
+}
+
+/// How far a structure's volume is to be trusted, where the model says so.
+#[derive(Serialize)]
+pub struct Appraisal {
+    pub quality: Option<f64>,
+    pub withheld: bool,
+    pub share_of_intracranial: Option<f64>,
+    pub asymmetry: Option<f64>,
 }
 
 /// What `--statistics` adds.

@@ -30,6 +30,7 @@ fn consultation() -> VolumeConsultation {
             max: 90.0,
         }),
         centre_mm: (voxels > 0).then_some([12.5, -40.0, 7.75]),
+        appraisal: None,
         details: (voxels > 100_000).then_some(StructureDetails {
             percentiles: [Some(1.5), Some(20.0), Some(40.0), Some(60.25), None],
             axes_mm: [150.0, 90.5, 60.0],

@@ -16,6 +16,7 @@ pub static SYSTEMS: &[&dyn System] = &[
     &systems::xrv_resnet50_res512_all::SYSTEM,
     &systems::xrv_pspnet_anatomy::SYSTEM,
     &systems::xrv_resnet101_autoencoder::SYSTEM,
+    &systems::consilium_knee::SYSTEM,
 ];
 
 /// A system by its identifier or one of its published names, regardless of case.
@@ -28,6 +29,7 @@ pub fn find(name: &str) -> Option<&'static dyn System> {
 
 /// Every system for volumes that this build can run.
 pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
+    &systems::consilium_brain::SYSTEM,
     &systems::deepbrain::SYSTEM,
     &systems::hd_bet::SYSTEM,
     &systems::hd_bet_v1::SYSTEM,

@@ -11,10 +11,10 @@ use crate::runner::Runner;
 use crate::steps;
 use crate::system::{Answer, Prepared, System};
 use base::words::{own, zoo as words};
-use base::{ModelRef, Note, Reading, Refusal, Result, Trust};
+use base::{ModelRef, Note, OutOfDomain, Reading, Refusal, Result, Trust};
 use engine::Tensor;
 use engine::cpu::Pool;
-use engine::weights::Scope;
+use engine::weights::{Checkpoint, Limits, Scope};
 use imaging::Study;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct ReadOptions {
     pub method: Explain,
     /// Read although the header rules the case out; the reading then carries a serious note.
     pub despite_header: bool,
+    /// Refuse a case that looks unlike the training data, where the system can tell.
+    pub refuse_strange: bool,
 }
 
 /// A system with its weights, planned for its input's shape.
@@ -73,6 +75,21 @@ impl Loaded {
         loaded.file = Some(file);
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
+    }
+
+    /// A system whose weights are part of the program; `None` for others.
+    pub fn built_in(system: &'static dyn System, compute: &Compute) -> Option<Result<Loaded>> {
+        let weights = system.own_weights()?;
+        let started = Instant::now();
+        let open = || {
+            let checkpoint = Checkpoint::from_bytes(weights.to_vec(), &Limits::default())?;
+            let mut loaded = Loaded::build(Held::from(system), &checkpoint.scope(), compute)?;
+            loaded.model.weights_sha256 = Some(checkpoint.sha256().to_owned());
+            loaded.container = Some(checkpoint.container().to_owned());
+            loaded.seconds = started.elapsed().as_secs_f64();
+            Ok(loaded)
+        };
+        Some(open().map_err(translate))
     }
 
     /// The network with weights made on the spot: for trying the program without a download. Its
@@ -157,6 +174,11 @@ impl Loaded {
         let prepared = system.prepare(study)?;
         let outputs = self.run(&prepared)?;
         let answer = system.interpret(&outputs, &prepared, study)?;
+        let strange = |sign: &OutOfDomain| sign.threshold.is_some_and(|most| sign.score >= most);
+        if options.refuse_strange && answer.out_of_domain.iter().any(strange) {
+            let refusal = Refusal { code: "unlike-training", reason: words::UNLIKE_TRAINING };
+            return Ok(Reading::refused(self.model.clone(), refusal));
+        }
         let maps = self.explain(study, &prepared, &outputs, &answer, options)?;
         let mut reading = Reading::empty(self.model.clone());
         reading.notes.extend(overruled);

@@ -69,6 +69,11 @@ pub trait System: Send + Sync {
         None
     }
 
+    /// Weights that are part of the program, the bytes of a safetensors file.
+    fn own_weights(&self) -> Option<&'static [u8]> {
+        None
+    }
+
     /// The network's input from a study: the card's steps, in order. Errors when the study has no
     /// image or it cannot be decoded.
     fn prepare(&self, study: &Study) -> Result<Prepared> {

@@ -9,7 +9,8 @@ use crate::Compute;
 use crate::error::{translate, translate_volume};
 use base::words::volume_systems as words;
 use base::{
-    Error, Grid, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts, Voxels,
+    Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts,
+    Voxels,
 };
 use engine::graph::{Builder, Value};
 use engine::weights::{Checkpoint, Limits, Scope};
@@ -105,6 +106,17 @@ pub trait VolumeSystem: Send + Sync {
     fn made_up(&self, _folder: &Path, _chosen: &[String]) -> Result<bool> {
         Ok(false)
     }
+
+    /// Whether its weights are part of the program.
+    fn has_own_weights(&self) -> bool {
+        false
+    }
+
+    /// Opens the weights that are part of the program; `None` for systems whose weights are published
+    /// elsewhere.
+    fn open_own(&self, _options: &VolumeOptions) -> Option<Result<Box<dyn VolumeReader>>> {
+        None
+    }
 }
 
 /// One case: its images on one grid.
@@ -120,7 +132,7 @@ pub struct VolumeCase<'a> {
 pub type Told<'a> = &'a mut dyn FnMut(usize, usize);
 
 /// One structure of a label map.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Structure {
     /// What the model calls it: `kidney_left`.
     pub id: String,
@@ -128,6 +140,10 @@ pub struct Structure {
     pub name: Text,
     /// Its labels in the map, ascending; several for a region made of parts.
     pub labels: Vec<u16>,
+    /// Its volume, where the system measures it otherwise than by counting voxels.
+    pub volume_ml: Option<f64>,
+    /// How far its volume is to be trusted, where the system says so.
+    pub appraisal: Option<Appraisal>,
 }
 
 impl Structure {
@@ -135,7 +151,7 @@ impl Structure {
     pub fn new(id: &str, labels: Vec<u16>) -> Structure {
         let known = base::structure(id).map(|known| known.name);
         let name = known.unwrap_or_else(|| base::words::structures::structure(id));
-        Structure { id: id.to_owned(), name, labels }
+        Structure { id: id.to_owned(), name, labels, volume_ml: None, appraisal: None }
     }
 }
 

@@ -32,9 +32,6 @@ texts! {
     MODELS = "List the models and the catalogue of systems, or show one: what it reads, where its weights are,\nits licence and limits; recommend what suits a purpose on this machine; export the catalogue.\nFor a model of your own: new writes a card to fill in, check says what is wrong with a folder.",
         "列出模型与系统目录，或显示某一项：适用范围、权重来源、许可及局限；\n按用途与本机配置推荐（recommend）；导出目录（export）。\n自带模型：new 写出待填写的模型卡，check 检查模型文件夹的问题。";
     /// Command.
-    DEMO = "Read a made-up film with made-up weights, to see how it works.\nThe numbers mean nothing.",
-        "用临时生成的权重判读一张模拟胸片，以了解程序如何工作。\n所得数值没有任何意义。";
-    /// Command.
     VERSION = "Print the version.", "显示版本。";
     /// Flag.
     FLAG_MODEL = "Models to ask, see `consilium models`, folders\nof your own, trained nnU-Net models and MONAI\nbundles (folder or zip), models in the store.\nDefault: all whose weights are given.", "参加判读的模型（见 `consilium models`）、自带模型的文件夹，\n训练好的 nnU-Net 模型或 MONAI bundle（文件夹或 zip），\n或权重库中的模型。默认：所有已给出权重的模型。";
@@ -90,11 +87,8 @@ texts! {
     NO_INPUT = "no input given", "未给出输入文件";
     /// Nothing found in the folders.
     NO_FILES = "no image file found in the inputs", "输入中未找到影像文件";
-    /// No model.
-    NO_WEIGHTS = "no model to ask: give --weights with files as published, or `consilium weights pull` some first; see `consilium models`",
-        "没有可用的模型：请用 --weights 给出已发布的权重文件，或先用 `consilium weights pull` 下载；参见 `consilium models`";
     /// Title line of the model list.
-    MODELS_HEAD = "Models this build runs (weights are not included)", "本版本可运行的模型（不含权重）";
+    MODELS_HEAD = "Models this build runs (weights are not included, but for those called Consilium)", "本版本可运行的模型（除“会诊”自带模型外均不含权重）";
     /// Title line of the list of systems for volumes.
     VOLUME_MODELS_HEAD = "On volumes (CT, MRI); besides these any trained nnU-Net model, by its folder", "用于体积数据（CT、MRI）；此外可用文件夹直接运行任何训练好的 nnU-Net 模型";
     /// Label.
@@ -230,6 +224,20 @@ pub fn unknown_command(name: &str, all: &str) -> Text {
 /// A near miss.
 pub fn did_you_mean(name: &str) -> Text {
     Text::filled(format!("did you mean {name}?"), format!("是否想输入 {name}？"))
+}
+
+/// A model that is part of the program, and that nobody named, does not fit the case.
+pub fn unasked_refused(id: &str, reason: &Text) -> Text {
+    Text::filled(
+        format!(
+            "No model was named, and {id}, which is part of the program, does not read this case: {} Name a model with --model and its weights with --weights; 'consilium models recommend' helps to choose.",
+            reason.en()
+        ),
+        format!(
+            "未指定模型，而随程序提供的 {id} 不适用于该病例：{}请用 --model 指定模型、用 --weights 指定权重；可用 consilium models recommend 协助选择。",
+            reason.zh()
+        ),
+    )
 }
 
 /// Where to look.

@@ -77,6 +77,14 @@ codes! {
     MEDIASTINUM = "mediastinum", "Mediastinum", "纵隔";
     /// Oesophagus, called weasand by the model's authors.
     ESOPHAGUS = "esophagus", "Esophagus", "食管";
+    /// Kellgren-Lawrence grade 1 or more.
+    KL_AT_LEAST_1 = "knee-kl-at-least-1", "Knee osteoarthritis, at least doubtful (KL ≥ 1)", "膝骨关节炎，至少可疑（KL ≥ 1）";
+    /// Kellgren-Lawrence grade 2 or more: radiographic osteoarthritis.
+    KL_AT_LEAST_2 = "knee-kl-at-least-2", "Radiographic knee osteoarthritis (KL ≥ 2)", "膝骨关节炎，影像学确立（KL ≥ 2）";
+    /// Kellgren-Lawrence grade 3 or more.
+    KL_AT_LEAST_3 = "knee-kl-at-least-3", "Knee osteoarthritis, at least moderate (KL ≥ 3)", "膝骨关节炎，至少中度（KL ≥ 3）";
+    /// Kellgren-Lawrence grade 4.
+    KL_AT_LEAST_4 = "knee-kl-at-least-4", "Knee osteoarthritis, severe (KL 4)", "膝骨关节炎，重度（KL 4）";
     /// Spine.
     SPINE = "spine", "Spine", "脊柱";
 }
@@ -91,7 +99,11 @@ mod tests {
         let ids: BTreeSet<_> = ALL.iter().map(|code| code.id).collect();
         assert_eq!(ids.len(), ALL.len());
         for code in ALL {
-            assert!(code.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", code.id);
+            assert!(
+                code.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                code.id
+            );
             assert!(!code.name.zh().is_ascii(), "{}", code.id);
         }
     }

@@ -123,6 +123,7 @@ fn modality(modality: &Modality) -> &str {
 fn body_part(part: &BodyPart) -> &str {
     match part {
         BodyPart::Chest => "CHEST",
+        BodyPart::Knee => "KNEE",
         BodyPart::Other(name) => name,
     }
 }

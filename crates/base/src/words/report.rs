@@ -265,6 +265,7 @@ pub fn modality(modality: &Modality) -> Text {
 pub fn body_part(part: &BodyPart) -> Text {
     match part {
         BodyPart::Chest => Text::fixed("Chest", "胸部"),
+        BodyPart::Knee => Text::fixed("Knee", "膝关节"),
         BodyPart::Other(value) => Text::same(value.clone()),
     }
 }

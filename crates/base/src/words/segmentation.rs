@@ -8,6 +8,16 @@ texts! {
     TITLE = "Segmentation of a volume", "三维影像分割结果";
     /// Under a model's name.
     UNCHECKED = "Drawn by the model, unchecked. Volumes and values are those of the voxels it marked; the label map lies on the grid of the original.", "由模型勾画，未经核对。体积与数值均取自模型所标体素；标签图与原始影像网格一致。";
+    /// Column: volume by intracranial volume.
+    SHARE = "of intracranial", "占颅内容积";
+    /// Column: (left - right) by their mean.
+    ASYMMETRY = "left − right", "左右差";
+    /// Column: expected overlap with the truth.
+    QUALITY = "quality", "质量";
+    /// Beside a quality that is too low.
+    LOW = "too low", "过低";
+    /// Instead of a volume.
+    WITHHELD = "withheld", "未给出";
     /// What the picture shows.
     PLANES = "Axial, coronal and sagittal plane through the middle of what was marked; the patient's right is on the left of the axial and coronal plane.", "通过标记区域中心的轴位、冠状位与矢状位；轴位与冠状位图像左侧为患者右侧。";
     /// Instead of the picture.

@@ -151,6 +151,12 @@ pub const SPACING_UNKNOWN: Text = Text::fixed(
     "该模型需要像素间距，而文件未提供。",
 );
 
+/// The model's own measure says that it never saw anything like the case.
+pub const UNLIKE_TRAINING: Text = Text::fixed(
+    "The image does not look like the films the model was trained on.",
+    "该影像与模型的训练影像差异明显。",
+);
+
 /// An image between two steps.
 pub fn step_too_large(columns: usize, rows: usize) -> Text {
     Text::filled(

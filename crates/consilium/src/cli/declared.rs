@@ -2,7 +2,7 @@
 
 use base::Text;
 use base::words::{
-    bench, cli as words, datasets, doctor, evaluate, infer, leaderboard, score, weights,
+    bench, cli as words, datasets, demo, doctor, evaluate, infer, leaderboard, score, weights,
 };
 
 /// A flag and what it means.
@@ -36,6 +36,7 @@ mod texts {
     };
     pub(super) use base::words::cli::*;
     pub(super) use base::words::datasets::{FLAG_OUT as FLAG_OUT_TRUTH, FLAG_READERS, FLAG_SPLIT};
+    pub(super) use base::words::demo::{FILM as FLAG_FILM, SEED as FLAG_SEED_HEAD};
     pub(super) use base::words::evaluate::{
         FLAG_DATASET, FLAG_JSON as FLAG_JSON_ONE, FLAG_LABELS as FLAG_JUDGE,
         FLAG_MODEL as FLAG_JUDGED, FLAG_OUT as FLAG_OUT_RUN, FLAG_SHARD,
@@ -108,6 +109,8 @@ flags! {
     WORDNET: "--wordnet", None, Some("DIR"), FLAG_WORDNET;
     RESAMPLES: "--resamples", None, Some("N"), FLAG_RESAMPLES;
     SEED: "--seed", None, Some("N"), FLAG_SEED;
+    SEED_HEAD: "--seed", None, Some("N"), FLAG_SEED_HEAD;
+    FILM: "--film", None, None, FLAG_FILM;
     LEVEL: "--level", None, Some("X"), FLAG_LEVEL;
     SPLIT: "--split", None, Some("NAME"), FLAG_SPLIT;
     READERS: "--readers", None, Some("WHO"), FLAG_READERS;
@@ -280,6 +283,7 @@ pub(super) static COMMANDS: &[Command] = &[
         flags: &[
             &TASK,
             &GROUP,
+            &POOL,
             &BY,
             &THRESHOLD,
             &PREVALENCE,
@@ -340,9 +344,9 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "--dataset KIND:PATH --model ID[,…]",
         about: &evaluate::EVALUATE,
         flags: &[
-            &DATASET, &JUDGED, &WEIGHTS, &SPLIT, &JUDGE, &UNCERTAIN, &BY, &THRESHOLD, &TOLERANCE,
-            &RESAMPLE, &MORE, &RESAMPLES, &SEED, &LEVEL, &DESPITE, &TTA, &SHARD, &OUT_RUN, &LANG,
-            &THREADS, &EXACT, &ISA, &JSON_ONE, &VERBOSE, &QUIET, &HELP,
+            &DATASET, &JUDGED, &WEIGHTS, &SPLIT, &JUDGE, &UNCERTAIN, &BY, &POOL, &THRESHOLD,
+            &TOLERANCE, &RESAMPLE, &MORE, &RESAMPLES, &SEED, &LEVEL, &DESPITE, &TTA, &SHARD,
+            &OUT_RUN, &LANG, &THREADS, &EXACT, &ISA, &JSON_ONE, &VERBOSE, &QUIET, &HELP,
         ],
         examples: &[
             "consilium evaluate --dataset chestxray14:/data/nih --split test --model xrv-densenet121-res224-all,xrv-densenet121-res224-nih --out nih-test",
@@ -364,9 +368,9 @@ pub(super) static COMMANDS: &[Command] = &[
     Command {
         name: "demo",
         arguments: "",
-        about: &words::DEMO,
-        flags: &[&OUT, &LANG, &THREADS, &EXACT, &ISA, &QUIET, &HELP],
-        examples: &["consilium demo --lang zh"],
+        about: &demo::DEMO,
+        flags: &[&SEED_HEAD, &FILM, &OUT, &LANG, &THREADS, &EXACT, &ISA, &QUIET, &JSON, &HELP],
+        examples: &["consilium demo --lang zh", "consilium demo --seed 7", "consilium demo --film"],
     },
     Command {
         name: "bench",

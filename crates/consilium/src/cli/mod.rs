@@ -109,7 +109,13 @@ fn dispatch(
         "leaderboard" => leaderboard::run(world, parsed, &common, out).map(|()| 0),
         "bench" => bench::run(world, parsed, &common, out).map(|()| 0),
         "doctor" => doctor::run(world, parsed, &common, out).map(|()| 0),
-        "demo" => demo::run(world, &common, out),
+        "demo" => {
+            let show = match parsed.has("--film") {
+                true => demo::Show::Film,
+                false => demo::Show::Head(parsed.value("--seed").map(demo::seed).transpose()?),
+            };
+            demo::run(world, &common, show, out)
+        }
         _ => {
             print(out, concat!("consilium ", env!("CARGO_PKG_VERSION"), "\n"))?;
             Ok(0)

@@ -3,7 +3,7 @@
 use super::ask::Asked;
 use super::findings::Matched;
 use super::shards::{self, Answer, Status};
-use super::source::Source;
+use super::source::{Source, Unpacked};
 use super::volumes::{MASKS, Numbering};
 use crate::World;
 use crate::datasets::Truth;
@@ -86,7 +86,8 @@ impl Judged {
                 (outcome, matched.lacking.clone(), matched.unjudged.clone())
             }
             By::Masks(numbering) => {
-                let (outcome, lacking) = masks(asked, source, &run, numbering)?;
+                let unpacked = Unpacked::new(world, &run.folder);
+                let (outcome, lacking) = masks(world, &unpacked, asked, source, &run, numbering)?;
                 (outcome, lacking, Vec::new())
             }
         };
@@ -157,6 +158,7 @@ fn settings_json(settings: &Settings) -> Json {
         "group": settings.group,
         "uncertain": settings.uncertain.map(score::Policy::name),
         "threshold": settings.threshold,
+        "pool": settings.pool.as_ref().map(|(column, how)| json!([column, how.name()])),
         "tolerance_mm": settings.tolerance_mm,
         "resample": settings.resample,
         "level": settings.level,
@@ -200,15 +202,17 @@ fn tables(
     task: Task,
     matched: &Matched,
 ) -> Result<Outcome> {
-    let strata: Vec<usize> = asked
-        .settings
-        .by
-        .iter()
-        .map(|name| {
+    let by = asked.settings.by.iter().map(|name| ("--by", name));
+    let pool = asked.settings.pool.iter().map(|(name, _)| ("--pool", name));
+    let mut strata: Vec<usize> = by
+        .chain(pool)
+        .map(|(flag, name)| {
             let found = source.set.strata.iter().position(|stratum| stratum == name);
-            found.ok_or_else(|| Error::new(Kind::Usage, score_words::no_column("--by", name)))
+            found.ok_or_else(|| Error::new(Kind::Usage, score_words::no_column(flag, name)))
         })
         .collect::<Result<_>>()?;
+    strata.sort_unstable();
+    strata.dedup();
     let grouped = source.patients() < source.cases().len();
     let labels: Vec<&str> =
         matched.pairs.iter().map(|pair| source.set.labels[pair.label].as_str()).collect();
@@ -260,6 +264,8 @@ fn tables(
 
 /// Judges label maps against the set's masks; also the set's labels that the model does not give.
 fn masks(
+    world: &dyn World,
+    unpacked: &Unpacked,
     asked: &Asked,
     source: &Source,
     run: &Run,
@@ -271,9 +277,14 @@ fn masks(
     for (case, answer) in source.cases().iter().zip(&run.answers) {
         let (Some([name, _, labels]), Some(truth)) = (&answer.mask, &case.mask) else { continue };
         given.extend(labels.split(',').filter_map(|label| label.parse::<u32>().ok()));
-        let (predicted, truth) = (Mask::File(folder.join(name)), Mask::File(truth.clone()));
+        let truth = source.on_disk(world, truth, unpacked)?;
+        let (predicted, truth) = (Mask::File(folder.join(name)), Mask::File(truth));
         files.push(Files { name: case.id.clone(), predicted, truth });
         cases.push(case);
+    }
+    if asked.settings.pool.is_some() {
+        let text = score_words::flag_not_for("--pool", Task::Segmentation.name());
+        return Err(Error::new(Kind::Usage, text));
     }
     let mut settings = Settings { task: Task::Segmentation, ..asked.settings.clone() };
     let mut lacking = Vec::new();
@@ -360,6 +371,9 @@ pub(super) fn same_command(judged: &Judged, root: &Path) -> Option<String> {
     }
     if !settings.by.is_empty() {
         let _ = write!(line, " --by {}", settings.by.join(","));
+    }
+    if let Some((column, how)) = &settings.pool {
+        let _ = write!(line, " --pool {column}={}", how.name());
     }
     if let Some(policy) = settings.uncertain {
         let _ = write!(line, " --uncertain {}", policy.name());

@@ -240,7 +240,7 @@ impl Model {
                         Model::Volumes(run) => {
                             let masks = folder.join(MASKS);
                             world.make_folder(&masks).map_err(|error| io_error(&error, &masks))?;
-                            run.answers(world, &masks, own, number * shard, &told)?
+                            run.answers(world, &masks, source, own, number * shard, &told)?
                         }
                     };
                     shards.store(world, number, &new)?;
@@ -282,7 +282,8 @@ fn conclude(
     rows.dedup();
     let published = published::of(source.kind.name, &rows);
     let mut films = worst::Films::default();
-    let worst: Vec<_> = models.iter().map(|judged| worst::of(source, judged, &mut films)).collect();
+    let worst: Vec<_> =
+        models.iter().map(|judged| worst::of(world, source, judged, &mut films)).collect();
     let content = page::Content {
         source,
         root: &common.out,

@@ -1,12 +1,15 @@
 //! The data set as it is evaluated: the cases of one split whose truth is known, and their files.
 
 use super::ask::Asked;
+use crate::World;
 use crate::datasets::{self, Case, Dataset, Files, Kind, Opened, Truth};
+use crate::read::{Aside, io_error};
 use crate::weights::hash as sha256;
 use base::words::evaluate as words;
 use base::{Error, Kind as ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cases with known truth.
 pub(super) struct Source {
@@ -60,6 +63,23 @@ impl Source {
         self.files.bytes(path)
     }
 
+    /// The file itself, or what it is in an archive, unpacked for as long as `unpacked` lives: volumes
+    /// are read from the disk.
+    pub fn on_disk(&self, world: &dyn World, path: &Path, unpacked: &Unpacked) -> Result<PathBuf> {
+        if path.exists() {
+            return Ok(path.to_path_buf());
+        }
+        let bytes = self.bytes(path)?;
+        // The ending says how a volume is packed; the hash keeps files of one name apart.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let folder =
+            unpacked.folder.path().join(&sha256::of_text(&path.display().to_string())[..16]);
+        world.make_folder(&folder).map_err(|error| io_error(&error, &folder))?;
+        let place = folder.join(&*name);
+        world.write(&place, &bytes).map_err(|error| io_error(&error, &place))?;
+        Ok(place)
+    }
+
     /// A hash over everything that is said about the cases: ids, patients, labels, truth. Contents
     /// of files are hashed as they are read.
     pub fn table_sha256(&self) -> String {
@@ -102,6 +122,32 @@ impl Source {
         found.retain(|(number, _)| *number != 0);
         found.sort();
         found
+    }
+}
+
+/// A folder for what is unpacked; it goes when this is dropped, and with the next run where that was
+/// killed.
+pub(super) struct Unpacked<'a> {
+    world: &'a dyn World,
+    folder: Aside,
+}
+
+impl<'a> Unpacked<'a> {
+    /// In the folder of a model; nothing is made before it is needed.
+    pub fn new(world: &'a dyn World, model: &Path) -> Unpacked<'a> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        world.sweep(model);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!(".part-{}-unpacked-{number}", std::process::id());
+        Unpacked { world, folder: Aside::new(model.join(name), false) }
+    }
+}
+
+impl Drop for Unpacked<'_> {
+    fn drop(&mut self) {
+        if self.folder.path().exists() {
+            let _ = self.world.remove_folder(self.folder.path());
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ask::Asked;
 use super::shards::{Answer, Status};
-use super::source::{Source, joined};
+use super::source::{Source, Unpacked, joined};
 use crate::World;
 use crate::datasets::Case;
 use crate::read::{Request, place, safe, unique};
@@ -154,16 +154,21 @@ impl VolumeRun {
         &mut self,
         world: &dyn World,
         folder: &Path,
+        source: &Source,
         cases: &[Case],
         first: usize,
         told: &dyn Fn(),
     ) -> Result<Vec<Answer>> {
+        let unpacked = &Unpacked::new(world, folder);
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(0);
             scope.spawn(move || {
                 for case in cases {
-                    let hashes = hashes(case);
-                    let ready = Ready::decode(&case.id, &case.files);
+                    let on_disk = |path: &PathBuf| source.on_disk(world, path, unpacked);
+                    let own = case.files.iter().chain(&case.mask).map(on_disk);
+                    let hashes = own.map(hash).collect();
+                    let files: Result<Vec<PathBuf>> = case.files.iter().map(on_disk).collect();
+                    let ready = files.and_then(|files| Ready::decode(&case.id, &files));
                     if send.send((case, hashes, ready)).is_err() {
                         return;
                     }
@@ -224,10 +229,10 @@ impl VolumeRun {
     }
 }
 
-/// SHA-256 of a case's files and of its mask of the truth; empty for a file that cannot be read.
-fn hashes(case: &Case) -> Vec<String> {
-    let of = |path: &PathBuf| sha256::of_file(path, false).map(|found| found.sha256);
-    case.files.iter().chain(&case.mask).map(|path| of(path).unwrap_or_default()).collect()
+/// SHA-256 of a file; empty for one that cannot be read.
+fn hash(path: Result<PathBuf>) -> String {
+    let found = path.and_then(|path| sha256::of_file(&path, false));
+    found.map(|found| found.sha256).unwrap_or_default()
 }
 
 /// A label map with other numbers; what is not in `map` becomes background.

@@ -2,8 +2,9 @@
 
 use super::findings::Match;
 use super::judged::Judged;
-use super::source::Source;
+use super::source::{Source, Unpacked};
 use super::volumes::MASKS;
+use crate::World;
 use crate::datasets::Truth;
 use crate::score::{Block, Task};
 use base::words::evaluate as words;
@@ -86,7 +87,12 @@ fn address(picture: &Picture) -> String {
 }
 
 /// Of every label or structure.
-pub(super) fn of(source: &Source, judged: &Judged, films: &mut Films) -> Vec<Worst> {
+pub(super) fn of(
+    world: &dyn World,
+    source: &Source,
+    judged: &Judged,
+    films: &mut Films,
+) -> Vec<Worst> {
     match (&judged.matched, judged.outcome.settings.task) {
         (Some(matched), task) => {
             matched.pairs.iter().map(|pair| of_label(source, judged, pair, task, films)).collect()
@@ -94,7 +100,7 @@ pub(super) fn of(source: &Source, judged: &Judged, films: &mut Films) -> Vec<Wor
         (None, _) => {
             let blocks = &judged.outcome.blocks;
             let most = (MOST_SLICES / blocks.len().max(1)).clamp(1, MOST);
-            blocks.iter().map(|block| of_structure(source, judged, block, most)).collect()
+            blocks.iter().map(|block| of_structure(world, source, judged, block, most)).collect()
         }
     }
 }
@@ -163,11 +169,17 @@ fn of_label(
 }
 
 /// The cases with the lowest Dice.
-fn of_structure(source: &Source, judged: &Judged, block: &Block, most: usize) -> Worst {
+fn of_structure(
+    world: &dyn World,
+    source: &Source,
+    judged: &Judged,
+    block: &Block,
+    most: usize,
+) -> Worst {
     let label = block.more.get("label").and_then(serde_json::Value::as_u64).unwrap_or(0);
     let shown = |(id, what): &(String, Text)| {
         let at = source.cases().iter().position(|case| case.id == *id);
-        let slice = at.and_then(|at| slice(source, judged, at, label as u16));
+        let slice = at.and_then(|at| slice(world, source, judged, at, label as u16));
         let mut lines = vec![what.clone()];
         lines.extend(slice.as_ref().map(|(_, where_)| where_.clone()));
         Shown { id: id.clone(), lines, picture: slice.map(|(picture, _)| picture) }
@@ -177,15 +189,23 @@ fn of_structure(source: &Source, judged: &Judged, block: &Block, most: usize) ->
 
 /// The slice with most disagreement, across the direction in which voxels are longest: the plane the
 /// volume was acquired in, else axial.
-fn slice(source: &Source, judged: &Judged, at: usize, label: u16) -> Option<(String, Text)> {
+fn slice(
+    world: &dyn World,
+    source: &Source,
+    judged: &Judged,
+    at: usize,
+    label: u16,
+) -> Option<(String, Text)> {
+    let unpacked = Unpacked::new(world, &judged.folder);
     let case = &source.cases()[at];
     let [name, ..] = judged.answers[at].mask.as_ref()?;
     let open = |path: &std::path::Path| {
         let scan = volumes::read(path, &Limits::default()).ok()?;
         Some(scan.volume.reoriented(Orientation::LPS))
     };
-    let image = open(case.files.first()?)?;
-    let truth = open(case.mask.as_ref()?)?;
+    let on_disk = |path: &std::path::Path| source.on_disk(world, path, &unpacked).ok();
+    let image = open(&on_disk(case.files.first()?)?)?;
+    let truth = open(&on_disk(case.mask.as_ref()?)?)?;
     let predicted = open(&judged.folder.join(MASKS).join(name))?;
     let size = image.size();
     if truth.size() != size || predicted.size() != size {

@@ -16,7 +16,7 @@ struct Open {
 }
 
 /// A file or folder under construction; forgotten when dropped.
-pub(super) struct Aside(Open);
+pub(crate) struct Aside(Open);
 
 impl Aside {
     /// Announces the path before anything is written there. `new_folder`: the folder it lies in is

@@ -24,8 +24,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-use zoo::Compute;
+use zoo::{Compute, VolumeSystem};
 
+pub(crate) use aside::Aside;
 pub use aside::break_off;
 pub use case::consult;
 pub(crate) use inputs::{safe, unique};
@@ -101,6 +102,12 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     weights::given(world, &mut with_store.models, &mut with_store.weights);
     if segment::wanted(&with_store.models)? {
         return segment::run(world, &with_store, out);
+    }
+    if request.models.is_empty() && request.weights.is_empty() && segment::volumes(&request.inputs)
+    {
+        // Nothing was named: the model for volumes that is part of the program.
+        let models = vec![zoo::systems::consilium_brain::SYSTEM.card().id.to_owned()];
+        return segment::run(world, &Request { models, ..request.clone() }, out);
     }
     let (inputs, skipped) = inputs::expand(&request.inputs, &request.common.out)?;
     if inputs.is_empty() {

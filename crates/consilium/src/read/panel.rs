@@ -16,23 +16,29 @@ const MOST_LANE_BYTES: u64 = 1 << 30;
 /// Models ready to read, in the order asked for.
 pub struct Panel {
     models: Vec<Loaded>,
+    /// How many of the last models nobody named: they answer only what fits them.
+    unasked: usize,
     threads: usize,
 }
 
 impl Panel {
     /// Loads `models` (ids, aliases or folders of a user's own models; empty for all whose weights
-    /// are given) with `weights` (`PATH` or `ID=PATH`). Errors name the file that was expected and
+    /// are given, and those that are part of the program) with `weights` (`PATH` or `ID=PATH`). Errors name the file that was expected and
     /// where it is published, or what is wrong with a folder.
     pub fn load(models: &[String], weights: &[String], compute: &Compute) -> Result<Panel> {
         let sources: Vec<Source> = weights.iter().map(|text| Source::parse(text)).collect();
+        let given_names = models;
         let wanted = match models {
+            [] if sources.is_empty() => Vec::new(),
             [] => given(&sources)?.into_iter().map(Wanted::Published).collect(),
             names => names.iter().map(|name| Wanted::parse(name)).collect::<Result<Vec<_>>>()?,
         };
         let load = |wanted: Wanted| match wanted {
-            Wanted::Published(system) => {
-                Loaded::load(system, &weights_of(system, &sources)?, compute)
-            }
+            Wanted::Published(system) => match weights_of(system, &sources) {
+                Ok(path) => Loaded::load(system, &path, compute),
+                // Weights that were given come before those in the program.
+                Err(error) => Loaded::built_in(system, compute).unwrap_or(Err(error)),
+            },
             Wanted::Own(folder) => Loaded::own(*folder, compute),
         };
         let mut models: Vec<Loaded> = Vec::new();
@@ -44,16 +50,24 @@ impl Panel {
             }
             models.push(model);
         }
-        Ok(Panel { models, threads: compute.pool.threads() })
+        let named = models.len();
+        if given_names.is_empty() {
+            let free = |system: &&dyn System| {
+                models.iter().all(|model: &Loaded| model.model().id != system.card().id)
+            };
+            let built_in: Vec<_> = SYSTEMS.iter().copied().filter(free).collect();
+            for system in built_in {
+                models.extend(Loaded::built_in(system, compute).transpose()?);
+            }
+        }
+        Ok(Panel { unasked: models.len() - named, models, threads: compute.pool.threads() })
     }
 
     /// Models with weights made on the spot.
     pub fn placeholder(ids: &[&str], compute: &Compute) -> Result<Panel> {
         let load = |id: &&str| Loaded::placeholder(find(id)?, compute);
-        Ok(Panel {
-            models: ids.iter().map(load).collect::<Result<_>>()?,
-            threads: compute.pool.threads(),
-        })
+        let models = ids.iter().map(load).collect::<Result<_>>()?;
+        Ok(Panel { models, unasked: 0, threads: compute.pool.threads() })
     }
 
     /// The panel several times over, to read as many cases side by side, a thread each: on many
@@ -70,7 +84,7 @@ impl Panel {
         let fork = || {
             let one = Pool::new(1);
             let models = self.models.iter().map(|model| model.fork(&one)).collect::<Option<_>>()?;
-            Some(Panel { models, threads: self.threads })
+            Some(Panel { models, unasked: self.unasked, threads: self.threads })
         };
         (0..lanes).map(|_| fork()).collect::<Option<_>>().unwrap_or_default()
     }
@@ -111,10 +125,23 @@ impl Panel {
         despite_header: bool,
     ) -> Result<(Vec<Reading>, Vec<ModelRun>)> {
         let options = ReadOptions { explain, despite_header, ..ReadOptions::default() };
-        let mut readings = Vec::new();
+        let named = self.models.len() - self.unasked;
+        let mut readings: Vec<Reading> = Vec::new();
         let mut runs = Vec::new();
-        for model in &mut self.models {
-            let reading = model.read(study, &options)?;
+        for (number, model) in self.models.iter_mut().enumerate() {
+            let unasked = number >= named;
+            let options = match unasked {
+                true => ReadOptions { refuse_strange: true, despite_header: false, ..options },
+                false => options,
+            };
+            let mut reading = model.read(study, &options)?;
+            if let (true, Some(refusal)) = (unasked, &mut reading.refused) {
+                // Others speak of this case; what nobody asked for need not say that it will not.
+                if !readings.is_empty() {
+                    continue;
+                }
+                refusal.reason = words::unasked_refused(&reading.model.id, &refusal.reason);
+            }
             let file = model.weights_file().and_then(Path::file_name);
             runs.push(ModelRun {
                 id: reading.model.id.clone(),
@@ -174,9 +201,6 @@ fn find(id: &str) -> Result<&'static dyn System> {
 
 /// The models that the given weights belong to, in the catalogue's order.
 fn given(sources: &[Source]) -> Result<Vec<&'static dyn System>> {
-    if sources.is_empty() {
-        return Err(Error::new(Kind::Usage, words::NO_WEIGHTS.clone()));
-    }
     let mut ids: Vec<&str> = Vec::new();
     for source in sources {
         let found: Vec<&'static dyn System> = match source.system {

@@ -91,6 +91,16 @@ pub enum Pool {
     Mean,
 }
 
+impl Pool {
+    /// As typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pool::Max => "max",
+            Pool::Mean => "mean",
+        }
+    }
+}
+
 /// Settings of all tasks; each reads those it knows.
 #[derive(Clone, Debug)]
 pub struct Settings {

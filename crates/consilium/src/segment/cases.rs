@@ -4,7 +4,7 @@ use super::fit;
 use crate::read::{safe, unique};
 use base::words::cli as words;
 use base::words::segmentation as own;
-use base::{Error, Kind, Result};
+use base::{Error, Kind, Modality, Result};
 use imaging::volumes::{self, Scan};
 use imaging::{Limits, series};
 use kernels::Pool;
@@ -90,6 +90,30 @@ pub(super) fn find(inputs: &[PathBuf], channels: usize, out: &Path) -> Result<Ve
         Case { name, files }
     });
     Ok(cases.collect())
+}
+
+/// Whether all inputs are volumes: files of a volume format, folders with such files, or folders with a
+/// DICOM series of slices.
+pub fn volumes(inputs: &[PathBuf]) -> bool {
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        files.into_iter().filter(|path| path.is_file()).collect()
+    };
+    let slices = |path: &PathBuf| {
+        let study = imaging::read(path, &Limits::default()).ok();
+        let modality = study.and_then(|study| study.facts.modality);
+        matches!(modality, Some(Modality::Ct | Modality::Mr))
+    };
+    !inputs.is_empty()
+        && inputs.iter().all(|input| match input.is_dir() {
+            false => is_volume(input),
+            true => {
+                let files = entries(input);
+                files.iter().any(|file| is_volume(file)) || files.first().is_some_and(slices)
+            }
+        })
 }
 
 fn is_volume(path: &Path) -> bool {

@@ -13,6 +13,7 @@ mod reader;
 mod refine;
 mod shares;
 
+pub use cases::volumes;
 pub use models::wanted;
 pub(crate) use reader::{Ready, Segmented, VolumeModel};
 
@@ -322,7 +323,8 @@ impl Loaded {
                 code,
                 labels: structure.labels,
                 voxels: all.voxels,
-                volume_ml: all.volume_ml(volume.grid()),
+                volume_ml: structure.volume_ml.unwrap_or_else(|| all.volume_ml(volume.grid())),
+                appraisal: structure.appraisal,
                 values: all.values(),
                 centre_mm: all.centre_mm(volume.grid()),
                 details: None,

@@ -71,7 +71,6 @@ fn open(
         let text = words::unknown_choice(card.id, unknown, &known.join(", "));
         return Err(Error::new(Kind::Usage, text));
     }
-    let weights = weights_of(system, request)?;
     let mut id = card.id.to_owned();
     for choice in &chosen {
         id.push('-');
@@ -79,7 +78,13 @@ fn open(
     }
     let options =
         VolumeOptions { compute: request.common.compute(), chosen, mirror: request.mirror };
-    Ok((id, card.name.clone(), system.open(&weights, &options)?))
+    let weights = weights_of(system, request);
+    // Weights that were given come before those in the program.
+    let reader = match (weights, system.open_own(&options)) {
+        (Err(_), Some(own)) => own?,
+        (weights, _) => system.open(&weights?, &options)?,
+    };
+    Ok((id, card.name.clone(), reader))
 }
 
 /// Weights given for the system by `ID=PATH`, else the last path that is given for no other.

@@ -91,7 +91,10 @@ fn summary(done: &Done, folder: &Path, lang: Lang) -> String {
         let _ = writeln!(text, "{}: {}", reading.model.id, told.get(lang));
         for structure in reading.structures.iter().filter(|s| s.voxels > 0) {
             let name = structure.name.get(lang);
-            let _ = writeln!(text, "  {name:<32} {:>10.2} mL", structure.volume_ml);
+            let _ = match structure.shown_volume_ml() {
+                Some(ml) => writeln!(text, "  {name:<32} {ml:>10.2} mL"),
+                None => writeln!(text, "  {name:<32} {}", own::WITHHELD.get(lang)),
+            };
         }
     }
     for (reading, value) in c.readings.iter().flat_map(|r| r.values.iter().map(move |v| (r, v))) {

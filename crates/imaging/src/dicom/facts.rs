@@ -124,6 +124,7 @@ fn body_part(image: &DicomImage) -> Option<BodyPart> {
         return Some(match part.as_str() {
             "CHEST" | "THORAX" | "LUNG" | "LUNGS" | "RIBS" | "RIB" | "CHEST PA" | "CHEST AP"
             | "CHEST LAT" | "CHESTLUNG" | "TORAX" | "BRUSTKORB" | "POUMON" => BodyPart::Chest,
+            "KNEE" | "LKNEE" | "RKNEE" | "KNEES" | "KNEE AP" | "KNIE" | "GENOU" => BodyPart::Knee,
             _ => BodyPart::Other(part),
         });
     }

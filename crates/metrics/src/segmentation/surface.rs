@@ -167,14 +167,15 @@ mod tests {
 
     #[test]
     fn the_surface_of_a_ball_is_a_balls() {
-        for spacing_mm in [[1.0, 1.0, 1.0], [0.5, 1.0, 2.0]] {
+        // Facets of a voxel's size are rougher than a ball: up to 10 % more, and the more so where
+        // voxels are four times as long as wide.
+        for (spacing_mm, most) in [([1.0, 1.0, 1.0], 1.1), ([0.5, 1.0, 2.0], 1.2)] {
             let lattice = Lattice::volume([90, 46, 34], spacing_mm);
             let radius = 15.0;
             let area = surface_area(&ellipsoid(&lattice, [radius; 3]), &lattice, 2);
             let expected = 4.0 * std::f64::consts::PI * radius * radius;
-            // Facets of a voxel's size are rougher than a ball: up to 10 % more.
             let ratio = area / expected;
-            assert!((1.0..1.1).contains(&ratio), "{spacing_mm:?}: {ratio}");
+            assert!((1.0..most).contains(&ratio), "{spacing_mm:?}: {ratio}");
             assert_eq!(area, surface_area(&ellipsoid(&lattice, [radius; 3]), &lattice, 1));
         }
     }

@@ -94,8 +94,10 @@ impl CaseLine {
         }
         notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
         let found = c.readings.iter().flat_map(|reading| &reading.structures);
-        let mut structures: Vec<(Text, f64)> =
-            found.filter(|s| s.voxels > 0).map(|s| (s.name.clone(), s.volume_ml)).collect();
+        let mut structures: Vec<(Text, f64)> = found
+            .filter(|s| s.voxels > 0)
+            .filter_map(|s| Some((s.name.clone(), s.shown_volume_ml()?)))
+            .collect();
         structures.sort_by(|a, b| b.1.total_cmp(&a.1));
         CaseLine {
             name: c.case.name.clone(),

@@ -56,6 +56,7 @@ fn warnings(c: &VolumeConsultation, lang: Lang) -> Markup {
 }
 
 fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lang) -> Markup {
+    let appraised = reading.structures.iter().any(|structure| structure.appraisal.is_some());
     html! {
         section {
             h2 { (reading.model.name.get(lang)) }
@@ -71,10 +72,15 @@ fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lan
                     th scope="col" { (words::STRUCTURE.get(lang)) }
                     th scope="col" { (own::LABEL.get(lang)) }
                     th scope="col" { (own::VOLUME.get(lang)) }
+                    @if appraised {
+                        th scope="col" { (own::SHARE.get(lang)) }
+                        th scope="col" { (own::ASYMMETRY.get(lang)) }
+                        th scope="col" { (own::QUALITY.get(lang)) }
+                    }
                     th scope="col" { (own::VALUES.get(lang)) }
                     th scope="col" { (own::RANGE.get(lang)) }
                 } }
-                tbody { @for structure in &reading.structures { (row(structure, lang)) } }
+                tbody { @for structure in &reading.structures { (row(structure, appraised, lang)) } }
             }
             (parts::value_table(&values(reading), lang))
             (details(reading, lang))
@@ -144,7 +150,25 @@ fn files(reading: &VolumeReading) -> Markup {
     } }
 }
 
-fn row(structure: &MeasuredStructure, lang: Lang) -> Markup {
+/// Share, asymmetry and quality, where a model gives them.
+fn appraisal(structure: &MeasuredStructure, lang: Lang) -> Markup {
+    let percent = |value: Option<f64>, digits: usize| {
+        value.map_or("–".to_owned(), |value| format!("{} %", fixed(100.0 * value, digits)))
+    };
+    let Some(found) = structure.appraisal else {
+        return html! { td { "–" } td { "–" } td { "–" } };
+    };
+    html! {
+        td { (percent(found.share, 2)) }
+        td { (percent(found.asymmetry, 1)) }
+        td {
+            (fixed(f64::from(found.quality), 2))
+            @if found.withheld { " " span.quiet { (own::LOW.get(lang)) } }
+        }
+    }
+}
+
+fn row(structure: &MeasuredStructure, appraised: bool, lang: Lang) -> Markup {
     let [red, green, blue] = structure.labels.first().map_or([0; 3], |label| label_colour(*label));
     let labels: Vec<String> = structure.labels.iter().map(u16::to_string).collect();
     html! { tr {
@@ -159,9 +183,13 @@ fn row(structure: &MeasuredStructure, lang: Lang) -> Markup {
         }
         td { (labels.join("+")) }
         @if structure.voxels == 0 {
-            td colspan="3" { (words::NOT_FOUND.get(lang)) }
+            td colspan=(if appraised { "6" } else { "3" }) { (words::NOT_FOUND.get(lang)) }
         } @else {
-            td { (fixed(structure.volume_ml, 2)) " mL" }
+            @match structure.shown_volume_ml() {
+                Some(ml) => td { (fixed(ml, 2)) " mL" }
+                None => td { (own::WITHHELD.get(lang)) }
+            }
+            @if appraised { (appraisal(structure, lang)) }
             @if let Some(values) = structure.values {
                 td { (plain(values.mean, 1)) " ± " (plain(values.sd, 1)) }
                 td { (plain(values.min, 1)) " … " (plain(values.max, 1)) }

@@ -1,8 +1,10 @@
 //! Network families as functions that read like their papers. A scope's path is the checkpoint's
 //! key.
 
+pub mod brain_unet;
 pub mod densenet;
 pub mod dyn_unet;
+pub mod efficientnet_lite;
 pub mod hd_bet_v1;
 pub mod layers;
 pub mod lung_unet;

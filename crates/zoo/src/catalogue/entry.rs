@@ -153,7 +153,7 @@ pub struct LogLine {
 impl Entry {
     /// The survey lists it.
     pub fn in_survey(&self) -> bool {
-        self.section.id != "successor"
+        !matches!(self.section.id, "successor" | "own")
     }
 
     /// One of its names, regardless of case.

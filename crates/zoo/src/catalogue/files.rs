@@ -82,4 +82,6 @@ files! {
     "spinenet",
     "comp2comp",
     "chexpert-labeler",
+    "consilium-brain",
+    "consilium-knee",
 }

@@ -290,6 +290,7 @@ fn accepts(r: &mut Reader, mut table: Table<'_, '_>) -> Fits {
     }
     let body_parts = words_of(r, &mut table, "body_part", |word| match word {
         "CHEST" => BodyPart::Chest,
+        "KNEE" => BodyPart::Knee,
         other => BodyPart::Other(other.to_owned()),
     });
     let views = words_of(r, &mut table, "view", |word| match word {

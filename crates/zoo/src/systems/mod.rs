@@ -2,6 +2,8 @@
 //! a fixture to `tests/fixtures/networks/`.
 
 pub mod bone_density;
+pub mod consilium_brain;
+pub mod consilium_knee;
 pub mod deepbrain;
 pub mod hd_bet;
 pub mod hd_bet_v1;

@@ -33,6 +33,7 @@ terms! {
         "text" = "Reports and text", "报告与文本";
         "paper" = "Papers only", "仅有论文";
         "successor" = "Open successors", "开源后继";
+        "own" = "Part of Consilium", "会诊自带";
     /// How Consilium reaches a system.
     CONNECTIONS:
         "native" = "run natively", "本地运行";
@@ -42,6 +43,7 @@ terms! {
     /// How it is to be had.
     ACCESS:
         "weights" = "weights, open download", "权重可直接下载";
+        "built-in" = "part of the program", "随程序提供";
         "gated-weights" = "weights after agreeing to terms", "同意条款后可下载权重";
         "requested-weights" = "weights on request", "须申请权重";
         "train" = "a framework; weights come with each project", "框架，权重随各项目发布";

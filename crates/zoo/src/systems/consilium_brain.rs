@@ -1,0 +1,354 @@
+//! The project's own brain reader: structures and their volumes from one MRI of any contrast.
+//!
+//! Trained on heads drawn from label maps, as SynthSeg is (Billot et al. 2023); recipe, data and results
+//! in `training/brain/`. The weights are part of the program. A head is looked at twice: whole, to find
+//! the brain, then the brain alone, together with its mirror image. Volumes are expected volumes (sums of
+//! probabilities); how sure the network is of a structure decides whether its volume is given.
+
+mod classes;
+mod decide;
+mod prepare;
+
+pub use classes::{CLASSES, Class};
+pub use decide::{Decided, OUTPUTS, Sum};
+pub use prepare::{Head, Part};
+
+use crate::arch::brain_unet;
+use crate::error::translate;
+use crate::morphology::{Components, Neighbours};
+use crate::volume_system::{
+    Published, Structure, Table, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
+    VolumeReader, VolumeSystem, fits_modality, map_on, open_checkpoint, single_image, without_nan,
+};
+use base::words::consilium_brain as words;
+use base::{Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Volume};
+use classes::FLUID;
+use decide::{PLANES, Seen};
+use engine::Tensor;
+use engine::cpu::{Network, Pool};
+use engine::graph::Builder;
+use engine::weights::{Checkpoint, Limits};
+use imaging::resample::labels_to_grid;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The system.
+pub static SYSTEM: Brain = Brain;
+
+/// See the module.
+pub struct Brain;
+
+/// The weights: half-precision numbers, kernels as `[out][in][z][y][x]`.
+static WEIGHTS: &[u8] = include_bytes!("../../weights/consilium-brain.safetensors");
+
+/// Millimetres around the brain that are looked at the second time.
+const MARGIN_MM: usize = 12;
+/// Less brain than this (mL) is none.
+const LEAST_BRAIN_ML: usize = 100;
+/// Intracranial volumes of adults beyond these (mL) are remarked on: wider than the range of 1100 to
+/// 1900 mL that Buckner et al. 2004 (NeuroImage 23:724) found in 147 adults.
+const PLAUSIBLE_ML: [f64; 2] = [900.0, 2200.0];
+/// Below this mean quality of all structures what was found is no brain: heads held out of training had
+/// 0.6 and more in every contrast and resolution, an abdomen 0.35.
+const LEAST_QUALITY: f32 = 0.5;
+/// A structure whose expected overlap with the truth is lower is not measured; see the model card for
+/// how often that is right.
+pub const WITHHELD_BELOW: f32 = 0.6;
+
+static CARD: VolumeCard = VolumeCard {
+    id: "consilium-brain",
+    aliases: &["brain"],
+    name: words::NAME,
+    survey_row: "consilium-brain",
+    modalities: &[Modality::Mr],
+    choices: &[],
+    weights: &[Published { name: "consilium-brain.safetensors", url: "", sha256: None }],
+    code_licence: "Apache-2.0",
+    weights_licence: words::WEIGHTS_LICENCE,
+    intended_use: words::USE,
+    limits: words::LIMITS,
+    paper: "Billot et al., SynthSeg, Medical Image Analysis 86:102789 (2023)",
+};
+
+impl VolumeSystem for Brain {
+    fn card(&self) -> VolumeCard {
+        CARD.clone()
+    }
+
+    fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
+        let file = match path.is_dir() {
+            true => path.join(CARD.weights[0].name),
+            false => path.to_path_buf(),
+        };
+        Ok(Box::new(Reader::new(open_checkpoint(&CARD, &file)?, options)))
+    }
+
+    fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
+        // Its own: there is no need to make any up.
+        let path = folder.join(CARD.weights[0].name);
+        let failed = |error| Error::new(Kind::Io, base::words::cli::cannot_write(&error)).at(&path);
+        std::fs::write(&path, WEIGHTS).map_err(failed)?;
+        Ok(true)
+    }
+
+    fn has_own_weights(&self) -> bool {
+        true
+    }
+
+    fn open_own(&self, options: &VolumeOptions) -> Option<Result<Box<dyn VolumeReader>>> {
+        let checkpoint = Checkpoint::from_bytes(WEIGHTS.to_vec(), &Limits::default());
+        let opened = checkpoint.map_err(translate);
+        Some(opened.map(|checkpoint| Box::new(Reader::new(checkpoint, options)) as _))
+    }
+}
+
+/// Loaded weights; networks are built for each head's size.
+struct Reader {
+    checkpoint: Checkpoint,
+    options: VolumeOptions,
+}
+
+/// The features and the label map of one part.
+struct Networks {
+    trunk: Network,
+    head: Network,
+    size: [usize; 3],
+}
+
+impl Reader {
+    fn new(checkpoint: Checkpoint, options: &VolumeOptions) -> Reader {
+        Reader { checkpoint, options: options.clone() }
+    }
+
+    /// The networks for parts of these extents along z, y, x.
+    fn networks(&self, shape: [usize; 3]) -> Result<Networks> {
+        let build = || -> engine::Result<Networks> {
+            let scope = self.checkpoint.scope();
+            let mut b = Builder::new();
+            let features = brain_unet::trunk(&mut b, &scope, shape)?;
+            let trunk = b.finish(&[("features", features)]);
+            let mut b = Builder::new();
+            let size = shape.map(|extent| extent / 2);
+            let slab = [PLANES, size[1], size[2]];
+            let logits = brain_unet::head(&mut b, &scope, slab, OUTPUTS)?;
+            scope.finish(&[])?;
+            let head = b.finish(&[("logits", logits)]);
+            let options = self.options.compute.options();
+            let (trunk, head) =
+                (Network::compile(trunk, &options)?, Network::compile(head, &options)?);
+            Ok(Networks { trunk, head, size })
+        };
+        build().map_err(|error| crate::error::translate_volume(&CARD, error))
+    }
+
+    /// The box of the brain, grown by a margin. Errors: kind `Refused` where there is none.
+    fn find(&self, pool: &Pool, head: &Head) -> Result<Part> {
+        let part = head.outline().grown(brain_unet::MULTIPLE);
+        let [nx, ny, nz] = part.size;
+        let mut networks = self.networks([nz, ny, nx])?;
+        let features = networks.features(head.scaled(&part))?;
+        let classes = networks.seen(&features, None).classes(pool)?;
+        let mask: Vec<bool> = classes.iter().map(|class| *class != 0).collect();
+        let components = Components::of_mask(&mask, [nz, ny, nx], Neighbours::Faces);
+        let largest = components.largest().filter(|n| components.sizes[*n] > LEAST_BRAIN_ML * 1000);
+        let none = || Error::new(Kind::Refused, words::NO_BRAIN);
+        let largest = largest.ok_or_else(none)?;
+        let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
+        for run in components.runs.iter().filter(|run| run.component == largest) {
+            let (row, first) = (run.start / nx, run.start % nx);
+            let ends = [[first, first + run.end - run.start], [row % ny; 2], [row / ny; 2]];
+            for axis in 0..3 {
+                let past = if axis == 0 { ends[0][1] } else { ends[axis][0] + 1 };
+                low[axis] = low[axis].min(ends[axis][0]);
+                high[axis] = high[axis].max(past);
+            }
+        }
+        let brain = Part {
+            from: std::array::from_fn(|axis| part.from[axis] + low[axis] as isize),
+            size: std::array::from_fn(|axis| high[axis] - low[axis]),
+        };
+        Ok(brain.with_margin(MARGIN_MM).grown(brain_unet::MULTIPLE))
+    }
+
+    /// Labels and sums of a part of a head, with its mirror image.
+    fn decide(&self, pool: &Pool, head: &Head, part: &Part) -> Result<Decided> {
+        let [nx, ny, nz] = part.size;
+        let mut networks = self.networks([nz, ny, nx])?;
+        let values = head.scaled(part);
+        let mirrored = networks.features(mirrored(&values, nx))?;
+        let straight = networks.features(values)?;
+        networks.seen(&straight, Some(&mirrored)).decide(pool)
+    }
+}
+
+impl Networks {
+    /// Features of a part, values `[z][y][x]`.
+    fn features(&mut self, values: Vec<f32>) -> Result<Vec<f32>> {
+        let [z, y, x] = self.size.map(|extent| 2 * extent);
+        let input = Tensor::new(&[1, 1, z, y, x], values).map_err(translate)?;
+        let outputs = self.trunk.run(&[&input]).map_err(translate)?;
+        Ok(outputs.into_iter().next().map_or(Vec::new(), Tensor::into_data))
+    }
+
+    fn seen<'a>(&'a mut self, straight: &'a [f32], mirrored: Option<&'a [f32]>) -> Seen<'a> {
+        Seen { head: &mut self.head, straight, mirrored, size: self.size }
+    }
+}
+
+fn mirrored(values: &[f32], width: usize) -> Vec<f32> {
+    values.chunks_exact(width).flat_map(|row| row.iter().rev().copied()).collect()
+}
+
+impl VolumeReader for Reader {
+    fn images(&self) -> Vec<String> {
+        vec!["MRI".into()]
+    }
+
+    fn sha256(&self) -> Option<String> {
+        Some(self.checkpoint.sha256().to_owned())
+    }
+
+    fn container(&self) -> String {
+        self.checkpoint.container().into()
+    }
+
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        let (size, spacing) = (volume.size(), volume.spacing_mm());
+        let extents: [usize; 3] = std::array::from_fn(|axis| {
+            let mm = (size[axis] as f64 * spacing[axis]).round() as usize;
+            mm.clamp(1, prepare::LONGEST).next_multiple_of(brain_unet::MULTIPLE)
+        });
+        let networks = self.networks(extents)?;
+        let part = extents.iter().product::<usize>() as u64;
+        let features = part / 8 * brain_unet::FEATURES as u64 * 4;
+        // The image, turned, at 1 mm; scaled and mirrored; features of both; labels.
+        let images = 4 * 3 * volume.frame_len() as u64 + 4 * 3 * part;
+        let planned = networks.trunk.planned_bytes() + networks.head.planned_bytes();
+        Ok(planned + images + 3 * features + 4 * part)
+    }
+
+    fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
+        fits_modality(&CARD, case.facts)?;
+        let (volume, mut image) = single_image(&CARD, case)?;
+        let mut notes: Vec<Note> = without_nan(&mut image).into_iter().collect();
+        let pool = self.options.compute.pool.clone();
+        let head = Head::of(&pool, volume, &image)?;
+        drop(image);
+        told(0, 3);
+        let part = self.find(&pool, &head)?;
+        told(1, 3);
+        let decided = self.decide(&pool, &head, &part)?;
+        told(3, 3);
+        let from: Grid = part.grid(&head.grid);
+        let voxel_ml = from.affine.determinant().abs() / 1000.0;
+        let labels = labels_to_grid(&pool, &decided.labels, &from, volume.grid(), 0)?;
+        let measured = Measured::of(&decided, voxel_ml);
+        if measured.mean_quality() < LEAST_QUALITY {
+            return Err(Error::new(Kind::Refused, words::NO_BRAIN));
+        }
+        notes.push(Note::info("quality-meaning", words::QUALITY_MEANING));
+        let withheld = measured.structures.iter().filter(|s| withheld(s)).count();
+        if withheld > 0 {
+            notes.push(Note::warning("volumes-withheld", words::withheld(withheld)));
+        }
+        if !(PLAUSIBLE_ML[0]..=PLAUSIBLE_ML[1]).contains(&measured.intracranial_ml) {
+            let text = words::implausible(measured.intracranial_ml, PLAUSIBLE_ML);
+            notes.push(Note::serious("implausible-volume", text));
+        }
+        Ok(VolumeAnswer {
+            map: map_on(volume, labels)?,
+            values: measured.values(),
+            tables: vec![Table { name: "brain-volumes.csv".into(), text: measured.csv() }],
+            structures: measured.structures,
+            notes,
+        })
+    }
+}
+
+fn withheld(structure: &Structure) -> bool {
+    structure.appraisal.is_some_and(|appraisal| appraisal.withheld)
+}
+
+/// What was measured of a brain.
+struct Measured {
+    structures: Vec<Structure>,
+    intracranial_ml: f64,
+    brain_ml: f64,
+}
+
+impl Measured {
+    fn of(decided: &Decided, voxel_ml: f64) -> Measured {
+        let expected = |sums: &[Sum; 2]| (sums[0].expected + sums[1].expected) * voxel_ml;
+        let intracranial_ml: f64 = decided.sums.iter().skip(1).map(expected).sum();
+        let tissue = decided.sums.iter().enumerate().skip(1).filter(|(n, _)| !FLUID.contains(n));
+        let brain_ml = tissue.map(|(_, sums)| expected(sums)).sum();
+        let mut structures = Vec::new();
+        for (class, sums) in CLASSES.iter().zip(&decided.sums).skip(1) {
+            let sides: &[(&str, u16)] = match class.right {
+                0 => &[("", class.left)],
+                right => &[("left-", class.left), ("right-", right)],
+            };
+            let sure = sums.map(|sum| sum.quality() >= WITHHELD_BELOW);
+            let ml = sums.map(|sum| sum.expected * voxel_ml);
+            // A difference of two sides needs both.
+            let both = sides.len() == 2 && sure[0] && sure[1];
+            let asymmetry = both.then(|| 2.0 * (ml[0] - ml[1]) / (ml[0] + ml[1]));
+            for (side, (prefix, label)) in sides.iter().enumerate() {
+                let mut structure = Structure::new(&format!("{prefix}{}", class.id), vec![*label]);
+                structure.volume_ml = Some(ml[side]);
+                structure.appraisal = Some(Appraisal {
+                    quality: sums[side].quality(),
+                    withheld: !sure[side],
+                    share: sure[side].then_some(ml[side] / intracranial_ml),
+                    asymmetry,
+                });
+                structures.push(structure);
+            }
+        }
+        Measured { structures, intracranial_ml, brain_ml }
+    }
+
+    /// Over all structures.
+    fn mean_quality(&self) -> f32 {
+        let found = self.structures.iter().filter_map(|structure| structure.appraisal);
+        found.map(|appraisal| appraisal.quality).sum::<f32>() / self.structures.len() as f32
+    }
+
+    fn values(&self) -> Vec<Measurement> {
+        let one = |id, name, value, unit| Measurement { id, name, value, unit, interval: None };
+        let share = 100.0 * self.brain_ml / self.intracranial_ml;
+        vec![
+            one("intracranial-volume", words::INTRACRANIAL, self.intracranial_ml, "mL"),
+            one("brain-volume", words::BRAIN, self.brain_ml, "mL"),
+            one("brain-share", words::SHARE, share, "%"),
+        ]
+    }
+
+    /// `structure,volume_ml,percent_of_intracranial,asymmetry_percent,quality,withheld`; what is withheld
+    /// is empty.
+    fn csv(&self) -> String {
+        let mut text = String::from(
+            "structure,volume_ml,percent_of_intracranial,asymmetry_percent,quality,withheld\r\n",
+        );
+        let _ = writeln!(text, "total-intracranial,{:.3},100.000,,,no\r", self.intracranial_ml);
+        for structure in &self.structures {
+            let Some(found) = structure.appraisal else { continue };
+            let kept = |value: Option<f64>, digits: usize| {
+                value.map_or(String::new(), |value| format!("{value:.digits$}"))
+            };
+            let volume = structure.volume_ml.filter(|_| !found.withheld);
+            let percent = |value: Option<f64>| value.map(|value| 100.0 * value);
+            let _ = writeln!(
+                text,
+                "{},{},{},{},{:.3},{}\r",
+                structure.id,
+                kept(volume, 3),
+                kept(percent(found.share), 3),
+                kept(percent(found.asymmetry), 2),
+                found.quality,
+                if found.withheld { "yes" } else { "no" },
+            );
+        }
+        text
+    }
+}

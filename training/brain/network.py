@@ -1,0 +1,49 @@
+"""The brain network: a 3-D U-Net that reads a 1 mm head and answers at 1 mm, but computes at 2 mm and coarser.
+
+The first layer folds 2x2x2 voxels into features, the last one unfolds them again (transposed convolution, kernel = stride = 2),
+so a whole head is cheap on two processor cores. Input (N, 1, X, Y, Z) in RAS+ order, sides multiples of 32; output
+(N, CLASSES + 1, X, Y, Z): logits of the classes of labels.py without a side, and last the logit of "left".
+"""
+import torch
+from torch import nn
+
+from labels import CLASSES
+
+WIDTHS = [16, 32, 64, 96, 128]  # features at 2, 4, 8, 16, 32 mm
+
+
+class Layer(nn.Module):
+    """Convolution 3x3x3, instance norm with factor and offset, leaky ReLU 0.01."""
+
+    def __init__(self, inputs, outputs, stride=1):
+        super().__init__()
+        self.conv = nn.Conv3d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm = nn.InstanceNorm3d(outputs, affine=True, eps=1e-5)
+
+    def forward(self, x):
+        return nn.functional.leaky_relu(self.norm(self.conv(x)), 0.01)
+
+
+class BrainNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        w = WIDTHS
+        self.fold = nn.Conv3d(1, w[0], 2, 2)
+        self.enter = Layer(w[0], w[0])
+        self.down = nn.ModuleList(nn.Sequential(Layer(w[i], w[i + 1], 2), Layer(w[i + 1], w[i + 1])) for i in range(len(w) - 1))
+        self.up = nn.ModuleList(nn.Sequential(Layer(w[i + 1] + w[i], w[i]), Layer(w[i], w[i])) for i in range(len(w) - 1))
+        self.unfold = nn.ConvTranspose3d(2 * w[0], CLASSES + 1, 2, 2)
+
+    def features(self, x):
+        """(N, 32, X/2, Y/2, Z/2): the decoder's features beside the folded input's, which keep what 2 mm would blur."""
+        folded = self.fold(x)
+        kept = [self.enter(folded)]
+        for layer in self.down:
+            kept.append(layer(kept[-1]))
+        x = kept[-1]
+        for i in reversed(range(len(self.up))):
+            x = self.up[i](torch.cat([nn.functional.interpolate(x, scale_factor=2, mode="nearest"), kept[i]], 1))
+        return torch.cat([x, nn.functional.leaky_relu(folded, 0.01)], 1)
+
+    def forward(self, x):
+        return self.unfold(self.features(x))
