@@ -3,7 +3,7 @@
 //!
 //! Reference: MONAI 1.6 (`monai/bundle`, `monai/transforms`, `monai/inferers/utils.py`). The configuration
 //! is a language of its own: `@id` refers to another entry, `$…` is Python. References are followed, and of
-//! expressions a small set is understood ([`config`]); what a bundle needs beyond that is named when it is
+//! expressions a small set is understood (`config.rs`); what a bundle needs beyond that is named when it is
 //! opened, never guessed. Volumes are [`base::Volume`]s with channels as frames; networks see
 //! `[channel][i][j][k]`, as MONAI's do.
 
