@@ -43,6 +43,8 @@ texts! {
     ONE_MODEL = "Only one model: there is nothing to compare.", "仅有一个模型，无从比较。";
     /// What chest classifiers do not look at.
     OUTSIDE_SCOPE = "Anything not listed among the findings: tubes, lines and devices, free abdominal gas, change since earlier images, the clinical question.", "征象列表以外的一切内容：导管、引流管及植入物，腹腔游离气体，与既往影像的对比，以及临床问题。";
+    /// Under "not assessed" where no chest film was read.
+    OUTSIDE_SCOPE_OTHER = "Anything not listed among the findings: other disease, fractures and implants, change since earlier images, the clinical question.", "征象列表以外的一切内容：其他病变，骨折与植入物，与既往影像的对比，以及临床问题。";
     /// Findings nobody scored.
     NOT_SCORED = "Scored by no model: ", "无模型评分：";
     /// Heading.

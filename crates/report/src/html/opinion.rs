@@ -86,6 +86,8 @@ fn list(found: &[&Agreement], solid: bool, lang: Lang) -> Markup {
 fn not_assessed(c: &Consultation, refused: usize, lang: Lang) -> Markup {
     let scored = |code: &Code| c.readings.iter().flat_map(|r| &r.findings).any(|f| f.code == code);
     let chest = CHEST.iter().any(|code| scored(code));
+    let other = !chest && c.readings.iter().any(|reading| !reading.findings.is_empty());
+    let outside = if other { &words::OUTSIDE_SCOPE_OTHER } else { &words::OUTSIDE_SCOPE };
     let missing: Vec<&str> =
         CHEST.iter().filter(|code| !scored(code)).map(|code| code.name.get(lang)).collect();
     let comma = match lang {
@@ -97,6 +99,6 @@ fn not_assessed(c: &Consultation, refused: usize, lang: Lang) -> Markup {
         @if chest && !missing.is_empty() {
             p { (words::NOT_SCORED.get(lang)) (missing.join(comma)) @if lang == Lang::En { "." } @else { "。" } }
         }
-        p { (words::OUTSIDE_SCOPE.get(lang)) }
+        p { (outside.get(lang)) }
     }
 }
