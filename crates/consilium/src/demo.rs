@@ -21,9 +21,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Instant, UNIX_EPOCH};
-use zoo::systems::consilium_brain::{CLASSES, SYSTEM};
+use zoo::VolumeSystem;
+use zoo::systems::consilium_brain::{CLASSES, Class, SYSTEM};
 use zoo::volume_system::{Structure, labels_of};
-use zoo::{VolumeSystem, volume_system};
 
 /// The two classifiers that read the made-up film.
 const MODELS: [&str; 2] = ["xrv-densenet121-res224-all", "xrv-densenet121-res224-nih"];
@@ -115,17 +115,10 @@ fn head(world: &dyn World, common: &Common, seed: u64, out: &mut dyn Write) -> R
 /// Dice of every structure, left and right apart; `None` where neither has it.
 fn agreement(found: &[u16], truth: &[u16]) -> Vec<(Structure, Option<f64>)> {
     let mut rows = Vec::new();
-    for class in &CLASSES[1..] {
-        let sides: &[(&str, u16)] = match class.right {
-            0 => &[("", class.left)],
-            right => &[("left-", class.left), ("right-", right)],
-        };
-        for (side, label) in sides {
-            let mask = |labels: &[u16]| labels.iter().map(|l| l == label).collect::<Vec<bool>>();
-            let dice = Overlap::of(&mask(found), &mask(truth)).dice().ok();
-            let id = format!("{side}{}", class.id);
-            rows.push((volume_system::Structure::new(&id, vec![*label]), dice));
-        }
+    for (id, label) in CLASSES[1..].iter().flat_map(Class::structures) {
+        let mask = |labels: &[u16]| labels.iter().map(|l| *l == label).collect::<Vec<bool>>();
+        let dice = Overlap::of(&mask(found), &mask(truth)).dice().ok();
+        rows.push((Structure::new(&id, vec![label]), dice));
     }
     rows
 }

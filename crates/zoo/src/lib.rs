@@ -19,6 +19,7 @@ mod loaded;
 mod morphology;
 pub mod nnunet;
 pub mod panel;
+mod percentile;
 mod placeholder;
 mod runner;
 pub mod steps;

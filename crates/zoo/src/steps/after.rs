@@ -111,7 +111,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 }
 
 /// In place; the largest is taken off first.
-pub(super) fn softmax(numbers: &mut [f32]) {
+pub(crate) fn softmax(numbers: &mut [f32]) {
     let largest = numbers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     numbers.iter_mut().for_each(|x| *x = (*x - largest).exp());
     let sum: f32 = numbers.iter().sum();

@@ -16,6 +16,7 @@ mod placement;
 mod step;
 mod work;
 
+pub(crate) use after::softmax;
 pub use after::{After, AfterScore, Back, op_norm, scores, values};
 pub use answer::{findings, outlines};
 pub(crate) use geometry::resize_plane;

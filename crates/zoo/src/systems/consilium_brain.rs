@@ -284,17 +284,13 @@ impl Measured {
         let brain_ml = tissue.map(|(_, sums)| expected(sums)).sum();
         let mut structures = Vec::new();
         for (class, sums) in CLASSES.iter().zip(&decided.sums).skip(1) {
-            let sides: &[(&str, u16)] = match class.right {
-                0 => &[("", class.left)],
-                right => &[("left-", class.left), ("right-", right)],
-            };
             let sure = sums.map(|sum| sum.quality() >= WITHHELD_BELOW);
             let ml = sums.map(|sum| sum.expected * voxel_ml);
             // A difference of two sides needs both.
-            let both = sides.len() == 2 && sure[0] && sure[1];
+            let both = class.right != 0 && sure[0] && sure[1];
             let asymmetry = both.then(|| 2.0 * (ml[0] - ml[1]) / (ml[0] + ml[1]));
-            for (side, (prefix, label)) in sides.iter().enumerate() {
-                let mut structure = Structure::new(&format!("{prefix}{}", class.id), vec![*label]);
+            for (side, (id, label)) in class.structures().into_iter().enumerate() {
+                let mut structure = Structure::new(&id, vec![label]);
                 structure.volume_ml = Some(ml[side]);
                 structure.appraisal = Some(Appraisal {
                     quality: sums[side].quality(),

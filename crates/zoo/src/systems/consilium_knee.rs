@@ -11,7 +11,7 @@
 
 use crate::arch::efficientnet_lite::{FEATURES, trunk};
 use crate::card::{Accepts, Card, Evidence, InputSpec, Resampling, Task, WeightsFile};
-use crate::steps::{After, Extent, Source, Span, Step};
+use crate::steps::{self, After, Extent, Source, Span, Step};
 use crate::system::{Answer, Prepared, System};
 use base::words::consilium_knee as words;
 use base::words::findings::{KL_AT_LEAST_1, KL_AT_LEAST_2, KL_AT_LEAST_3, KL_AT_LEAST_4};
@@ -183,14 +183,11 @@ fn interval(odds: &[f32; GRADES], best: usize) -> (usize, usize) {
     (low, high)
 }
 
+/// The probabilities of the grades; of another number of logits they are no numbers.
 fn softmax(logits: &[f32]) -> [f32; GRADES] {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut odds = [f32::NAN; GRADES];
-    for (odds, logit) in odds.iter_mut().zip(logits) {
-        *odds = (logit - most).exp();
-    }
-    let sum: f32 = odds.iter().sum();
-    odds.map(|value| value / sum)
+    let mut odds = <[f32; GRADES]>::try_from(logits).unwrap_or([f32::NAN; GRADES]);
+    steps::softmax(&mut odds);
+    odds
 }
 
 #[cfg(test)]

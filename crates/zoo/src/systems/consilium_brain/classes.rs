@@ -12,6 +12,19 @@ pub struct Class {
     pub right: u16,
 }
 
+impl Class {
+    /// Its structures, left before right: what they are called and FreeSurfer's codes.
+    pub fn structures(&self) -> Vec<(String, u16)> {
+        match self.right {
+            0 => vec![(self.id.to_owned(), self.left)],
+            right => vec![
+                (format!("left-{}", self.id), self.left),
+                (format!("right-{}", self.id), right),
+            ],
+        }
+    }
+}
+
 /// Classes in the network's order; the first is everything outside the brain.
 pub const CLASSES: [Class; 19] = [
     class("background", 0, 0),

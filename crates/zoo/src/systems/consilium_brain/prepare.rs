@@ -1,5 +1,6 @@
 //! From a volume to what the brain network sees.
 
+use crate::percentile::percentile;
 use base::words::volume_systems as common;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume};
 use engine::cpu::Pool;
@@ -23,8 +24,8 @@ pub struct Part {
     pub size: [usize; 3],
 }
 
-/// Percentiles of the values that become 0 and 1 (`training/brain/generate.py`, `scale`).
-const PERCENTILES: [f64; 2] = [0.5, 99.5];
+/// Shares of the values that lie below what become 0 and 1 (`training/brain/generate.py`, `scale`).
+const SHARES: [f64; 2] = [0.005, 0.995];
 /// A plane belongs to the head when this share of its voxels ...
 const SHARE: f64 = 0.02;
 /// ... is brighter than this, on the scale of the percentiles.
@@ -61,7 +62,7 @@ impl Head {
     /// longer than 256 mm, as a neck is.
     pub fn outline(&self) -> Part {
         let [nx, ny, nz] = self.grid.size;
-        let [low, high] = self.percentiles(&self.values);
+        let [low, high] = ends(&self.values);
         let bright = low + BRIGHT * (high - low);
         let mut counts = [vec![0usize; nx], vec![0; ny], vec![0; nz]];
         for (row, values) in self.values.chunks_exact(nx).enumerate() {
@@ -91,7 +92,7 @@ impl Head {
     /// beyond are cut off; 0 outside the head.
     pub fn scaled(&self, part: &Part) -> Vec<f32> {
         let inside = self.inside(part);
-        let [low, high] = self.percentiles(&inside.1);
+        let [low, high] = ends(&inside.1);
         let span = (high - low).max(1e-6);
         let mut out = vec![0.0; part.size.iter().product()];
         let [nx, ny, _] = part.size;
@@ -121,22 +122,12 @@ impl Head {
         }
         (Part { from, size: extent }, values)
     }
+}
 
-    /// `numpy.percentile` of values, linear between neighbours.
-    fn percentiles(&self, values: &[f32]) -> [f32; 2] {
-        if values.is_empty() {
-            return [0.0, 0.0];
-        }
-        let mut values = values.to_vec();
-        PERCENTILES.map(|percentile| {
-            let at = percentile / 100.0 * (values.len() - 1) as f64;
-            let (index, part) = (at.floor() as usize, at.fract());
-            let (_, &mut low, above) = values.select_nth_unstable_by(index, f32::total_cmp);
-            let high = above.iter().copied().fold(f32::INFINITY, f32::min);
-            let high = if high.is_finite() { high } else { low };
-            (f64::from(low) + part * (f64::from(high) - f64::from(low))) as f32
-        })
-    }
+/// The two values that become 0 and 1.
+fn ends(values: &[f32]) -> [f32; 2] {
+    let mut values = values.to_vec();
+    SHARES.map(|share| percentile(&mut values, share) as f32)
 }
 
 impl Part {

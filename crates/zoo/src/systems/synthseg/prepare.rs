@@ -2,6 +2,7 @@
 //! (`SynthSeg/predict_synthseg.py`: `preprocess`; `ext/lab2im/edit_volumes.py`: `resample_volume`,
 //! `rescale_volume`, `pad_volume`).
 
+use crate::percentile::percentile;
 use base::words::volume_systems as common;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -207,17 +208,6 @@ fn scale(values: &mut [f32]) -> Result<()> {
         *value = ((f64::from(*value).clamp(low, high) - low) / (high - low)) as f32;
     }
     Ok(())
-}
-
-/// Linear between the values on both sides of `share · (n − 1)`, as NumPy's default.
-fn percentile(values: &mut [f32], share: f64) -> f64 {
-    let Some(last) = values.len().checked_sub(1) else { return 0.0 };
-    let at = share * last as f64;
-    let low = (at.floor() as usize).min(last);
-    let (_, &mut first, above) = values.select_nth_unstable_by(low, f32::total_cmp);
-    let next = above.iter().copied().min_by(f32::total_cmp).unwrap_or(first);
-    let (first, next) = (f64::from(first), f64::from(next));
-    first + (next - first) * (at - low as f64)
 }
 
 /// Zeros around.
