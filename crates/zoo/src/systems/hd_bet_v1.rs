@@ -10,6 +10,7 @@ use crate::morphology::{Components, Neighbours};
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, find_published, fits_modality, map_on, single_image, without_nan,
+    write_made_up,
 };
 use base::words::hd_bet as words;
 use base::words::volume_systems as common;
@@ -70,16 +71,31 @@ impl VolumeSystem for HdBetOne {
     /// `path`: the folder with all five files, or with `fast` also the file `0.model` itself.
     fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
         let fast = options.has("fast");
-        let count = if fast { 1 } else { CARD.weights.len() };
         let files: Vec<PathBuf> = match fast && path.is_file() {
             true => vec![path.to_path_buf()],
-            false => CARD.weights[..count]
+            false => CARD.weights[..count(fast)]
                 .iter()
                 .map(|file| find_published(&CARD, path, file))
                 .collect::<Result<_>>()?,
         };
         self.open_files(&files, options)
     }
+
+    fn made_up(&self, folder: &Path, chosen: &[String]) -> Result<bool> {
+        let fast = chosen.iter().any(|name| name == "fast");
+        for published in &CARD.weights[..count(fast)] {
+            write_made_up(&folder.join(published.name), |b, scope| {
+                let image = b.input("image", &[1, 1, MULTIPLE, MULTIPLE, MULTIPLE]);
+                hd_bet_v1::logits(b, scope, image)
+            })?;
+        }
+        Ok(true)
+    }
+}
+
+/// Networks that read a case.
+fn count(fast: bool) -> usize {
+    if fast { 1 } else { CARD.weights.len() }
 }
 
 impl HdBetOne {

@@ -89,8 +89,44 @@ struct Asked {
     fast: bool,
     robust: bool,
     ct: bool,
+    parc: bool,
+    qc: bool,
     /// Tables with the original's slip.
     original: bool,
+}
+
+/// Places of files on the card.
+const PARC_FILE: usize = 2;
+/// See [`PARC_FILE`].
+const QUALITY_FILE: usize = 3;
+
+impl Asked {
+    /// Errors of kind `Usage`: version 1 has no robust chain.
+    fn of(chosen: &[String]) -> Result<Asked> {
+        let has = |name: &str| chosen.iter().any(|one| one == name);
+        if has("v1") && has("robust") {
+            return Err(Error::new(Kind::Usage, words::ROBUST_IS_TWO));
+        }
+        Ok(Asked {
+            version_one: has("v1"),
+            fast: has("fast") || has("robust"),
+            robust: has("robust"),
+            ct: has("ct"),
+            parc: has("parc"),
+            qc: has("qc"),
+            original: has("original-tables"),
+        })
+    }
+
+    /// The file of the labels, by its place on the card, and its networks in the order in which they run.
+    fn main(&self) -> (usize, Vec<networks::Kind>) {
+        let classes = labels_of_version(self.version_one).len();
+        match (self.robust, self.version_one) {
+            (true, _) => (1, ROBUST.to_vec()),
+            (false, true) => (4, vec![whole(classes)]),
+            (false, false) => (0, vec![whole(classes)]),
+        }
+    }
 }
 
 impl VolumeSystem for SynthSeg {
@@ -100,35 +136,33 @@ impl VolumeSystem for SynthSeg {
 
     /// `path`: the file, where one suffices, or the folder with all that are needed.
     fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
-        let asked = Asked {
-            version_one: options.has("v1"),
-            fast: options.has("fast") || options.has("robust"),
-            robust: options.has("robust"),
-            ct: options.has("ct"),
-            original: options.has("original-tables"),
-        };
-        if asked.version_one && asked.robust {
-            return Err(Error::new(Kind::Usage, words::ROBUST_IS_TWO));
-        }
-        let (parc, qc) = (options.has("parc"), options.has("qc"));
-        let alone = !parc && !qc;
+        let asked = Asked::of(&options.chosen)?;
+        let alone = !asked.parc && !asked.qc;
         let net = |place: usize, kind: networks::Kind| -> Result<Fitted> {
             let file = find(path, &CARD.weights[place], alone)?;
             networks::open(&CARD, &file, kind, &options.compute)
         };
         let labels = labels_of_version(asked.version_one);
-        let main = match (asked.robust, asked.version_one) {
-            (true, _) => {
-                ROBUST.into_iter().map(|kind| net(1, kind)).collect::<Result<Vec<Fitted>>>()?
-            }
-            (false, true) => vec![net(4, whole(labels.len()))?],
-            (false, false) => vec![net(0, whole(labels.len()))?],
-        };
-        let parcellation = if parc { Some(net(2, PARCELS)?) } else { None };
-        let quality = if qc { Some(net(3, networks::Kind::Quality)?) } else { None };
+        let (place, kinds) = asked.main();
+        let main =
+            kinds.into_iter().map(|kind| net(place, kind)).collect::<Result<Vec<Fitted>>>()?;
+        let parcellation = if asked.parc { Some(net(PARC_FILE, PARCELS)?) } else { None };
+        let quality =
+            if asked.qc { Some(net(QUALITY_FILE, networks::Kind::Quality)?) } else { None };
         let pool = options.compute.pool.clone();
         let least = self.least;
         Ok(Box::new(Reader { asked, labels, main, parcellation, quality, least, pool }))
+    }
+
+    fn made_up(&self, folder: &Path, chosen: &[String]) -> Result<bool> {
+        let asked = Asked::of(chosen)?;
+        let mut files = vec![asked.main()];
+        files.extend(asked.parc.then(|| (PARC_FILE, vec![PARCELS])));
+        files.extend(asked.qc.then(|| (QUALITY_FILE, vec![networks::Kind::Quality])));
+        for (place, kinds) in files {
+            networks::write(&folder.join(CARD.weights[place].name), &kinds)?;
+        }
+        Ok(true)
     }
 }
 

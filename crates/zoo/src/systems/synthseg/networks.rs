@@ -4,7 +4,7 @@ use super::quality;
 use crate::Compute;
 use crate::arch::neuron_unet::{self, NeuronUnet};
 use crate::fitted::{Fitted, Opening};
-use crate::volume_system::VolumeCard;
+use crate::volume_system::{VolumeCard, write_made_up};
 use base::Result;
 use engine::graph::{Builder, Graph, Value};
 use engine::weights::{Checkpoint, Scope};
@@ -47,6 +47,9 @@ pub const ROBUST: [Kind; 3] = [
 /// Parcels from the image and where the cortex is not and is.
 pub const PARCELS: Kind =
     Kind::Unet(NeuronUnet { prefix: "unet_parc", channels: 3, classes: 69, ..UNET });
+
+/// An extent with which every network can be built.
+const LEAST: usize = 32;
 
 impl Kind {
     fn prefix(&self) -> &'static str {
@@ -95,11 +98,23 @@ pub(super) fn open(
         let others = checkpoint.names().filter(|name| !name.starts_with(&own));
         others.map(str::to_owned).collect()
     };
-    let opening = Opening { card, file, channels: kind.channels(), least: [32; 3] };
+    let opening = Opening { card, file, channels: kind.channels(), least: [LEAST; 3] };
     Fitted::open(
         &opening,
         compute,
         turn,
         Box::new(move |b, scope, image| kind.answer(b, scope, image)),
     )
+}
+
+/// Writes made-up weights of networks that are published in one file, in a container of PyTorch.
+pub(super) fn write(file: &Path, kinds: &[Kind]) -> Result<()> {
+    write_made_up(file, |b, scope| {
+        let mut answers = Vec::new();
+        for kind in kinds {
+            let image = b.input(kind.prefix(), &[1, kind.channels(), LEAST, LEAST, LEAST]);
+            answers.push(kind.answer(b, scope, image)?);
+        }
+        b.concat(&answers, 1)
+    })
 }
