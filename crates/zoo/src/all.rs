@@ -35,6 +35,7 @@ pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
     &systems::hd_bet_v1::SYSTEM,
     &systems::synthseg::SYSTEM,
     &systems::totalsegmentator::SYSTEM,
+    &systems::totalspineseg::SYSTEM,
     &systems::bone_density::SYSTEM,
     &systems::lungmask::LUNGS,
     &systems::lungmask::LUNGS_COVID,

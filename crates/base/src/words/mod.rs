@@ -45,6 +45,7 @@ pub mod series;
 pub mod structures;
 pub mod synthseg;
 pub mod totalsegmentator;
+pub mod totalspineseg;
 pub mod tune;
 pub mod volume_systems;
 pub mod volumes;

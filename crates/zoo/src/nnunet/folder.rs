@@ -14,8 +14,10 @@ use std::rc::Rc;
 
 /// How deep below a given folder a model may lie: `<data set>/<trainer>__<plans>__<configuration>`.
 const MOST_LEVELS: usize = 3;
-/// Checkpoints of a fold, the best one first.
+/// Checkpoints of a fold, the one that nnU-Net reads first.
 const CHECKPOINTS: [&str; 2] = ["checkpoint_final.pth", "checkpoint_best.pth"];
+/// The same where the best of the training is asked for.
+const BEST: [&str; 2] = [CHECKPOINTS[1], CHECKPOINTS[0]];
 
 /// A trained model as it lies in its folder, its weights not yet read.
 pub struct Trained {
@@ -58,12 +60,27 @@ impl Trained {
         configuration: Option<&str>,
         folds: Option<&[String]>,
     ) -> Result<Trained> {
-        let source = Rc::new(Source::open(path)?);
-        let folder = choose(&source, configuration)?;
-        Trained::at(source, folder, folds)
+        Trained::opened(path, configuration, folds, false)
     }
 
-    fn at(source: Rc<Source>, folder: String, wanted: Option<&[String]>) -> Result<Trained> {
+    /// The same; `best` takes the checkpoint that was best in training, where a fold has it, before the last.
+    pub(super) fn opened(
+        path: &Path,
+        configuration: Option<&str>,
+        folds: Option<&[String]>,
+        best: bool,
+    ) -> Result<Trained> {
+        let source = Rc::new(Source::open(path)?);
+        let folder = choose(&source, configuration)?;
+        Trained::at(source, folder, folds, best)
+    }
+
+    fn at(
+        source: Rc<Source>,
+        folder: String,
+        wanted: Option<&[String]>,
+        best: bool,
+    ) -> Result<Trained> {
         if !source.has(&inside(&folder, "plans.json")) {
             return v1::open(source, folder, wanted);
         }
@@ -73,7 +90,8 @@ impl Trained {
         let (path, json) = (source.full(&file), source.json(&file)?);
         let channels = dataset.channels.len();
         let plans = Plans::read(&path, &json, channels)?;
-        let folds = folds(&source, &folder, &CHECKPOINTS, wanted)?;
+        let files = if best { &BEST } else { &CHECKPOINTS };
+        let folds = folds(&source, &folder, files, wanted)?;
         let facts = Facts::of(&read(&source, &folds[0])?, &folder);
         let name = facts.configuration.ok_or_else(|| {
             Error::new(Kind::BrokenInput, words::missing("init_args.configuration"))
@@ -168,7 +186,8 @@ impl Trained {
             if !path.is_dir() {
                 return Err(absent());
             }
-            return Trained::at(Rc::new(Source::open(&path)?), String::new(), None).map(Some);
+            return Trained::at(Rc::new(Source::open(&path)?), String::new(), None, false)
+                .map(Some);
         }
         let (above, own) = self.folder.rsplit_once('/').unwrap_or(("", self.folder.as_str()));
         let beside = sibling(own, stage).ok_or_else(absent)?;
@@ -176,7 +195,7 @@ impl Trained {
         if !is_model(&self.source, &folder) {
             return Err(absent());
         }
-        Trained::at(Rc::clone(&self.source), folder, None).map(Some)
+        Trained::at(Rc::clone(&self.source), folder, None, false).map(Some)
     }
 }
 

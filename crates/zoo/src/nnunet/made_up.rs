@@ -20,12 +20,21 @@ pub struct MadeUp<'a> {
     pub configuration: &'a str,
     /// Its fold: `0`, `all`.
     pub fold: &'a str,
-    /// Name of its one image.
-    pub channel: &'a str,
+    /// Names of its images.
+    pub channels: &'a [&'a str],
     /// Spacing of the network's grid.
     pub spacing_mm: f64,
-    /// Structures that it tells apart.
-    pub structures: usize,
+    /// What it tells apart.
+    pub labels: Labels<'a>,
+}
+
+/// What a made-up model tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels<'a> {
+    /// So many structures without a name.
+    Count(usize),
+    /// These entries of `dataset.json`: labels, and the order of regions.
+    Text(&'a str),
 }
 
 impl MadeUp<'_> {
@@ -46,9 +55,10 @@ impl MadeUp<'_> {
         let dataset = Dataset::read(Path::new("dataset.json"), &json(&dataset)?)?;
         let path = Path::new("plans.json");
         let heads = dataset.heads();
-        let planned = Configuration::read(path, &json(&plans)?, configuration, 1, heads)?;
+        let channels = self.channels.len();
+        let planned = Configuration::read(path, &json(&plans)?, configuration, channels, heads)?;
         let (scope, mut b) = (Scope::recording(), Builder::new());
-        let image = b.input("image", &[1, 1, TILE, TILE, TILE]);
+        let image = b.input("image", &[1, channels, TILE, TILE, TILE]);
         planned.architecture.logits(&mut b, &scope, image).map_err(translate)?;
         let text = |text: &str| Plain::Text(text.to_owned());
         let settings = vec![("configuration".to_owned(), text(configuration))];
@@ -63,17 +73,34 @@ impl MadeUp<'_> {
     }
 
     fn dataset(&self) -> String {
-        let labels = (1..=self.structures).map(|label| format!(", \"structure {label}\": {label}"));
-        let labels: String = labels.collect();
-        let channel = self.channel;
+        let labels = match self.labels {
+            Labels::Count(structures) => {
+                let labels =
+                    (1..=structures).map(|label| format!(", \"structure {label}\": {label}"));
+                format!(r#""labels": {{"background": 0{}}}"#, labels.collect::<String>())
+            }
+            Labels::Text(text) => text.to_owned(),
+        };
+        let channels = self.channels.iter().enumerate();
+        let channels = channels.map(|(number, name)| format!("\"{number}\": \"{name}\""));
+        let channels = channels.collect::<Vec<_>>().join(", ");
         format!(
-            r#"{{"channel_names": {{"0": "{channel}"}}, "labels": {{"background": 0{labels}}}, "numTraining": 1, "file_ending": ".nii.gz"}}"#
+            r#"{{"channel_names": {{{channels}}}, {labels}, "numTraining": 1, "file_ending": ".nii.gz"}}"#
         )
     }
 
     fn plans(&self) -> String {
         let MadeUp { configuration, spacing_mm, .. } = self;
-        let scheme = if self.channel == "CT" { "CTNormalization" } else { "ZScoreNormalization" };
+        let scheme = |channel: &&str| match *channel {
+            "CT" => "\"CTNormalization\"",
+            "noNorm" => "\"NoNormalization\"",
+            _ => "\"ZScoreNormalization\"",
+        };
+        let schemes = self.channels.iter().map(scheme).collect::<Vec<_>>().join(", ");
+        let masks = vec!["false"; self.channels.len()].join(", ");
+        let facts = r#"{"max": 1000.0, "mean": 0.0, "median": 0.0, "min": -1000.0, "percentile_00_5": -900.0, "percentile_99_5": 900.0, "std": 300.0}"#;
+        let facts = (0..self.channels.len()).map(|number| format!("\"{number}\": {facts}"));
+        let facts = facts.collect::<Vec<_>>().join(", ");
         let resampling = |name: &str, order: usize, is_seg: bool| {
             format!(
                 r#""{name}": "resample_data_or_seg_to_shape", "{name}_kwargs": {{"is_seg": {is_seg}, "order": {order}, "order_z": 0, "force_separate_z": null}}"#
@@ -89,13 +116,12 @@ impl MadeUp<'_> {
 "transpose_forward": [0, 1, 2], "transpose_backward": [0, 1, 2],
 "configurations": {{"{configuration}": {{
  "patch_size": [{TILE}, {TILE}, {TILE}], "spacing": [{spacing_mm:?}, {spacing_mm:?}, {spacing_mm:?}],
- "normalization_schemes": ["{scheme}"], "use_mask_for_norm": [false],
+ "normalization_schemes": [{schemes}], "use_mask_for_norm": [{masks}],
  {data}, {seg}, {answer},
  "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 32, "unet_max_num_features": 320,
  "n_conv_per_stage_encoder": [2, 2, 2, 2, 2, 2], "n_conv_per_stage_decoder": [2, 2, 2, 2, 2],
  "pool_op_kernel_sizes": {strides}, "conv_kernel_sizes": {kernels}}}}},
-"foreground_intensity_properties_per_channel": {{"0": {{"max": 1000.0, "mean": 0.0, "median": 0.0, "min": -1000.0,
- "percentile_00_5": -900.0, "percentile_99_5": 900.0, "std": 300.0}}}}}}"#
+"foreground_intensity_properties_per_channel": {{{facts}}}}}"#
         )
     }
 }

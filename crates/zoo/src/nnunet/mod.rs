@@ -41,7 +41,7 @@ pub(crate) use folder::inside;
 pub use folder::{Fold, Trained, holds_model};
 pub use grid::Images;
 pub use lying::lying;
-pub use made_up::MadeUp;
+pub use made_up::{Labels, MadeUp};
 pub use model::{Case, Model, Need, Options, Progress, Segmentation, Stage, Structure};
 pub use plans::{Configuration, Plans, Resampling, ResamplingFunction, Scheme, Statistics};
 pub use postprocess::{Postprocessing, Step};

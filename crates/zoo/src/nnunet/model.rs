@@ -33,6 +33,8 @@ pub struct Options {
     pub memory_limit: Option<u64>,
     /// Convolutions as plain sums of products.
     pub exact: bool,
+    /// Takes the checkpoint that was best in training, where a fold has it, before the last.
+    pub best: bool,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             postprocess: true,
             memory_limit: None,
             exact: false,
+            best: false,
         }
     }
 }
@@ -129,7 +132,8 @@ impl Model {
     /// Errors name the file and the entry that is wrong, or every tensor that does not fit.
     pub fn open(path: &Path, pool: &Pool, options: &Options) -> Result<Model> {
         let folds = options.folds.as_deref();
-        let mut trained = vec![Trained::open(path, options.configuration.as_deref(), folds)?];
+        let configuration = options.configuration.as_deref();
+        let mut trained = vec![Trained::opened(path, configuration, folds, options.best)?];
         while let Some(previous) = trained[trained.len() - 1].previous()? {
             let again = trained.iter().any(|stage| stage.path() == previous.path());
             if again {
@@ -166,6 +170,11 @@ impl Model {
         self.stages.iter().flat_map(|stage| &stage.networks).map(Network::ran).sum()
     }
 
+    /// Bytes of the weights of all networks.
+    pub fn weight_bytes(&self) -> u64 {
+        self.stages.iter().map(Stage::weight_bytes).sum()
+    }
+
     /// Gives the networks' buffers back to the system; the next case takes them anew.
     pub fn release_buffers(&mut self) {
         self.stages.iter_mut().for_each(Stage::release_buffers);
@@ -176,7 +185,7 @@ impl Model {
     /// Errors: a spacing that is not positive, more voxels than are handled.
     pub fn need(&self, shape: [usize; 3], spacing: [f64; 3]) -> Result<Need> {
         let voxels = shape.iter().map(|&extent| extent as u64).product::<u64>();
-        let weights: u64 = self.stages.iter().map(Stage::weight_bytes).sum();
+        let weights = self.weight_bytes();
         let mut need = Need { bytes: 0, runs: 0 };
         for (place, stage) in self.stages.iter().enumerate() {
             let Trained { plans, configuration, dataset, .. } = &stage.trained;

@@ -4,7 +4,7 @@
 //! steps, mirrored copies on request; every label but 0 is brain. Version 1 (`0.model` … `4.model`) is
 //! another system, `hd_bet_v1`.
 
-use crate::nnunet::{MadeUp, Model, Options, holds_model};
+use crate::nnunet::{Labels, MadeUp, Model, Options, holds_model};
 use crate::volume_system::{
     Published, Shares, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, fits_modality, labels_of, map_on,
@@ -66,9 +66,9 @@ impl VolumeSystem for HdBet {
         let model = MadeUp {
             configuration: "3d_fullres",
             fold: "all",
-            channel: "MR",
+            channels: &["MR"],
             spacing_mm: 1.0,
-            structures: 1,
+            labels: Labels::Count(1),
         };
         model.write(folder)?;
         Ok(true)

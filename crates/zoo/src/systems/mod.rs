@@ -10,6 +10,7 @@ pub mod hd_bet_v1;
 pub mod lungmask;
 pub mod synthseg;
 pub mod totalsegmentator;
+pub mod totalspineseg;
 pub mod xrv;
 pub mod xrv_densenet121_res224_all;
 pub mod xrv_densenet121_res224_chex;

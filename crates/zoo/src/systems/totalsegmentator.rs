@@ -14,7 +14,7 @@ mod tasks;
 pub use steps::{body_parts, bounds_of, crop, resample, resample_labels, uncrop};
 pub use tasks::{Mode, Task, find, is_published, labels_of_part, tasks};
 
-use crate::nnunet::{MadeUp, Model, Options, Progress};
+use crate::nnunet::{Labels, MadeUp, Model, Options, Progress};
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, labels_of, map_on,
@@ -79,9 +79,9 @@ impl VolumeSystem for TotalSegmentator {
                 let model = MadeUp {
                     configuration: one.configuration,
                     fold: one.folds.as_ref().and_then(|folds| folds.first()).map_or("0", |f| f),
-                    channel: one.modality.code(),
+                    channels: &[one.modality.code()],
                     spacing_mm: one.spacing_mm.map_or(1.5, |spacing| spacing[0]),
-                    structures,
+                    labels: Labels::Count(structures),
                 };
                 model.write(&folder.join(tasks::published(dataset).0))?;
             }
@@ -365,7 +365,7 @@ impl Chain {
 }
 
 /// Folders of a data set, sorted.
-fn below(root: &Path, dataset: u16) -> Vec<PathBuf> {
+pub(super) fn below(root: &Path, dataset: u16) -> Vec<PathBuf> {
     let begin = format!("Dataset{dataset:03}_");
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries

@@ -1,0 +1,283 @@
+//! TotalSpineSeg: every vertebra and disc by name, the cord and the canal, on MRI of any contrast and on CT.
+//!
+//! Reference: neuropoly/totalspineseg (ddab04b1) `inference.py`: two nnU-Nets at 1 mm. The first finds discs
+//! and knows four of them by themselves; every second disc is given to the second beside the image, which tells
+//! odd vertebrae from even ones. After each the discs, and then the vertebrae, are counted from the landmarks.
+//! Localizers, soft maps of cord and canal, and single points of levels are not made.
+
+pub mod grid;
+pub mod label;
+pub mod masks;
+pub mod pieces;
+
+use crate::nnunet::{Labels, MadeUp, Model, Options};
+use crate::systems::totalsegmentator::{below, uncrop};
+use crate::volume_system::{
+    Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
+    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on,
+};
+use base::words::totalspineseg as words;
+use base::words::volume_systems as common;
+use base::{Error, Kind, Modality, Note, Result, Text, Volume};
+use engine::cpu::Pool;
+use imaging::resample::labels_to_grid;
+use label::{FIRST, SECOND, Step, label};
+use masks::{alternate_discs, fill_canal, largest_piece};
+use std::path::{Path, PathBuf};
+use std::result::Result as Either;
+use std::time::Duration;
+
+/// The system.
+pub static SYSTEM: TotalSpineSeg = TotalSpineSeg;
+
+/// See the module.
+pub struct TotalSpineSeg;
+
+/// Release of the weights.
+const RELEASE: &str = "r20251124";
+/// Data sets of the two steps.
+const DATASETS: [u16; 2] = [101, 102];
+
+static CARD: VolumeCard = VolumeCard {
+    id: "totalspineseg",
+    aliases: &["total-spine-seg"],
+    name: words::NAME,
+    survey_row: "totalspineseg",
+    modalities: &[Modality::Mr, Modality::Ct],
+    choices: &[Choice { name: "step1", about: words::STEP_ONE }],
+    weights: &[
+        Published {
+            name: "Dataset101_TotalSpineSeg_step1_r20251124.zip",
+            url: "https://github.com/neuropoly/totalspineseg/releases/download/r20251124/Dataset101_TotalSpineSeg_step1_r20251124.zip",
+            sha256: None,
+        },
+        Published {
+            name: "Dataset102_TotalSpineSeg_step2_r20251124.zip",
+            url: "https://github.com/neuropoly/totalspineseg/releases/download/r20251124/Dataset102_TotalSpineSeg_step2_r20251124.zip",
+            sha256: None,
+        },
+    ],
+    code_licence: "LGPL-3.0",
+    weights_licence: words::WEIGHTS_LICENCE,
+    intended_use: words::USE,
+    limits: words::LIMITS,
+    paper: "Warszawer et al., https://github.com/neuropoly/totalspineseg",
+};
+
+impl VolumeSystem for TotalSpineSeg {
+    fn card(&self) -> VolumeCard {
+        CARD.clone()
+    }
+
+    /// `path` is the folder with both archives, the folder that they unpack to, or the original's own
+    /// folder of data (`nnUNet/results` in it, by release or not).
+    fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
+        let first_only = options.has("step1");
+        let count = if first_only { 1 } else { DATASETS.len() };
+        let own = Options {
+            folds: Some(vec!["0".into()]),
+            step: 0.5,
+            mirror: options.mirror,
+            exact: options.compute.exact,
+            best: true,
+            ..Options::default()
+        };
+        let pool = options.compute.pool.clone();
+        let mut models = Vec::new();
+        for number in 0..count {
+            models.push(Model::open(&place(path, number)?, &pool, &own)?);
+        }
+        Ok(Box::new(Reader { models, pool }))
+    }
+
+    fn made_up(&self, folder: &Path, chosen: &[String]) -> Result<bool> {
+        let count = if chosen.iter().any(|name| name == "step1") { 1 } else { DATASETS.len() };
+        for (number, labels) in LABELS.iter().enumerate().take(count) {
+            let model = MadeUp {
+                configuration: "3d_fullres",
+                fold: "0",
+                channels: &["MRI", "noNorm"][..number + 1],
+                spacing_mm: 1.0,
+                labels: Labels::Text(labels),
+            };
+            let name = CARD.weights[number].name.trim_end_matches(".zip");
+            model.write(&folder.join(name))?;
+        }
+        Ok(true)
+    }
+}
+
+/// What the networks tell apart (`resources/datasets/dataset_step1.json`, `dataset_step2.json`).
+const LABELS: [&str; 2] = [
+    r#""labels": {"background": 0, "disc": [1, 2, 3, 4, 5], "disc_C2_C3": 2, "disc_C7_T1": 3, "disc_T12_L1": 4, "disc_L5_S": 5, "vertebrae": [6, 7], "vertebrae_C1": 7, "canal": [8, 9], "cord": 9}, "regions_class_order": [1, 2, 3, 4, 5, 6, 7, 8, 9]"#,
+    r#""labels": {"background": 0, "disc": [1, 2, 3, 4, 5], "disc_C2_C3": 2, "disc_C7_T1": 3, "disc_T12_L1": 4, "disc_L5_S": 5, "vertebrae": [6, 7, 8, 9], "vertebrae_O": 7, "vertebrae_E": 8, "sacrum": 9, "canal": [10, 11], "cord": 11}, "regions_class_order": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]"#,
+];
+
+/// The model of a step.
+fn place(path: &Path, number: usize) -> Result<PathBuf> {
+    let results = path.join("nnUNet/results");
+    let roots = [path.to_path_buf(), path.join(RELEASE), results.join(RELEASE), results];
+    let found = roots.iter().find_map(|root| below(root, DATASETS[number]).into_iter().next());
+    let file = &CARD.weights[number];
+    found.ok_or_else(|| Error::new(Kind::Io, common::weights_absent(file.name, file.url)).at(path))
+}
+
+/// What the system makes of a scan: labels of the result on its grid, and why they are empty where nothing could
+/// be counted. `network` gives what the network of a step, 0 or 1, says of the images, which lie on one grid of
+/// 1 mm; with `first_only` the discs are the result, and all vertebrae together.
+///
+/// Errors: kind `Refused` for a scan thinner than a voxel; whatever `network` gives.
+pub fn label_spine(
+    pool: &Pool,
+    scan: &Volume,
+    first_only: bool,
+    network: &mut dyn FnMut(usize, &[&Volume]) -> Result<Volume>,
+) -> Result<(Volume, Option<Text>)> {
+    let image = grid::at_one_mm(pool, scan)?;
+    let placed = grid::one_frame(scan)?;
+    let nothing = |why: Text| Ok((placed.clone(), Some(why)));
+    let mut map = match counted(&network(0, &[&image])?, &FIRST)? {
+        Ok(map) => map,
+        Err(why) => return nothing(why),
+    };
+    if !first_only {
+        let bounds = grid::around(&map);
+        let cut = grid::cut(&image, bounds)?;
+        let discs = map_on(&map, alternate_discs(&labels_of(&map)))?;
+        let discs = grid::cut_labels(&discs, bounds)?;
+        map = match counted(&network(1, &[&cut, &discs])?, &SECOND)? {
+            Ok(map) => uncrop(&map, &image, bounds)?,
+            Err(why) => return nothing(why),
+        };
+    }
+    let labels = labels_to_grid(pool, &labels_of(&map), map.grid(), scan.grid(), 0u16)?;
+    Ok((map_on(&placed, labels)?, None))
+}
+
+/// A network's answer with its discs and vertebrae counted, and the canal filled; or why not.
+fn counted(answer: &Volume, step: &Step) -> Result<Either<Volume, Text>> {
+    let (mut labels, shape) = grid::turned(answer);
+    largest_piece(&mut labels, shape);
+    match label(&labels, shape, step) {
+        Ok(mut labels) => {
+            fill_canal(&mut labels, shape);
+            grid::back(labels, answer).map(Ok)
+        }
+        Err(why) => Ok(Err(why)),
+    }
+}
+
+/// Loaded weights.
+struct Reader {
+    models: Vec<Model>,
+    pool: Pool,
+}
+
+impl VolumeReader for Reader {
+    fn images(&self) -> Vec<String> {
+        vec!["MR".into()]
+    }
+
+    fn sha256(&self) -> Option<String> {
+        self.models.last().and_then(|model| model.sha256().first().cloned())
+    }
+
+    fn container(&self) -> String {
+        "nnU-Net".into()
+    }
+
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        let (size, spacing) = (volume.size(), volume.spacing_mm());
+        // A header may claim any spacing; the models refuse what is beyond memory.
+        let mut shape = [0, 1, 2]
+            .map(|axis| (size[axis] as f64 * spacing[axis]).round().clamp(1.0, 1e6) as usize);
+        shape.reverse();
+        let voxels = shape.iter().map(|&extent| extent as u64).product::<u64>();
+        let mut most = 0;
+        for model in &self.models {
+            most = most.max(model.need(shape, [1.0; 3])?.bytes);
+        }
+        // Both models stand in memory; beside them the image, label maps and masks of the counting.
+        let weights = self.models.iter().map(Model::weight_bytes).sum::<u64>();
+        Ok(most + weights + 32 * voxels + 12 * volume.frame_len() as u64)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        Some(self.models.iter().map(Model::network_time).sum())
+    }
+
+    fn rest(&mut self) {
+        self.models.iter_mut().for_each(Model::release_buffers);
+    }
+
+    fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
+        fits_modality(&CARD, case.facts)?;
+        let [scan] = case.volumes else {
+            let text = common::one_image(CARD.id, case.volumes.len());
+            return Err(Error::new(Kind::Refused, text));
+        };
+        let mut notes = Vec::new();
+        if scan.frames() > 1 {
+            notes.push(Note::warning("mean-of-frames", words::mean_of_frames(scan.frames())));
+        }
+        let first_only = self.models.len() == 1;
+        let (models, mut before) = (&mut self.models, 0);
+        let mut network = |step: usize, images: &[&Volume]| -> Result<Volume> {
+            let mut total = 0;
+            let found = models[step].predict_volumes(images, &mut |at| {
+                total = at.total;
+                told(before + at.done, before + at.total);
+            });
+            models[step].release_buffers();
+            before += total;
+            let (found, map) = found?;
+            notes.extend(found.notes);
+            Ok(map)
+        };
+        let (map, why) = label_spine(&self.pool, scan, first_only, &mut network)?;
+        notes.extend(why.map(|why| Note::warning("not-counted", why)));
+        let structures = structures(first_only);
+        Ok(VolumeAnswer { map, structures, values: Vec::new(), tables: Vec::new(), notes })
+    }
+}
+
+/// What the labels mean, from above; of step 1 all vertebrae but C1 are one.
+fn structures(first_only: bool) -> Vec<Structure> {
+    let mut all =
+        vec![(masks::CORD, "spinal cord".to_owned()), (masks::CANAL, "spinal canal".into())];
+    let numbered = |letter: char, from: u16, count: u16| {
+        (0..count).map(move |at| (from + at, format!("{letter}{}", at + 1)))
+    };
+    let levels: Vec<(u16, String)> =
+        numbered('C', 11, 7).chain(numbered('T', 21, 12)).chain(numbered('L', 41, 6)).collect();
+    match first_only {
+        true => all.extend([(11, "C1".to_owned()), (50, "vertebra".into())]),
+        false => {
+            all.extend(levels.iter().cloned());
+            all.push((50, "sacrum".into()));
+        }
+    }
+    let disc = |label: u16, above: &str, below: &str| (label, format!("disc {above} {below}"));
+    let pairs = levels.windows(2).skip(1).zip((63..68).chain(71..83).chain(91..97));
+    all.extend(pairs.map(|(pair, label)| disc(label, &pair[0].1, &pair[1].1)));
+    all.push(disc(100, "L5", "S1"));
+    all.into_iter().map(|(label, name)| Structure::new(&name, vec![label])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_has_a_structure_with_a_name() {
+        let all = structures(false);
+        assert_eq!(all.len(), 2 + 25 + 1 + 24);
+        for structure in &all {
+            assert!(base::structure(&structure.id).is_some(), "{}", structure.id);
+        }
+        let of = |label: u16| all.iter().find(|one| one.labels == [label]).unwrap();
+        assert_eq!(of(71).id, "disc C7 T1");
+        assert_eq!((of(91).id.as_str(), of(96).id.as_str()), ("disc T12 L1", "disc L5 L6"));
+        assert_eq!(structures(true).len(), 2 + 2 + 24);
+    }
+}
