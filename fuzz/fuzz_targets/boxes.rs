@@ -19,5 +19,5 @@ fuzz_target!(|bytes: &[u8]| {
         // Runs follow each other.
         assert!(runs.windows(2).all(|pair| pair[0][0] + pair[0][1] <= pair[1][0]));
     }
-    let _ = (parsers::names(&text), parsers::yaml(&text));
+    let _ = (parsers::names(&text), parsers::yaml(bytes), parsers::gunzip(bytes));
 });

@@ -134,6 +134,94 @@ fn mimic_is_read_gzipped_and_knows_where_images_lie() {
 }
 
 #[test]
+fn mimic_has_two_labellers() {
+    let dir = testkit::temp_dir("mimic-negbio");
+    let labels = "Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity,No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices";
+    let head = format!("subject_id,study_id,{labels}\n");
+    write(dir.path(), "mimic-cxr-2.0.0-chexpert.csv", &format!("{head}10,50,-1.0,,,,,,,,,,,,,\n"));
+    write(dir.path(), "mimic-cxr-2.0.0-negbio.csv", &format!("{head}10,50,1.0,0.0,,,,,,,,,,,,\n"));
+    write(
+        dir.path(),
+        "mimic-cxr-2.0.0-metadata.csv",
+        "dicom_id,subject_id,study_id,ViewPosition\naaa,10,50,PA\n",
+    );
+    write(
+        dir.path(),
+        "mimic-cxr-2.0.0-split.csv",
+        "dicom_id,study_id,subject_id,split\naaa,50,10,test\n",
+    );
+    let of = |kind: &str| {
+        let found = checked(dir.path(), kind);
+        assert_eq!(found["credentialed"], true);
+        let count = |label: &str, what: &str| found["labels"][label][what].clone();
+        [
+            count("Atelectasis", "uncertain"),
+            count("Atelectasis", "positive"),
+            count("Cardiomegaly", "negative"),
+        ]
+    };
+    assert_eq!(of("mimic-cxr-jpg"), [1, 0, 0].map(|n| json!(n)));
+    assert_eq!(of("mimic-cxr-jpg-negbio"), [0, 1, 1].map(|n| json!(n)));
+}
+
+#[test]
+fn four_findings_were_read_anew_for_chestxray14() {
+    let dir = testkit::temp_dir("chestxray14-google");
+    let head = "Image Index,Patient ID,Fracture,Pneumothorax,Airspace opacity,Nodule or mass\n";
+    write(
+        dir.path(),
+        "four_findings_expert_labels/four_findings_expert_labels_test_labels.csv",
+        &format!("{head}00000013_005.png,13,NO,YES,YES,NO\n00000013_007.png,13,NO,YES,NO,NO\n"),
+    );
+    write(
+        dir.path(),
+        "four_findings_expert_labels/four_findings_expert_labels_validation_labels.csv",
+        &format!("{head}00000211_006.png,211,YES,NO,NO,YES\n"),
+    );
+    write(dir.path(), "images_001/images/00000013_005.png", "x");
+    let found = checked(dir.path(), "chestxray14-google");
+    assert_eq!(
+        (&found["cases"], &found["patients"], &found["missing_files"]),
+        (&json!(3), &json!(2), &json!(2))
+    );
+    assert_eq!(found["splits"]["test"], json!({ "cases": 2, "patients": 1 }));
+    assert_eq!(found["labels"]["Pneumothorax"]["positive"], 2);
+    // The set's own table says who they are of.
+    write(
+        dir.path(),
+        "Data_Entry_2017.csv",
+        "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],\n\
+         00000013_005.png,Mass,0,13,060Y,M,AP,2682,2749,0.143,0.143,\n",
+    );
+    let text = truth(dir.path(), "chestxray14-google");
+    assert!(
+        text.contains("00000013_005.png,13,test,M,60,AP,0,1,1,0")
+            || text.contains("00000013_005.png,13,M,60,AP,0,1,1,0"),
+        "{text}"
+    );
+    // Both splits in one table, as TorchXRayVision passes it on.
+    let dir = testkit::temp_dir("chestxray14-google-one");
+    write(
+        dir.path(),
+        "google2019_nih-chest-xray-labels.csv",
+        "Image Index,Patient ID,Set Id,Fracture,Pneumothorax,Airspace opacity,Nodule or mass\n00000013_005.png,13,Test,NO,YES,YES,NO\n",
+    );
+    assert_eq!(checked(dir.path(), "chestxray14-google")["splits"]["test"]["cases"], 1);
+    write(
+        dir.path(),
+        "google2019_nih-chest-xray-labels.csv",
+        "Image Index,Fracture,Pneumothorax,Airspace opacity,Nodule or mass\n00000013_005.png,NO,MAYBE,YES,NO\n",
+    );
+    let output = consilium(dir.path(), &["datasets", "check", "chestxray14-google:."]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        said(&output).contains("line 2") && said(&output).contains("MAYBE"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
 fn bones_are_read() {
     let dir = testkit::temp_dir("boneage");
     write(

@@ -32,10 +32,6 @@ texts! { static:
     CATEGORIES_DIFFER = "the categories differ from those of the other files", "类别与其他文件不一致";
     /// Nothing to judge by.
     NO_BOXES = "no image there was looked at for boxes", "其中没有标注过检测框的影像";
-    /// Limit.
-    PACKED_TAR_TOO_LARGE = "a packed tar has no directory, and this one unpacks to more than 1 GiB", "压缩的 tar 没有目录，且该文件解压后超过 1 GiB";
-    /// Hint.
-    UNPACK_IT = "unpack it into the same folder", "请解压到同一文件夹";
     /// Flag.
     FLAG_SPLIT = "Only the cases of this official split.", "仅取该官方划分的病例。";
     /// Flag.
@@ -63,9 +59,13 @@ texts! { static:
     /// Kind.
     CHESTXRAY14 = "NIH ChestX-ray14: Data_Entry_2017*.csv and images", "NIH ChestX-ray14：Data_Entry_2017*.csv 及影像";
     /// Kind.
+    CHESTXRAY14_GOOGLE = "four findings of ChestX-ray14 images as radiologists read them (Majkowska et al. 2020)", "放射科医师重新标注的 ChestX-ray14 四种征象（Majkowska 等 2020）";
+    /// Kind.
     CHEXPERT = "CheXpert v1.0: train.csv, valid.csv and images", "CheXpert v1.0：train.csv、valid.csv 及影像";
     /// Kind.
     MIMIC = "MIMIC-CXR-JPG 2.0: its three tables and files/", "MIMIC-CXR-JPG 2.0：三个表格及 files/";
+    /// Kind.
+    MIMIC_NEGBIO = "the same with NegBio's labels instead of CheXpert's", "同上，采用 NegBio 标签而非 CheXpert 标签";
     /// Kind.
     PNEUMONIA = "RSNA Pneumonia 2018: stage_2_train_labels.csv and images", "RSNA 肺炎 2018：stage_2_train_labels.csv 及影像";
     /// Kind.
@@ -82,6 +82,8 @@ texts! { static:
     FRACATLAS = "FracAtlas: images/ by folder, the official split", "FracAtlas：images/ 按文件夹，官方划分";
     /// Remark.
     TEXT_MINED = "The labels were read from reports by a program and are often wrong.", "标签由程序从报告文本中提取，错误较多。";
+    /// Remark.
+    ADJUDICATED = "Several radiologists read each image and settled what they disagreed on; only these images are cases.", "每幅影像由多位放射科医师判读，分歧经讨论裁定；仅这些影像作为病例。";
     /// Remark.
     UNCERTAIN = "An empty label is not mentioned, not negative; -1 is uncertain: score --uncertain says what to do with it.", "空白标签表示未提及，而非阴性；-1 表示不确定，评价时用 score --uncertain 指定处理方式。";
     /// Remark.
@@ -160,11 +162,6 @@ pub fn splits_there(splits: &[String]) -> Text {
         format!("its splits: {}", splits.join(", ")),
         format!("可用划分：{}", splits.join("、")),
     )
-}
-
-/// A broken file of settings.
-pub fn not_yaml(line: usize) -> Text {
-    Text::filled(format!("not YAML: line {line}"), format!("不是有效的 YAML：第 {line} 行"))
 }
 
 /// A broken file of annotations.

@@ -1,11 +1,12 @@
 //! Files of a data set where they lie: in folders, and inside zip and tar archives as if those were
 //! folders. Nothing is unpacked to the disk.
 
+use super::packed::{Gunzip, Packed};
 use base::words::{cli, datasets as words, score};
 use base::{Error, Kind, Note, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,8 +16,9 @@ const ARCHIVES: [&str; 4] = [".zip", ".tar", ".tar.gz", ".tgz"];
 const MOST_ENTRIES: usize = 5_000_000;
 /// Most bytes of one file that is read whole.
 const MOST_BYTES: u64 = 4 << 30;
-/// A packed tar has no directory and is unpacked in memory; at most this many bytes.
-const MOST_UNPACKED: u64 = 1 << 30;
+/// A packed tar has no directory. Up to this many bytes it is unpacked in memory; a larger one is read from
+/// the nearest kept state of the decompressor.
+const MOST_IN_MEMORY: u64 = 1 << 30;
 
 /// Looks into folders and archives. A path may lead into an archive: `images.zip/a.png`.
 #[derive(Default)]
@@ -25,7 +27,7 @@ pub struct Files {
 }
 
 /// What lies in a folder.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Its name alone.
     pub name: String,
     /// A folder, or an archive that can be looked into as one.
@@ -49,6 +51,7 @@ enum Place {
 enum Source {
     Zip(rawzip::ZipArchive<rawzip::FileReader>),
     Tar(Mutex<File>),
+    Packed(Box<Mutex<Packed<File>>>),
     Memory(Vec<u8>),
 }
 
@@ -66,7 +69,7 @@ impl Files {
 
     /// What lies in a folder, by name; nothing where there is none. The leavings of some systems
     /// (`._name`, `__MACOSX`) are passed over.
-    pub(super) fn list(&self, folder: &Path) -> Vec<Entry> {
+    pub(crate) fn list(&self, folder: &Path) -> Vec<Entry> {
         let mut entries: Vec<Entry> = match std::fs::read_dir(folder) {
             Ok(entries) => entries
                 .flatten()
@@ -115,7 +118,7 @@ impl Files {
     }
 
     /// The error of an archive that cannot be looked into; nothing where `path` is none.
-    pub(super) fn openable(&self, path: &Path) -> Result<()> {
+    pub(crate) fn openable(&self, path: &Path) -> Result<()> {
         if is_archive(path) { self.archive(path).map(|_| ()) } else { Ok(()) }
     }
 
@@ -173,14 +176,16 @@ impl Archive {
             return Ok(Archive { places, source: Source::Tar(Mutex::new(file)) });
         }
         let mut bytes = Vec::new();
-        let decoder = flate2::read::MultiGzDecoder::new(file);
-        decoder.take(MOST_UNPACKED + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-        if bytes.len() as u64 > MOST_UNPACKED {
-            let error = Error::new(Kind::Limit, words::PACKED_TAR_TOO_LARGE.clone()).at(path);
-            return Err(error.hint(words::UNPACK_IT.clone()));
+        let decoder = Gunzip::new(BufReader::with_capacity(1 << 18, &file));
+        decoder.take(MOST_IN_MEMORY + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        if bytes.len() as u64 <= MOST_IN_MEMORY {
+            let places = tar_places(&mut tar::Archive::new(bytes.as_slice()), path)?;
+            return Ok(Archive { places, source: Source::Memory(bytes) });
         }
-        let places = tar_places(&mut tar::Archive::new(bytes.as_slice()), path)?;
-        Ok(Archive { places, source: Source::Memory(bytes) })
+        drop(bytes);
+        let places = |input: &mut dyn Read| tar_places(&mut tar::Archive::new(input), path);
+        let (packed, places) = Packed::open(file, places).map_err(|error| failed(&error))?;
+        Ok(Archive { places: places?, source: Source::Packed(Box::new(Mutex::new(packed))) })
     }
 
     fn of_zip(file: File, path: &Path) -> Result<Archive> {
@@ -250,6 +255,10 @@ impl Archive {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(from))?;
                 (&mut *file).take(size.min(most)).read_to_end(into)?;
+            }
+            (Source::Packed(packed), Place::Tar(from, size)) => {
+                let mut packed = packed.lock().unwrap_or_else(PoisonError::into_inner);
+                packed.read(from, size.min(most), into)?;
             }
             (Source::Memory(bytes), Place::Tar(from, size)) => {
                 let end = from.saturating_add(size);

@@ -9,14 +9,24 @@ use base::{Error, Kind, Note, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// MIMIC-CXR-JPG: labels of a study, given to each of its images. Studies that radiologists labelled
-/// anew (since 2.1.0) have those labels instead.
+/// MIMIC-CXR-JPG with the labels of CheXpert's labeller.
 pub(super) fn jpg(files: &Files, root: &Path) -> Result<Dataset> {
+    labelled(files, root, "chexpert")
+}
+
+/// The same with those of NegBio.
+pub(super) fn jpg_negbio(files: &Files, root: &Path) -> Result<Dataset> {
+    labelled(files, root, "negbio")
+}
+
+/// Labels of a study, given to each of its images. Studies that radiologists labelled anew (since 2.1.0)
+/// have those labels instead.
+fn labelled(files: &Files, root: &Path, labeller: &str) -> Result<Dataset> {
     let table = |what: &str| {
         let names = ["2.0.0", "2.1.0"].map(|edition| format!("mimic-cxr-{edition}-{what}.csv"));
         csv::read(files, root, &[&names[0], &names[1]])
     };
-    let mut by_study = studies(&table("chexpert")?)?;
+    let mut by_study = studies(&table(labeller)?)?;
     let mut notes = vec![Note::info("uncertain", words::UNCERTAIN.clone())];
     let read_again = ["mimic-cxr-2.1.0-test-set-labeled.csv"];
     if csv::find(files, root, &read_again).is_some() {

@@ -11,6 +11,7 @@ mod iu;
 mod kinds;
 mod mimic;
 mod nih;
+mod packed;
 mod padchest;
 pub mod parsers;
 mod pneumonia;
@@ -184,7 +185,7 @@ fn open_as(kind: &'static Kind, path: &str) -> Result<Opened> {
 }
 
 /// How deep the only folder of an only folder is looked for.
-const DEEPEST: usize = 2;
+pub(crate) const DEEPEST: usize = 2;
 
 fn no_cases() -> Error {
     Error::new(ErrorKind::BrokenInput, words::NO_CASES.clone())

@@ -12,8 +12,13 @@ pub fn yolo(bytes: &[u8]) -> Result<Vec<Mark>> {
 }
 
 /// The names in YOLO's `data.yaml`.
-pub fn yaml(text: &str) -> Option<usize> {
-    boxes::yaml_names(text).map(|names| names.len())
+pub fn yaml(bytes: &[u8]) -> Option<usize> {
+    boxes::yaml_names(bytes).map(|names| names.len())
+}
+
+/// What a gzip file holds; an error where it is broken.
+pub fn gunzip(bytes: &[u8]) -> std::io::Result<u64> {
+    std::io::copy(&mut super::packed::Gunzip::new(bytes), &mut std::io::sink())
 }
 
 /// One XML file of Pascal VOC.

@@ -13,6 +13,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("nodule", "lung-nodule"),
     // VinDr-CXR; CheXpert's lung lesion is a nodule or a mass, too.
     ("nodule-mass", "lung-lesion"),
+    ("nodule-or-mass", "lung-lesion"),
+    ("airspace-opacity", "lung-opacity"),
     ("infiltrate", "infiltration"),
     ("fracture-visible", "fracture"),
     ("fractured", "fracture"),
@@ -152,6 +154,9 @@ mod tests {
             "Support Devices",
         ];
         assert_eq!(lacking(&chexpert), ["No Finding", "Pleural Other", "Support Devices"]);
+        assert!(
+            lacking(&["Fracture", "Pneumothorax", "Airspace opacity", "Nodule or mass"]).is_empty()
+        );
         let vindr = ["Nodule/Mass", "Pulmonary fibrosis", "Pleural effusion", "ILD"];
         assert_eq!(lacking(&vindr), ["ILD"]);
         assert!(lacking(&["胸腔积液", "pleural-effusion", "Pleural effusion"]).is_empty());

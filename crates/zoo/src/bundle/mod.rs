@@ -22,3 +22,12 @@ mod yaml;
 
 pub use folder::{Bundle, holds_bundle, lying, understand};
 pub use reader::Reader;
+
+use base::Text;
+use engine::weights::Plain;
+
+/// A YAML file as plain data: no aliases, no tags, limited in depth and number. The text says what is wrong
+/// and in which line.
+pub fn yaml(bytes: &[u8]) -> Result<Plain, Text> {
+    yaml::read(bytes).map_err(|problem| problem.0)
+}

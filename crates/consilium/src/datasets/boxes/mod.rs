@@ -2,7 +2,6 @@
 
 mod coco;
 mod readers;
-mod settings;
 mod voc;
 mod yolo;
 

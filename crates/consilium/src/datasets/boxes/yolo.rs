@@ -1,11 +1,11 @@
 //! YOLO: `data.yaml`, folders of images, and for each image a text with one line a box:
 //! class, centre and size as shares of the image; or class and the corners of an outline.
 
-use super::settings::{self, Value};
 use super::{BoxLabel, Mark, no_box};
 use crate::datasets::{Case, Dataset, Files};
-use base::words::{datasets as words, score};
+use base::words::datasets as words;
 use base::{Error, Kind, Note, Result};
+use engine::weights::Plain;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -73,24 +73,20 @@ impl Settings {
     fn read(files: &Files, path: &Path, folder: &Path, notes: &mut Vec<Note>) -> Result<Found> {
         let bad = |text| Error::new(Kind::BrokenInput, text).at(path);
         let bytes = files.bytes(path)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| bad(score::NOT_UTF8.clone()))?;
-        let yaml = settings::read(text).map_err(|error| error.at(path))?;
-        let labels = yaml.get("names").and_then(names_of);
+        let yaml = zoo::bundle::yaml(&bytes).map_err(bad)?;
+        let labels = entry(&yaml, "names").and_then(names_of);
         let labels = labels.ok_or_else(|| bad(words::lacks("names")))?;
-        let base = match yaml.get("path") {
-            Some(Value::Text(path)) => Some(path.as_str()),
-            _ => None,
-        };
+        let base = entry(&yaml, "path").and_then(text);
         let mut splits = Vec::new();
         for split in ["train", "val", "test"] {
-            let places = match yaml.get(split) {
-                Some(Value::Text(place)) => std::slice::from_ref(place),
-                Some(Value::List(places)) => places,
-                Some(Value::Map(_)) | None => continue,
+            let places: Vec<String> = match entry(&yaml, split) {
+                Some(Plain::List(places)) => places.iter().filter_map(text).collect(),
+                Some(place) => text(place).into_iter().collect(),
+                None => continue,
             };
             let mut images = Vec::new();
-            for place in places {
-                match resolve(files, folder, base, place) {
+            for place in &places {
+                match resolve(files, folder, base.as_deref(), place) {
                     Some(there) => images.extend(images_of(files, &there)?),
                     None => {
                         notes.push(Note::warning("split", words::split_not_there(split, place)));
@@ -103,27 +99,39 @@ impl Settings {
     }
 }
 
-/// The names that a text of settings has; `None` where it has none.
-pub(in crate::datasets) fn yaml_names(text: &str) -> Option<Vec<BoxLabel>> {
-    names_of(settings::read(text).ok()?.get("names")?)
+/// The names that the bytes of a `data.yaml` have; `None` where they have none.
+pub(in crate::datasets) fn yaml_names(bytes: &[u8]) -> Option<Vec<BoxLabel>> {
+    names_of(entry(&zoo::bundle::yaml(bytes).ok()?, "names")?)
+}
+
+fn entry<'a>(yaml: &'a Plain, key: &str) -> Option<&'a Plain> {
+    let Plain::Table(entries) = yaml else { return None };
+    entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
+/// A name as written, also where it looks like a number; `None` of what is no single value.
+fn text(plain: &Plain) -> Option<String> {
+    match plain {
+        Plain::Text(text) => Some(text.clone()),
+        Plain::Int(number) => Some(number.to_string()),
+        Plain::Float(number) => Some(number.to_string()),
+        Plain::Bool(value) => Some(value.to_string()),
+        _ => None,
+    }
 }
 
 /// Names as a list, or by number.
-fn names_of(names: &Value) -> Option<Vec<BoxLabel>> {
+fn names_of(names: &Plain) -> Option<Vec<BoxLabel>> {
+    let label = |number: i64, name: &Plain| Some(BoxLabel { number, name: text(name)? });
     match names {
-        Value::Text(_) => None,
-        Value::List(names) => {
-            let label = |(number, name): (i64, &String)| BoxLabel { number, name: name.clone() };
-            Some((0..).zip(names).map(label).collect())
-        }
-        Value::Map(names) => {
-            let label = |(number, name): &(String, String)| {
-                Some(BoxLabel { number: number.parse().ok()?, name: name.clone() })
-            };
-            let mut labels: Vec<BoxLabel> = names.iter().map(label).collect::<Option<_>>()?;
+        Plain::List(names) => (0..).zip(names).map(|(number, name)| label(number, name)).collect(),
+        Plain::Table(names) => {
+            let labels = names.iter().map(|(number, name)| label(number.parse().ok()?, name));
+            let mut labels = labels.collect::<Option<Vec<BoxLabel>>>()?;
             labels.sort_by_key(|label| label.number);
             Some(labels)
         }
+        _ => None,
     }
 }
 
@@ -272,6 +280,27 @@ fn stem(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_as_ultralytics_and_roboflow_write_them() {
+        let names = |text: &str| -> Option<Vec<(i64, String)>> {
+            let labels = yaml_names(text.as_bytes())?;
+            Some(labels.into_iter().map(|label| (label.number, label.name)).collect())
+        };
+        let both = |first: i64| {
+            Some(vec![(first, "angle".to_owned()), (first + 1, "messed up: angle".to_owned())])
+        };
+        let below = "# by hand\ntrain: ../train/images  # here\nnames:\n  0: angle\n  1: 'messed up: angle'\n\
+                     download: |\n  from x import y\n  y(z)\n";
+        assert_eq!(names(below), both(0));
+        assert_eq!(names("nc: 2\nnames: [angle,\n  \"messed up: angle\"]\n"), both(0));
+        assert_eq!(names("names: {3: angle, 4: 'messed up: angle'}\n"), both(3));
+        assert_eq!(names("names:\n- angle\n- 'messed up: angle'\nval: [a, b]\n"), both(0));
+        assert_eq!(names("names: [1, 2.5]"), Some(vec![(0, "1".into()), (1, "2.5".into())]));
+        for bad in ["no key", "names: [a", "names: [[a]]", "names: x", "names:\n  a: b", "val: x"] {
+            assert_eq!(names(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn lines_are_boxes_or_outlines() {
