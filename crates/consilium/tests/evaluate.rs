@@ -5,7 +5,7 @@
 mod common;
 
 use common::trained::{model, volume};
-use common::{ALL, code, command, consilium, film, names, printed, result, said, weights};
+use common::{ALL, code, command, consilium, film, names, printed, result, said, weights, zip};
 use imaging::dicom::Projection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -305,23 +305,6 @@ fn volumes(root: &Path, names: &[&str]) {
     }
 }
 
-/// A folder as a zip, its files stored.
-fn archive(folder: &Path, path: &Path) {
-    let mut packed = Vec::new();
-    let mut zip = rawzip::ZipArchiveWriter::new(&mut packed);
-    for (name, bytes) in tree(folder) {
-        let method = rawzip::CompressionMethod::STORE;
-        let name = name.to_string_lossy().into_owned();
-        let (mut entry, config) = zip.new_file(&name).compression_method(method).start().unwrap();
-        let mut writer = config.wrap(&mut entry);
-        std::io::Write::write_all(&mut writer, &bytes).unwrap();
-        let (_, descriptor) = writer.finish().unwrap();
-        entry.finish(descriptor).unwrap();
-    }
-    zip.finish().unwrap();
-    fs::write(path, packed).unwrap();
-}
-
 #[test]
 fn films_of_a_study_may_be_one_case() {
     let dir = testkit::temp_dir("evaluate-pooled");
@@ -432,7 +415,7 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
     assert_eq!(code(&consilium(dir.path(), &line("two"))), 1);
     same_trees(&dir.join("out"), &dir.join("two"));
     // The same set inside an archive is the same set.
-    archive(&dir.join("set"), &dir.join("set.zip"));
+    zip(dir.path(), "set", &dir.join("set.zip"));
     let zipped = ["evaluate", "--dataset", "nnunet:set.zip", "--model", "model", "--out", "zip"];
     assert_eq!(code(&consilium(dir.path(), &zipped)), 1);
     let (own, other) =

@@ -1,22 +1,13 @@
-//! `score` and `compare` judge files that anybody made, and refuse what cannot be judged by naming it.
+//! `score` judges tables, boxes and reports that anybody made.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
+use common::judge::{judged, refused, write};
 use common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-
-fn write(folder: &Path, name: &str, text: &str) {
-    fs::write(folder.join(name), text).unwrap();
-}
-
-fn scored(folder: &Path, line: &[&str]) -> Value {
-    let output = consilium(folder, line);
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    serde_json::from_str(&printed(&output)).unwrap()
-}
 
 /// The scores' order is worth 5/6: of six pairs one is upside down.
 const TRUTH: &str = "id,A,B\na,1,0\nb,0,1\nc,1,0\nd,0,1\ne,0,1\n";
@@ -34,7 +25,7 @@ const CLASSIFY: [&str; 5] = ["score", "--task", "classification", "scores.csv", 
 #[test]
 fn labels_are_scored_under_scikit_learns_names() {
     let dir = tables("score-labels");
-    let found = scored(dir.path(), &[&CLASSIFY[..], &["--json"]].concat());
+    let found = judged(dir.path(), &[&CLASSIFY[..], &["--json"]].concat());
     assert_eq!(found["schema"], "consilium.score/1");
     assert_eq!(found["n"], 5);
     let a = &found["labels"]["A"];
@@ -78,7 +69,7 @@ fn numbers_come_in_both_languages_and_as_files() {
 fn one_class_only_is_a_named_undefined_value() {
     let dir = tables("score-one-class");
     write(dir.path(), "truth.csv", "id,A,B\na,1,0\nb,1,1\nc,1,0\nd,1,1\ne,1,\n");
-    let found = scored(dir.path(), &[&CLASSIFY[..], &["--json"]].concat());
+    let found = judged(dir.path(), &[&CLASSIFY[..], &["--json"]].concat());
     let area = &found["labels"]["A"]["metrics"]["roc_auc_score"];
     assert_eq!((&area["value"], &area["undefined"]), (&Value::Null, &json!("no_negatives")));
     // The empty cell of B is unknown, not negative.
@@ -88,38 +79,12 @@ fn one_class_only_is_a_named_undefined_value() {
 }
 
 #[test]
-fn bad_tables_are_refused_by_row() {
-    let dir = tables("score-bad");
-    let refused = |scores: &str, truth: &str, parts: &[&str]| {
-        write(dir.path(), "scores.csv", scores);
-        write(dir.path(), "truth.csv", truth);
-        let output = consilium(dir.path(), &CLASSIFY);
-        assert_eq!(code(&output), 1, "{}", printed(&output));
-        assert!(printed(&output).is_empty());
-        for part in parts {
-            assert!(said(&output).contains(part), "{part} is not in: {}", said(&output));
-        }
-    };
-    refused(&SCORES.replace("c,0.4", "x,0.4"), TRUTH, &["without prediction: 4 (c)", "2 (x)"]);
-    refused(&SCORES.replace("c,0.4", "a,0.4"), TRUTH, &["more than once: 3 (a)"]);
-    refused(&SCORES.replace("0.4", "nan"), TRUTH, &["\"A\"", "2 (c)"]);
-    refused(&SCORES.replace("0.4", ""), TRUTH, &["\"A\"", "2 (c)"]);
-    refused(&SCORES.replace("0.4", "inf"), TRUTH, &["2 (c)"]);
-    refused(SCORES, &TRUTH.replace("a,1,0", "a,2,0"), &["0 or 1", "2 (a)"]);
-    refused(SCORES, &TRUTH.replace("a,1,0", "a,-1,0"), &["2 (a)", "--uncertain"]);
-    refused(&SCORES.replace("id,A,B", "id,A,C"), TRUTH, &["only in the predictions: C"]);
-    refused("id,A,B\n", "id,A,B\n", &["no case to judge"]);
-    refused("", TRUTH, &["empty"]);
-    refused("id,A,B\nc,0.4\n", TRUTH, &["line 2 has 2 cells"]);
-}
-
-#[test]
 fn what_uncertain_means_is_said() {
     let dir = tables("score-uncertain");
     write(dir.path(), "truth.csv", &TRUTH.replace("a,1,0", "a,-1,0"));
     for (policy, positives, n) in [("ignore", 1, 4), ("zeros", 1, 5), ("ones", 2, 5)] {
         let line = [&CLASSIFY[..], &["--json", "--uncertain", policy]].concat();
-        let found = scored(dir.path(), &line);
+        let found = judged(dir.path(), &line);
         assert_eq!(found["uncertain"], policy);
         let a = &found["labels"]["A"];
         assert_eq!((&a["positives"], &a["n"]), (&json!(positives), &json!(n)));
@@ -138,7 +103,7 @@ fn patients_are_drawn_together_and_subgroups_warn() {
     write(dir.path(), "truth.csv", &truth);
     write(dir.path(), "scores.csv", &scores);
     let line = [&CLASSIFY[..], &["--json", "--group", "patient", "--by", "sex"]].concat();
-    let found = scored(dir.path(), &line);
+    let found = judged(dir.path(), &line);
     assert_eq!((&found["n"], &found["units"]), (&json!(60), &json!(15)));
     let a = &found["labels"]["A"];
     // Cases of a patient are no independent cases: neither DeLong's nor Wilson's interval.
@@ -154,12 +119,12 @@ fn patients_are_drawn_together_and_subgroups_warn() {
 }
 
 #[test]
-fn values_are_scored() {
+fn values_are_judged() {
     let dir = testkit::temp_dir("score-values");
     write(dir.path(), "truth.csv", "id,age\na,10\nb,20\nc,30\nd,40\n");
     write(dir.path(), "ages.csv", "id,age\na,12\nb,19\nc,33\nd,38\n");
     let line = ["score", "--task", "regression", "ages.csv", "truth.csv", "--json"];
-    let found = scored(dir.path(), &line);
+    let found = judged(dir.path(), &line);
     let value = |name: &str| found["metrics"][name]["value"].as_f64().unwrap();
     assert_eq!(value("mean_absolute_error"), 2.0);
     assert_eq!(value("bias"), 0.5);
@@ -167,118 +132,6 @@ fn values_are_scored() {
     for name in ["icc_2_1", "concordance_corrcoef", "limit_of_agreement_lower", "r2_score"] {
         assert!(found["labels"]["age"]["metrics"][name]["value"].is_number(), "{name}");
     }
-}
-
-/// An uncompressed NIfTI-1 file of bytes, spacing 1 × 1 × 2 mm, origin as given.
-fn mask(path: &Path, size: [i16; 3], voxels: &[u8], origin: f32) {
-    let mut file = vec![0u8; 352];
-    file[..4].copy_from_slice(&348i32.to_le_bytes());
-    for (at, extent) in [3, size[0], size[1], size[2], 1, 1, 1, 1].iter().enumerate() {
-        file[40 + 2 * at..42 + 2 * at].copy_from_slice(&extent.to_le_bytes());
-    }
-    file[70..72].copy_from_slice(&2i16.to_le_bytes());
-    file[72..74].copy_from_slice(&8i16.to_le_bytes());
-    for (at, step) in [1.0f32, 1.0, 1.0, 2.0].iter().enumerate() {
-        file[76 + 4 * at..80 + 4 * at].copy_from_slice(&step.to_le_bytes());
-    }
-    file[108..112].copy_from_slice(&352.0f32.to_le_bytes());
-    file[123] = 2;
-    file[254..256].copy_from_slice(&1i16.to_le_bytes());
-    let rows = [[1.0f32, 0.0, 0.0, origin], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0]];
-    for (at, value) in rows.iter().flatten().enumerate() {
-        file[280 + 4 * at..284 + 4 * at].copy_from_slice(&value.to_le_bytes());
-    }
-    file[344..348].copy_from_slice(b"n+1\0");
-    file.extend_from_slice(voxels);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, file).unwrap();
-}
-
-/// A box of `label` from `low` to `high` (not included) in 8 × 8 × 4 voxels.
-fn block(low: [usize; 3], high: [usize; 3], label: u8) -> Vec<u8> {
-    let mut voxels = vec![0; 256];
-    for k in low[2]..high[2] {
-        for j in low[1]..high[1] {
-            for i in low[0]..high[0] {
-                voxels[i + 8 * (j + 8 * k)] = label;
-            }
-        }
-    }
-    voxels
-}
-
-const SIZE: [i16; 3] = [8, 8, 4];
-const SEGMENT: [&str; 6] = ["score", "--task", "segmentation", "pred", "truth", "--json"];
-
-fn masks(name: &str) -> testkit::TempDir {
-    let dir = testkit::temp_dir(name);
-    let liver = block([1, 1, 1], [5, 5, 3], 1);
-    // ok: two of four columns overlap; missed; both empty; spurious.
-    mask(&dir.join("truth/ok.nii"), SIZE, &liver, 0.0);
-    mask(&dir.join("pred/ok.nii"), SIZE, &block([3, 1, 1], [7, 5, 3], 1), 0.0);
-    mask(&dir.join("truth/missed.nii"), SIZE, &liver, 0.0);
-    mask(&dir.join("pred/missed.nii"), SIZE, &[0; 256], 0.0);
-    mask(&dir.join("truth/none.nii"), SIZE, &[0; 256], 0.0);
-    mask(&dir.join("pred/none.nii"), SIZE, &[0; 256], 0.0);
-    mask(&dir.join("truth/spurious.nii"), SIZE, &[0; 256], 0.0);
-    mask(&dir.join("pred/spurious.nii"), SIZE, &liver, 0.0);
-    dir
-}
-
-#[test]
-fn masks_are_scored_and_failures_count() {
-    let dir = masks("score-masks");
-    let found = scored(dir.path(), &SEGMENT);
-    let liver = &found["labels"]["1"];
-    for (status, count) in [("ok", 1), ("missed", 1), ("both_empty", 1), ("spurious", 1), ("n", 4)]
-    {
-        assert_eq!(liver[status], count, "{status}");
-    }
-    let dice = &liver["metrics"]["dice"];
-    assert_eq!((&dice["mean_ok"], &dice["counted"]), (&json!(0.5), &json!(3)));
-    assert!((dice["value"].as_f64().unwrap() - 0.5 / 3.0).abs() < 1e-12);
-    // Two columns of a millimetre away; failures count the diagonal of 8 × 8 × 8 mm.
-    let distance = &liver["metrics"]["hausdorff_distance"];
-    assert_eq!(distance["mean_ok"], 2.0);
-    let mean = (2.0 + 2.0 * 192f64.sqrt()) / 3.0;
-    assert!((distance["value"].as_f64().unwrap() - mean).abs() < 1e-9);
-    assert_eq!(found["metrics"]["mean_dice"]["value"], dice["value"]);
-    let cases = liver["cases"].as_array().unwrap();
-    let ok = cases.iter().find(|case| case["id"] == "ok").unwrap();
-    assert_eq!((&ok["dice"], &ok["status"]), (&json!(0.5), &json!("ok")));
-    assert_eq!(ok["volume_difference_ml"], 0.0);
-    let missed = cases.iter().find(|case| case["id"] == "missed").unwrap();
-    assert_eq!((&missed["dice"], &missed["hausdorff_distance"]), (&json!(0.0), &Value::Null));
-}
-
-#[test]
-fn masks_that_cannot_be_compared_are_refused_by_name() {
-    let dir = masks("score-masks-bad");
-    let refused = |line: &[&str], parts: &[&str]| {
-        let output = consilium(dir.path(), line);
-        assert_eq!(code(&output), 1, "{}", printed(&output));
-        for part in parts {
-            assert!(said(&output).contains(part), "{part} is not in: {}", said(&output));
-        }
-    };
-    // Another grid: refused unless told to resample.
-    mask(&dir.join("pred/ok.nii"), SIZE, &block([1, 1, 1], [5, 5, 3], 1), 1.0);
-    refused(&SEGMENT, &["ok.nii", "another grid", "--resample"]);
-    let found = scored(dir.path(), &[&SEGMENT[..], &["--resample"]].concat());
-    let cases = found["labels"]["1"]["cases"].as_array().unwrap();
-    // Moved by one voxel: three of four columns overlap.
-    assert_eq!(cases.iter().find(|case| case["id"] == "ok").unwrap()["dice"], 0.75);
-    // A label that the truth nowhere has.
-    mask(&dir.join("pred/ok.nii"), SIZE, &block([1, 1, 1], [5, 5, 3], 7), 0.0);
-    refused(&SEGMENT, &["labels outside the set: 7", "ok.nii"]);
-    let found = scored(dir.path(), &[&SEGMENT[..], &["--labels", "1=liver,7"]].concat());
-    assert_eq!(found["labels"]["liver"]["missed"], 2);
-    assert_eq!(found["labels"]["7"]["spurious"], 1);
-    fs::remove_file(dir.join("pred/none.nii")).unwrap();
-    fs::rename(dir.join("pred/ok.nii"), dir.join("pred/other.nii")).unwrap();
-    refused(&SEGMENT, &["without prediction: none.nii, ok.nii", "does not have: other.nii"]);
-    fs::create_dir(dir.join("nothing")).unwrap();
-    refused(&["score", "--task", "segmentation", "pred", "nothing"], &["no case to judge"]);
 }
 
 #[test]
@@ -299,13 +152,13 @@ fn boxes_are_scored_from_coco_files() {
     write(dir.path(), "truth.json", &truth.to_string());
     write(dir.path(), "boxes.json", &boxes.to_string());
     let line = ["score", "--task", "detection", "boxes.json", "truth.json", "--json"];
-    let found = scored(dir.path(), &line);
+    let found = judged(dir.path(), &line);
     // One of two found, before the false alarm: 51 of 101 recalls at precision 1.
     let ap = found["metrics"]["AP50"]["value"].as_f64().unwrap();
     assert!((ap - 51.0 / 101.0).abs() < 1e-9, "{ap}");
     assert_eq!(found["labels"]["fracture"]["targets"], 2);
     assert_eq!(found["froc"]["sensitivity_at_fp_per_image"]["0.125"], 0.5);
-    let grouped = scored(dir.path(), &[&line[..], &["--group", "patient"]].concat());
+    let grouped = judged(dir.path(), &[&line[..], &["--group", "patient"]].concat());
     assert_eq!(grouped["units"], 2);
     boxes[1]["image_id"] = json!(9);
     write(dir.path(), "boxes.json", &boxes.to_string());
@@ -332,7 +185,7 @@ fn reports_are_scored_as_texts_or_as_labels() {
         "id,report\n2,Mild edema on the right.\n1,No effusion. Heart normal.\n",
     );
     let line = ["score", "--task", "report", "pred.csv", "truth.csv", "--json"];
-    let found = scored(dir.path(), &line);
+    let found = judged(dir.path(), &line);
     let report = &found["labels"]["report"];
     assert_eq!((&report["tokens"], &report["n"]), (&json!("ptb"), &json!(2)));
     assert_eq!(report["cases"][0]["ROUGE_L"], 1.0);
@@ -341,7 +194,7 @@ fn reports_are_scored_as_texts_or_as_labels() {
     }
     write(dir.path(), "truth.csv", "id,report\n1,双肺未见异常。\n");
     write(dir.path(), "pred.csv", "id,report\n1,双肺未见实变。\n");
-    let found = scored(dir.path(), &line);
+    let found = judged(dir.path(), &line);
     assert_eq!(found["labels"]["report"]["tokens"], "char");
     assert_eq!(
         found["metrics"]["Bleu_1"]["value"].as_f64().map(|x| (x * 1e6).round()),
@@ -351,63 +204,339 @@ fn reports_are_scored_as_texts_or_as_labels() {
     write(dir.path(), "pred.csv", "id,A,B\n1,1,\n2,1,0\n3,0,0\n");
     let output = consilium(dir.path(), &line);
     assert!(said(&output).contains("--uncertain"), "{}", said(&output));
-    let found = scored(dir.path(), &[&line[..], &["--uncertain", "ones"]].concat());
+    let found = judged(dir.path(), &[&line[..], &["--uncertain", "ones"]].concat());
     assert_eq!(found["labels"]["A"]["metrics"]["f1_score"]["value"], 1.0);
     assert_eq!(found["labels"]["B"]["metrics"]["f1_score"]["value"], 0.0);
     assert_eq!(found["metrics"]["f1_score_macro"]["value"], 0.5);
 }
 
 #[test]
-fn models_are_compared_on_the_same_cases() {
-    let dir = testkit::temp_dir("compare");
-    let (mut truth, mut good, mut bad) =
-        ("id,A\n".to_owned(), "id,A\n".to_owned(), "id,A\n".to_owned());
-    for case in 0..80u32 {
-        let positive = case % 2;
-        truth += &format!("c{case},{positive}\n");
-        let noise = f64::from(case * 7919 % 83) / 83.0;
-        good += &format!("c{case},{}\n", 0.3 * f64::from(positive) + 0.6 * noise);
-        bad += &format!("c{case},{noise}\n");
+fn grades_have_kappa_and_labels_all_their_numbers() {
+    let dir = testkit::temp_dir("grades");
+    write(
+        dir.path(),
+        "truth.csv",
+        "id,patient,grade,sick\na,p,0,0\nb,q,1,1\nc,r,2,1\nd,s,4,0\ne,t,3,1\nf,u,,1\n",
+    );
+    write(
+        dir.path(),
+        "pred.csv",
+        "id,grade,sick\na,0,0.1\nb,2,0.8\nc,2,0.4\nd,4,0.6\ne,1,0.9\nf,2,0.7\n",
+    );
+    let line = ["score", "--task", "classification", "pred.csv", "truth.csv", "--json"];
+    let found = judged(dir.path(), &line);
+    let grade = &found["labels"]["grade"];
+    assert_eq!((&grade["n"], &grade["grades"]), (&json!(5), &json!([0.0, 1.0, 2.0, 3.0, 4.0])));
+    let value = |name: &str| grade["metrics"][name]["value"].as_f64().unwrap();
+    // Squares of the differences 0, 1, 0, 0, 2 sum to 5; of all 25 pairs to 95, a fifth by chance.
+    assert!((value("cohen_kappa_score_quadratic") - (1.0 - 5.0 / 19.0)).abs() < 1e-12);
+    assert_eq!((value("accuracy_score"), value("accuracy_within_one")), (0.6, 0.8));
+    let sick = &found["labels"]["sick"];
+    assert!(sick["metrics"]["roc_auc_score_max_fpr_0.1"]["value"].is_number());
+    assert!(sick["metrics"]["cohen_kappa_score"]["value"].is_number());
+    let parts = &sick["brier_decomposition"];
+    let sum = parts["reliability"].as_f64().unwrap() - parts["resolution"].as_f64().unwrap()
+        + parts["uncertainty"].as_f64().unwrap()
+        + parts["remainder"].as_f64().unwrap();
+    assert!((sum - sick["metrics"]["brier_score_loss"]["value"].as_f64().unwrap()).abs() < 1e-12);
+    assert!(sick["net_benefit"][0]["model"].is_number());
+    let youden = &sick["operating_points"]["youden"];
+    for name in
+        ["recall_ci", "precision_ci", "npv_ci", "matthews_corrcoef", "balanced_accuracy_score"]
+    {
+        assert!(!youden[name].is_null(), "{name}");
     }
-    for (name, text) in [("truth.csv", &truth), ("good.csv", &good), ("bad.csv", &bad)] {
-        write(dir.path(), name, text);
+    let found = judged(dir.path(), &[&line[..], &["--prevalence", "0.01"]].concat());
+    let rare = &found["labels"]["sick"]["metrics"]["precision_score_at_prevalence"];
+    assert!(rare["value"].as_f64().unwrap() < 0.02 && rare["prevalence"] == 0.01);
+}
+
+/// A WordNet of two sets, in the layout of the real one. Stems are looked up in it, as NLTK does.
+fn wordnet(folder: &Path) {
+    let data = "  1 licence\n00000012 03 n 02 effus 0 fluid 0 000 | x\n";
+    let at = data.find("00000012").unwrap();
+    write(folder, "wn/data.noun", data);
+    write(
+        folder,
+        "wn/index.noun",
+        &format!("  1 licence\neffus n 1 0 1 0 {at:08}  \nfluid n 1 0 1 0 {at:08}  \n"),
+    );
+    let adjective = "00000000 00 a 02 large(a) 0 big 0 000 | x\n";
+    write(folder, "wn/data.adj", adjective);
+    write(folder, "wn/index.adj", "large a 1 1 & 1 0 00000000  \nbig a 1 1 & 1 0 00000000  \n");
+    for name in ["verb", "adv"] {
+        write(folder, &format!("wn/data.{name}"), "");
+        write(folder, &format!("wn/index.{name}"), "");
     }
+    for name in ["noun", "verb", "adj", "adv"] {
+        write(folder, &format!("wn/{name}.exc"), "");
+    }
+}
+
+#[test]
+fn meteor_says_which_it_is() {
+    let dir = testkit::temp_dir("meteor");
+    write(dir.path(), "truth.csv", "id,report\n1,big effusions\n2,clear lungs\n");
+    write(dir.path(), "pred.csv", "id,report\n1,big fluid\n2,clear lung\n");
+    let line = ["score", "--task", "report", "pred.csv", "truth.csv", "--json"];
+    let found = judged(dir.path(), &line);
+    let row = &found["metrics"]["METEOR_2007_exact_stem"];
+    // One of two words; both words, in one piece.
+    assert!((row["value"].as_f64().unwrap() - (0.25 + 0.9375) / 2.0).abs() < 1e-12);
+    assert_eq!(row["stages"], json!(["exact", "stem"]));
+    assert!(found["notes"].to_string().contains("not coco-caption's METEOR 1.5"));
+    wordnet(dir.path());
+    let found = judged(dir.path(), &[&line[..], &["--wordnet", "wn"]].concat());
+    let row = &found["metrics"]["METEOR_2007"];
+    assert!((row["value"].as_f64().unwrap() - 0.9375).abs() < 1e-12, "{row}");
+    fs::remove_file(dir.join("wn/noun.exc")).unwrap();
+    refused(dir.path(), &[&line[..], &["--wordnet", "wn"]].concat(), 1, &["noun.exc", "--wordnet"]);
+    write(dir.path(), "wn/noun.exc", "");
+    write(dir.path(), "wn/index.noun", "effusion n many\n");
+    refused(dir.path(), &[&line[..], &["--wordnet", "wn"]].concat(), 1, &["index.noun", "line 1"]);
+}
+
+#[test]
+fn what_a_data_set_writes_can_be_judged() {
+    let dir = testkit::temp_dir("truth-as-written");
+    write(
+        dir.path(),
+        "set/table.csv",
+        "id,patient,split,sex,age,Edema\na,p,test,F,10,1\nb,p,test,F,11,0\nc,q,test,M,45,1\nd,r,test,M,61,0\n",
+    );
+    let output = consilium(dir.path(), &["datasets", "show", "table:set", "--out", "made"]);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    write(dir.path(), "pred.csv", "id,Edema\na,0.9\nb,0.2\nc,0.3\nd,0.4\n");
     let line = [
-        "compare",
+        "score",
         "--task",
         "classification",
-        "good.csv",
-        "bad.csv",
-        "truth.csv",
-        "--margin",
-        "0.05",
+        "pred.csv",
+        "made/truth.csv",
+        "--json",
+        "--group",
+        "patient",
     ];
-    let found = scored(dir.path(), &[&line[..], &["--json"]].concat());
-    assert_eq!(found["schema"], "consilium.compare/1");
-    let pair = &found["results"][0]["pairs"][0];
-    assert!(pair["difference"].as_f64().unwrap() > 0.1, "{pair}");
-    assert!(pair["p_delong"].as_f64().unwrap() < 0.01 && pair["p_mcnemar"].is_number());
-    assert_eq!(pair["p_holm"], pair["p_delong"]);
-    assert_eq!(pair["second_non_inferior"], false);
-    let output = consilium(dir.path(), &line);
-    assert!(printed(&output).contains("[1] − [2]"), "{}", printed(&output));
-    let dir = masks("compare-masks");
-    for name in ["ok", "missed", "none", "spurious"] {
-        let from = dir.join(format!("truth/{name}.nii"));
-        fs::create_dir_all(dir.join("best")).unwrap();
-        fs::copy(from, dir.join(format!("best/{name}.nii"))).unwrap();
-    }
-    let line = ["compare", "--task", "segmentation", "pred", "best", "truth", "--json"];
-    let found = scored(dir.path(), &line);
-    let dice = &found["results"][0];
-    assert_eq!((&dice["metric"], &dice["values"]["best"]["value"]), (&json!("dice"), &json!(1.0)));
-    for ranking in ["aggregate_then_rank", "rank_then_aggregate", "test_then_rank"] {
-        assert!(dice["rankings"][ranking]["rank"]["best"].is_number(), "{ranking}");
-    }
-    assert_eq!(
-        dice["rankings"]["aggregate_then_rank"]["rank"],
-        json!({ "pred": 2.0, "best": 1.0 })
+    let found = judged(dir.path(), &line);
+    assert_eq!((&found["n"], &found["units"]), (&json!(4), &json!(3)));
+    assert_eq!(found["labels"].as_object().unwrap().len(), 1);
+    let found = judged(dir.path(), &[&line[..], &["--by", "sex"]].concat());
+    assert_eq!(found["labels"]["Edema"]["subgroups"]["sex"]["F"]["n"], 2);
+}
+
+#[test]
+fn films_of_a_study_are_one_case() {
+    let dir = testkit::temp_dir("pool");
+    write(
+        dir.path(),
+        "truth.csv",
+        "id,patient,study,Edema\na1,p,s1,1\na2,p,s1,1\nb1,q,s2,0\nc1,q,s3,0\nc2,q,s3,0\n",
     );
-    let output = consilium(dir.path(), &["compare", "--task", "regression", "a.csv", "b.csv"]);
-    assert_eq!(code(&output), 2);
+    write(dir.path(), "pred.csv", "id,Edema\na1,0.1\na2,0.6\nb1,0.3\nc1,0.8\nc2,0.1\n");
+    let line = [
+        "score",
+        "--task",
+        "classification",
+        "pred.csv",
+        "truth.csv",
+        "--json",
+        "--group",
+        "patient",
+    ];
+    let area = |pool: &str| {
+        let found = judged(dir.path(), &[&line[..], &["--pool", pool]].concat());
+        assert_eq!((&found["n"], &found["units"]), (&json!(3), &json!(2)));
+        found["labels"]["Edema"]["metrics"]["roc_auc_score"]["value"].clone()
+    };
+    // The highest: 0.6 against 0.3 and 0.8. The mean: 0.35 against 0.3 and 0.45.
+    assert_eq!((area("study=max"), area("study=mean")), (json!(0.5), json!(0.5)));
+    write(dir.path(), "pred.csv", "id,Edema\na1,0.1\na2,0.6\nb1,0.3\nc1,0.5\nc2,0.1\n");
+    assert_eq!((area("study=max"), area("study=mean")), (json!(1.0), json!(1.0)));
+    write(
+        dir.path(),
+        "truth.csv",
+        "id,patient,study,Edema\na1,p,s1,1\na2,p,s1,0\nb1,q,s2,0\nc1,q,s3,0\nc2,q,s3,0\n",
+    );
+    refused(dir.path(), &[&line[..], &["--pool", "study=max"]].concat(), 1, &["s1"]);
+    refused(dir.path(), &[&line[..], &["--pool", "study"]].concat(), 2, &["--pool"]);
+}
+
+/// Sixty cases of fifteen patients, both sexes, two labels and scores that know something of them.
+fn sixty(folder: &Path) {
+    let (mut truth, mut scores) = ("id,patient,sex,A,B\n".to_owned(), "id,A,B\n".to_owned());
+    for case in 0..60usize {
+        let bits = [usize::from(case % 3 == 0), usize::from(case % 5 < 2)];
+        truth +=
+            &format!("c{case},p{},{},{},{}\n", case / 4, ["F", "M"][case % 2], bits[0], bits[1]);
+        let score =
+            |bit: usize, step: usize| 0.3 * bit as f64 + 0.7 * (case * step % 60) as f64 / 60.0;
+        scores += &format!("c{case},{},{}\n", score(bits[0], 37), score(bits[1], 23));
+    }
+    write(folder, "truth.csv", &truth);
+    write(folder, "scores.csv", &scores);
+}
+
+#[test]
+fn partial_areas_calibration_and_micro_averages_have_intervals_from_the_same_patients() {
+    let dir = testkit::temp_dir("score-intervals");
+    sixty(dir.path());
+    let of = |more: &[&str]| judged(dir.path(), &[&CLASSIFY[..], more].concat());
+    let (single, grouped) = (of(&[]), of(&["--group", "patient"]));
+    let within = |row: &Value| {
+        let [value, low, high] =
+            [&row["value"], &row["ci"][0], &row["ci"][1]].map(|x| x.as_f64().unwrap());
+        assert!(low <= value && value <= high && low < high, "{row}");
+    };
+    for found in [&single, &grouped] {
+        for name in
+            ["roc_auc_score_max_fpr_0.1", "roc_auc_score_max_fpr_0.2", "maximum_calibration_error"]
+        {
+            let row = &found["labels"]["A"]["metrics"][name];
+            assert_eq!(row["ci_method"], "bootstrap percentile", "{name}");
+            assert!(
+                row["ci"][0].as_f64().unwrap() < row["ci"][1].as_f64().unwrap(),
+                "{name} {row}"
+            );
+            assert_eq!(found["metrics"][name]["average"], "macro");
+        }
+        for name in ["roc_auc_score", "average_precision_score"] {
+            within(&found["micro"][name]);
+            assert_eq!(found["metrics"][format!("{name}_micro")], found["micro"][name]);
+        }
+    }
+    // Whole patients are drawn.
+    assert_eq!(
+        single["micro"]["roc_auc_score"]["value"],
+        grouped["micro"]["roc_auc_score"]["value"]
+    );
+    assert_ne!(single["micro"]["roc_auc_score"]["ci"], grouped["micro"]["roc_auc_score"]["ci"]);
+}
+
+#[test]
+fn subgroups_have_a_mean_over_the_labels_too() {
+    let dir = testkit::temp_dir("score-subgroup-mean");
+    sixty(dir.path());
+    let found = judged(dir.path(), &[&CLASSIFY[..], &["--by", "sex"]].concat());
+    let area = |label: &str| {
+        found["labels"][label]["subgroups"]["sex"]["F"]["metrics"]["roc_auc_score"]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    let mean = &found["subgroups"]["sex"]["F"]["metrics"]["roc_auc_score"];
+    assert!((mean["value"].as_f64().unwrap() - (area("A") + area("B")) / 2.0).abs() < 1e-12);
+    assert!(mean["ci"][0].is_number() && found["subgroups"]["sex"]["M"]["n"] == 30);
+}
+
+#[test]
+fn uncertain_labels_may_be_another_models_word_or_a_class_of_their_own() {
+    let dir = testkit::temp_dir("score-policies");
+    write(dir.path(), "truth.csv", "id,A\na,-1\nb,0\nc,1\nd,-1\ne,0\nf,\n");
+    write(dir.path(), "scores.csv", "id,A\na,0.9\nb,0.1\nc,0.8\nd,0.3\ne,0.2\nf,0.5\n");
+    write(dir.path(), "other.csv", "id,A\na,0.7\nd,0.2\n");
+    let line = |policy: &'static str| [&CLASSIFY[..], &["--uncertain", policy]].concat();
+    let found = judged(dir.path(), &line("selftrained=other.csv"));
+    let a = &found["labels"]["A"];
+    // a is positive at 0.7, d negative at 0.2; f stays unknown.
+    assert_eq!((&a["n"], &a["positives"]), (&json!(5), &json!(2)));
+    assert_eq!(found["uncertain"], "selftrained");
+    assert!(found["notes"].to_string().contains("2 uncertain labels"), "{}", found["notes"]);
+    write(dir.path(), "other.csv", "id,A\na,0.7\n");
+    refused(dir.path(), &line("selftrained=other.csv"), 1, &["other.csv", "\"A\"", "5 (d)"]);
+    refused(dir.path(), &line("selftrained=scores.csv"), 1, &["scores.csv", "another model"]);
+    refused(dir.path(), &line("selftrained"), 2, &["selftrained=FILE.csv"]);
+
+    refused(dir.path(), &line("multiclass"), 1, &["LABEL:absent", "A"]);
+    write(
+        dir.path(),
+        "scores.csv",
+        "id,A,A:absent,A:uncertain\na,0.2,0.2,0.6\nb,0.1,0.8,0.1\nc,0.3,0.1,0.6\nd,0.3,0.2,0.5\ne,0.4,0.5,0.1\nf,0.4,0.4,0.2\n",
+    );
+    let found = judged(dir.path(), &line("multiclass"));
+    // Among the certain cases b, c, e: 1/9, 3/4 and 4/9.
+    let a = &found["labels"]["A"];
+    assert_eq!((&a["n"], &a["metrics"]["roc_auc_score"]["value"]), (&json!(3), &json!(1.0)));
+    assert_eq!(a["confusion_matrix"], json!([[2, 0], [0, 1]]));
+    // Uncertain are a and d; of six pairs with b, c and e one is tied, and one is upside down.
+    let uncertain = &found["labels"]["A:uncertain"];
+    assert_eq!((&uncertain["n"], &uncertain["positives"]), (&json!(5), &json!(2)));
+    let area = uncertain["metrics"]["roc_auc_score"]["value"].as_f64().unwrap();
+    assert!((area - 4.5 / 6.0).abs() < 1e-12, "{area}");
+    let report =
+        ["score", "--task", "report", "scores.csv", "truth.csv", "--uncertain", "multiclass"];
+    refused(dir.path(), &report, 2, &["--uncertain multiclass", "report"]);
+    let run = ["evaluate", "--dataset", "table:.", "--model", "x", "--uncertain", "multiclass"];
+    refused(dir.path(), &run, 2, &["three scores"]);
+}
+
+/// Twelve images of six patients with a box each, of two categories, and boxes found in most.
+pub fn twelve(folder: &Path) {
+    let sex = |at: usize| if at < 8 { "F" } else { "M" };
+    let images: Vec<Value> = (0..12)
+        .map(|at| json!({ "id": at, "file_name": format!("f{at}.png"), "patient": at / 2, "sex": sex(at) }))
+        .collect();
+    let boxes = |at: usize, left: usize| json!({ "id": at, "image_id": at, "category_id": at % 2, "bbox": [left, 0, 10, 10], "score": 1.0 - at as f64 / 100.0 });
+    let truth: Vec<Value> = (0..12).map(|at| boxes(at, 0)).collect();
+    let categories = json!([{ "id": 0, "name": "a" }, { "id": 1, "name": "b" }]);
+    let coco = json!({ "images": images, "categories": categories, "annotations": truth });
+    write(folder, "truth.json", &coco.to_string());
+    let found: Vec<Value> = (0..12).map(|at| boxes(at, if at > 9 { 50 } else { 0 })).collect();
+    write(folder, "boxes.json", &Value::from(found).to_string());
+}
+
+#[test]
+fn boxes_have_subgroups_of_the_file_or_of_a_table_beside_it() {
+    let dir = testkit::temp_dir("score-box-groups");
+    twelve(dir.path());
+    let line = ["score", "--task", "detection", "boxes.json", "truth.json", "--group", "patient"];
+    let found = judged(dir.path(), &[&line[..], &["--by", "sex"]].concat());
+    let (all, b) = (&found["subgroups"]["sex"], &found["labels"]["b"]["subgroups"]["sex"]);
+    assert_eq!(
+        (&all["F"]["n"], &all["M"]["n"], &b["M"]["targets"]),
+        (&json!(8), &json!(4), &json!(2))
+    );
+    assert_eq!(all["F"]["metrics"]["AP50"]["value"], 1.0);
+    // Of the two men's boxes of each category one is found, before the false alarm.
+    assert!((b["M"]["metrics"]["AP50"]["value"].as_f64().unwrap() - 51.0 / 101.0).abs() < 1e-9);
+    assert!(b["M"]["metrics"]["AP50"]["ci"][0].is_number());
+    assert!(all["M"]["notes"].to_string().contains("few-cases"));
+    let mut table = "id,scanner\n".to_owned();
+    (0..12).for_each(|at| table += &format!("f{at}.png,{}\n", at % 3));
+    write(dir.path(), "films.csv", &table);
+    let beside = judged(dir.path(), &[&line[..], &["--by", "films.csv/scanner"]].concat());
+    assert_eq!(beside["subgroups"]["films.csv/scanner"]["2"]["n"], 4);
+    refused(dir.path(), &[&line[..], &["--by", "view"]].concat(), 2, &["--by", "\"view\""]);
+    let out = [&line[..], &["--by", "sex", "--out", "made"]].concat();
+    assert_eq!(code(&consilium(dir.path(), &out)), 0);
+    let csv = fs::read_to_string(dir.join("made/scores.csv")).unwrap();
+    assert!(csv.contains(",sex=M,AP50,") && csv.contains("b,sex=M,AP50,"), "{csv}");
+    let page = fs::read_to_string(dir.join("made/scores.html")).unwrap();
+    assert!(page.contains("sex = M") && page.contains("亚组"));
+}
+
+#[test]
+fn reports_have_subgroups() {
+    let dir = testkit::temp_dir("score-report-groups");
+    write(
+        dir.path(),
+        "truth.csv",
+        "id,sex,report\n1,F,clear lungs\n2,F,small effusion\n3,M,no edema\n",
+    );
+    write(dir.path(), "pred.csv", "id,report\n1,clear lungs\n2,small effusion\n3,a fracture\n");
+    let line = ["score", "--task", "report", "pred.csv", "truth.csv", "--by", "sex"];
+    let found = judged(dir.path(), &line);
+    let groups = &found["labels"]["report"]["subgroups"]["sex"];
+    assert_eq!(
+        groups["F"]["metrics"]["Bleu_1"]["value"].as_f64().map(|x| (x * 1e6).round()),
+        Some(1e6)
+    );
+    assert_eq!(
+        (&groups["M"]["n"], &groups["M"]["metrics"]["ROUGE_L"]["value"]),
+        (&json!(1), &json!(0.0))
+    );
+    assert!(groups["M"]["notes"].to_string().contains("few-cases"));
+    write(dir.path(), "truth.csv", "id,sex,A,B\n1,F,1,0\n2,F,0,1\n3,M,1,1\n");
+    write(dir.path(), "pred.csv", "id,A,B\n1,1,0\n2,0,1\n3,0,0\n");
+    let found = judged(dir.path(), &line);
+    assert_eq!(found["subgroups"]["sex"]["F"]["metrics"]["f1_score_micro"]["value"], 1.0);
+    assert_eq!(found["labels"]["A"]["subgroups"]["sex"]["M"]["metrics"]["f1_score"]["value"], 0.0);
 }

@@ -30,6 +30,7 @@ pub mod fit;
 pub mod hd_bet;
 pub mod imaging;
 pub mod infer;
+pub mod judge;
 pub mod leaderboard;
 pub mod lungmask;
 mod metric_names;

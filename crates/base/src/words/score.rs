@@ -25,7 +25,7 @@ texts! { static:
     /// Flag.
     FLAG_PREVALENCE = "Also give predictive values at this prevalence.", "另给出该患病率下的预测值。";
     /// Flag.
-    FLAG_UNCERTAIN = "What -1 (uncertain) in the truth means: ignore, zeros\nor ones; without it -1 is an error.", "参考中 -1（不确定）的处理：ignore（忽略）、zeros（视为阴性）\n或 ones（视为阳性）；未指定时 -1 视为错误。";
+    FLAG_UNCERTAIN = "What -1 (uncertain) in the truth means: ignore, zeros,\nones, selftrained=FILE.csv (another model's scores) or\nmulticlass (LABEL, LABEL:absent, LABEL:uncertain in the\npredictions); without it -1 is an error.", "参考中 -1（不确定）的处理：ignore（忽略）、zeros（视为阴性）、\nones（视为阳性）、selftrained=文件.csv（以另一模型的评分代替）\n或 multiclass（预测表须含 LABEL、LABEL:absent、\nLABEL:uncertain）；未指定时 -1 视为错误。";
     /// Flag.
     FLAG_RESAMPLES = "Resamples of the bootstrap (default 2000).", "自助法重抽样次数（默认 2000）。";
     /// Flag.
@@ -97,7 +97,7 @@ texts! { static:
     THREE_INPUTS = "at least three inputs are needed: the predictions of two models, then the truth",
         "至少需要三个输入：两个模型的预测，最后是参考";
     /// Policies.
-    WHICH_POLICY = "--uncertain takes ignore, zeros or ones", "--uncertain 的取值为 ignore、zeros 或 ones";
+    WHICH_POLICY = "--uncertain takes ignore, zeros, ones, selftrained=FILE.csv or multiclass", "--uncertain 的取值为 ignore、zeros、ones、selftrained=文件.csv 或 multiclass";
     /// Tokenisers.
     WHICH_TOKENS = "--tokens takes ptb, space or char", "--tokens 的取值为 ptb、space 或 char";
     /// No rows.
@@ -142,7 +142,7 @@ texts! { static:
     /// A subgroup too small.
     SMALL_SUBGROUP = "too small to trust: fewer than 10 positive or 10 negative cases", "样本过少，结果不可靠：阳性或阴性少于 10 例";
     /// A subgroup too small, without classes.
-    FEW_CASES = "too small to trust: fewer than 10 cases", "样本过少，结果不可靠：少于 10 例";
+    FEW_CASES = "too small to trust: fewer than 10 independent cases", "样本过少，结果不可靠：独立病例少于 10 例";
     /// Youden on the same data.
     OPTIMISTIC = "chosen on these very cases, hence optimistic", "阈值在本数据上选定，结果偏乐观";
     /// Why there is no table at a threshold.
@@ -253,7 +253,8 @@ fn listed(names: &[String], all: [&str; 2], comma: &str) -> String {
     text
 }
 
-fn both(names: &[String]) -> (String, String) {
+/// The list in both languages.
+pub(super) fn both(names: &[String]) -> (String, String) {
     (listed(names, ["", " in all"], ", "), listed(names, ["共 ", " 个"], "、"))
 }
 
@@ -556,11 +557,17 @@ pub fn left_out(label: &str, count: usize) -> Text {
     )
 }
 
-/// Labels without value in a mean.
-pub fn labels_without_value(metric: &Text, count: usize) -> Text {
+/// Labels without value in the means of some metrics.
+pub fn labels_without_value(metrics: &[Text], count: usize) -> Text {
+    let joined = |name: fn(&Text) -> &str, comma: &str| {
+        metrics.iter().map(name).collect::<Vec<_>>().join(comma)
+    };
     Text::filled(
-        format!("the mean of {} leaves out {count} labels that have no value", metric.en()),
-        format!("{}的均值未计入 {count} 个无法计算的标签", metric.zh()),
+        format!(
+            "the mean of {} leaves out {count} labels that have no value",
+            joined(Text::en, ", ")
+        ),
+        format!("{}的均值未计入 {count} 个无法计算的标签", joined(Text::zh, "、")),
     )
 }
 

@@ -318,12 +318,12 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "--task TASK A B … TRUTH",
         about: &score::COMPARE,
         flags: &[
-            &TASK, &GROUP, &POOL, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE, &MARGIN,
-            &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE, &LANG,
-            &THREADS, &JSON, &HELP,
+            &TASK, &GROUP, &POOL, &BY, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE,
+            &MARGIN, &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE,
+            &LANG, &THREADS, &JSON, &HELP,
         ],
         examples: &[
-            "consilium compare --task classification a.csv b.csv truth.csv --group patient",
+            "consilium compare --task classification a.csv b.csv truth.csv --group patient --by sex,age",
             "consilium compare --task segmentation a/ b/ c/ labelsTs/ --margin 0.02 --json",
         ],
     },

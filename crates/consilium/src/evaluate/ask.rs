@@ -2,8 +2,9 @@
 
 use crate::cli::Arguments;
 use crate::read::Common;
-use crate::score::{Settings, Task};
+use crate::score::{Policy, Settings, Task};
 use base::words::evaluate as words;
+use base::words::judge;
 use base::{Error, Kind, Result};
 
 /// The flags, read.
@@ -39,6 +40,10 @@ impl Asked {
         if models.is_empty() {
             return Err(missing(&words::WHICH_MODEL));
         }
+        let settings = Settings::of_task(Task::Classification, typed, common)?;
+        if settings.uncertain == Some(Policy::MultiClass) {
+            return Err(missing(&judge::ONE_SCORE));
+        }
         Ok(Asked {
             place: place.to_owned(),
             split: typed.value("--split").map(str::to_owned),
@@ -47,7 +52,7 @@ impl Asked {
             labels: typed.list("--labels"),
             mirror: typed.has("--tta"),
             shard: typed.number("--shard")?,
-            settings: Settings::of_task(Task::Classification, typed, common)?,
+            settings,
             common: common.clone(),
         })
     }

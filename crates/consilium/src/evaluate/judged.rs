@@ -3,12 +3,12 @@
 use super::ask::Asked;
 use super::findings::Matched;
 use super::shards::{self, Answer, Status};
-use super::source::{Source, Unpacked};
+use super::source::Source;
 use super::volumes::{MASKS, Numbering};
 use crate::World;
 use crate::datasets::Truth;
 use crate::read::write_file;
-use crate::score::masks::{Files, Mask, Paired};
+use crate::score::masks::{Mask, Pair, Paired};
 use crate::score::{self, Others, Outcome, Settings, Task, bilingual, quoted};
 use crate::weights::hash as sha256;
 use base::words::evaluate as words;
@@ -86,8 +86,7 @@ impl Judged {
                 (outcome, matched.lacking.clone(), matched.unjudged.clone())
             }
             By::Masks(numbering) => {
-                let unpacked = Unpacked::new(world, &run.folder);
-                let (outcome, lacking) = masks(world, &unpacked, asked, source, &run, numbering)?;
+                let (outcome, lacking) = masks(asked, source, &run, numbering)?;
                 (outcome, lacking, Vec::new())
             }
         };
@@ -154,7 +153,7 @@ impl Judged {
 
 /// What must be the same for two runs to be ranked together.
 fn settings_json(settings: &Settings) -> Json {
-    json!({
+    let mut settings_json = json!({
         "group": settings.group,
         "uncertain": settings.uncertain.map(score::Policy::name),
         "threshold": settings.threshold,
@@ -164,7 +163,13 @@ fn settings_json(settings: &Settings) -> Json {
         "level": settings.level,
         "resamples": settings.resamples,
         "seed": settings.seed,
-    })
+    });
+    // Only where it is used, so that earlier runs stay comparable.
+    if let Some(path) = &settings.relabel {
+        let hash = sha256::of_file(path, false).map(|found| found.sha256);
+        settings_json["relabel_sha256"] = json!(hash.ok());
+    }
+    settings_json
 }
 
 /// The data set by what it says of its cases and by the contents of every file.
@@ -264,8 +269,6 @@ fn tables(
 
 /// Judges label maps against the set's masks; also the set's labels that the model does not give.
 fn masks(
-    world: &dyn World,
-    unpacked: &Unpacked,
     asked: &Asked,
     source: &Source,
     run: &Run,
@@ -277,9 +280,8 @@ fn masks(
     for (case, answer) in source.cases().iter().zip(&run.answers) {
         let (Some([name, _, labels]), Some(truth)) = (&answer.mask, &case.mask) else { continue };
         given.extend(labels.split(',').filter_map(|label| label.parse::<u32>().ok()));
-        let truth = source.on_disk(world, truth, unpacked)?;
-        let (predicted, truth) = (Mask::File(folder.join(name)), Mask::File(truth));
-        files.push(Files { name: case.id.clone(), predicted, truth });
+        let (predicted, truth) = (Mask::File(folder.join(name)), Mask::File(truth.clone()));
+        files.push(Pair { name: case.id.clone(), predicted, truth });
         cases.push(case);
     }
     if asked.settings.pool.is_some() {
@@ -316,6 +318,7 @@ fn masks(
         files,
         patients: grouped.then(|| cases.iter().map(|case| case.patient.clone()).collect()),
         strata: strata.collect(),
+        reader: source.files.clone(),
     };
     let outcome = score::judge_masks(pairs, &folder, &settings)?;
     Ok((outcome, lacking))
@@ -376,7 +379,8 @@ pub(super) fn same_command(judged: &Judged, root: &Path) -> Option<String> {
         let _ = write!(line, " --pool {column}={}", how.name());
     }
     if let Some(policy) = settings.uncertain {
-        let _ = write!(line, " --uncertain {}", policy.name());
+        let table = settings.relabel.iter().map(|path| format!("={}", path.display()));
+        let _ = write!(line, " --uncertain {}{}", policy.name(), table.collect::<String>());
     }
     Some(line)
 }

@@ -4,11 +4,14 @@ use super::ask::Asked;
 use crate::World;
 use crate::datasets::{self, Case, Dataset, Files, Kind, Opened, Truth};
 use crate::read::{Aside, io_error};
+use crate::score::Task;
 use crate::weights::hash as sha256;
 use base::words::evaluate as words;
+use base::words::judge;
 use base::{Error, Kind as ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cases with known truth.
@@ -22,7 +25,7 @@ pub(super) struct Source {
     /// Labels, and the cases.
     pub set: Dataset,
     /// Reads its files, which may lie inside archives.
-    files: Files,
+    pub files: Arc<Files>,
     /// Cases that were left out.
     pub without_truth: usize,
 }
@@ -43,9 +46,24 @@ impl Source {
         set.cases.retain(|case| case.truth.iter().any(|truth| *truth != Truth::Unknown));
         let without_truth = all - set.cases.len();
         if set.cases.is_empty() {
-            return Err(Error::new(ErrorKind::BrokenInput, words::NO_TRUTH.clone()).at(&root));
+            return Err(match set.box_labels.is_empty() {
+                true => Error::new(ErrorKind::BrokenInput, words::NO_TRUTH.clone()).at(&root),
+                false => unanswerable(&judge::ONLY_BOXES, &asked.place, Task::Detection).at(&root),
+            });
         }
-        Ok(Source { kind, root, split: asked.split.clone(), set, files, without_truth })
+        let text = |truth: &Truth| matches!(truth, Truth::Text(_) | Truth::Unknown);
+        if set.cases.iter().all(|case| case.mask.is_none() && case.truth.iter().all(text)) {
+            let error = unanswerable(&judge::ONLY_REPORTS, &asked.place, Task::Report);
+            return Err(error.at(&root));
+        }
+        Ok(Source {
+            kind,
+            root,
+            split: asked.split.clone(),
+            set,
+            files: Arc::new(files),
+            without_truth,
+        })
     }
 
     /// The cases.
@@ -123,6 +141,11 @@ impl Source {
         found.sort();
         found
     }
+}
+
+/// The truth is of a kind that no model of this build gives; the hint says how others' answers are judged.
+fn unanswerable(why: &base::Text, place: &str, task: Task) -> Error {
+    Error::new(ErrorKind::Refused, why.clone()).hint(judge::judge_others(place, task.name()))
 }
 
 /// A folder for what is unpacked; it goes when this is dropped, and with the next run where that was

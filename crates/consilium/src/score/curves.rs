@@ -1,7 +1,7 @@
 //! The curves of a label: ROC with a band, precision over recall, reliability, net benefit.
 
-use super::classification::Prepared;
 use super::plots::{Mark, Plot};
+use super::prepared::Prepared;
 use super::settings::Settings;
 use base::words::score as words;
 use metrics::calibration::Binning;

@@ -1,45 +1,43 @@
 //! Boxes: average precision and free-response ROC, images (or patients) resampled.
 
 use super::outcome::{Block, Outcome, Row};
+use super::patients;
 use super::plots::{Mark, Plot};
 use super::settings::Settings;
 use super::target::Target;
+use base::Note;
 use base::words::score as words;
-use base::{Note, Result};
 use metrics::Value;
 use metrics::compare::Units;
 use metrics::detection::{CPM_RATES, CocoSummary, Detections, FoundBox, TrueBox, froc};
 use serde_json::{Map, Value as Json, json};
-use std::path::Path;
 
 /// Overlap at which a box counts as a hit on the free-response curve.
 pub(super) const FROC_IOU: f64 = 0.5;
 
-/// Judges a COCO file of predictions against the truth of another, or of a data set.
-pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let target = Target::open(truth, settings)?;
-    let all = &target.with(predicted)?;
+/// Judges boxes against the truth of a COCO file, or of a data set.
+pub(super) fn judge(target: Target, all: &Detections, settings: &Settings) -> Outcome {
     let units = &target.units;
     let settings = &target.settings(settings);
-    let overall = rows(all, units, settings);
-    let blocks = target
+    let mut blocks: Vec<Block> = target
         .categories
         .iter()
         .enumerate()
-        .map(|(category, name)| {
-            let own = of_category(all, category);
-            Block {
-                name: name.clone(),
-                counts: vec![
-                    ("n", own.images as u64),
-                    ("targets", own.truth.len() as u64),
-                    ("boxes", own.found.len() as u64),
-                ],
-                rows: rows(&own, units, settings),
-                ..Block::default()
-            }
-        })
+        .map(|(category, name)| block(name, &of_category(all, category), units, settings))
         .collect();
+    let mut subgroups = Vec::new();
+    for (column, value, members) in patients::groups(&target.subgroups) {
+        let units = units.only(&members);
+        let own = of_images(all, &members);
+        let few = || patients::few(units.len()).into_iter().collect();
+        let whole = Block { notes: few(), ..self::block(&value, &own, &units, settings) };
+        for (category, block) in blocks.iter_mut().enumerate() {
+            let own = of_category(&own, category);
+            let own = Block { notes: few(), ..self::block(&value, &own, &units, settings) };
+            block.subgroups.push((column.clone(), own));
+        }
+        subgroups.push((column.clone(), whole));
+    }
     let curve = froc(all, FROC_IOU, None);
     let mut more = Map::new();
     let sensitivity: Map<String, Json> = CPM_RATES
@@ -53,16 +51,17 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
     );
     let patients = settings.group.is_some();
     let how = words::how(settings.resamples, settings.seed, units.len(), patients);
-    Ok(Outcome {
+    Outcome {
         settings: settings.clone(),
         cases: all.images,
         units: units.len(),
-        overall,
+        overall: rows(all, units, settings),
         blocks,
+        subgroups,
         more,
         notes: [Note::info("bootstrap", how)].into_iter().chain(target.notes).collect(),
         plots: vec![free_response(&curve.points)],
-    })
+    }
 }
 
 /// Sensitivity over false positives an image, up to eight.
@@ -72,6 +71,35 @@ fn free_response(points: &[(f64, f64)]) -> Plot {
     plot.x = [0.0, points.last().map_or(1.0, |last| last.0.clamp(1.0, 8.0))];
     let shown = points.iter().copied().filter(|point| point.0 <= 8.0).collect();
     plot.with(Mark::Line(shown))
+}
+
+fn block(name: &str, own: &Detections, units: &Units, settings: &Settings) -> Block {
+    Block {
+        name: name.into(),
+        counts: vec![
+            ("n", own.images as u64),
+            ("targets", own.truth.len() as u64),
+            ("boxes", own.found.len() as u64),
+        ],
+        rows: rows(own, units, settings),
+        ..Block::default()
+    }
+}
+
+/// Some of the images alone, numbered anew.
+pub(super) fn of_images(all: &Detections, members: &[usize]) -> Detections {
+    let mut place = vec![None; all.images];
+    members.iter().enumerate().for_each(|(new, old)| place[*old] = Some(new));
+    let truth =
+        all.truth.iter().filter_map(|one| Some(TrueBox { image: place[one.image]?, ..*one }));
+    let found =
+        all.found.iter().filter_map(|one| Some(FoundBox { image: place[one.image]?, ..*one }));
+    Detections {
+        images: members.len(),
+        categories: all.categories,
+        truth: truth.collect(),
+        found: found.collect(),
+    }
 }
 
 /// The boxes of one category alone.

@@ -3,9 +3,9 @@
 
 use super::outcome::{Block, Row};
 use super::pairs::{Label, Pairs, number};
+use super::patients;
 use super::settings::Settings;
-use base::words::score as words;
-use base::{Note, Result};
+use base::Result;
 use metrics::classification::{kappa_of_table, wilson};
 use metrics::compare::Units;
 use metrics::{Undefined, Value};
@@ -13,8 +13,6 @@ use serde_json::{Map, json};
 
 /// Most grades that are told apart.
 const MOST_GRADES: usize = 100;
-/// Fewer cases carry a warning.
-const SMALL: usize = 10;
 
 /// As scikit-learn spells them where it has them; `cohen_kappa_score_quadratic` is its
 /// `weights="quadratic"`.
@@ -49,16 +47,13 @@ pub(super) fn block(pairs: &Pairs, label: &Label, settings: &Settings) -> Result
     let known = |case: &usize| values[*case].is_some();
     let every: Vec<usize> = (0..values.len()).filter(known).collect();
     let of = |name: &str, cases: &[usize]| {
-        let keys: Vec<u32> = cases.iter().map(|case| pairs.units.of_case()[*case]).collect();
         let grades = cases.iter().map(|case| (scores[*case], values[*case].unwrap_or(0.0)));
-        one(name, &grades.collect::<Vec<_>>(), &Units::grouped(&keys), settings)
+        one(name, &grades.collect::<Vec<_>>(), &pairs.units.only(cases), settings)
     };
     let mut block = of(&label.name, &every);
-    for (column, members) in &pairs.subgroups {
-        for (value, members) in pairs.members(members) {
-            let members: Vec<usize> = members.into_iter().filter(known).collect();
-            block.subgroups.push((column.clone(), of(&value, &members)));
-        }
+    for (column, value, members) in patients::groups(&pairs.subgroups) {
+        let members: Vec<usize> = members.into_iter().filter(known).collect();
+        block.subgroups.push((column.clone(), of(&value, &members)));
     }
     Ok(block)
 }
@@ -109,16 +104,12 @@ fn one(name: &str, cases: &[(f64, f64)], units: &Units, settings: &Settings) -> 
         more.insert("grades".into(), json!(grades));
         more.insert("confusion_matrix".into(), json!(table(&vec![1; units.len()])));
     }
-    let small = cases.len() < SMALL;
     Block {
         name: name.into(),
         counts: vec![("n", cases.len() as u64)],
         rows,
         more,
-        notes: small
-            .then(|| Note::warning("few-cases", words::FEW_CASES.clone()))
-            .into_iter()
-            .collect(),
+        notes: patients::few(units.len()).into_iter().collect(),
         ..Block::default()
     }
 }

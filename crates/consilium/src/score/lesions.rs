@@ -1,13 +1,14 @@
 //! Lesions in volumes, as the PI-CAI challenge judges them: maps of confidences against masks of
 //! lesions, file by file.
 
-use super::masks;
+use super::masks::{self, Paired};
 use super::outcome::{Block, Outcome, Row};
 use super::patients;
 use super::plots::{Mark, Plot};
+use super::segmentation::units_of;
 use super::settings::Settings;
 use base::words::score as words;
-use base::{Error, Kind, Note, Result};
+use base::{Note, Result};
 use metrics::Value;
 use metrics::compare::Units;
 use metrics::detection::{LesionCase, PicaiScore, candidates, match_lesions, picai_score};
@@ -27,34 +28,38 @@ pub(super) struct Lesions {
     pub cases: Vec<LesionCase>,
     /// The patients.
     pub units: Units,
+    /// Subgroups: column, and each case's value.
+    pub subgroups: Vec<(String, Vec<String>)>,
 }
 
 /// Reads two folders of the same file names: maps, in which every connected part above 0 is a candidate
 /// with its highest value, and masks, in which every connected part is a lesion.
 pub(super) fn read(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Lesions> {
-    let files = masks::pair(predicted, truth, settings)?.files;
+    let Paired { files, reader, patients, strata } = masks::pair(predicted, truth, settings)?;
     let mut cases = Vec::with_capacity(files.len());
     for files in &files {
-        let (map, reference) = masks::read_map(files, settings)?;
+        let (map, reference) = masks::read_map(files, &reader, settings)?;
         let size = reference.grid.size;
         let mask: Vec<bool> = reference.voxels.iter().map(|label| *label > 0).collect();
         cases.push(match_lesions(&candidates(&map, size), &mask, size, LEAST_IOU));
     }
     let names: Vec<String> = files.into_iter().map(|files| files.name).collect();
-    let units = match &settings.group {
-        None => Units::single(names.len()),
-        Some(typed) => {
-            let beside = patients::beside(typed).ok_or_else(|| {
-                let error = Error::new(Kind::Usage, words::no_column("--group", typed));
-                error.hint(words::COLUMN_BESIDE.clone())
-            })?;
-            Units::grouped(&patients::column("--group", (&beside.0, beside.1), &names)?)
-        }
-    };
-    Ok(Lesions { names, cases, units })
+    let units = units_of(&names, settings, patients, &strata)?;
+    let subgroups = patients::strata_of(&settings.by, &strata, &[&names])?;
+    Ok(Lesions { names, cases, units, subgroups })
 }
 
 impl Lesions {
+    /// Some of the cases alone, without subgroups.
+    pub fn of(&self, members: &[usize]) -> Lesions {
+        Lesions {
+            names: members.iter().map(|at| self.names[*at].clone()).collect(),
+            cases: members.iter().map(|at| self.cases[*at].clone()).collect(),
+            units: self.units.only(members),
+            subgroups: Vec::new(),
+        }
+    }
+
     /// The values of [`NAMES`] with every patient counted so often.
     pub fn values(&self, weights: &[u32]) -> Vec<Value> {
         Lesions::mixed(&[(self, weights)])
@@ -78,27 +83,14 @@ impl Lesions {
 /// Judges folders of maps.
 pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
     let found = read(predicted, truth, settings)?;
-    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
-    let units = &found.units;
-    let drawn = units.bootstrap_many(seed, resamples, threads, NAMES.len(), |weights, out| {
-        out.extend(found.values(weights));
-    });
-    let full = found.values(&vec![1; units.len()]);
-    let rows: Vec<Row> = NAMES
-        .iter()
-        .zip(full)
-        .zip(&drawn)
-        .map(|((name, value), drawn)| {
-            Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
-        })
-        .collect();
-    let sum = |of: &dyn Fn(&LesionCase) -> usize| found.cases.iter().map(of).sum::<usize>() as u64;
-    let matched = sum(&|case| case.matched.len());
-    let counts = vec![
-        ("n", found.cases.len() as u64),
-        ("targets", matched + sum(&|case| case.missed)),
-        ("boxes", matched + sum(&|case| case.false_positives.len())),
-    ];
+    let (seed, resamples, units) = (settings.seed, settings.resamples, &found.units);
+    let mut block = block("lesions", &found, settings);
+    for (column, value, members) in patients::groups(&found.subgroups) {
+        let own = found.of(&members);
+        let few = patients::few(own.units.len()).into_iter().collect();
+        let own = Block { notes: few, ..self::block(&value, &own, settings) };
+        block.subgroups.push((column.clone(), own));
+    }
     let each = found.names.iter().zip(&found.cases).map(|(name, case)| {
         json!({
             "id": name,
@@ -108,16 +100,16 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
             "confidence": case.confidence,
         })
     });
-    let mut more = Map::new();
-    more.insert("cases".into(), each.collect());
-    more.insert("least_iou".into(), json!(LEAST_IOU));
+    block.more.insert("cases".into(), each.collect());
+    block.more.insert("least_iou".into(), json!(LEAST_IOU));
     let grouped = settings.group.is_some();
     Ok(Outcome {
         settings: settings.clone(),
         cases: found.cases.len(),
         units: units.len(),
-        overall: rows.clone(),
-        blocks: vec![Block { name: "lesions".into(), counts, rows, more, ..Block::default() }],
+        overall: block.rows.clone(),
+        blocks: vec![block],
+        subgroups: Vec::new(),
         more: Map::new(),
         notes: vec![
             Note::info("bootstrap", words::how(resamples, seed, units.len(), grouped)),
@@ -125,6 +117,30 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
         ],
         plots: vec![free_response(&found.cases)],
     })
+}
+
+fn block(name: &str, found: &Lesions, settings: &Settings) -> Block {
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let units = &found.units;
+    let drawn = units.bootstrap_many(seed, resamples, threads, NAMES.len(), |weights, out| {
+        out.extend(found.values(weights));
+    });
+    let full = found.values(&vec![1; units.len()]);
+    let rows = NAMES.iter().zip(full).zip(&drawn).map(|((name, value), drawn)| {
+        Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
+    });
+    let sum = |of: &dyn Fn(&LesionCase) -> usize| found.cases.iter().map(of).sum::<usize>() as u64;
+    let matched = sum(&|case| case.matched.len());
+    Block {
+        name: name.into(),
+        counts: vec![
+            ("n", found.cases.len() as u64),
+            ("targets", matched + sum(&|case| case.missed)),
+            ("boxes", matched + sum(&|case| case.false_positives.len())),
+        ],
+        rows: rows.collect(),
+        ..Block::default()
+    }
 }
 
 /// Sensitivity over false positives a case.

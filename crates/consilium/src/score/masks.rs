@@ -1,13 +1,14 @@
 //! Masks of two folders, paired by file name and read as labels.
 
 use super::settings::{Others, Settings};
-use crate::datasets::{self, Case, Opened};
-use base::words::score as words;
+use crate::datasets::{self, Case, DEEPEST, Files, Opened};
+use base::words::{cli, judge, score as words};
 use base::{Affine, Error, Grid, Kind, Result, Volume, each_voxel};
 use imaging::{Limits, volumes};
 use metrics::segmentation::Lattice;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Corners of two grids may lie so far apart, in mm: what 32-bit transforms of a body's size round.
 const GRID_TOLERANCE_MM: f64 = 0.01;
@@ -16,9 +17,12 @@ const GRID_TOLERANCE_MM: f64 = 0.01;
 const ENDINGS: &[&str] =
     &[".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".hdr.gz"];
 
+/// Reads masks where they lie: in folders or in archives.
+pub(crate) type Reader = Arc<Files>;
+
 /// A case: the two masks of one name.
 #[derive(Clone, Debug)]
-pub(crate) struct Files {
+pub(crate) struct Pair {
     /// The name without ending.
     pub name: String,
     /// Predicted mask.
@@ -44,9 +48,9 @@ impl Mask {
         }
     }
 
-    fn read(&self) -> Result<Labels> {
+    fn read(&self, reader: &Files) -> Result<Labels> {
         match self {
-            Mask::File(path) => labels(path),
+            Mask::File(path) => labels(path, reader),
             Mask::Runs(path, runs) => of_runs(runs)
                 .ok_or_else(|| Error::new(Kind::BrokenInput, words::run_outside(SIDE)).at(path)),
         }
@@ -73,7 +77,9 @@ fn of_runs(runs: &[[u64; 2]]) -> Option<Labels> {
 /// The masks of a judgement, case by case.
 pub(crate) struct Paired {
     /// The cases.
-    pub files: Vec<Files>,
+    pub files: Vec<Pair>,
+    /// Reads their files.
+    pub reader: Reader,
     /// Whose they are, where a data set says so.
     pub patients: Option<Vec<String>>,
     /// Sex, age and the like of a data set: name, one value a case.
@@ -98,24 +104,31 @@ impl Labels {
     }
 }
 
-/// Pairs the files of two folders, two single files, or a folder with the masks of a data set; runs of
-/// a data set are paired with a table of runs.
+/// Pairs the files of two folders (or archives), two single files, or a folder with the masks of a data
+/// set; runs of a data set are paired with a table of runs.
 ///
 /// Errors name the files that only one side has.
 pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Paired> {
-    let alone = |files| Paired { files, patients: None, strata: Vec::new() };
+    let reader = Reader::default();
     if let Some(place) = datasets::place_of(truth).filter(|_| !truth.exists()) {
         let mut opened = datasets::open(&place)?;
         opened.only(settings.split.as_deref())?;
         return of_dataset(predicted, opened);
     }
-    if predicted.is_file() && truth.is_file() {
-        let name = stem(&truth.file_name().unwrap_or_default().to_string_lossy());
-        let (predicted, truth) = (Mask::File(predicted.into()), Mask::File(truth.into()));
-        let name = name.unwrap_or_else(|| "case".into());
-        return Ok(alone(vec![Files { name, predicted, truth }]));
+    if let Some(split) = &settings.split {
+        let text = judge::no_splits(split);
+        return Err(Error::new(Kind::Usage, text).at(truth));
     }
-    let (mut p, t) = (list(predicted)?, list(truth)?);
+    let alone = |files, reader| Paired { files, reader, patients: None, strata: Vec::new() };
+    reader.openable(predicted)?;
+    reader.openable(truth)?;
+    let is_file = |path: &Path| path.is_file() && !reader.is_folder(path);
+    if is_file(predicted) && is_file(truth) {
+        let name = stem(&file_name(truth)).unwrap_or_else(|| "case".into());
+        let (predicted, truth) = (Mask::File(predicted.into()), Mask::File(truth.into()));
+        return Ok(alone(vec![Pair { name, predicted, truth }], reader));
+    }
+    let (mut p, t) = (list(predicted, &reader)?, list(truth, &reader)?);
     if t.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::EMPTY_SPLIT.clone()).at(truth));
     }
@@ -124,20 +137,21 @@ pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Resul
         match p.remove(&name) {
             Some(predicted) => {
                 let (predicted, truth) = (Mask::File(predicted), Mask::File(truth));
-                files.push(Files { name, predicted, truth });
+                files.push(Pair { name, predicted, truth });
             }
             None => missing.push(file_name(&truth)),
         }
     }
     let extra: Vec<String> = p.values().map(|path| file_name(path)).collect();
     if missing.is_empty() && extra.is_empty() {
-        return Ok(alone(files));
+        return Ok(alone(files, reader));
     }
     Err(Error::new(Kind::BrokenInput, words::files_differ(&missing, &extra)).at(predicted))
 }
 
 fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
     let cases: Vec<Case> = opened.set.cases.clone();
+    let reader = Reader::new(opened.files);
     let by_runs = cases.iter().any(|case| case.runs.is_some());
     let mut found: BTreeMap<String, Mask> = match by_runs {
         true => datasets::runs(predicted)?
@@ -145,7 +159,11 @@ fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
             .map(|(name, runs)| (name, Mask::Runs(predicted.into(), runs)))
             .collect(),
         false => {
-            list(predicted)?.into_iter().map(|(name, path)| (name, Mask::File(path))).collect()
+            reader.openable(predicted)?;
+            list(predicted, &reader)?
+                .into_iter()
+                .map(|(name, path)| (name, Mask::File(path)))
+                .collect()
         }
     };
     let (mut files, mut kept, mut missing) = (Vec::new(), Vec::new(), Vec::new());
@@ -157,7 +175,7 @@ fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
         };
         match found.remove(&case.id) {
             Some(predicted) => {
-                files.push(Files { name: case.id.clone(), predicted, truth });
+                files.push(Pair { name: case.id.clone(), predicted, truth });
                 kept.push(case);
             }
             None => missing.push(case.id),
@@ -179,6 +197,7 @@ fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
         strata: strata.collect(),
         patients: Some(kept.iter().map(|case| case.patient.clone()).collect()),
         files,
+        reader,
     })
 }
 
@@ -194,32 +213,43 @@ fn stem(name: &str) -> Option<String> {
     (!stem.is_empty() && !stem.starts_with("._")).then(|| stem.to_owned())
 }
 
-fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let failed = |error: std::io::Error| {
-        Error::new(Kind::Io, base::words::cli::cannot_read(&error)).at(folder)
-    };
+/// The masks of a folder or archive, by name; of its only folder where it has none itself.
+fn list(folder: &Path, reader: &Files) -> Result<BTreeMap<String, PathBuf>> {
+    if !reader.is_folder(folder) {
+        let error = match std::fs::read_dir(folder) {
+            Err(error) => cli::cannot_read(&error),
+            Ok(_) => words::EMPTY_SPLIT.clone(),
+        };
+        return Err(Error::new(Kind::Io, error).at(folder));
+    }
+    let mut folder = folder.to_path_buf();
+    for _ in 0..DEEPEST {
+        match reader.list(&folder).as_slice() {
+            [only] if only.folder => folder.push(&only.name),
+            _ => break,
+        }
+    }
     let mut files = BTreeMap::new();
     let mut twice = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let Some(name) = stem(&file_name(&path)).filter(|_| path.is_file()) else { continue };
-        if let Some(earlier) = files.insert(name, path.clone()) {
+    for entry in reader.list(&folder) {
+        let Some(name) = stem(&entry.name).filter(|_| !entry.folder) else { continue };
+        if let Some(earlier) = files.insert(name, folder.join(&entry.name)) {
             twice.push(file_name(&earlier));
-            twice.push(file_name(&path));
+            twice.push(entry.name);
         }
     }
     if twice.is_empty() {
         return Ok(files);
     }
     twice.sort();
-    Err(Error::new(Kind::BrokenInput, words::ids_twice(&twice)).at(folder))
+    Err(Error::new(Kind::BrokenInput, words::ids_twice(&twice)).at(&folder))
 }
 
 /// Both masks of a case on the grid of the truth.
 ///
 /// Errors: no mask, another grid unless told to resample.
-pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels)> {
-    let mut truth = files.truth.read()?;
+pub(super) fn read(files: &Pair, reader: &Files, settings: &Settings) -> Result<(Labels, Labels)> {
+    let mut truth = files.truth.read(reader)?;
     let dropped = |label: u32| match &settings.others {
         Others::Background(labels) => labels.contains(&label),
         Others::AllBackground => settings.labels.iter().all(|(judged, _)| *judged != label),
@@ -229,7 +259,7 @@ pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels
         let voxels = truth.voxels.iter_mut();
         voxels.filter(|label| dropped(u32::from(**label))).for_each(|label| *label = 0);
     }
-    let predicted = files.predicted.read()?;
+    let predicted = files.predicted.read(reader)?;
     if predicted.grid.is_same(&truth.grid, GRID_TOLERANCE_MM) {
         return Ok((predicted, truth));
     }
@@ -248,11 +278,15 @@ pub(super) fn read(files: &Files, settings: &Settings) -> Result<(Labels, Labels
 /// A map of confidences and the labels of the truth on one grid.
 ///
 /// Errors: another grid, a value below 0 or none.
-pub(super) fn read_map(files: &Files, settings: &Settings) -> Result<(Vec<f64>, Labels)> {
-    let truth = files.truth.read()?;
+pub(super) fn read_map(
+    files: &Pair,
+    reader: &Files,
+    settings: &Settings,
+) -> Result<(Vec<f64>, Labels)> {
+    let truth = files.truth.read(reader)?;
     let path = files.predicted.path();
     let bad = |text| Error::new(Kind::BrokenInput, text).at(path);
-    let scan = volumes::read(path, &Limits::default())?;
+    let scan = scan(path, reader)?;
     if scan.volume.frames() != 1 {
         return Err(bad(words::NOT_3D.clone()));
     }
@@ -280,10 +314,11 @@ fn confidences(volume: Volume, scaled: impl Fn(f64) -> f64) -> Vec<f64> {
     each_voxel!(&voxels, v => v.iter().map(|x| scaled(*x as f64)).collect())
 }
 
-/// Both are folders that hold volumes: maps of lesions, not lists of boxes.
+/// Both are folders or archives that hold volumes: maps of lesions, not lists of boxes.
 pub(super) fn are_folders(predicted: &Path, truth: &Path) -> bool {
-    let holds = |path: &Path| list(path).is_ok_and(|files| !files.is_empty());
-    predicted.is_dir() && truth.is_dir() && (holds(predicted) || holds(truth))
+    let reader = Files::default();
+    let holds = |path: &Path| list(path, &reader).is_ok_and(|files| !files.is_empty());
+    reader.is_folder(predicted) && reader.is_folder(truth) && (holds(predicted) || holds(truth))
 }
 
 fn described(grid: &Grid) -> String {
@@ -293,8 +328,16 @@ fn described(grid: &Grid) -> String {
     format!("{i} × {j} × {k}, {x:.3} × {y:.3} × {z:.3} mm, ({a:.2}, {b:.2}, {c:.2})")
 }
 
-fn labels(path: &Path) -> Result<Labels> {
-    let scan = volumes::read(path, &Limits::default())?;
+/// A volume on the disk, or inside an archive.
+fn scan(path: &Path, reader: &Files) -> Result<volumes::Scan> {
+    match path.exists() {
+        true => volumes::read(path, &Limits::default()),
+        false => volumes::read_bytes(reader.bytes(path)?, path, &Limits::default()),
+    }
+}
+
+fn labels(path: &Path, reader: &Files) -> Result<Labels> {
+    let scan = scan(path, reader)?;
     let grid = *scan.volume.grid();
     if scan.volume.frames() != 1 {
         return Err(Error::new(Kind::BrokenInput, words::NOT_3D.clone()).at(path));

@@ -10,10 +10,13 @@ pub(crate) mod masks;
 mod outcome;
 pub(crate) mod page;
 mod pairs;
+pub mod parsers;
 mod patients;
 pub(crate) mod plots;
 mod points;
+mod policies;
 mod pool;
+mod prepared;
 mod regression;
 mod report;
 mod segmentation;
@@ -30,8 +33,10 @@ use crate::cli::{Arguments, print};
 use crate::read::{Common, io_error, write_file};
 use base::words::score as words;
 use base::{Error, Kind, Result};
+use pairs::Pairs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use target::Target;
 
 /// Judges what was typed; prints the numbers and writes them to `--out` where that is given.
 pub fn run(
@@ -57,14 +62,26 @@ pub fn run(
 /// Judges one model's predictions.
 pub fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
     match settings.task {
-        Task::Classification => classification::judge(predicted, truth, settings),
-        Task::Regression => regression::judge(predicted, truth, settings),
+        Task::Classification | Task::Regression | Task::Report => {
+            judge_tables(Pairs::read(predicted, truth, settings)?, settings)
+        }
         Task::Segmentation => segmentation::judge(predicted, truth, settings),
         Task::Detection if masks::are_folders(predicted, truth) => {
             lesions::judge(predicted, truth, settings)
         }
-        Task::Detection => detection::judge(predicted, truth, settings),
-        Task::Report => report::judge(predicted, truth, settings),
+        Task::Detection => {
+            let target = Target::open(truth, settings)?;
+            let found = target.with(predicted)?;
+            Ok(detection::judge(target, &found, settings))
+        }
+    }
+}
+
+fn judge_tables(pairs: Pairs, settings: &Settings) -> Result<Outcome> {
+    match settings.task {
+        Task::Regression => regression::judge(&pairs, settings),
+        Task::Report => report::judge(&pairs, settings),
+        _ => classification::judge(pairs, settings),
     }
 }
 

@@ -26,7 +26,13 @@ pub struct Row {
 impl Row {
     /// A number without interval.
     pub fn plain(name: &str, value: Value) -> Row {
-        Row { name: name.into(), value, interval: None, method: "", more: Map::new() }
+        Row {
+            name: name.into(),
+            value: finite(value),
+            interval: None,
+            method: "",
+            more: Map::new(),
+        }
     }
 
     /// A number with an interval.
@@ -36,8 +42,11 @@ impl Row {
         interval: std::result::Result<Interval, Undefined>,
         method: &'static str,
     ) -> Row {
+        let value = finite(value);
         // Without a value an interval means nothing.
-        let interval = value.is_ok().then_some(interval);
+        let interval = value.is_ok().then(|| {
+            interval.and_then(|ends| finite(Ok(ends.low)).and(finite(Ok(ends.high))).and(Ok(ends)))
+        });
         Row { name: name.into(), value, interval, method, more: Map::new() }
     }
 
@@ -48,7 +57,8 @@ impl Row {
         self
     }
 
-    fn to_json(&self) -> Json {
+    /// As programs read it.
+    pub(super) fn to_json(&self) -> Json {
         let mut out = Map::new();
         out.insert("value".into(), json!(self.value.ok()));
         out.insert("undefined".into(), json!(self.value.err().map(Undefined::name)));
@@ -63,6 +73,11 @@ impl Row {
         out.extend(self.more.clone());
         Json::Object(out)
     }
+}
+
+/// Sums of numbers near the largest there are leave their range; what is left is no number.
+fn finite(value: Value) -> Value {
+    value.and_then(|value| if value.is_finite() { Ok(value) } else { Err(Undefined::TooLarge) })
 }
 
 /// The numbers of one label, structure or subgroup.
@@ -99,6 +114,8 @@ pub struct Outcome {
     pub overall: Vec<Row>,
     /// Label by label.
     pub blocks: Vec<Block>,
+    /// Subgroups over all labels, where there are several: column, value, numbers.
+    pub subgroups: Vec<(String, Block)>,
     /// What else JSON says.
     pub more: Map<String, Json>,
     /// What should be known.
@@ -112,13 +129,23 @@ pub fn bilingual(text: &base::Text) -> Json {
     json!({ "en": text.en(), "zh": text.zh() })
 }
 
-fn notes_json(notes: &[Note]) -> Json {
+/// Notes as programs read them.
+pub(super) fn notes_json(notes: &[Note]) -> Json {
     let one = |note: &Note| json!({ "code": note.code, "text": bilingual(&note.text) });
     notes.iter().map(one).collect()
 }
 
 fn rows_json(rows: &[Row]) -> Json {
     Json::Object(rows.iter().map(|row| (row.name.clone(), row.to_json())).collect())
+}
+
+fn subgroups_json(subgroups: &[(String, Block)]) -> Json {
+    let mut columns: Map<String, Json> = Map::new();
+    for (column, block) in subgroups {
+        let entry = columns.entry(column.clone()).or_insert_with(|| json!({}));
+        entry[block.name.as_str()] = block.to_json();
+    }
+    Json::Object(columns)
 }
 
 impl Block {
@@ -130,12 +157,7 @@ impl Block {
         out.insert("metrics".into(), rows_json(&self.rows));
         out.extend(self.more.clone());
         if !self.subgroups.is_empty() {
-            let mut columns: Map<String, Json> = Map::new();
-            for (column, block) in &self.subgroups {
-                let entry = columns.entry(column.clone()).or_insert_with(|| json!({}));
-                entry[block.name.as_str()] = block.to_json();
-            }
-            out.insert("subgroups".into(), Json::Object(columns));
+            out.insert("subgroups".into(), subgroups_json(&self.subgroups));
         }
         if !self.worst.is_empty() {
             let ids: Vec<&String> = self.worst.iter().map(|(case, _)| case).collect();
@@ -164,6 +186,9 @@ impl Outcome {
         out.insert("metrics".into(), rows_json(&self.overall));
         let labels = self.blocks.iter().map(|block| (block.name.clone(), block.to_json()));
         out.insert("labels".into(), Json::Object(labels.collect()));
+        if !self.subgroups.is_empty() {
+            out.insert("subgroups".into(), subgroups_json(&self.subgroups));
+        }
         out.extend(self.more.clone());
         out.insert("notes".into(), notes_json(&self.notes));
         out.insert("disclaimer".into(), bilingual(&words::RESEARCH));
@@ -196,6 +221,10 @@ impl Outcome {
         if !self.overall.is_empty() && self.blocks.len() > 1 {
             let _ = writeln!(text, "\n{}", words::ALL_LABELS.get(lang));
             write_rows(&mut text, &self.overall, lang);
+            for (column, group) in &self.subgroups {
+                let name = format!("{} · {column} = {}", words::ALL_LABELS.get(lang), group.name);
+                write_block(&mut text, group, &name, lang, heading.get(lang));
+            }
         }
         text.push('\n');
         for note in &self.notes {
@@ -226,6 +255,9 @@ impl Outcome {
             }
         };
         add("", "", &self.overall);
+        for (column, group) in &self.subgroups {
+            add("", &format!("{column}={}", group.name), &group.rows);
+        }
         for block in &self.blocks {
             add(&block.name, "", &block.rows);
             for (column, group) in &block.subgroups {

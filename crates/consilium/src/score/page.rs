@@ -40,6 +40,7 @@ pub(crate) fn body(out: &mut String, outcome: &Outcome) {
     if outcome.blocks.len() > 1 && !outcome.overall.is_empty() {
         let _ = write!(out, "<h2>{}</h2>", both(&words::ALL_LABELS));
         table(out, &outcome.overall, level);
+        subgroups(out, &outcome.subgroups, level);
     }
     plots(out, &outcome.plots);
     for block in &outcome.blocks {
@@ -90,13 +91,18 @@ fn plots(out: &mut String, plots: &[super::plots::Plot]) {
     out.push_str("</div>");
 }
 
-fn section(out: &mut String, block: &Block, level: f64) {
-    let _ = write!(out, "<h2>{}</h2><p>", escaped(&block.name));
-    for (at, (key, count)) in block.counts.iter().enumerate() {
+fn counts(out: &mut String, counts: &[(&'static str, u64)]) {
+    out.push_str("<p>");
+    for (at, (key, count)) in counts.iter().enumerate() {
         let name = super::outcome::count_name(key).map_or_else(|| escaped(key), both);
         let _ = write!(out, "{}{name} {count}", if at > 0 { " · " } else { "" });
     }
     out.push_str("</p>");
+}
+
+fn section(out: &mut String, block: &Block, level: f64) {
+    let _ = write!(out, "<h2>{}</h2>", escaped(&block.name));
+    counts(out, &block.counts);
     for note in &block.notes {
         let _ = write!(out, "<p class=\"w\">{}</p>", both(&note.text));
     }
@@ -109,7 +115,11 @@ fn section(out: &mut String, block: &Block, level: f64) {
         }
         out.push_str("</ul>");
     }
-    for (column, group) in &block.subgroups {
+    subgroups(out, &block.subgroups, level);
+}
+
+fn subgroups(out: &mut String, groups: &[(String, Block)], level: f64) {
+    for (column, group) in groups {
         let _ = write!(
             out,
             "<h3>{} {} = {}</h3>",
@@ -117,6 +127,7 @@ fn section(out: &mut String, block: &Block, level: f64) {
             escaped(column),
             escaped(&group.name)
         );
+        counts(out, &group.counts);
         for note in &group.notes {
             let _ = write!(out, "<p class=\"w\">{}</p>", both(&note.text));
         }

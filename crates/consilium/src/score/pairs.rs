@@ -1,13 +1,15 @@
 //! Two tables of the same cases, brought together.
 
 use super::patients;
+use super::policies;
 use super::pool;
 use super::settings::Settings;
-use super::table::{Row, Table};
+use super::table::{self, Row, Table};
 use base::words::score as words;
-use base::{Error, Kind, Result};
+use base::{Error, Kind, Note, Result};
 use metrics::compare::Units;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Predictions and truth, row by row in the order of the truth.
 #[derive(Clone, Debug)]
@@ -22,10 +24,12 @@ pub struct Pairs {
     pub units: Units,
     /// Subgroups: column, and each case's value.
     pub subgroups: Vec<(String, Vec<String>)>,
+    /// What became of uncertain labels.
+    pub notes: Vec<Note>,
 }
 
 /// Columns of a truth that describe its cases.
-const DESCRIPTIONS: [&str; 15] = [
+pub(super) const DESCRIPTIONS: [&str; 15] = [
     "patient",
     "study",
     "split",
@@ -55,6 +59,14 @@ pub struct Label {
 }
 
 impl Pairs {
+    /// Reads two tables, says what uncertain labels mean, and brings them together.
+    pub fn read(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Pairs> {
+        let relabel = settings.relabel.as_deref().map(table::read).transpose()?;
+        let (predicted, truth, notes) =
+            policies::applied(table::read(predicted)?, table::read(truth)?, relabel, settings)?;
+        Ok(Pairs { notes, ..Pairs::new(predicted, truth, settings)? })
+    }
+
     /// Brings the tables together.
     ///
     /// Errors name columns, ids and rows: other columns, ids of one side only, patients that differ,
@@ -113,7 +125,7 @@ impl Pairs {
             Some(_) => Units::grouped(&columns.remove(0)),
         };
         let subgroups = settings.by.iter().cloned().zip(columns).collect();
-        Ok(Pairs { truth, predicted, labels, units, subgroups })
+        Ok(Pairs { truth, predicted, labels, units, subgroups, notes: Vec::new() })
     }
 
     /// Every prediction of a label as a number.
@@ -134,13 +146,21 @@ impl Pairs {
         collect(&self.truth, &label.name, words::bad_scores, read)
     }
 
-    /// The cases of each value of a subgroup's column, by value.
-    pub fn members(&self, column: &[String]) -> BTreeMap<String, Vec<usize>> {
-        let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (case, value) in column.iter().enumerate() {
-            members.entry(value.clone()).or_default().push(case);
+    /// Some of the cases alone, without subgroups.
+    pub fn of(&self, members: &[usize]) -> Pairs {
+        let own = |table: &Table| Table {
+            path: table.path.clone(),
+            header: table.header.clone(),
+            rows: members.iter().map(|at| table.rows[*at].clone()).collect(),
+        };
+        Pairs {
+            truth: own(&self.truth),
+            predicted: own(&self.predicted),
+            labels: self.labels.clone(),
+            units: self.units.only(members),
+            subgroups: Vec::new(),
+            notes: Vec::new(),
         }
-        members
     }
 }
 

@@ -3,10 +3,12 @@
 
 use super::table;
 use base::words::score as words;
-use base::{Error, Kind, Result};
+use base::{Error, Kind, Note, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// Fewer patients (or cases) carry a warning.
+const SMALL: usize = 10;
 /// A column of numbers with more different values than this is cut into bands.
 const MOST_VALUES: usize = 10;
 /// Where bands of ages begin, in years: children, then grown-ups by twenty.
@@ -49,6 +51,60 @@ pub(super) fn column(
         return Err(Error::new(Kind::BrokenInput, text).at(path));
     }
     Ok(cases.iter().map(|case| known[case.as_str()].to_owned()).collect())
+}
+
+/// The column that `flag` names for cases that are no rows of a table: of a table beside them, or of the
+/// data set that they are of. `strata` has one value a case under each name; where several `namings` of
+/// the cases are given, the first counts whose every name the table has.
+pub(super) fn of_cases(
+    flag: &str,
+    typed: &str,
+    strata: &[(String, Vec<String>)],
+    namings: &[&[String]],
+) -> Result<Vec<String>> {
+    if let Some((path, name)) = beside(typed) {
+        let mut tried = namings.iter().map(|names| column(flag, (&path, name), names));
+        let first = tried.next().unwrap_or(Ok(Vec::new()));
+        return first.or_else(|error| tried.find(Result::is_ok).unwrap_or(Err(error)));
+    }
+    match strata.iter().find(|(name, _)| name == typed) {
+        Some((_, values)) => Ok(values.clone()),
+        None => {
+            let error = Error::new(Kind::Usage, words::no_column(flag, typed));
+            Err(error.hint(words::COLUMN_BESIDE.clone()))
+        }
+    }
+}
+
+/// The columns of `--by` for such cases: name and banded values.
+pub(super) fn strata_of(
+    by: &[String],
+    strata: &[(String, Vec<String>)],
+    namings: &[&[String]],
+) -> Result<Vec<(String, Vec<String>)>> {
+    let one = |name: &String| {
+        let values = of_cases("--by", name, strata, namings)?;
+        Ok((name.clone(), banded(name, values)))
+    };
+    by.iter().map(one).collect()
+}
+
+/// Column, value and cases of every subgroup.
+pub(super) fn groups(columns: &[(String, Vec<String>)]) -> Vec<(&String, String, Vec<usize>)> {
+    let mut groups = Vec::new();
+    for (column, values) in columns {
+        let mut members: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+        for (case, value) in values.iter().enumerate() {
+            members.entry(value).or_default().push(case);
+        }
+        groups.extend(members.into_iter().map(|(value, cases)| (column, value.clone(), cases)));
+    }
+    groups
+}
+
+/// The warning of so few patients, or cases where none are known.
+pub(super) fn few(units: usize) -> Option<Note> {
+    (units < SMALL).then(|| Note::warning("few-cases", words::FEW_CASES.clone()))
 }
 
 /// The values that make subgroups: as they are, or bands where they are many numbers: of twenty years for

@@ -7,16 +7,12 @@ use metrics::classification::{Binary, Confusion, kappa_of_table};
 use metrics::{Interval, Value};
 use serde_json::{Map, Value as Json, json};
 
-/// False-positive rates up to which the area is also given.
-const PARTS: [(&str, f64); 2] =
+/// False-positive rates up to which the area is also given, standardised so that chance is 0.5, as
+/// `roc_auc_score(max_fpr=…)`.
+pub(super) const PARTS: [(&str, f64); 2] =
     [("roc_auc_score_max_fpr_0.1", 0.1), ("roc_auc_score_max_fpr_0.2", 0.2)];
 /// Bins of the Brier score's parts.
 const BINS: usize = 15;
-
-/// Partial areas, standardised so that chance is 0.5, as `roc_auc_score(max_fpr=…)`.
-pub(super) fn partial_areas(binary: &Binary) -> Vec<Row> {
-    PARTS.iter().map(|(name, rate)| Row::plain(name, binary.partial_auroc(*rate))).collect()
-}
 
 /// Cohen's κ at the threshold.
 pub(super) fn kappa(counts: &Confusion) -> Value {

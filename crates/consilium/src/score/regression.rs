@@ -2,41 +2,34 @@
 
 use super::outcome::{Block, Outcome, Row};
 use super::pairs::{Label, Pairs};
+use super::patients;
 use super::plots::{Mark, Plot};
 use super::settings::Settings;
-use super::table;
 use base::words::score as words;
 use base::{Error, Kind, Note, Result};
 use metrics::compare::Units;
 use metrics::regression::{Icc, Paired};
 use metrics::{Undefined, Value};
 use serde_json::{Map, json};
-use std::path::Path;
-
-/// A subgroup with fewer cases carries a warning.
-const SMALL: usize = 10;
 
 /// Judges tables of values.
-pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let pairs = Pairs::new(table::read(predicted)?, table::read(truth)?, settings)?;
+pub(super) fn judge(pairs: &Pairs, settings: &Settings) -> Result<Outcome> {
     let mut blocks = Vec::new();
     let mut notes = vec![Note::info(
         "bootstrap",
         words::how(settings.resamples, settings.seed, pairs.units.len(), settings.group.is_some()),
     )];
     for label in &pairs.labels {
-        let known = known(&pairs, label)?;
+        let known = known(pairs, label)?;
         let unknown = pairs.truth.rows.len() - known.cases.len();
         if unknown > 0 {
             notes.push(Note::info("unknown-truth", words::left_out(&label.name, unknown)));
         }
         let mut block = block(&label.name, &known, &pairs.units, settings)?;
-        for (column, values) in &pairs.subgroups {
-            for (value, members) in pairs.members(values) {
-                let group = known.of(&members);
-                let group = self::block(&value, &group, &pairs.units, settings)?;
-                block.subgroups.push((column.clone(), group));
-            }
+        for (column, value, members) in patients::groups(&pairs.subgroups) {
+            let own = pairs.of(&members);
+            let group = self::block(&value, &self::known(&own, label)?, &own.units, settings)?;
+            block.subgroups.push((column.clone(), group));
         }
         blocks.push(block);
     }
@@ -50,6 +43,7 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
         units: pairs.units.len(),
         overall,
         blocks,
+        subgroups: Vec::new(),
         more: Map::new(),
         notes,
         plots: Vec::new(),
@@ -80,27 +74,11 @@ pub(super) fn known(pairs: &Pairs, label: &Label) -> Result<Known> {
     Ok(known)
 }
 
-impl Known {
-    /// Those among `members`, which rise.
-    fn of(&self, members: &[usize]) -> Known {
-        let mut known = Known { cases: Vec::new(), predicted: Vec::new(), truth: Vec::new() };
-        for (at, case) in self.cases.iter().enumerate() {
-            if members.binary_search(case).is_ok() {
-                known.cases.push(*case);
-                known.predicted.push(self.predicted[at]);
-                known.truth.push(self.truth[at]);
-            }
-        }
-        known
-    }
-}
-
 fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Result<Block> {
     let paired = Paired::new(known.predicted.clone(), known.truth.clone())
         .map_err(|_| Error::new(Kind::Bug, words::EMPTY_SPLIT.clone()))?;
     let n = paired.len();
-    let keys: Vec<u32> = known.cases.iter().map(|&case| units.of_case()[case]).collect();
-    let own = Units::grouped(&keys);
+    let own = units.only(&known.cases);
     let differences = paired.differences();
     let drawn = own.bootstrap_many(
         settings.seed,
@@ -136,15 +114,11 @@ fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Resul
         .collect();
     rows.push(Row::plain("r2_score", paired.r2()));
     rows.extend(agreement(&paired, settings.level));
-    let mut notes = Vec::new();
-    if n < SMALL {
-        notes.push(Note::warning("few-cases", words::FEW_CASES.clone()));
-    }
     Ok(Block {
         name: name.into(),
         counts: vec![("n", n as u64)],
         rows,
-        notes,
+        notes: patients::few(own.len()).into_iter().collect(),
         plots: bland_altman(&paired, settings.level),
         ..Block::default()
     })

@@ -2,6 +2,7 @@
 
 use super::outcome::{Block, Outcome, Row};
 use super::pairs::{Label, Pairs, collect, number};
+use super::patients;
 use super::settings::{Policy, Settings};
 use super::table;
 use super::wordnet::WordNet;
@@ -14,15 +15,13 @@ use metrics::text::{
 };
 use metrics::{Undefined, Value};
 use serde_json::{Map, json};
-use std::path::Path;
 
 /// Names as pycocoevalcap spells them; METEOR is not coco-caption's, and is called otherwise.
 pub(super) const NAMES: [&str; 7] =
     ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr", "METEOR_2007"];
 
 /// Judges tables of texts, or of labels read from texts.
-pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
-    let pairs = Pairs::new(table::read(predicted)?, table::read(truth)?, settings)?;
+pub(super) fn judge(pairs: &Pairs, settings: &Settings) -> Result<Outcome> {
     let how =
         words::how(settings.resamples, settings.seed, pairs.units.len(), settings.group.is_some());
     let mut outcome = Outcome {
@@ -31,17 +30,18 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
         units: pairs.units.len(),
         overall: Vec::new(),
         blocks: Vec::new(),
+        subgroups: Vec::new(),
         more: Map::new(),
         notes: vec![Note::info("bootstrap", how)],
         plots: Vec::new(),
     };
-    if holds_labels(&pairs) {
-        labels(&pairs, settings, &mut outcome)?;
+    if holds_labels(pairs) {
+        labels(pairs, settings, &mut outcome)?;
         return Ok(outcome);
     }
     outcome.notes.push(Note::info("words-not-findings", words::WORDS_NOT_FINDINGS.clone()));
     for label in &pairs.labels {
-        let block = texts(&pairs, label, settings, &mut outcome.notes)?;
+        let block = texts(pairs, label, settings, &mut outcome.notes)?;
         outcome.blocks.push(block);
     }
     if let [only] = outcome.blocks.as_slice() {
@@ -50,15 +50,14 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
     Ok(outcome)
 }
 
-/// The truth has only 1, 0, -1 and empty cells.
+/// The truth has only 1, 0, -1 and empty cells, and not only empty ones.
 pub(super) fn holds_labels(pairs: &Pairs) -> bool {
     let cells = |label: &Label| {
         let at = label.truth;
         pairs.truth.rows.iter().map(move |row| row.cells[at].as_str())
     };
-    let mut all = pairs.labels.iter().flat_map(cells).peekable();
-    all.peek().is_some()
-        && all.all(|cell| cell.is_empty() || matches!(number(cell), Some(1.0 | 0.0 | -1.0)))
+    let all = || pairs.labels.iter().flat_map(cells).filter(|cell| !cell.is_empty());
+    all().next().is_some() && all().all(|cell| matches!(number(cell), Some(1.0 | 0.0 | -1.0)))
 }
 
 fn texts(
@@ -75,6 +74,41 @@ fn texts(
     if notes.iter().all(|note| note.code != "meteor") {
         notes.push(Note::info("meteor", words::meteor(settings.wordnet.is_some())));
     }
+    let rows = rows(&texts, settings);
+    let mut more = Map::new();
+    more.insert("tokens".into(), json!(texts.tokens));
+    let cases = texts.cases.iter().enumerate().map(|(at, case)| {
+        json!({
+            "id": pairs.truth.rows[*case].id(),
+            "Bleu_4": texts.counts[at].bleu()[3],
+            "ROUGE_L": texts.each[0][at],
+            "CIDEr": texts.each[1][at],
+            settings.text_names()[6]: texts.each[2][at],
+        })
+    });
+    more.insert("cases".into(), cases.collect());
+    let group = |(column, value, members): (&String, String, Vec<usize>)| {
+        let own = texts.of(&members);
+        let block = Block {
+            name: value,
+            counts: vec![("n", own.cases.len() as u64)],
+            rows: self::rows(&own, settings),
+            notes: patients::few(own.units.len()).into_iter().collect(),
+            ..Block::default()
+        };
+        (column.clone(), block)
+    };
+    Ok(Block {
+        name: label.name.clone(),
+        counts: vec![("n", texts.cases.len() as u64)],
+        rows,
+        more,
+        subgroups: patients::groups(&pairs.subgroups).into_iter().map(group).collect(),
+        ..Block::default()
+    })
+}
+
+fn rows(texts: &Texts, settings: &Settings) -> Vec<Row> {
     let full = texts.values(&vec![1; texts.units.len()]);
     let drawn = texts.units.bootstrap_many(
         settings.seed,
@@ -101,25 +135,7 @@ fn texts(
         row.more.insert("stages".into(), json!(stages));
         row.more.insert("parameters".into(), json!({ "alpha": 0.9, "beta": 3.0, "gamma": 0.5 }));
     }
-    let mut more = Map::new();
-    more.insert("tokens".into(), json!(texts.tokens));
-    let cases = texts.cases.iter().enumerate().map(|(at, case)| {
-        json!({
-            "id": pairs.truth.rows[*case].id(),
-            "Bleu_4": texts.counts[at].bleu()[3],
-            "ROUGE_L": texts.each[0][at],
-            "CIDEr": texts.each[1][at],
-            names[6]: texts.each[2][at],
-        })
-    });
-    more.insert("cases".into(), cases.collect());
-    Ok(Block {
-        name: label.name.clone(),
-        counts: vec![("n", texts.cases.len() as u64)],
-        rows,
-        more,
-        ..Block::default()
-    })
+    rows
 }
 
 /// The texts of a column, measured case by case.
@@ -170,10 +186,10 @@ impl Texts {
         let wordnet = settings.wordnet.as_deref().map(WordNet::open).transpose()?;
         let synonyms = wordnet.as_ref().map(|wordnet| wordnet as &dyn Synonyms);
         let threads = settings.threads;
-        let keys: Vec<u32> = known.iter().map(|(case, ..)| pairs.units.of_case()[*case]).collect();
+        let cases: Vec<usize> = known.iter().map(|(case, ..)| *case).collect();
         Ok(Texts {
-            cases: known.iter().map(|(case, ..)| *case).collect(),
-            units: Units::grouped(&keys),
+            units: pairs.units.only(&cases),
+            cases,
             tokens: name,
             counts: bleu_counts(&corpus),
             each: [
@@ -182,6 +198,20 @@ impl Texts {
                 meteor(&cut, synonyms, threads),
             ],
         })
+    }
+
+    /// Those among `members`, which rise. Document frequencies stay those of all.
+    pub fn of(&self, members: &[usize]) -> Texts {
+        let kept: Vec<usize> = (0..self.cases.len())
+            .filter(|at| members.binary_search(&self.cases[*at]).is_ok())
+            .collect();
+        Texts {
+            cases: kept.iter().map(|at| self.cases[*at]).collect(),
+            units: self.units.only(&kept),
+            tokens: self.tokens,
+            counts: kept.iter().map(|at| self.counts[*at]).collect(),
+            each: self.each.each_ref().map(|each| kept.iter().map(|at| each[*at]).collect()),
+        }
     }
 
     /// The numbers of [`NAMES`] with every patient counted so often: BLEU of the drawn corpus, means
@@ -246,9 +276,16 @@ impl Mentions {
         let policy = match settings.uncertain {
             Some(Policy::Ones) => LabelPolicy::UncertainPositive,
             Some(Policy::Ignore) => LabelPolicy::UncertainIgnored,
-            Some(Policy::Zeros) | None => LabelPolicy::UncertainNegative,
+            // The others are refused for texts.
+            _ => LabelPolicy::UncertainNegative,
         };
         Ok(Mentions { predicted: turn(&columns.0), truth: turn(&columns.1), policy })
+    }
+
+    /// Some of the cases.
+    pub fn of(&self, members: &[usize]) -> Mentions {
+        let own = |rows: &[Vec<Mention>]| members.iter().map(|at| rows[*at].clone()).collect();
+        Mentions { predicted: own(&self.predicted), truth: own(&self.truth), policy: self.policy }
     }
 
     /// F1 with every patient counted so often.
@@ -274,41 +311,61 @@ impl Mentions {
 
 fn labels(pairs: &Pairs, settings: &Settings, outcome: &mut Outcome) -> Result<()> {
     let mentions = Mentions::new(pairs, settings)?;
-    let units = &pairs.units;
+    let (overall, mut blocks) = of_labels(&mentions, pairs, &pairs.units, settings);
+    outcome.overall = overall;
+    outcome.more.insert("uncertain".into(), json!(settings.uncertain.map(Policy::name)));
+    for (column, value, members) in patients::groups(&pairs.subgroups) {
+        let units = pairs.units.only(&members);
+        let (rows, own) = of_labels(&mentions.of(&members), pairs, &units, settings);
+        let few = || patients::few(units.len()).into_iter().collect();
+        for (block, own) in blocks.iter_mut().zip(own) {
+            let own = Block { name: value.clone(), notes: few(), ..own };
+            block.subgroups.push((column.clone(), own));
+        }
+        let counts = vec![("n", members.len() as u64)];
+        let all = Block { name: value, counts, rows, notes: few(), ..Block::default() };
+        outcome.subgroups.push((column.clone(), all));
+    }
+    outcome.blocks = blocks;
+    Ok(())
+}
+
+/// Over all labels, and of each.
+fn of_labels(
+    mentions: &Mentions,
+    pairs: &Pairs,
+    units: &Units,
+    settings: &Settings,
+) -> (Vec<Row>, Vec<Block>) {
     let found = mentions.f1(units, &vec![1; units.len()]);
-    let drawn = units.bootstrap_many(
-        settings.seed,
-        settings.resamples,
-        settings.threads,
-        3 + pairs.labels.len(),
-        |weights, out| {
-            let found = mentions.f1(units, weights);
-            out.extend([found.micro, found.macro_average, found.weighted]);
-            out.extend(found.labels);
-        },
-    );
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let count = 4 + pairs.labels.len();
+    let drawn = units.bootstrap_many(seed, resamples, threads, count, |weights, out| {
+        let found = mentions.f1(units, weights);
+        out.extend([found.micro, found.macro_average, found.weighted, found.exact_match]);
+        out.extend(found.labels);
+    });
     let with = |name: &str, value: Value, at: usize| {
         Row::new(name, value, drawn[at].interval(settings.level), "bootstrap percentile")
     };
-    outcome.overall = vec![
+    let overall = vec![
         with("f1_score_micro", found.micro, 0),
         with("f1_score_macro", found.macro_average, 1)
             .with("labels_without_value", json!(found.without_value)),
         with("f1_score_weighted", found.weighted, 2),
-        Row::plain("exact_match", found.exact_match),
+        with("exact_match", found.exact_match, 3),
     ];
-    outcome.more.insert("uncertain".into(), json!(settings.uncertain.map(Policy::name)));
-    for (at, label) in pairs.labels.iter().enumerate() {
+    let block = |(at, label): (usize, &Label)| {
         let counts = found.counts[at];
-        outcome.blocks.push(Block {
+        Block {
             name: label.name.clone(),
             counts: vec![
                 ("n", counts.total()),
                 ("positives", counts.true_positives + counts.false_negatives),
             ],
-            rows: vec![with("f1_score", found.labels[at], 3 + at)],
+            rows: vec![with("f1_score", found.labels[at], 4 + at)],
             ..Block::default()
-        });
-    }
-    Ok(())
+        }
+    };
+    (overall, pairs.labels.iter().enumerate().map(block).collect())
 }

@@ -1,6 +1,6 @@
 //! Masks against masks, case by case and structure by structure.
 
-use super::masks::{self, Files, Labels, Paired, file_name};
+use super::masks::{self, Labels, Pair, Paired, Reader, file_name};
 use super::outcome::{Block, Outcome, Row};
 use super::patients;
 use super::plots::{Plot, columns};
@@ -57,8 +57,6 @@ const FURTHER: [(&str, Worst); 4] = [
 
 /// How many of the worst cases are named.
 const WORST: usize = 10;
-/// A subgroup of fewer patients carries a warning.
-const SMALL: usize = 10;
 
 /// One structure in one case.
 #[derive(Clone, Debug)]
@@ -101,60 +99,64 @@ pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) 
     )];
     notes.push(Note::info("failures", words::FAILURES.clone()));
     notes.push(Note::info("tolerance", words::tolerance(settings.tolerance_mm)));
-    let blocks: Vec<Block> = cases
-        .structures
-        .iter()
-        .map(|(label, name, judged)| {
-            let mut block = block(*label, name, judged, &cases.names, units, settings);
-            block.subgroups = subgroups(*label, judged, &cases, settings);
-            block
-        })
-        .collect();
-    let overall = overall(&cases, &blocks, units, settings);
+    let mut blocks = cases.blocks(settings);
+    let all = overall(&cases, &blocks, settings);
+    let mut subgroups = Vec::new();
+    for (column, value, members) in patients::groups(&cases.subgroups) {
+        let group = cases.of(&members);
+        let few = || patients::few(group.units.len()).into_iter().collect();
+        let own = group.blocks(settings);
+        let rows = overall(&group, &own, settings);
+        let counts = vec![("n", members.len() as u64)];
+        let all = Block { name: value.clone(), counts, rows, notes: few(), ..Block::default() };
+        subgroups.push((column.clone(), all));
+        for (block, mut own) in blocks.iter_mut().zip(own) {
+            // The cases stand under the whole structure already.
+            own.more.remove("cases");
+            own.worst.clear();
+            let own = Block { name: value.clone(), notes: few(), ..own };
+            block.subgroups.push((column.clone(), own));
+        }
+    }
     let mut more = Map::new();
     more.insert("tolerance_mm".into(), json!(settings.tolerance_mm));
     Ok(Outcome {
         settings: settings.clone(),
         cases: cases.names.len(),
         units: units.len(),
-        overall,
+        overall: all,
         blocks,
+        subgroups,
         more,
         notes,
         plots: plots(&cases),
     })
 }
 
-/// The cases of each value of each subgroup's column, judged apart.
-fn subgroups(
-    label: u32,
-    judged: &[Judged],
-    cases: &Cases,
-    settings: &Settings,
-) -> Vec<(String, Block)> {
-    let mut found = Vec::new();
-    for (column, values) in &cases.subgroups {
-        for value in values.iter().collect::<BTreeSet<_>>() {
-            let members: Vec<usize> =
-                (0..values.len()).filter(|at| values[*at] == *value).collect();
-            let keys: Vec<u32> = members.iter().map(|at| cases.units.of_case()[*at]).collect();
-            let own: Vec<Judged> = members.iter().map(|at| judged[*at].clone()).collect();
-            let names: Vec<String> = members.iter().map(|at| cases.names[*at].clone()).collect();
-            let units = Units::grouped(&keys);
-            let mut block = block(label, value, &own, &names, &units, settings);
-            if units.len() < SMALL {
-                block.notes.push(Note::warning("few-cases", words::FEW_CASES.clone()));
-            }
-            // The cases stand under the whole structure already.
-            block.more.remove("cases");
-            block.worst.clear();
-            found.push((column.clone(), block));
+impl Cases {
+    /// One a structure.
+    fn blocks(&self, settings: &Settings) -> Vec<Block> {
+        let one = |(label, name, judged): &(u32, String, Vec<Judged>)| {
+            block(*label, name, judged, &self.names, &self.units, settings)
+        };
+        self.structures.iter().map(one).collect()
+    }
+
+    /// Some of the cases alone, without subgroups.
+    pub fn of(&self, members: &[usize]) -> Cases {
+        let own = |judged: &[Judged]| members.iter().map(|at| judged[*at].clone()).collect();
+        let structures = self.structures.iter();
+        Cases {
+            names: members.iter().map(|at| self.names[*at].clone()).collect(),
+            units: self.units.only(members),
+            known_patients: self.known_patients,
+            subgroups: Vec::new(),
+            structures: structures
+                .map(|(label, name, judged)| (*label, name.clone(), own(judged)))
+                .collect(),
         }
     }
-    found
-}
 
-impl Cases {
     /// The settings, with the patients that a data set knows.
     pub fn settings(&self, settings: &Settings) -> Settings {
         let known = self.known_patients.then(|| "patient".to_owned());
@@ -183,20 +185,11 @@ pub(super) fn cases(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
 }
 
 fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Cases> {
-    let Paired { files, patients, strata } = pairs;
+    let Paired { files, patients, strata, reader } = pairs;
     let names: Vec<String> = files.iter().map(|files| files.name.clone()).collect();
     let known_patients = patients.is_some() && settings.group.is_none();
-    let units = match (column("--group", settings.group.as_deref(), &strata, &names)?, patients) {
-        (Some(keys), _) => Units::grouped(&keys),
-        (None, Some(patients)) => Units::grouped(&patients),
-        (None, None) => Units::single(names.len()),
-    };
-    let mut subgroups = Vec::new();
-    for name in &settings.by {
-        if let Some(values) = column("--by", Some(name), &strata, &names)? {
-            subgroups.push((name.clone(), patients::banded(name, values)));
-        }
-    }
+    let units = units_of(&names, settings, patients, &strata)?;
+    let subgroups = patients::strata_of(&settings.by, &strata, &[&names])?;
     let mut found = Vec::with_capacity(files.len());
     let mut known: BTreeSet<u32> = settings.labels.iter().map(|(label, _)| *label).collect();
     if settings.labels.is_empty() {
@@ -204,7 +197,7 @@ fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Case
     }
     let mut outside: Vec<(u32, String)> = Vec::new();
     for files in &files {
-        let case = one_case(files, settings, &mut known, &mut outside)?;
+        let case = one_case(files, &reader, settings, &mut known, &mut outside)?;
         found.push(case);
     }
     outside.retain(|(label, _)| !known.contains(label));
@@ -239,34 +232,30 @@ fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Case
     Ok(Cases { names, units, known_patients, subgroups, structures })
 }
 
-/// The column that `flag` names: of a table beside the masks, or of the data set that they are of.
-fn column(
-    flag: &str,
-    typed: Option<&str>,
-    strata: &[(String, Vec<String>)],
+/// The patients: those that `--group` names, else those a data set knows, else each case its own.
+pub(super) fn units_of(
     names: &[String],
-) -> Result<Option<Vec<String>>> {
-    let Some(typed) = typed else { return Ok(None) };
-    if let Some((path, column)) = patients::beside(typed) {
-        return patients::column(flag, (&path, column), names).map(Some);
+    settings: &Settings,
+    patients: Option<Vec<String>>,
+    strata: &[(String, Vec<String>)],
+) -> Result<Units> {
+    match (settings.group.as_deref(), patients) {
+        (None | Some("patient"), Some(patients)) => Ok(Units::grouped(&patients)),
+        (Some(typed), _) => {
+            Ok(Units::grouped(&patients::of_cases("--group", typed, strata, &[names])?))
+        }
+        (None, None) => Ok(Units::single(names.len())),
     }
-    if let Some((_, values)) = strata.iter().find(|(name, _)| name == typed) {
-        return Ok(Some(values.clone()));
-    }
-    if flag == "--group" && typed == "patient" && !strata.is_empty() {
-        return Ok(None);
-    }
-    let error = Error::new(Kind::Usage, words::no_column(flag, typed));
-    Err(error.hint(words::COLUMN_BESIDE.clone()))
 }
 
 fn one_case(
-    files: &Files,
+    files: &Pair,
+    reader: &Reader,
     settings: &Settings,
     known: &mut BTreeSet<u32>,
     outside: &mut Vec<(u32, String)>,
 ) -> Result<(BTreeMap<u32, Judged>, Lattice)> {
-    let (predicted, truth) = masks::read(files, settings)?;
+    let (predicted, truth) = masks::read(files, reader, settings)?;
     let (in_p, in_t) = (boxes(&predicted), boxes(&truth));
     let (p, t): (BTreeSet<u32>, BTreeSet<u32>) =
         (in_p.keys().copied().collect(), in_t.keys().copied().collect());
@@ -500,7 +489,8 @@ fn cases_json(judged: &[Judged], names: &[String]) -> Json {
 }
 
 /// Means over the structures that have a value, with intervals from the same resamples.
-fn overall(cases: &Cases, blocks: &[Block], units: &Units, settings: &Settings) -> Vec<Row> {
+fn overall(cases: &Cases, blocks: &[Block], settings: &Settings) -> Vec<Row> {
+    let units = &cases.units;
     [
         ("dice", "mean_dice"),
         ("iou", "mean_iou"),

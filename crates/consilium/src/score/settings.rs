@@ -23,7 +23,8 @@ pub enum Task {
 }
 
 impl Task {
-    fn parse(name: &str) -> Option<Task> {
+    /// The task of that name.
+    pub fn parse(name: &str) -> Option<Task> {
         Some(match name {
             "classification" => Task::Classification,
             "regression" => Task::Regression,
@@ -55,15 +56,25 @@ pub enum Policy {
     Zeros,
     /// Positive (U-Ones).
     Ones,
+    /// What another model predicts (after U-SelfTrained).
+    SelfTrained,
+    /// A class of its own (U-MultiClass).
+    MultiClass,
 }
 
 impl Policy {
+    /// All of them.
+    pub const ALL: [Policy; 5] =
+        [Policy::Ignore, Policy::Zeros, Policy::Ones, Policy::SelfTrained, Policy::MultiClass];
+
     /// As typed.
     pub fn name(self) -> &'static str {
         match self {
             Policy::Ignore => "ignore",
             Policy::Zeros => "zeros",
             Policy::Ones => "ones",
+            Policy::SelfTrained => "selftrained",
+            Policy::MultiClass => "multiclass",
         }
     }
 }
@@ -118,6 +129,8 @@ pub struct Settings {
     pub prevalence: Option<f64>,
     /// What -1 means; `None` is an error.
     pub uncertain: Option<Policy>,
+    /// The table whose predictions stand for -1.
+    pub relabel: Option<PathBuf>,
     /// Resamples of the bootstrap.
     pub resamples: usize,
     /// Their seed.
@@ -150,7 +163,6 @@ pub struct Settings {
 
 /// Flags that only some tasks read; given to others they would be passed over in silence.
 const ONLY_FOR: &[(&str, &[Task])] = &[
-    ("--by", &[Task::Classification, Task::Regression, Task::Segmentation]),
     ("--pool", &[Task::Classification, Task::Regression]),
     ("--threshold", &[Task::Classification]),
     ("--prevalence", &[Task::Classification]),
@@ -181,19 +193,21 @@ impl Settings {
                 return Err(Error::new(Kind::Usage, words::flag_not_for(flag, task.name())));
             }
         }
+        if task == Task::Report
+            && let Some(policy @ ("multiclass" | "selftrained")) =
+                typed.value("--uncertain").map(|text| text.split('=').next().unwrap_or(text))
+        {
+            let text = words::flag_not_for(&format!("--uncertain {policy}"), task.name());
+            return Err(Error::new(Kind::Usage, text));
+        }
         let labels = typed.list("--labels").iter().map(|label| label_of(label)).collect();
         Ok(Settings { labels: labels_checked(labels)?, ..Settings::of_task(task, typed, common)? })
     }
 
     /// Reads the flags but `--task` and `--labels`.
     pub fn of_task(task: Task, typed: &Arguments, common: &Common) -> Result<Settings> {
-        let uncertain = match typed.value("--uncertain") {
-            None => None,
-            Some("ignore") => Some(Policy::Ignore),
-            Some("zeros") => Some(Policy::Zeros),
-            Some("ones") => Some(Policy::Ones),
-            Some(_) => return Err(Error::new(Kind::Usage, words::WHICH_POLICY.clone())),
-        };
+        let plain = Settings::plain(task);
+        let (uncertain, relabel) = typed.value("--uncertain").map(policy_of).transpose()?.unzip();
         let tokens = typed.value("--tokens").map(str::to_owned);
         if tokens.as_deref().is_some_and(|name| !["ptb", "space", "char"].contains(&name)) {
             return Err(Error::new(Kind::Usage, words::WHICH_TOKENS.clone()));
@@ -203,20 +217,20 @@ impl Settings {
             return Err(out_of_range("--more", other, &MORE.join(", ")));
         }
         Ok(Settings {
-            task,
             group: typed.value("--group").map(str::to_owned),
             by: typed.list("--by"),
             pool: typed.value("--pool").map(pool_of).transpose()?,
             threshold: number(typed, "--threshold", "a number", |_| true)?,
             prevalence: number(typed, "--prevalence", "0 … 1", |x| x > 0.0 && x < 1.0)?,
             uncertain,
-            resamples: whole(typed, "--resamples", MOST_RESAMPLES as u64)?.unwrap_or(2000) as usize,
-            seed: whole(typed, "--seed", u64::MAX)?.unwrap_or(0),
+            relabel: relabel.flatten(),
+            resamples: whole(typed, "--resamples", MOST_RESAMPLES as u64)?
+                .map_or(plain.resamples, |count| count as usize),
+            seed: whole(typed, "--seed", u64::MAX)?.unwrap_or(plain.seed),
             level: number(typed, "--level", "0.5 … 0.999", |x| (0.5..=0.999).contains(&x))?
-                .unwrap_or(0.95),
-            tolerance_mm: number(typed, "--tolerance", "≥ 0", |x| x >= 0.0)?.unwrap_or(1.0),
-            labels: Vec::new(),
-            others: Others::Refused,
+                .unwrap_or(plain.level),
+            tolerance_mm: number(typed, "--tolerance", "≥ 0", |x| x >= 0.0)?
+                .unwrap_or(plain.tolerance_mm),
             resample: typed.has("--resample"),
             more,
             margin: number(typed, "--margin", "> 0", |x| x > 0.0)?,
@@ -225,7 +239,36 @@ impl Settings {
             split: typed.value("--split").map(str::to_owned),
             readers: typed.value("--readers").map_or(Readers::Majority, Readers::parse),
             threads: common.threads,
+            ..plain
         })
+    }
+
+    /// What holds where nothing is typed, on one thread.
+    pub fn plain(task: Task) -> Settings {
+        Settings {
+            task,
+            group: None,
+            by: Vec::new(),
+            pool: None,
+            threshold: None,
+            prevalence: None,
+            uncertain: None,
+            relabel: None,
+            resamples: 2000,
+            seed: 0,
+            level: 0.95,
+            tolerance_mm: 1.0,
+            labels: Vec::new(),
+            others: Others::Refused,
+            resample: false,
+            more: Vec::new(),
+            margin: None,
+            tokens: None,
+            wordnet: None,
+            split: None,
+            readers: Readers::Majority,
+            threads: 1,
+        }
     }
 }
 
@@ -259,6 +302,21 @@ fn whole(typed: &Arguments, flag: &str, most: u64) -> Result<Option<u64>> {
     let Some(text) = typed.value(flag) else { return Ok(None) };
     let number = text.parse::<u64>().ok().filter(|n| *n <= most);
     number.map(Some).ok_or_else(|| out_of_range(flag, text, &format!("0 … {most}")))
+}
+
+/// A policy, and the table it takes its labels from.
+fn policy_of(text: &str) -> Result<(Policy, Option<PathBuf>)> {
+    let policy = match text.split_once('=') {
+        None => {
+            let named = Policy::ALL.into_iter().find(|policy| policy.name() == text);
+            named.filter(|policy| *policy != Policy::SelfTrained).map(|policy| (policy, None))
+        }
+        Some(("selftrained", file)) if !file.is_empty() => {
+            Some((Policy::SelfTrained, Some(PathBuf::from(file))))
+        }
+        Some(_) => None,
+    };
+    policy.ok_or_else(|| Error::new(Kind::Usage, words::WHICH_POLICY.clone()))
 }
 
 /// `study=max` or `study=mean`.

@@ -1,5 +1,6 @@
 //! Boxes to be judged: the truth of a COCO file or of a data set, and predictions in COCO's form.
 
+use super::patients;
 use super::settings::Settings;
 use super::table;
 use crate::datasets::{self, Opened};
@@ -22,6 +23,8 @@ pub(super) struct Target {
     pub categories: Vec<String>,
     /// The patients of the images.
     pub units: Units,
+    /// Subgroups: column, and each image's value.
+    pub subgroups: Vec<(String, Vec<String>)>,
     /// Patients are known: of a data set always, otherwise by `--group`.
     by_patient: bool,
     /// What should be known.
@@ -63,11 +66,14 @@ impl Target {
             truth: Vec::new(),
             categories: Vec::new(),
             units: Units::single(0),
+            subgroups: Vec::new(),
             by_patient: true,
             notes: opened.set.notes,
         };
-        let (mut patients, mut left_out) = (Vec::new(), 0);
+        let (mut patients, mut ids, mut left_out) = (Vec::new(), Vec::new(), 0);
         let mut names: Vec<[Option<String>; 2]> = Vec::new();
+        let mut strata: Vec<(String, Vec<String>)> =
+            opened.set.strata.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
         for case in &opened.set.cases {
             let boxes = case.boxes.as_ref();
             let boxes = boxes.and_then(|boxes| settings.readers.choose(boxes, &case.readers));
@@ -82,7 +88,11 @@ impl Target {
             }
             target.image_of.insert(Id::Text(case.id.clone()), image);
             names.push(file_names(case.files.first().map(PathBuf::as_path)));
-            patients.push(case.patient.as_str());
+            patients.push(case.patient.clone());
+            ids.push(case.id.clone());
+            for ((_, values), value) in strata.iter_mut().zip(&case.strata) {
+                values.push(value.clone());
+            }
             target.truth.extend(boxes.into_iter().map(|mark| {
                 let [.., width, height] = mark.corner_size;
                 TrueBox {
@@ -106,18 +116,17 @@ impl Target {
             target.category_of.insert(Id::Text(label.name.clone()), place);
             target.categories.push(label.name);
         }
-        target.units = match settings.group.as_deref() {
-            None | Some("patient") => Units::grouped(&patients),
-            Some(key) => {
-                let text = words::no_column("--group", key);
-                return Err(Error::new(Kind::Usage, text).at(&target.path));
-            }
-        };
+        target.describe(Some(patients), &strata, ids, &names, settings)?;
         Ok(target)
     }
 
     fn of_file(truth: &Path, settings: &Settings) -> Result<Target> {
-        let t = read_json(truth)?;
+        Target::of_coco(truth, &table::bytes(truth)?, settings)
+    }
+
+    /// The truth of a COCO file's bytes; `truth` is what errors name.
+    pub fn of_coco(truth: &Path, bytes: &[u8], settings: &Settings) -> Result<Target> {
+        let t = parse_json(truth, bytes)?;
         let bad = |text| Error::new(Kind::BrokenInput, text).at(truth);
         let list = |key: &str| -> Result<Vec<Json>> {
             t[key].as_array().cloned().ok_or_else(|| bad(words::coco_lacks(key)))
@@ -144,6 +153,7 @@ impl Target {
             truth: Vec::new(),
             categories: names,
             units: Units::single(images.len()),
+            subgroups: Vec::new(),
             by_patient: false,
             notes: Vec::new(),
         };
@@ -159,24 +169,57 @@ impl Target {
         };
         target.truth = all(&annotations, entry).map_err(|rows| bad(words::bad_boxes(&rows)))?;
         let mut files = vec![[None, None]; images.len()];
-        let mut patients = vec![String::new(); images.len()];
+        let mut ids = vec![String::new(); images.len()];
+        let own = |name: &&String| patients::beside(name).is_none();
+        let typed = settings.group.iter().chain(&settings.by).filter(own);
+        let mut strata: Vec<(String, Vec<String>)> =
+            typed.map(|name| (name.clone(), vec![String::new(); images.len()])).collect();
         for image in &images {
             let Some(place) = target.image_of.get(&Id::of(&image["id"])) else { continue };
             files[*place] = file_names(image["file_name"].as_str().map(Path::new));
-            if let Some(key) = &settings.group {
-                let patient = &image[key.as_str()];
-                if patient.is_null() {
-                    let text = words::no_column("--group", key);
-                    return Err(Error::new(Kind::Usage, text).at(truth));
-                }
-                patients[*place] = patient.to_string();
+            ids[*place] = plain(&image["id"]);
+            for (name, values) in &mut strata {
+                values[*place] = plain(&image[name.as_str()]);
             }
         }
+        // An unknown sex is a subgroup; a key that no image has is none, nor is a patient without name.
+        let group = settings.group.as_ref();
+        strata.retain(|(name, values)| match group == Some(name) {
+            true => values.iter().all(|value| !value.is_empty()),
+            false => values.iter().any(|value| !value.is_empty()),
+        });
         target.also_by(&files);
-        if settings.group.is_some() {
-            target.units = Units::grouped(&patients);
-        }
+        target.describe(None, &strata, ids, &files, settings)?;
         Ok(target)
+    }
+
+    /// Finds patients and subgroups of the images: in the set, or in a table beside it that has the images
+    /// by id or by file name.
+    fn describe(
+        &mut self,
+        patients: Option<Vec<String>>,
+        strata: &[(String, Vec<String>)],
+        ids: Vec<String>,
+        files: &[[Option<String>; 2]],
+        settings: &Settings,
+    ) -> Result<()> {
+        let by_file = |at: usize| -> Option<Vec<String>> {
+            files.iter().map(|names| names[at].clone()).collect()
+        };
+        let namings = [Some(ids), by_file(0), by_file(1)];
+        let namings: Vec<&[String]> = namings.iter().flatten().map(Vec::as_slice).collect();
+        let path = self.path.clone();
+        let at = |error: Error| error.at(&path);
+        self.units = match (settings.group.as_deref(), patients) {
+            (None | Some("patient"), Some(patients)) => Units::grouped(&patients),
+            (Some(typed), _) => {
+                let found = patients::of_cases("--group", typed, strata, &namings);
+                Units::grouped(&found.map_err(at)?)
+            }
+            (None, None) => Units::single(self.images),
+        };
+        self.subgroups = patients::strata_of(&settings.by, strata, &namings).map_err(at)?;
+        Ok(())
     }
 
     /// Images are also known by their file's name, with and without ending, where only one has it.
@@ -197,8 +240,13 @@ impl Target {
     /// Errors name entries by their place from 1: boxes without number, on images or of categories
     /// that the truth does not have, boxes twice.
     pub fn with(&self, predicted: &Path) -> Result<Detections> {
+        self.with_bytes(predicted, &table::bytes(predicted)?)
+    }
+
+    /// The same of a file's bytes; `predicted` is what errors name.
+    pub fn with_bytes(&self, predicted: &Path, bytes: &[u8]) -> Result<Detections> {
         let bad = |text| Error::new(Kind::BrokenInput, text).at(predicted);
-        let json = read_json(predicted)?;
+        let json = parse_json(predicted, bytes)?;
         let lacks = || bad(words::coco_lacks("annotations"));
         let list = json.as_array().or(json["annotations"].as_array()).ok_or_else(lacks)?;
         let entry = |entry: &Json| -> Option<FoundBox> {
@@ -245,10 +293,19 @@ impl Target {
     }
 }
 
-fn read_json(path: &Path) -> Result<Json> {
-    serde_json::from_slice(&table::bytes(path)?).map_err(|error| {
+fn parse_json(path: &Path, bytes: &[u8]) -> Result<Json> {
+    serde_json::from_slice(bytes).map_err(|error| {
         Error::new(Kind::BrokenInput, words::not_json(error.line(), error.column())).at(path)
     })
+}
+
+/// A value as a table would have it; nothing of none.
+fn plain(json: &Json) -> String {
+    match json {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// A file's name with and without ending.

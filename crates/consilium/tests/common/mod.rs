@@ -1,6 +1,7 @@
 //! The binary, weights and films for the tests of the command line.
 #![allow(dead_code)]
 
+pub mod judge;
 pub mod trained;
 
 use engine::graph::Builder;

@@ -2,7 +2,6 @@
 //! decompresses them waits for neither.
 
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -30,7 +29,7 @@ enum Rest {
 
 impl Feed {
     /// `bytes` is the size of the file as the system says it.
-    pub fn new(mut file: File, bytes: u64) -> io::Result<Feed> {
+    pub fn new(mut file: impl Read + Send + 'static, bytes: u64) -> io::Result<Feed> {
         if bytes <= BLOCK as u64 {
             let mut block = Vec::with_capacity(BLOCK);
             Read::by_ref(&mut file).take(BLOCK as u64 + 1).read_to_end(&mut block)?;
@@ -116,6 +115,7 @@ impl Read for Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     #[test]
     fn every_byte_comes_through_and_is_hashed_however_much_is_read() {

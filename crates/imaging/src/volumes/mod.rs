@@ -54,6 +54,19 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Scan> {
     read_kind(path, limits).map_err(|error| error.at(path))
 }
 
+/// Reads one volume from the bytes of its file, which may lie in an archive; `path` is what messages call
+/// it, and what a header is looked for beside that has its voxels in another file. DICOM is not read so.
+///
+/// Errors: as [`read`].
+pub fn read_bytes(bytes: Vec<u8>, path: &Path, limits: &Limits) -> Result<Scan> {
+    let read = || {
+        let mut source = Source::of_bytes(bytes, limits)?;
+        let head = source.peek(HEAD)?.to_vec();
+        of_source(source, &head, path, limits)
+    };
+    read().map_err(|error| error.at(path))
+}
+
 fn read_kind(path: &Path, limits: &Limits) -> Result<Scan> {
     let dicom = || {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -64,8 +77,15 @@ fn read_kind(path: &Path, limits: &Limits) -> Result<Scan> {
     }
     let mut source = Source::open(path, limits)?;
     let head = source.peek(HEAD)?.to_vec();
-    match Format::of(&head) {
-        _ if crate::dicom::looks_like_dicom(&head) => dicom(),
+    if crate::dicom::looks_like_dicom(&head) {
+        return dicom();
+    }
+    of_source(source, &head, path, limits)
+}
+
+/// Reads what begins with `head`.
+fn of_source(source: Source, head: &[u8], path: &Path, limits: &Limits) -> Result<Scan> {
+    match Format::of(head) {
         Some(Format::Nifti) => nifti::read(source, path, limits),
         Some(Format::Nrrd) => nrrd::read(source, path, limits),
         Some(Format::MetaImage) => metaimage::read(source, path, limits),

@@ -65,20 +65,30 @@ impl Source {
         if meta.is_dir() {
             return Err(Error::new(Kind::Io, imaging::IS_FOLDER).at(path));
         }
+        let file = File::open(path).map_err(io)?;
+        Source::of(file, meta.len(), limits).map_err(|error| error.at(path))
+    }
+
+    /// The whole of a file that lies in memory.
+    pub fn of_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Source> {
+        let length = bytes.len() as u64;
+        Source::of(Cursor::new(bytes), length, limits)
+    }
+
+    fn of(file: impl Read + Send + 'static, bytes: u64, limits: &Limits) -> Result<Source> {
+        let io = |error: io::Error| Error::new(Kind::Io, imaging::cannot_read(&error.to_string()));
         // A file without compression is as large as its voxels.
         let limit = limits.max_file_bytes.max(limits.max_volume_bytes.saturating_add(1 << 20));
-        if meta.len() > limit {
-            let text = imaging::file_too_large(meta.len(), limit);
-            return Err(Error::new(Kind::Limit, text).at(path));
+        if bytes > limit {
+            return Err(Error::new(Kind::Limit, imaging::file_too_large(bytes, limit)));
         }
-        let file = File::open(path).map_err(io)?;
-        let mut file = Feed::new(file, meta.len()).map_err(io)?;
+        let mut file = Feed::new(file, bytes).map_err(io)?;
         let mut magic = vec![0; 2];
         let read = read_up_to(&mut file, &mut magic).map_err(io)?;
         magic.truncate(read);
         if read == 0 {
             let error = Error::new(Kind::BrokenInput, imaging::EMPTY_FILE);
-            return Err(error.hint(imaging::COPY_AGAIN).at(path));
+            return Err(error.hint(imaging::COPY_AGAIN));
         }
         let is_gzip = magic == [0x1f, 0x8b];
         let raw = Cursor::new(magic).chain(file);
@@ -92,7 +102,7 @@ impl Source {
             taken: 0,
             stopped: None,
             position: 0,
-            bytes: meta.len(),
+            bytes,
         })
     }
 

@@ -68,19 +68,7 @@ impl Binary {
     /// Area under the ROC curve up to a false-positive rate, standardised after McClish so that
     /// chance is 0.5: `roc_auc_score(max_fpr=…)`. `max_fpr` in (0, 1].
     pub fn partial_auroc(&self, max_fpr: f64) -> Value {
-        let curve = self.roc_curve()?;
-        let mut area = 0.0;
-        for pair in curve.windows(2) {
-            let (a, b) = (pair[0], pair[1]);
-            if a.x >= max_fpr {
-                break;
-            }
-            let end = b.x.min(max_fpr);
-            let y = if b.x > max_fpr { a.y + (b.y - a.y) * (end - a.x) / (b.x - a.x) } else { b.y };
-            area += (end - a.x) * (a.y + y) / 2.0;
-        }
-        let least = 0.5 * max_fpr * max_fpr;
-        Ok(0.5 * (1.0 + (area - least) / (max_fpr - least)))
+        self.ranked().partial_auroc_of(max_fpr, &vec![1; self.len()])
     }
 
     /// Every threshold that changes something, from the highest, with its counts; first the one

@@ -98,14 +98,52 @@ impl Ranked {
         Ok(sum / true_positives as f64)
     }
 
+    /// Area under the ROC curve up to a false-positive rate in (0, 1], standardised after McClish so
+    /// that chance is 0.5 (scikit-learn's `roc_auc_score(max_fpr=…)`), every case counted
+    /// `weights[case]` times.
+    pub fn partial_auroc_of(&self, max_fpr: f64, weights: &[u32]) -> Value {
+        let (positives, negatives) = self.totals(weights)?;
+        let (mut hits, mut alarms) = (0u64, 0u64);
+        let (mut x, mut y, mut area) = (0.0, 0.0, 0.0);
+        for entry in &self.entries {
+            let weight = u64::from(weights[(entry >> 2) as usize]);
+            hits += weight * (entry >> 1 & 1);
+            alarms += weight - weight * (entry >> 1 & 1);
+            if entry & 1 == 0 {
+                continue;
+            }
+            let to = (alarms as f64 / negatives as f64, hits as f64 / positives as f64);
+            let end = to.0.min(max_fpr);
+            let at_end =
+                if to.0 > max_fpr { y + (to.1 - y) * (end - x) / (to.0 - x) } else { to.1 };
+            area += (end - x) * (y + at_end) / 2.0;
+            (x, y) = to;
+            if x >= max_fpr {
+                break;
+            }
+        }
+        let least = 0.5 * max_fpr * max_fpr;
+        Ok(0.5 * (1.0 + (area - least) / (max_fpr - least)))
+    }
+
+    /// Positives and negatives with every case counted `weights[case]` times; both must occur.
+    fn totals(&self, weights: &[u32]) -> Result<(u64, u64), Undefined> {
+        let (mut positives, mut all) = (0u64, 0u64);
+        for entry in &self.entries {
+            let weight = u64::from(weights[(entry >> 2) as usize]);
+            all += weight;
+            positives += weight * (entry >> 1 & 1);
+        }
+        both_classes(positives, all - positives)?;
+        Ok((positives, all - positives))
+    }
+
     /// Sensitivity reached at each of the rising false-positive rates, without interpolation, every
     /// case counted `weights[case]` times.
     pub fn sensitivity_at(&self, rates: &[f64], weights: &[u32]) -> Result<Vec<f64>, Undefined> {
         let weight = |entry: &u64| u64::from(weights[(entry >> 2) as usize]);
-        let positives: u64 = self.entries.iter().filter(|e| **e >> 1 & 1 == 1).map(weight).sum();
-        let all: u64 = self.entries.iter().map(weight).sum();
-        both_classes(positives, all - positives)?;
-        let negatives = (all - positives) as f64;
+        let (positives, negatives) = self.totals(weights)?;
+        let negatives = negatives as f64;
         let mut reached = Vec::with_capacity(rates.len());
         let (mut hits, mut alarms, mut best) = (0u64, 0u64, 0u64);
         for entry in &self.entries {

@@ -64,6 +64,12 @@ impl Units {
         &self.of_case
     }
 
+    /// The units of some cases alone, numbered anew in the order they first occur.
+    pub fn only(&self, cases: &[usize]) -> Units {
+        let keys: Vec<u32> = cases.iter().map(|case| self.of_case[*case]).collect();
+        Units::grouped(&keys)
+    }
+
     /// How often each unit is drawn in resample number `draw`: as many draws as units, with
     /// replacement. Depends on `seed` and `draw` alone, so that all models meet the same patients.
     pub fn draw(&self, seed: u64, draw: u64, weights: &mut Vec<u32>) {

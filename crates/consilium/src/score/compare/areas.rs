@@ -1,34 +1,81 @@
 //! Classification side by side: AUROC with DeLong's paired test, right and wrong calls with McNemar's.
 
+use super::Models;
 use super::side::{Entry, Pair, SideBySide, against_margin};
 use super::wholes::{between, firmness, ranking};
-use crate::score::classification::{Column, Prepared};
+use crate::score::classification;
 use crate::score::pairs::Pairs;
+use crate::score::prepared::{Column, Prepared};
 use crate::score::settings::Settings;
+use base::words::judge;
+use base::{Note, Result};
 use metrics::classification::{Ranked, delong_test};
 use metrics::compare::{
-    Better, Bootstrapped, mcnemar, rank_then_aggregate, stability, test_then_rank,
+    Better, Bootstrapped, Units, mcnemar, rank_then_aggregate, stability, test_then_rank,
 };
 use metrics::{Undefined, Value};
 use serde_json::json;
 
+/// Tables of scores.
+pub(super) struct Areas {
+    pairs: Vec<Pairs>,
+    /// One a label, in the truth's order, of each model.
+    columns: Vec<Vec<Column>>,
+}
+
+impl Areas {
+    /// Errors name cells of the truth that are no label, and scores that are no number.
+    pub fn new(pairs: Vec<Pairs>, settings: &Settings) -> Result<Areas> {
+        let columns = pairs.iter().map(|pairs| classification::columns(pairs, settings));
+        Ok(Areas { columns: columns.collect::<Result<_>>()?, pairs })
+    }
+}
+
+impl Models for Areas {
+    fn cases(&self) -> (usize, &Units) {
+        (self.pairs[0].truth.rows.len(), &self.pairs[0].units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.pairs[0].subgroups
+    }
+
+    fn tables(&self) -> &[Pairs] {
+        &self.pairs
+    }
+
+    fn of(&self, members: &[usize]) -> Areas {
+        let own = |columns: &Vec<Column>| columns.iter().map(|column| column.of(members)).collect();
+        Areas {
+            pairs: vec![self.pairs[0].of(members)],
+            columns: self.columns.iter().map(own).collect(),
+        }
+    }
+
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
+        compare(&self.pairs[0], &self.columns, settings, out)
+    }
+}
+
 /// Compares the models' columns, label by label and over all labels.
-pub(super) fn compare(
+fn compare(
     pairs: &Pairs,
     models: &[Vec<Column>],
     settings: &Settings,
     out: &mut SideBySide,
-) {
-    out.cases = pairs.truth.rows.len();
-    out.units = pairs.units.len();
+) -> Result<()> {
     let mut prepared: Vec<Vec<Prepared>> = Vec::new();
     for columns in models {
-        let one = |column: &Column| Prepared::new(column, None, &pairs.units, settings).ok();
-        prepared.push(columns.iter().filter_map(one).collect());
+        let one = |column: &Column| Prepared::new(column, &pairs.units, settings);
+        prepared.push(columns.iter().map(one).collect::<Result<_>>()?);
     }
     let labels = pairs.labels.len();
-    if prepared.iter().any(|model| model.len() != labels) {
-        return;
+    let few = |label: &Prepared| {
+        let positives = label.binary.positives();
+        positives.min(label.binary.len() - positives) < classification::SMALL
+    };
+    for (_, name) in prepared[0].iter().zip(&pairs.labels).filter(|(label, _)| few(label)) {
+        out.notes.push(Note::warning("few-cases", judge::small_label(&name.name)));
     }
     let ranked: Vec<Vec<Ranked>> = prepared
         .iter()
@@ -62,6 +109,7 @@ pub(super) fn compare(
     if labels > 1 {
         overall(&full, &drawn, labels, settings, out);
     }
+    Ok(())
 }
 
 /// Macro AUROC over the labels that have one.

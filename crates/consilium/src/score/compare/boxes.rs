@@ -1,73 +1,99 @@
 //! Boxes side by side: average precision and free-response sensitivity over all categories, AP50 of each.
 
+use super::Models;
 use super::side::SideBySide;
 use super::wholes::{self, Wholes};
-use crate::score::detection::{FROC_IOU, of_category};
+use crate::score::detection::{FROC_IOU, of_category, of_images};
 use crate::score::lesions::{self, Lesions};
-use crate::score::masks;
 use crate::score::settings::Settings;
 use crate::score::target::Target;
 use base::Result;
 use metrics::Value;
 use metrics::compare::Units;
 use metrics::detection::{Detections, FoundBox, Matches, TrueBox, froc};
-use std::path::Path;
 
 /// Over all categories.
 const METRICS: [&str; 3] = ["AP", "AP50", "CPM"];
 
-/// Compares files of boxes on the same images.
-pub(super) fn compare(
-    models: &[String],
-    truth: &Path,
-    settings: &Settings,
-    out: &mut SideBySide,
-) -> Result<()> {
-    if models.iter().all(|model| masks::are_folders(Path::new(model), truth)) {
-        return lesions(models, truth, settings, out);
-    }
-    let target = Target::open(truth, settings)?;
-    let found =
-        models.iter().map(|model| target.with(Path::new(model))).collect::<Result<Vec<_>>>()?;
-    out.cases = found[0].images;
-    out.units = target.units.len();
-    out.settings = target.settings(settings);
-    let settings = &out.settings.clone();
-    one("", &METRICS, &found, &target.units, settings, out);
-    if target.categories.len() > 1 {
-        for (category, name) in target.categories.iter().enumerate() {
-            let own: Vec<Detections> =
-                found.iter().map(|model| of_category(model, category)).collect();
-            one(name, &METRICS[1..2], &own, &target.units, settings, out);
-        }
-    }
-    Ok(())
+/// Boxes on the same images.
+pub(super) struct Boxes {
+    categories: Vec<String>,
+    units: Units,
+    subgroups: Vec<(String, Vec<String>)>,
+    found: Vec<Detections>,
 }
 
-/// Compares folders of detection maps.
-fn lesions(
-    models: &[String],
-    truth: &Path,
-    settings: &Settings,
-    out: &mut SideBySide,
-) -> Result<()> {
-    let read = |model: &String| lesions::read(Path::new(model), truth, settings);
-    let found = models.iter().map(read).collect::<Result<Vec<Lesions>>>()?;
-    out.cases = found[0].cases.len();
-    out.units = found[0].units.len();
-    let values = |model: usize, weights: &[u32]| found[model].values(weights);
-    let mixed = |[a, b]: [usize; 2], [own, other]: [&[u32]; 2]| {
-        Lesions::mixed(&[(&found[a], own), (&found[b], other)])
-    };
-    let all = Wholes {
-        metrics: &lesions::NAMES,
-        models: found.len(),
-        units: &found[0].units,
-        values: &values,
-        mixed: &mixed,
-    };
-    wholes::compare("", &all, settings, out);
-    Ok(())
+impl Boxes {
+    /// What each model found.
+    pub fn new(target: Target, found: Vec<Detections>) -> Boxes {
+        let Target { categories, units, subgroups, .. } = target;
+        Boxes { categories, units, subgroups, found }
+    }
+}
+
+impl Models for Boxes {
+    fn cases(&self) -> (usize, &Units) {
+        (self.found[0].images, &self.units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.subgroups
+    }
+
+    fn of(&self, members: &[usize]) -> Boxes {
+        Boxes {
+            categories: self.categories.clone(),
+            units: self.units.only(members),
+            subgroups: Vec::new(),
+            found: self.found.iter().map(|model| of_images(model, members)).collect(),
+        }
+    }
+
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
+        one("", &METRICS, &self.found, &self.units, settings, out);
+        if self.categories.len() > 1 {
+            for (category, name) in self.categories.iter().enumerate() {
+                let own: Vec<Detections> =
+                    self.found.iter().map(|model| of_category(model, category)).collect();
+                one(name, &METRICS[1..2], &own, &self.units, settings, out);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Folders of detection maps.
+pub(super) struct LesionMaps(pub Vec<Lesions>);
+
+impl Models for LesionMaps {
+    fn cases(&self) -> (usize, &Units) {
+        (self.0[0].cases.len(), &self.0[0].units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.0[0].subgroups
+    }
+
+    fn of(&self, members: &[usize]) -> LesionMaps {
+        LesionMaps(self.0.iter().map(|model| model.of(members)).collect())
+    }
+
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
+        let found = &self.0;
+        let values = |model: usize, weights: &[u32]| found[model].values(weights);
+        let mixed = |[a, b]: [usize; 2], [own, other]: [&[u32]; 2]| {
+            Lesions::mixed(&[(&found[a], own), (&found[b], other)])
+        };
+        let all = Wholes {
+            metrics: &lesions::NAMES,
+            models: found.len(),
+            units: &found[0].units,
+            values: &values,
+            mixed: &mixed,
+        };
+        wholes::compare("", &all, settings, out);
+        Ok(())
+    }
 }
 
 fn one(

@@ -1,9 +1,13 @@
 //! Metrics that every case has, side by side: Wilcoxon, sign flips, three rankings.
 
+use super::Models;
 use super::side::{Entry, Pair, SideBySide, against_margin};
 use super::wholes::between;
+use crate::score::pairs::Pairs;
+use crate::score::regression;
 use crate::score::segmentation::{Cases, with_failures};
 use crate::score::settings::Settings;
+use base::Result;
 use metrics::compare::{
     Better, Units, aggregate_then_rank, hodges_lehmann, rank_stability, rank_then_aggregate,
     sign_flip, test_then_rank, wilcoxon,
@@ -16,8 +20,61 @@ const FLIPS: usize = 10_000;
 /// Level of the tests inside test-then-rank, as challengeR has it.
 pub(super) const ALPHA: f64 = 0.05;
 
-/// Compares masks: Dice, HD95 and surface Dice, failures counted.
-pub(super) fn segmentation(judged: &[Cases], settings: &Settings, out: &mut SideBySide) {
+/// Tables of values, by their absolute errors.
+pub(super) struct Errors(pub Vec<Pairs>);
+
+impl Models for Errors {
+    fn cases(&self) -> (usize, &Units) {
+        (self.0[0].truth.rows.len(), &self.0[0].units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.0[0].subgroups
+    }
+
+    fn of(&self, members: &[usize]) -> Errors {
+        Errors(self.0.iter().map(|pairs| pairs.of(members)).collect())
+    }
+
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
+        for (at, label) in self.0[0].labels.iter().enumerate() {
+            let (mut errors, mut keys) = (Vec::new(), Vec::new());
+            for pairs in &self.0 {
+                // Labels stand in the truth's order in all.
+                let known = regression::known(pairs, &pairs.labels[at])?;
+                let pair = known.predicted.iter().zip(&known.truth);
+                errors.push(pair.map(|(p, t)| (p - t).abs()).collect());
+                keys = known.cases.iter().map(|case| pairs.units.of_case()[*case]).collect();
+            }
+            compare(&label.name, "absolute_error", errors, &keys, settings, out);
+        }
+        Ok(())
+    }
+}
+
+/// Masks: Dice, HD95 and surface Dice, failures counted.
+pub(super) struct Masks(pub Vec<Cases>);
+
+impl Models for Masks {
+    fn cases(&self) -> (usize, &Units) {
+        (self.0[0].names.len(), &self.0[0].units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.0[0].subgroups
+    }
+
+    fn of(&self, members: &[usize]) -> Masks {
+        Masks(self.0.iter().map(|cases| cases.of(members)).collect())
+    }
+
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
+        segmentation(&self.0, settings, out);
+        Ok(())
+    }
+}
+
+fn segmentation(judged: &[Cases], settings: &Settings, out: &mut SideBySide) {
     let patients = judged[0].units.of_case();
     // Structures of any model; where a model has none of it, that is its failure.
     for (label, name, _) in &judged[0].structures {
@@ -115,7 +172,7 @@ fn pair(
     (first, second): (usize, usize),
     differences: &[f64],
     units: &Units,
-    interval: Result<Interval, Undefined>,
+    interval: std::result::Result<Interval, Undefined>,
     higher: bool,
     settings: &Settings,
 ) -> Pair {

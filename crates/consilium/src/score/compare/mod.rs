@@ -10,15 +10,23 @@ mod wholes;
 
 pub use side::{Pair, SideBySide};
 
+use super::pairs::Pairs;
+use super::report::holds_labels;
 use super::settings::{Settings, Task};
-use super::{classification, masks_of, pairs::Pairs, regression, table};
+use super::target::Target;
+use super::{lesions, masks, masks_of, patients};
 use crate::World;
 use crate::cli::{Arguments, print};
 use crate::read::{Common, io_error, write_file};
+use areas::Areas;
 use base::words::score as words;
 use base::{Error, Kind, Result};
+use boxes::{Boxes, LesionMaps};
+use cases::{Errors, Masks};
+use metrics::compare::Units;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use texts::{FoundLabels, Reports};
 
 /// Compares what was typed: predictions of two or more models, then the truth.
 pub fn run(
@@ -53,52 +61,80 @@ pub fn run(
 /// Compares models by the paths of their predictions.
 pub fn compare(models: &[String], truth: &Path, settings: &Settings) -> Result<SideBySide> {
     let mut found = SideBySide::new(models, settings);
-    let tables = || -> Result<Vec<Pairs>> {
-        models
-            .iter()
-            .map(|model| Pairs::new(table::read(Path::new(model))?, table::read(truth)?, settings))
-            .collect()
-    };
+    let paths = || models.iter().map(Path::new);
+    let tables =
+        || paths().map(|model| Pairs::read(model, truth, settings)).collect::<Result<Vec<Pairs>>>();
     match settings.task {
-        Task::Classification => {
-            let pairs = tables()?;
-            let columns = pairs
-                .iter()
-                .map(|pairs| classification::columns(pairs, settings))
-                .collect::<Result<Vec<_>>>()?;
-            areas::compare(&pairs[0], &columns, settings, &mut found);
+        Task::Classification => Areas::new(tables()?, settings)?.all(&mut found)?,
+        Task::Regression => Errors(tables()?).all(&mut found)?,
+        Task::Segmentation => {
+            let judged = paths().map(|model| masks_of(model, truth, settings));
+            let judged = Masks(judged.collect::<Result<Vec<_>>>()?);
+            found.settings = judged.0[0].settings(settings);
+            judged.all(&mut found)?;
         }
-        Task::Regression => {
+        Task::Detection if paths().all(|model| masks::are_folders(model, truth)) => {
+            let read = paths().map(|model| lesions::read(model, truth, settings));
+            LesionMaps(read.collect::<Result<Vec<_>>>()?).all(&mut found)?;
+        }
+        Task::Detection => {
+            let target = Target::open(truth, settings)?;
+            found.settings = target.settings(settings);
+            let read = paths().map(|model| target.with(model)).collect::<Result<Vec<_>>>()?;
+            Boxes::new(target, read).all(&mut found)?;
+        }
+        Task::Report => {
             let pairs = tables()?;
-            found.cases = pairs[0].truth.rows.len();
-            found.units = pairs[0].units.len();
-            for label in &pairs[0].labels {
-                let mut errors = Vec::new();
-                let mut keys = Vec::new();
-                for pairs in &pairs {
-                    // The same label stands elsewhere in another model's table.
-                    let own = pairs.labels.iter().find(|own| own.name == label.name);
-                    let known = regression::known(pairs, own.unwrap_or(label))?;
-                    let pair = known.predicted.iter().zip(&known.truth);
-                    errors.push(pair.map(|(p, t)| (p - t).abs()).collect());
-                    keys = known.cases.iter().map(|case| pairs.units.of_case()[*case]).collect();
-                }
-                cases::compare(&label.name, "absolute_error", errors, &keys, settings, &mut found);
+            match holds_labels(&pairs[0]) {
+                true => FoundLabels::new(&pairs, settings)?.all(&mut found)?,
+                false => Reports::new(&pairs, settings)?.all(&mut found)?,
             }
         }
-        Task::Segmentation => {
-            let judged = models
-                .iter()
-                .map(|model| masks_of(Path::new(model), truth, settings))
-                .collect::<Result<Vec<_>>>()?;
-            found.cases = judged[0].names.len();
-            found.units = judged[0].units.len();
-            found.settings = judged[0].settings(settings);
-            cases::segmentation(&judged, settings, &mut found);
-        }
-        Task::Detection => boxes::compare(models, truth, settings, &mut found)?,
-        Task::Report => texts::compare(&tables()?, settings, &mut found)?,
     }
-    found.adjust();
     Ok(found)
+}
+
+/// Several models' answers to the same cases.
+trait Models: Sized {
+    /// Number of cases, and their patients.
+    fn cases(&self) -> (usize, &Units);
+
+    /// Column and each case's value.
+    fn subgroups(&self) -> &[(String, Vec<String>)];
+
+    /// The answers to some of the cases alone.
+    fn of(&self, members: &[usize]) -> Self;
+
+    /// Says what differs between them.
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()>;
+
+    /// Compares all cases, then those of each subgroup, whose patients alone are drawn.
+    fn all(&self, out: &mut SideBySide) -> Result<()> {
+        self.whole(out)?;
+        for (column, value, members) in patients::groups(self.subgroups()) {
+            let own = self.of(&members);
+            let mut found = SideBySide::new(&out.models, &out.settings);
+            own.whole(&mut found)?;
+            found.notes.extend(patients::few(own.cases().1.len()));
+            out.subgroups.push((column.clone(), value, found));
+        }
+        Ok(())
+    }
+
+    /// Compares the cases there are.
+    fn whole(&self, out: &mut SideBySide) -> Result<()> {
+        let (cases, units) = self.cases();
+        (out.cases, out.units) = (cases, units.len());
+        if let [pairs, ..] = self.tables() {
+            out.notes.extend(pairs.notes.iter().cloned());
+        }
+        self.compare(&out.settings.clone(), out)?;
+        out.adjust();
+        Ok(())
+    }
+
+    /// The tables they were read from, where there are any.
+    fn tables(&self) -> &[Pairs] {
+        &[]
+    }
 }

@@ -28,10 +28,29 @@ pub(super) fn page(found: &SideBySide, lang: Lang) -> String {
         let _ = write!(out, "<li>{}</li>", escaped(model));
     }
     out += "</ol>";
-    for entry in &found.entries {
-        section(&mut out, entry, settings.level);
+    sections(&mut out, found);
+    for (column, value, group) in &found.subgroups {
+        let _ = write!(
+            out,
+            "<h2>{} {} = {} · {} {}</h2>",
+            both(&words::SUBGROUP),
+            escaped(column),
+            escaped(value),
+            both(&words::CASES),
+            group.cases
+        );
+        sections(&mut out, group);
     }
     out + foot()
+}
+
+fn sections(out: &mut String, found: &SideBySide) {
+    for note in &found.notes {
+        let _ = write!(out, "<p class=\"w\">{}</p>", both(&note.text));
+    }
+    for entry in &found.entries {
+        section(out, entry, found.settings.level);
+    }
 }
 
 fn section(out: &mut String, entry: &Entry, level: f64) {

@@ -1,9 +1,9 @@
 //! The result of a comparison, for people and for programs.
 
-use crate::score::outcome::quoted;
-use crate::score::settings::Settings;
-use base::Lang;
+use crate::score::outcome::{bilingual, notes_json, quoted};
+use crate::score::settings::{Policy, Settings};
 use base::words::score as words;
+use base::{Lang, Note};
 use metrics::compare::{RankStability, Ranking, holm, non_inferiority};
 use metrics::{Interval, Undefined, Value};
 use serde_json::{Map, Value as Json, json};
@@ -22,6 +22,10 @@ pub struct SideBySide {
     pub units: usize,
     /// One entry a label and metric.
     pub entries: Vec<Entry>,
+    /// What should be known.
+    pub notes: Vec<Note>,
+    /// Subgroups: column, value, the same models on its cases alone.
+    pub subgroups: Vec<(String, String, SideBySide)>,
 }
 
 /// One metric of one label.
@@ -72,6 +76,8 @@ impl SideBySide {
             cases: 0,
             units: 0,
             entries: Vec::new(),
+            notes: Vec::new(),
+            subgroups: Vec::new(),
         }
     }
 
@@ -98,7 +104,7 @@ impl SideBySide {
     /// As programs read it.
     pub fn to_json(&self) -> Json {
         let settings = &self.settings;
-        json!({
+        let mut json = json!({
             "schema": "consilium.compare/1",
             "task": settings.task.name(),
             "models": self.models,
@@ -109,9 +115,29 @@ impl SideBySide {
             "resamples": settings.resamples,
             "seed": settings.seed,
             "margin": settings.margin,
-            "results": self.entries.iter().map(|entry| self.entry_json(entry)).collect::<Vec<_>>(),
-            "disclaimer": super::super::outcome::bilingual(&words::RESEARCH),
-        })
+            "uncertain": settings.uncertain.map(Policy::name),
+            "results": self.results(),
+            "notes": notes_json(&self.notes),
+            "disclaimer": bilingual(&words::RESEARCH),
+        });
+        if !self.subgroups.is_empty() {
+            let mut columns: Map<String, Json> = Map::new();
+            for (column, value, found) in &self.subgroups {
+                let entry = columns.entry(column.clone()).or_insert_with(|| json!({}));
+                entry[value.as_str()] = json!({
+                    "n": found.cases,
+                    "units": found.units,
+                    "results": found.results(),
+                    "notes": notes_json(&found.notes),
+                });
+            }
+            json["subgroups"] = Json::Object(columns);
+        }
+        json
+    }
+
+    fn results(&self) -> Vec<Json> {
+        self.entries.iter().map(|entry| self.entry_json(entry)).collect()
     }
 
     fn entry_json(&self, entry: &Entry) -> Json {
@@ -169,11 +195,20 @@ impl SideBySide {
         Json::Object(out)
     }
 
-    /// One line a model's value, and one a difference of two: label, metric, first, second, value,
-    /// undefined, low, high, test, p, Holm's p.
+    /// One line a model's value, and one a difference of two: label, subgroup, metric, first, second,
+    /// value, undefined, low, high, test, p, Holm's p.
     pub fn to_csv(&self) -> String {
-        let mut text =
-            String::from("label,metric,first,second,value,undefined,low,high,test,p,p_holm\n");
+        let mut text = String::from(
+            "label,subgroup,metric,first,second,value,undefined,low,high,test,p,p_holm\n",
+        );
+        self.lines("", &mut text);
+        for (column, value, found) in &self.subgroups {
+            found.lines(&format!("{column}={value}"), &mut text);
+        }
+        text
+    }
+
+    fn lines(&self, subgroup: &str, text: &mut String) {
         let cell = |x: Option<f64>| x.map_or(String::new(), |x| x.to_string());
         let mut line = |entry: &Entry,
                         models: [&str; 2],
@@ -183,8 +218,9 @@ impl SideBySide {
             let ends = interval.ok();
             let _ = writeln!(
                 text,
-                "{},{},{},{},{},{},{},{},{}",
+                "{},{},{},{},{},{},{},{},{},{}",
                 quoted(&entry.label),
+                quoted(subgroup),
                 quoted(&entry.metric),
                 quoted(models[0]),
                 quoted(models[1]),
@@ -207,7 +243,6 @@ impl SideBySide {
                 line(entry, models, pair.difference, pair.interval, test);
             }
         }
-        text
     }
 
     /// As people read it.
@@ -224,6 +259,20 @@ impl SideBySide {
         for (at, model) in self.models.iter().enumerate() {
             let _ = writeln!(text, "  [{}] {model}", at + 1);
         }
+        self.write_entries("", lang, &mut text);
+        for (column, value, found) in &self.subgroups {
+            let name = format!(" · {column} = {value}");
+            let _ =
+                writeln!(text, "\n{}{name} · {cases} {}", words::SUBGROUP.get(lang), found.cases);
+            found.write_entries(&name, lang, &mut text);
+        }
+        text
+    }
+
+    fn write_entries(&self, subgroup: &str, lang: Lang, text: &mut String) {
+        for note in &self.notes {
+            let _ = writeln!(text, "  ! {}", note.text.get(lang));
+        }
         for entry in &self.entries {
             let metric = words::metric(&entry.metric);
             let metric = metric.map_or(entry.metric.clone(), |name| name.get(lang).to_owned());
@@ -231,7 +280,7 @@ impl SideBySide {
                 "" => words::ALL_LABELS.get(lang),
                 label => label,
             };
-            let _ = writeln!(text, "\n{label} · {metric}");
+            let _ = writeln!(text, "\n{label} · {metric}{subgroup}");
             for (at, (value, interval)) in entry.values.iter().enumerate() {
                 let _ = writeln!(text, "  [{}] {}", at + 1, number(*value, *interval, lang));
             }
@@ -272,7 +321,6 @@ impl SideBySide {
                 }
             }
         }
-        text
     }
 }
 

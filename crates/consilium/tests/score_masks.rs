@@ -1,0 +1,300 @@
+//! `score` judges masks, and maps of lesions, case by case and patient by patient.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::judge::{judged, map, refused, row, tar, volume, write};
+use common::{code, consilium, printed, said, zip};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// A mask with voxels of 1 × 1 × 2 mm, its first voxel so far to the right.
+fn mask(path: &Path, size: [usize; 3], voxels: &[u8], origin: f64) {
+    volume(path, size, [1.0, 1.0, 2.0], origin, base::Voxels::U8(voxels.to_vec()));
+}
+
+/// A box of `label` from `low` to `high` (not included) in 8 × 8 × 4 voxels.
+fn block(low: [usize; 3], high: [usize; 3], label: u8) -> Vec<u8> {
+    let mut voxels = vec![0; 256];
+    for k in low[2]..high[2] {
+        for j in low[1]..high[1] {
+            for i in low[0]..high[0] {
+                voxels[i + 8 * (j + 8 * k)] = label;
+            }
+        }
+    }
+    voxels
+}
+
+const SIZE: [usize; 3] = [8, 8, 4];
+const SEGMENT: [&str; 5] = ["score", "--task", "segmentation", "pred", "truth"];
+
+fn masks(name: &str) -> testkit::TempDir {
+    let dir = testkit::temp_dir(name);
+    let liver = block([1, 1, 1], [5, 5, 3], 1);
+    // ok: two of four columns overlap; missed; both empty; spurious.
+    mask(&dir.join("truth/ok.nii"), SIZE, &liver, 0.0);
+    mask(&dir.join("pred/ok.nii"), SIZE, &block([3, 1, 1], [7, 5, 3], 1), 0.0);
+    mask(&dir.join("truth/missed.nii"), SIZE, &liver, 0.0);
+    mask(&dir.join("pred/missed.nii"), SIZE, &[0; 256], 0.0);
+    mask(&dir.join("truth/none.nii"), SIZE, &[0; 256], 0.0);
+    mask(&dir.join("pred/none.nii"), SIZE, &[0; 256], 0.0);
+    mask(&dir.join("truth/spurious.nii"), SIZE, &[0; 256], 0.0);
+    mask(&dir.join("pred/spurious.nii"), SIZE, &liver, 0.0);
+    dir
+}
+
+#[test]
+fn masks_are_scored_and_failures_count() {
+    let dir = masks("score-masks");
+    let found = judged(dir.path(), &SEGMENT);
+    let liver = &found["labels"]["1"];
+    for (status, count) in [("ok", 1), ("missed", 1), ("both_empty", 1), ("spurious", 1), ("n", 4)]
+    {
+        assert_eq!(liver[status], count, "{status}");
+    }
+    let dice = &liver["metrics"]["dice"];
+    assert_eq!((&dice["mean_ok"], &dice["counted"]), (&json!(0.5), &json!(3)));
+    assert!((dice["value"].as_f64().unwrap() - 0.5 / 3.0).abs() < 1e-12);
+    // Two columns of a millimetre away; failures count the diagonal of 8 × 8 × 8 mm.
+    let distance = &liver["metrics"]["hausdorff_distance"];
+    assert_eq!(distance["mean_ok"], 2.0);
+    let mean = (2.0 + 2.0 * 192f64.sqrt()) / 3.0;
+    assert!((distance["value"].as_f64().unwrap() - mean).abs() < 1e-9);
+    assert_eq!(found["metrics"]["mean_dice"]["value"], dice["value"]);
+    let cases = liver["cases"].as_array().unwrap();
+    let ok = cases.iter().find(|case| case["id"] == "ok").unwrap();
+    assert_eq!((&ok["dice"], &ok["status"]), (&json!(0.5), &json!("ok")));
+    assert_eq!(ok["volume_difference_ml"], 0.0);
+    let missed = cases.iter().find(|case| case["id"] == "missed").unwrap();
+    assert_eq!((&missed["dice"], &missed["hausdorff_distance"]), (&json!(0.0), &Value::Null));
+}
+
+#[test]
+fn masks_that_cannot_be_compared_are_refused_by_name() {
+    let dir = masks("score-masks-bad");
+    let refused = |line: &[&str], parts: &[&str]| {
+        let output = consilium(dir.path(), line);
+        assert_eq!(code(&output), 1, "{}", printed(&output));
+        for part in parts {
+            assert!(said(&output).contains(part), "{part} is not in: {}", said(&output));
+        }
+    };
+    // Another grid: refused unless told to resample.
+    mask(&dir.join("pred/ok.nii"), SIZE, &block([1, 1, 1], [5, 5, 3], 1), 1.0);
+    refused(&SEGMENT, &["ok.nii", "another grid", "--resample"]);
+    let found = judged(dir.path(), &[&SEGMENT[..], &["--resample"]].concat());
+    let cases = found["labels"]["1"]["cases"].as_array().unwrap();
+    // Moved by one voxel: three of four columns overlap.
+    assert_eq!(cases.iter().find(|case| case["id"] == "ok").unwrap()["dice"], 0.75);
+    // A label that the truth nowhere has.
+    mask(&dir.join("pred/ok.nii"), SIZE, &block([1, 1, 1], [5, 5, 3], 7), 0.0);
+    refused(&SEGMENT, &["labels outside the set: 7", "ok.nii"]);
+    let found = judged(dir.path(), &[&SEGMENT[..], &["--labels", "1=liver,7"]].concat());
+    assert_eq!(found["labels"]["liver"]["missed"], 2);
+    assert_eq!(found["labels"]["7"]["spurious"], 1);
+    fs::remove_file(dir.join("pred/none.nii")).unwrap();
+    fs::rename(dir.join("pred/ok.nii"), dir.join("pred/other.nii")).unwrap();
+    refused(&SEGMENT, &["without prediction: none.nii, ok.nii", "does not have: other.nii"]);
+    fs::create_dir(dir.join("nothing")).unwrap();
+    refused(&["score", "--task", "segmentation", "pred", "nothing"], &["no case to judge"]);
+}
+
+#[test]
+fn masks_have_patients_and_subgroups() {
+    let dir = testkit::temp_dir("mask-patients");
+    for (name, own) in [("a1", 2), ("a2", 1), ("b1", 4), ("c1", 3)] {
+        row(&dir.join(format!("truth/{name}.nii")), &[1; 4]);
+        row(&dir.join(format!("pred/{name}.nii")), &vec![1; own]);
+    }
+    write(dir.path(), "cases.csv", "id,patient,sex\na1,p,F\na2,p,F\nb1,q,M\nc1,r,M\n");
+    let single = judged(dir.path(), &SEGMENT);
+    assert_eq!((&single["units"], &single["group"]), (&json!(4), &Value::Null));
+    let line = [&SEGMENT[..], &["--group", "cases.csv/patient", "--by", "cases.csv/sex"]].concat();
+    let found = judged(dir.path(), &line);
+    assert_eq!((&found["n"], &found["units"]), (&json!(4), &json!(3)));
+    // The mean stays; its interval comes from three patients instead of four cases.
+    let dice = |found: &Value| found["labels"]["1"]["metrics"]["dice"].clone();
+    assert_eq!(dice(&found)["value"], dice(&single)["value"]);
+    assert_ne!(dice(&found)["ci"], dice(&single)["ci"]);
+    // A patient's cases are drawn together: with one patient in all nothing varies.
+    write(dir.path(), "one.csv", "id,patient\na1,p\na2,p\nb1,p\nc1,p\n");
+    let one = judged(dir.path(), &[&SEGMENT[..], &["--group", "one.csv/patient"]].concat());
+    let ends = dice(&one)["ci"].clone();
+    assert_eq!([&ends[0], &ends[1]], [&dice(&one)["value"]; 2]);
+    let groups = &found["labels"]["1"]["subgroups"]["cases.csv/sex"];
+    let of = |group: &str| groups[group]["metrics"]["dice"]["value"].as_f64().unwrap();
+    assert!((of("F") - (2.0 / 3.0 + 0.4) / 2.0).abs() < 1e-12 && groups["M"]["n"] == 2);
+    assert!(groups["F"]["notes"].to_string().contains("few-cases"));
+    refused(dir.path(), &[&SEGMENT[..], &["--group", "patient"]].concat(), 2, &["FILE.csv/COLUMN"]);
+    write(dir.path(), "cases.csv", "id,patient\na1,p\nb1,q\nc1,\n");
+    let line = [&SEGMENT[..], &["--group", "cases.csv/patient"]].concat();
+    refused(dir.path(), &line, 1, &["\"patient\"", "a2, c1"]);
+    // A flag that the task does not read is no flag to pass over.
+    refused(dir.path(), &[&SEGMENT[..], &["--threshold", "0.4"]].concat(), 2, &["--threshold"]);
+}
+
+#[test]
+fn masks_of_a_data_set_bring_their_patients() {
+    let dir = testkit::temp_dir("mask-set");
+    for name in ["BraTS-GLI-00005-000", "BraTS-GLI-00005-001", "BraTS-GLI-00006-000"] {
+        for end in ["t1n", "t1c", "t2w", "t2f"] {
+            write(dir.path(), &format!("set/{name}/{name}-{end}.nii.gz"), "x");
+        }
+        row(&dir.join(format!("set/{name}/{name}-seg.nii")), &[1; 4]);
+        fs::rename(
+            dir.join(format!("set/{name}/{name}-seg.nii")),
+            dir.join(format!("set/{name}/{name}-seg.nii.gz")),
+        )
+        .unwrap();
+        row(&dir.join(format!("pred/{name}.nii")), &[1; 2]);
+    }
+    let line = ["score", "--task", "segmentation", "pred", "brats:set", "--json"];
+    let found = judged(dir.path(), &line);
+    assert_eq!(
+        (&found["n"], &found["units"], &found["group"]),
+        (&json!(3), &json!(2), &json!("patient"))
+    );
+    fs::remove_file(dir.join("pred/BraTS-GLI-00006-000.nii")).unwrap();
+    refused(dir.path(), &line, 1, &["BraTS-GLI-00006-000"]);
+}
+
+#[test]
+fn lesions_are_judged_as_picai_does() {
+    let dir = testkit::temp_dir("lesions");
+    // Two lesions of which one is found, surely; a false alarm in a case without.
+    row(&dir.join("truth/a.nii"), &[1, 1, 0, 1]);
+    map(&dir.join("pred/a.nii"), &[0.9, 0.7]);
+    row(&dir.join("truth/b.nii"), &[]);
+    map(&dir.join("pred/b.nii"), &[0.0, 0.5]);
+    let line = ["score", "--task", "detection", "pred", "truth", "--json"];
+    let found = judged(dir.path(), &line);
+    let value = |name: &str| found["metrics"][name]["value"].as_f64().unwrap();
+    assert_eq!((value("AP_lesions"), value("auroc"), value("picai_score")), (0.5, 1.0, 0.75));
+    let lesions = &found["labels"]["lesions"];
+    assert_eq!((&lesions["targets"], &lesions["cases"][0]["missed"]), (&json!(2), &json!(1)));
+    // A map without the false alarm is better.
+    fs::create_dir(dir.join("best")).unwrap();
+    fs::copy(dir.join("pred/a.nii"), dir.join("best/a.nii")).unwrap();
+    map(&dir.join("best/b.nii"), &[]);
+    map(&dir.join("best/a.nii"), &[0.9, 0.7, 0.0, 0.2]);
+    let line2 = ["compare", "--task", "detection", "best", "pred", "truth", "--json"];
+    let both = judged(dir.path(), &line2);
+    let picai = &both["results"][0];
+    assert_eq!(
+        (&picai["metric"], &picai["values"]["best"]["value"]),
+        (&json!("picai_score"), &json!(1.0))
+    );
+    assert_eq!(picai["pairs"][0]["difference"], 0.25);
+    map(&dir.join("pred/b.nii"), &[-1.0]);
+    refused(dir.path(), &line, 1, &["b.nii", "below 0"]);
+}
+
+#[test]
+fn masks_are_compared_failures_counted() {
+    let dir = masks("compare-masks");
+    for name in ["ok", "missed", "none", "spurious"] {
+        let from = dir.join(format!("truth/{name}.nii"));
+        fs::create_dir_all(dir.join("best")).unwrap();
+        fs::copy(from, dir.join(format!("best/{name}.nii"))).unwrap();
+    }
+    let line = ["compare", "--task", "segmentation", "pred", "best", "truth", "--json"];
+    let found = judged(dir.path(), &line);
+    let dice = &found["results"][0];
+    assert_eq!((&dice["metric"], &dice["values"]["best"]["value"]), (&json!("dice"), &json!(1.0)));
+    for ranking in ["aggregate_then_rank", "rank_then_aggregate", "test_then_rank"] {
+        assert!(dice["rankings"][ranking]["rank"]["best"].is_number(), "{ranking}");
+    }
+    assert_eq!(
+        dice["rankings"]["aggregate_then_rank"]["rank"],
+        json!({ "pred": 2.0, "best": 1.0 })
+    );
+}
+
+#[test]
+fn masks_are_read_inside_archives() {
+    let dir = masks("mask-archives");
+    let plain = judged(dir.path(), &SEGMENT);
+    zip(dir.path(), "pred", &dir.join("pred.zip"));
+    let truth = tar(&dir.join("truth"));
+    fs::write(dir.join("truth.tar"), &truth).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &truth).unwrap();
+    fs::write(dir.join("truth.tar.gz"), packed.finish().unwrap()).unwrap();
+    let files = |names: [&str; 2]| {
+        ["score", "--task", "segmentation", names[0], names[1]].map(str::to_owned)
+    };
+    for names in [["pred.zip", "truth.tar"], ["pred", "truth.tar.gz"], ["pred.zip", "truth"]] {
+        let line = files(names);
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        assert_eq!(judged(dir.path(), &line), plain, "{names:?}");
+    }
+    // Nothing was unpacked.
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5);
+    let both = ["compare", "--task", "segmentation", "pred.zip", "truth.tar", "truth.tar.gz"];
+    assert_eq!(judged(dir.path(), &both)["results"][0]["values"]["truth.tar"]["value"], 1.0);
+    // What is wrong in an archive is said of the file in it.
+    mask(&dir.join("pred/ok.nii"), SIZE, &block([1, 1, 1], [5, 5, 3], 1), 1.0);
+    zip(dir.path(), "pred", &dir.join("moved.zip"));
+    let line = ["score", "--task", "segmentation", "moved.zip", "truth.tar"];
+    refused(dir.path(), &line, 1, &["moved.zip", "ok.nii", "another grid"]);
+    fs::write(dir.join("cut.zip"), b"PK\x03\x04").unwrap();
+    let line = ["score", "--task", "segmentation", "cut.zip", "truth.tar"];
+    refused(dir.path(), &line, 1, &["cut.zip"]);
+    // Maps of lesions likewise.
+    row(&dir.join("lesions/a.nii"), &[1, 1, 0, 1]);
+    map(&dir.join("maps/a.nii"), &[0.9, 0.7]);
+    zip(dir.path(), "maps", &dir.join("maps.zip"));
+    let line = ["score", "--task", "detection", "maps.zip", "lesions"];
+    assert_eq!(judged(dir.path(), &line)["labels"]["lesions"]["targets"], 2);
+}
+
+#[test]
+fn masks_of_a_data_set_are_read_inside_its_archive() {
+    let dir = testkit::temp_dir("mask-set-archive");
+    let set = json!({
+        "labels": { "0": "background", "1": "spleen" },
+        "numTraining": 2,
+        "training": [
+            { "image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz" },
+            { "image": "./imagesTr/b.nii.gz", "label": "./labelsTr/b.nii.gz" },
+        ],
+        "test": [],
+    });
+    write(dir.path(), "Task09_Spleen/dataset.json", &set.to_string());
+    for name in ["a", "b"] {
+        write(dir.path(), &format!("Task09_Spleen/imagesTr/{name}.nii.gz"), "x");
+        let truth = dir.join(format!("Task09_Spleen/labelsTr/{name}.nii"));
+        row(&truth, &[1; 4]);
+        fs::rename(&truth, truth.with_extension("nii.gz")).unwrap();
+        row(&dir.join(format!("pred/{name}.nii")), &[1; 2]);
+    }
+    fs::write(dir.join("Task09_Spleen.tar"), tar(&dir.join("Task09_Spleen"))).unwrap();
+    fs::remove_dir_all(dir.join("Task09_Spleen")).unwrap();
+    let line = ["score", "--task", "segmentation", "pred", "msd:Task09_Spleen.tar"];
+    let found = judged(dir.path(), &line);
+    assert_eq!((&found["n"], &found["units"]), (&json!(2), &json!(2)));
+    let dice = found["metrics"]["mean_dice"]["value"].as_f64().unwrap();
+    assert!((dice - 2.0 / 3.0).abs() < 1e-12, "{dice}");
+}
+
+#[test]
+fn subgroups_of_masks_have_a_mean_over_the_structures() {
+    let dir = testkit::temp_dir("mask-subgroup-mean");
+    for (name, own) in [("a", 4), ("b", 2)] {
+        row(&dir.join(format!("truth/{name}.nii")), &[1, 1, 1, 1]);
+        row(&dir.join(format!("pred/{name}.nii")), &vec![1; own]);
+    }
+    write(dir.path(), "cases.csv", "id,sex\na,F\nb,M\n");
+    let found = judged(dir.path(), &[&SEGMENT[..], &["--by", "cases.csv/sex"]].concat());
+    let groups = &found["subgroups"]["cases.csv/sex"];
+    assert_eq!(groups["F"]["metrics"]["mean_dice"]["value"], 1.0);
+    assert!(groups["M"]["notes"].to_string().contains("few-cases"));
+    refused(
+        dir.path(),
+        &[&SEGMENT[..], &["--split", "test"]].concat(),
+        2,
+        &["--split", "KIND:PATH"],
+    );
+}
