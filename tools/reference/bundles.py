@@ -200,6 +200,47 @@ BUNDLES = {
         ),
         "json",
     ),
+    # As the published one for abdominal organs, made before MONAI 1.5.
+    "organs_swin_unetr": (
+        MRI,
+        metadata("Organs", "CT", ["image"], ["background", "spleen", "liver", "stomach"]),
+        bundle(
+            {"_target_": "SwinUNETR", "spatial_dims": 3, "img_size": 96, "in_channels": 1, "out_channels": 4, "feature_size": 12,
+             "use_checkpoint": True},
+            compose(
+                t("LoadImaged"), t("EnsureChannelFirstd"), t("Orientationd", axcodes="RAS"),
+                t("Spacingd", pixdim=[1.5, 1.5, 2.0], mode="bilinear"),
+                t("ScaleIntensityRanged", a_min=-175, a_max=250, b_min=0.0, b_max=1.0, clip=True), t("EnsureTyped"),
+            ),
+            {"_target_": "SlidingWindowInferer", "roi_size": [64, 64, 32], "sw_batch_size": 4, "overlap": 0.5},
+            compose(t("Activationsd", "pred", softmax=True), invert(False), t("AsDiscreted", "pred", argmax=True), SAVE),
+        ),
+        "json",
+    ),
+    "swin_unetr": (
+        ANATOMICAL,
+        metadata("Windows", "MR", ["image"], ["background", "one"], monai="1.5.0"),
+        bundle(
+            {"_target_": "SwinUNETR", "in_channels": 1, "out_channels": 2, "feature_size": 24, "depths": [2, 1, 1, 2],
+             "window_size": [3, 4, 7], "qkv_bias": False, "norm_name": ["instance", {"affine": True}], "mlp_ratio": 2.0},
+            compose(t("LoadImaged"), t("EnsureChannelFirstd"), t("ScaleIntensityd", minv=-1.0, maxv=1.0)),
+            {"_target_": "SlidingWindowInferer", "roi_size": [32, 32, 64], "overlap": 0.25, "mode": "gaussian"},
+            compose(t("Activationsd", "pred", softmax=True), t("AsDiscreted", "pred", argmax=True), invert(True), SAVE),
+        ),
+        "json",
+    ),
+    "swin_unetr_in_order": (
+        ANATOMICAL,
+        metadata("Windows in order", "MR", ["image"], ["background", "one", "two"], monai="1.5.0"),
+        bundle(
+            {"_target_": "SwinUNETR", "in_channels": 1, "out_channels": 3, "feature_size": 12, "normalize": False,
+             "downsample": "mergingv2"},
+            compose(t("LoadImaged"), t("EnsureChannelFirstd"), t("ScaleIntensityd", minv=0.0, maxv=1.0)),
+            {"_target_": "SlidingWindowInferer", "roi_size": [64, 32, 32], "overlap": 0.25},
+            compose(t("Activationsd", "pred", softmax=True), t("AsDiscreted", "pred", argmax=True), invert(True), SAVE),
+        ),
+        "json",
+    ),
 }
 
 
@@ -225,13 +266,27 @@ def fill(network):
     return network.eval()
 
 
+def older_merging(self, x):
+    """What `PatchMerging.forward` did before MONAI 1.5: two neighbours twice, two never."""
+    places = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
+    return self.reduction(self.norm(torch.cat([x[:, i::2, j::2, k::2] for i, j, k in places], -1)))
+
+
 def write(name):
     import yaml
+    from monai.networks.nets import swin_unetr
     from monai.bundle import ConfigParser
     from monai.data import decollate_batch
     from monai.transforms import SaveImage
 
     images, meta, config, ending = BUNDLES[name]
+    newer = swin_unetr.PatchMerging.forward
+    if meta["monai_version"] < "1.5":
+        swin_unetr.PatchMerging.forward = older_merging
+    if "img_size" in config["network_def"]:
+        # Versions from 1.5 no longer take it.
+        own = swin_unetr.SwinUNETR.__init__
+        swin_unetr.SwinUNETR.__init__ = lambda self, *args, img_size=None, **more: own(self, *args, **more)
     folder = FIXTURES / name
     (folder / "configs").mkdir(parents=True, exist_ok=True)
     (folder / "configs/metadata.json").write_text(json.dumps(meta, indent=1) + "\n")
@@ -267,6 +322,7 @@ def write(name):
             labels = labels.reshape(labels.shape[:3])
         else:
             labels = np.array(pred)[0]
+    swin_unetr.PatchMerging.forward = newer
     labels = np.rint(labels).astype(np.uint8)
     expected = {
         "monai": __import__("monai").__version__,

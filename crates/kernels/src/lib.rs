@@ -15,6 +15,7 @@
 //! | `lines` | the input of a sliding window as lines of memory: what direct convolution and pooling read |
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
+//! | `window_attention` | the same in the windows of a volume |
 //! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
 //! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
 //! | [`cases`] | the one table of shapes behind the tests and the benchmark |
@@ -45,6 +46,7 @@ mod shared;
 mod simd;
 mod softmax;
 mod vmath;
+mod window_attention;
 
 pub use activation::{Activation, activation};
 pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
@@ -65,3 +67,4 @@ pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};
 pub use resize::{resize_linear, resize_nearest};
 pub use softmax::softmax;
+pub use window_attention::{WindowShape, window_attention};

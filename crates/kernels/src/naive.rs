@@ -2,7 +2,9 @@
 
 use crate::conv::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue};
 use crate::pooling::divisor;
-use crate::{Activation, AttentionShape, BinaryOp, Matrices, Norm, PoolShape, ScoreBias};
+use crate::{
+    Activation, AttentionShape, BinaryOp, Matrices, Norm, PoolShape, ScoreBias, WindowShape,
+};
 
 /// The activation in `f64`.
 pub fn activation(act: Activation, x: f64) -> f64 {
@@ -169,6 +171,60 @@ pub fn attention(
             for column in 0..s.values {
                 let sum: f64 = (0..s.keys).map(|key| weights[key] * at(&v, i, key, column)).sum();
                 out[to + column] = (sum / total) as f32;
+            }
+        }
+    }
+}
+
+/// Twin of [`window_attention`](crate::window_attention).
+pub fn window_attention(s: &WindowShape, qkv: &[f32], [pad, bias]: [&[f32]; 2], out: &mut [f32]) {
+    let (n, depth) = (s.tokens(), s.channels / s.heads);
+    let spatial: usize = s.size.iter().product();
+    let windows = s.windows();
+    let [_, window_y, window_x] = s.window;
+    for window in 0..windows.iter().product() {
+        let corner = [
+            window / (windows[1] * windows[2]),
+            window / windows[2] % windows[1],
+            window % windows[2],
+        ];
+        // The place in the volume and the parts of a token.
+        let token = |t: usize| {
+            let within = [t / (window_y * window_x), t / window_x % window_y, t % window_x];
+            let of: [(Option<usize>, usize); 3] = std::array::from_fn(|axis| {
+                s.place(axis, corner[axis] * s.window[axis] + within[axis])
+            });
+            let place = match of.map(|(place, _)| place) {
+                [Some(z), Some(y), Some(x)] => Some((z * s.size[1] + y) * s.size[2] + x),
+                _ => None,
+            };
+            (place, of.map(|(_, part)| part))
+        };
+        let value = |channel: usize, t: usize| {
+            token(t).0.map_or(pad[channel], |place| qkv[channel * spatial + place]) as f64
+        };
+        for head in 0..s.heads {
+            for t in 0..n {
+                let (Some(place), part) = token(t) else { continue };
+                let score = |key: usize| {
+                    let dot = |l: usize| {
+                        value(head * depth + l, t) * value(s.channels + head * depth + l, key)
+                    };
+                    let apart = if token(key).1 == part { 0.0 } else { -100.0 };
+                    (0..depth).map(dot).sum::<f64>() / (depth as f64).sqrt()
+                        + bias[(head * n + t) * n + key] as f64
+                        + apart
+                };
+                let scores: Vec<f64> = (0..n).map(score).collect();
+                let most = scores.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v));
+                let weights: Vec<f64> = scores.iter().map(|v| (v - most).exp()).collect();
+                let total: f64 = weights.iter().sum();
+                for l in 0..depth {
+                    let of =
+                        |key: usize| weights[key] * value(2 * s.channels + head * depth + l, key);
+                    out[(head * depth + l) * spatial + place] =
+                        ((0..n).map(of).sum::<f64>() / total) as f32;
+                }
             }
         }
     }

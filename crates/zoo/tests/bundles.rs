@@ -138,6 +138,54 @@ fn a_plain_unet_that_nothing_inverts() {
     assert_eq!(named(&answer), [("one", &[1][..])]);
 }
 
+#[test]
+fn a_swin_unetr_of_before_monai_1_5_with_windows_that_do_not_divide() {
+    let Some(answer) = compare("organs_swin_unetr") else { return };
+    assert_eq!(answer.structures.len(), 3);
+}
+
+#[test]
+fn swin_unetrs_that_merge_neighbours_as_newer_versions_do() {
+    compare("swin_unetr");
+    compare("swin_unetr_in_order");
+}
+
+#[test]
+fn what_a_swin_unetr_is_not_is_named() {
+    let root = testkit::temp_dir("bundle-swin-needs");
+    let folder = root.join("swin");
+    fs::create_dir_all(folder.join("configs")).unwrap();
+    for file in ["configs/metadata.json", "configs/inference.json"] {
+        fs::copy(stored("swin_unetr").join(file), folder.join(file)).unwrap();
+    }
+    let file = folder.join("configs/inference.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    for (more, said) in [
+        ("\"use_v2\": true", "use_v2"),
+        ("\"patch_size\": 4", "patch_size"),
+        ("\"num_heads\": [5, 6, 12, 24]", "num_heads"),
+        ("\"num_heads\": [3, 6, 12]", "num_heads"),
+        ("\"window_size\": 700", "window_size"),
+        ("\"downsample\": \"own\"", "downsample"),
+        ("\"mlp_ratio\": 1e9", "mlp_ratio"),
+        ("\"spatial_dims\": 2", "SwinUNETR"),
+    ] {
+        let key = more.split(':').next().unwrap();
+        // The first of a key twice is renamed.
+        let text = whole.replacen(key, "\"other\"", 1);
+        fs::write(&file, text.replacen("\"in_channels\"", &format!("{more}, \"in_channels\""), 1))
+            .unwrap();
+        let error = Reader::open(&folder, &options()).err().unwrap();
+        let text = error.render(base::Lang::En);
+        assert!(text.contains(said), "{more}: {text}");
+    }
+    // The tile is no multiple of what the network halves.
+    fs::write(&file, whole.replace("   32,\n   32,\n   64\n", "   32,\n   48,\n   64\n")).unwrap();
+    Reader::make_up(&folder).unwrap();
+    let error = Reader::open(&folder, &options()).err().unwrap();
+    assert_eq!(error.kind(), Kind::Refused, "{}", error.render(base::Lang::En));
+}
+
 /// What opening says of a bundle with some text of its configuration replaced.
 fn refused(root: &Path, from: &str, to: &str) -> (Kind, String) {
     let folder = root.join("changed");

@@ -4,7 +4,7 @@ use super::plan::Plan;
 use crate::graph::{ChannelAffine, Op};
 use kernels::{
     Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Norm, PackOptions,
-    PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
+    PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue, WindowShape,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -66,6 +66,11 @@ pub(super) enum Step {
     ChannelNorm {
         channels: usize,
         norm: OwnNorm,
+    },
+    WindowAttention {
+        shape: WindowShape,
+        bias: Vector,
+        pad: Vector,
     },
     Reshape,
     Softmax,
@@ -157,6 +162,7 @@ impl Step {
                 channels: shape.get(1).copied().unwrap_or(1),
                 norm: OwnNorm { weight, bias, eps, activation },
             },
+            Op::WindowAttention { shape, bias, pad } => Step::WindowAttention { shape, bias, pad },
             Op::Reshape => Step::Reshape,
             Op::Softmax => Step::Softmax,
         }
@@ -169,6 +175,7 @@ impl Step {
             Step::ConvTranspose { shape, weight, .. } => {
                 kernels::conv_transpose_workspace(shape, weight, threads)
             }
+            Step::WindowAttention { shape, .. } => shape.workspace(),
             _ => 0,
         }
     }
@@ -285,6 +292,10 @@ impl Step {
             }
             Step::ChannelNorm { channels, norm } => {
                 kernels::channel_norm(pool, *channels, &norm.kernel(), x, y);
+            }
+            Step::WindowAttention { shape, bias, pad } => {
+                let work = &mut work[..shape.workspace()];
+                kernels::window_attention(pool, shape, x, [pad, bias], work, y);
             }
             Step::Reshape => y.copy_from_slice(x),
             Step::Softmax => {

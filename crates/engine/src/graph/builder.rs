@@ -58,6 +58,20 @@ impl Builder {
         Ok(self.push(s.path().to_string(), op, &[x], shape_out))
     }
 
+    /// A layer of `weight` `[out, in]` and, where it has one, `bias` `[out]` at every position of `[N, C, D, H, W]`.
+    pub fn pointwise(&mut self, x: Value, s: &Scope, out: usize, bias: bool) -> Result<Value> {
+        let (_, channels, _) = self.image(x, 3, s.path())?;
+        let stored = s.tensor("weight", &[out, channels]).data().to_vec();
+        let wanted = bias;
+        let bias = wanted.then(|| s.tensor("bias", &[out]).data().to_vec());
+        let held = Scope::recording_with(move |name, _| match name {
+            "bias" => bias.clone().unwrap_or_default(),
+            _ => stored.clone(),
+        });
+        let conv = Conv { bias: wanted, ..Conv::new(out, [1; 3]) };
+        self.conv(x, &held, conv)
+    }
+
     /// Transposed convolution with `weight` `[in, out/groups, k…]` and `bias` `[out]`.
     pub fn conv_transpose(&mut self, x: Value, s: &Scope, p: ConvTranspose) -> Result<Value> {
         let conv = &p.conv;

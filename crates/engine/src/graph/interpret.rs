@@ -158,6 +158,9 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let channels = node.shape[1];
             naive::channel_norm(channels, &norm(weight, bias, *eps, *activation), x, y);
         }
+        Op::WindowAttention { shape, bias, pad } => {
+            naive::window_attention(shape, x, [pad, bias], y);
+        }
         Op::Reshape => y.copy_from_slice(x),
         Op::Softmax => naive::softmax(node.shape.last().copied().unwrap_or(1), x, y),
     }

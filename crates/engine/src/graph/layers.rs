@@ -5,7 +5,7 @@ use super::builder::{Builder, shape_error};
 use super::op::{Op, Value};
 use crate::error::Result;
 use crate::weights::Scope;
-use kernels::Activation;
+use kernels::{Activation, WindowShape};
 use std::sync::Arc;
 
 impl Builder {
@@ -53,6 +53,51 @@ impl Builder {
             }
             _ => Err(shape_error(s.path(), format!("no last axis to norm in {shape:?}"))),
         }
+    }
+
+    /// Norm over the channels at each position; with a scope, `weight` and `bias` `[C]` of it.
+    pub fn channel_norm(&mut self, x: Value, s: Option<&Scope>, eps: f32) -> Result<Value> {
+        let shape = self.shape(x).to_vec();
+        let name = s.map_or_else(|| self.numbered("channel_norm"), |s| s.path().to_string());
+        let Some(&channels) = shape.get(1).filter(|channels| **channels > 0) else {
+            return Err(shape_error(&name, format!("no channels in {shape:?}")));
+        };
+        let of = |name| s.map(|s| Arc::new(s.tensor(name, &[channels]).data().to_vec()));
+        let (weight, bias) = (of("weight"), of("bias"));
+        let op = Op::ChannelNorm { weight, bias, eps, activation: Activation::Identity };
+        Ok(self.push(name, op, &[x], shape))
+    }
+
+    /// Attention inside the windows of a volume, as [`kernels::window_attention`]: `[N, 3·C, D, H, W]` to
+    /// `[N, C, D, H, W]`. `bias` is `[heads][n][n]` for windows of n places, `pad` `[3·C]`.
+    pub fn window_attention(
+        &mut self,
+        x: Value,
+        heads: usize,
+        [window, shift]: [[usize; 3]; 2],
+        bias: Vec<f32>,
+        pad: Vec<f32>,
+    ) -> Result<Value> {
+        let name = self.numbered("window_attention");
+        let (batch, all, spatial) = self.image(x, 3, &name)?;
+        let channels = all / 3;
+        let size = super::builder::axes(&spatial, 1);
+        let shape = WindowShape { channels, heads, size, window, shift };
+        let sides = (0..3)
+            .all(|axis| (1..=size[axis]).contains(&window[axis]) && shift[axis] < window[axis]);
+        let places = window.iter().try_fold(heads, |n, &extent| n.checked_mul(extent));
+        let scores = places.and_then(|n| n.checked_mul(window.iter().product()));
+        let fits =
+            all.is_multiple_of(3) && channels > 0 && heads > 0 && channels.is_multiple_of(heads);
+        if !sides || !fits || scores != Some(bias.len()) || pad.len() != all {
+            let (n, m) = (bias.len(), pad.len());
+            let message =
+                format!("{shape:?} with {n} values of a bias and {m} of a padding does not fit");
+            return Err(shape_error(&name, message));
+        }
+        let out = vec![batch, channels, size[0], size[1], size[2]];
+        let op = Op::WindowAttention { shape, bias: Arc::new(bias), pad: Arc::new(pad) };
+        Ok(self.push(name, op, &[x], out))
     }
 
     /// The nearest neighbour along all spatial axes, as PyTorch's `nearest`: `floor(i · from / to)`.

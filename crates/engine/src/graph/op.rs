@@ -1,7 +1,7 @@
 //! The operations, and the graph they form.
 
 use crate::tensor::Tensor;
-use kernels::{Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape};
+use kernels::{Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape, WindowShape};
 use std::fmt;
 use std::sync::Arc;
 
@@ -148,6 +148,15 @@ pub enum Op {
         /// Applied to the output.
         activation: Activation,
     },
+    /// Attention inside windows, `[N, 3·C, D, H, W]` to `[N, C, D, H, W]`.
+    WindowAttention {
+        /// Its shape.
+        shape: WindowShape,
+        /// `[heads][n][n]`, added to the scores of every window of n places.
+        bias: Arc<Vec<f32>>,
+        /// `[3·C]`, where windows reach beyond the volume.
+        pad: Arc<Vec<f32>>,
+    },
     /// The same numbers in the node's shape.
     Reshape,
     /// Over the last axis.
@@ -177,6 +186,7 @@ impl Op {
             Op::NormScale { .. } => "norm-scale",
             Op::LayerNorm { .. } => "layer-norm",
             Op::ChannelNorm { .. } => "channel-norm",
+            Op::WindowAttention { .. } => "window-attention",
             Op::Reshape => "reshape",
             Op::Softmax => "softmax",
         }

@@ -2,6 +2,7 @@
 //! networks: kernels and strides by level and axis, two convolutions a level, residual on request.
 
 use super::layers::{Act, Norm};
+use super::unet_blocks::{Blocks, Shape};
 use engine::Result;
 use engine::graph::{Activation, Builder, Conv, ConvTranspose, Value};
 use engine::weights::Scope;
@@ -38,6 +39,7 @@ impl DynUNet {
     /// Logits `[1, classes, D, H, W]` of an image `[1, C, D, H, W]` whose extents the strides divide.
     pub fn logits(&self, b: &mut Builder, s: &Scope, image: Value) -> Result<Value> {
         let last = self.filters.len() - 1;
+        let blocks = Blocks { norm: self.norm, act: self.act };
         let mut x = image;
         let mut skips = Vec::new();
         for level in 0..=last {
@@ -46,7 +48,15 @@ impl DynUNet {
                 n if n == last => s.at("bottleneck"),
                 n => s.at(&format!("downsamples.{}", n - 1)),
             };
-            x = self.block(b, &place, x, level, self.strides[level], self.residual)?;
+            let shape = Shape {
+                channels: self.filters[level],
+                kernel: self.kernels[level],
+                stride: self.strides[level],
+            };
+            x = match self.residual {
+                true => blocks.residual(b, &place, x, shape)?,
+                false => blocks.plain(b, &place, x, shape)?,
+            };
             skips.push(x);
         }
         skips.pop();
@@ -59,66 +69,10 @@ impl DynUNet {
             x = b.conv_transpose(x, &s.at("transp_conv.conv"), up)?;
             x = b.concat(&[x, skip], 1)?;
             // The kernel of a level up is that of the level below it.
-            x = self.plain(b, &s.at("conv_block"), x, channels, self.kernels[level + 1], [1; 3])?;
+            let shape = Shape { channels, kernel: self.kernels[level + 1], stride: [1; 3] };
+            x = blocks.plain(b, &s.at("conv_block"), x, shape)?;
         }
         b.conv(x, &s.at("output_block.conv.conv"), Conv::new(self.classes, [1; 3]))
-    }
-
-    fn block(
-        &self,
-        b: &mut Builder,
-        s: &Scope,
-        x: Value,
-        level: usize,
-        stride: [usize; 3],
-        residual: bool,
-    ) -> Result<Value> {
-        let (channels, kernel) = (self.filters[level], self.kernels[level]);
-        if !residual {
-            return self.plain(b, s, x, channels, kernel, stride);
-        }
-        let from = b.shape(x).get(1).copied().unwrap_or(0);
-        let mut main = self.layer(b, s, x, 1, channels, (kernel, stride))?;
-        main = self.act.apply(b, &s.at("lrelu"), main);
-        main = self.layer(b, s, main, 2, channels, (kernel, [1; 3]))?;
-        let shortcut = match from != channels || stride != [1; 3] {
-            true => self.layer(b, s, x, 3, channels, ([1; 3], stride))?,
-            false => x,
-        };
-        let sum = b.add(main, shortcut)?;
-        Ok(self.act.apply(b, &s.at("lrelu"), sum))
-    }
-
-    fn plain(
-        &self,
-        b: &mut Builder,
-        s: &Scope,
-        x: Value,
-        channels: usize,
-        kernel: [usize; 3],
-        stride: [usize; 3],
-    ) -> Result<Value> {
-        let x = self.layer(b, s, x, 1, channels, (kernel, stride))?;
-        let x = self.act.apply(b, &s.at("lrelu"), x);
-        let x = self.layer(b, s, x, 2, channels, (kernel, [1; 3]))?;
-        Ok(self.act.apply(b, &s.at("lrelu"), x))
-    }
-
-    /// Convolution and norm `number` of a block.
-    fn layer(
-        &self,
-        b: &mut Builder,
-        s: &Scope,
-        x: Value,
-        number: usize,
-        channels: usize,
-        (kernel, stride): ([usize; 3], [usize; 3]),
-    ) -> Result<Value> {
-        // `get_padding`: half of what the kernel is longer than the stride, rounded down.
-        let pads = [0, 1, 2].map(|axis| (kernel[axis] + 1).saturating_sub(stride[axis]) / 2);
-        let conv = Conv::of(channels, &kernel).strides(&stride).pads(&pads).no_bias();
-        let x = b.conv(x, &s.at(&format!("conv{number}.conv")), conv)?;
-        self.norm.apply(b, &s.at(&format!("norm{number}")), x)
     }
 }
 

@@ -14,7 +14,9 @@ pub mod residual_unet;
 pub mod resnet;
 pub mod resnet_autoencoder;
 pub mod seg_res_net;
+pub mod swin_unetr;
 pub mod unet;
+pub mod unet_blocks;
 pub mod unet_v1;
 
 /// Epsilon of every batch normalisation here: PyTorch's default.

@@ -62,7 +62,7 @@ impl Plan {
     /// Problems name the first part that is needed and not known.
     fn of(config: &Config, metadata: &Metadata) -> std::result::Result<Plan, Problem> {
         let parts = Parts::of(config);
-        let network = Network::read(&parts.network)?;
+        let network = Network::read(&parts.network, metadata.monai)?;
         let before = before::read(&parts.before, metadata.allows_smaller())?;
         let inferer = Inferer::read(&parts.inferer)?;
         let after = after::read(&parts.after, network.classes)?;

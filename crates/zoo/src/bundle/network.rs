@@ -5,6 +5,7 @@ use crate::arch::dyn_unet::{self, DynUNet};
 use crate::arch::layers::{Act, Norm};
 use crate::arch::residual_unet::{self, ResidualUNet};
 use crate::arch::seg_res_net::{self, SegResNet};
+use crate::arch::swin_unetr::{self, LEVELS, Merging, SwinUnetr};
 use base::words::bundle as words;
 use engine::graph::{Activation, Builder, Value};
 use engine::weights::{Plain, Scope};
@@ -31,13 +32,15 @@ enum Family {
     Residual(ResidualUNet),
     Seg(SegResNet),
     Dyn(DynUNet),
+    Swin(SwinUnetr),
 }
 
 type Found<T> = std::result::Result<T, Problem>;
 
 impl Network {
-    /// From the resolved `network_def`. Problems name the argument.
-    pub fn read(table: &Plain) -> Found<Network> {
+    /// From the resolved `network_def` of a bundle that was made with this version of MONAI, where it is known.
+    /// Problems name the argument.
+    pub fn read(table: &Plain, monai: Option<(u32, u32)>) -> Found<Network> {
         let target = target(table);
         let name = target.rsplit('.').next().unwrap_or_default();
         let args = Args { table, name };
@@ -45,6 +48,7 @@ impl Network {
             "UNet" => unet(&args),
             "SegResNet" => seg_res_net(&args),
             "DynUNet" | "DynUnet" => dyn_unet(&args),
+            "SwinUNETR" => swin_unetr(&args, monai),
             "" => Err(Problem::missing("network_def")),
             other => Err(Problem(words::network_unknown(other))),
         }
@@ -56,6 +60,7 @@ impl Network {
             Family::Residual(unet) => unet.logits(b, s, image),
             Family::Seg(net) => net.logits(b, s, image),
             Family::Dyn(net) => net.logits(b, s, image),
+            Family::Swin(net) => net.logits(b, s, image),
         }
     }
 
@@ -65,6 +70,7 @@ impl Network {
             Family::Residual(_) => residual_unet::LEFT_OVER,
             Family::Seg(_) => seg_res_net::LEFT_OVER,
             Family::Dyn(_) => dyn_unet::LEFT_OVER,
+            Family::Swin(_) => swin_unetr::LEFT_OVER,
         }
     }
 
@@ -88,6 +94,8 @@ impl Network {
                     square(net.filters[level]).saturating_mul(kernel as u64)
                 })
                 .fold(0, u64::saturating_add),
+            // The widest block of the way up alone.
+            Family::Swin(net) => square(net.features << LEVELS).saturating_mul(27),
         }
     }
 
@@ -99,6 +107,7 @@ impl Network {
             Family::Dyn(net) => {
                 [0, 1, 2].map(|axis| net.strides.iter().map(|stride| stride[axis]).product())
             }
+            Family::Swin(_) => [2 << LEVELS; 3],
         }
     }
 }
@@ -368,4 +377,54 @@ fn dyn_unet(args: &Args) -> Found<Network> {
     };
     let channels = args.size("in_channels", None, MOST_CHANNELS)?;
     Ok(Network { channels, classes, family: Family::Dyn(network) })
+}
+
+fn swin_unetr(args: &Args, monai: Option<(u32, u32)>) -> Found<Network> {
+    args.volumes_only(3)?;
+    // What older versions were told of the extents of a tile is told by the inferer.
+    if args.size("patch_size", Some(2), 16)? != 2 {
+        return Err(args.wrong("patch_size"));
+    }
+    for unknown in ["patch_norm", "use_v2", "use_hyena"] {
+        if args.flag(unknown, false)? {
+            return Err(args.wrong(unknown));
+        }
+    }
+    let four = |key: &str, default: [usize; LEVELS], most: usize| -> Found<[usize; LEVELS]> {
+        args.sizes(key, Some(&default), most)?.try_into().map_err(|_| args.wrong(key))
+    };
+    let features = args.size("feature_size", Some(24), MOST_CHANNELS >> (LEVELS + 3))?;
+    let heads = four("num_heads", [3, 6, 12, 24], MOST_CHANNELS)?;
+    if (0..LEVELS).any(|level| !(features << level).is_multiple_of(heads[level])) {
+        return Err(args.wrong("num_heads"));
+    }
+    let window = match args.get("window_size") {
+        None => [7; 3],
+        Some(value) => triple(value)
+            .filter(|window| window.iter().all(|extent| (1..=16).contains(extent)))
+            .ok_or_else(|| args.wrong("window_size"))?,
+    };
+    let ratio = args.get("mlp_ratio").map_or(Some(4.0), Plain::number);
+    let ratio = ratio.filter(|ratio| (0.1..=16.0).contains(ratio));
+    let merging = match args.get("downsample").map(|value| value.text().unwrap_or_default()) {
+        None | Some("merging") if monai.is_some_and(|version| version < (1, 5)) => Merging::Twice,
+        None | Some("merging") => Merging::Once,
+        Some("mergingv2") => Merging::InOrder,
+        Some(_) => return Err(args.wrong("downsample")),
+    };
+    let classes = args.size("out_channels", None, MOST_CHANNELS)?;
+    let network = SwinUnetr {
+        classes,
+        features,
+        depths: four("depths", [2; LEVELS], MOST_BLOCKS)?,
+        heads,
+        window,
+        qkv_bias: args.flag("qkv_bias", true)?,
+        mlp_ratio: ratio.ok_or_else(|| args.wrong("mlp_ratio"))?,
+        norm: args.norm("norm_name", Norm::Instance { affine: false })?,
+        normalize: args.flag("normalize", true)?,
+        merging,
+    };
+    let channels = args.size("in_channels", None, MOST_CHANNELS)?;
+    Ok(Network { channels, classes, family: Family::Swin(network) })
 }
