@@ -410,3 +410,75 @@ fn foreign_files_are_named() {
     let error = Checkpoint::open(&gone, &limits()).unwrap_err();
     assert_eq!((error.kind(), error.path()), (&ErrorKind::Io, Some(gone.as_path())));
 }
+
+/// A layers model of TensorFlow.js: its list of tensors, and the bytes of its files.
+fn layers_model(weights: &str, data: usize) -> Result<Checkpoint, Error> {
+    let json =
+        format!(r#"{{"weightsManifest": [{{"paths": ["a.bin"], "weights": [{weights}]}}]}}"#);
+    Checkpoint::from_manifest(json.as_bytes(), vec![0; data], &limits())
+}
+
+fn tensor_of_json(name: &str, shape: &str, more: &str) -> String {
+    format!(r#"{{"name": "{name}", "shape": {shape}, "dtype": "float32"{more}}}"#)
+}
+
+#[test]
+fn layers_models_that_lie_are_refused() {
+    let good = tensor_of_json("a/kernel", "[2, 3]", "");
+    let checkpoint = layers_model(&good, 24).unwrap();
+    assert_eq!(checkpoint.tensor("a.kernel").unwrap().shape(), [2, 3]);
+    assert_eq!((checkpoint.container(), checkpoint.sha256().len()), ("tensorflow-js", 64));
+    let twice = format!("{good}, {good}");
+    let quantised = tensor_of_json("a", "[2]", r#", "quantization": {"dtype": "uint8"}"#);
+    for (weights, data, kind, part) in [
+        (good.as_str(), 23, ErrorKind::BrokenFile, "a/kernel: the files of weights end before it"),
+        (&good, 28, ErrorKind::BrokenFile, "take 24 bytes, its files have 28"),
+        (&twice, 48, ErrorKind::BrokenFile, "two tensors are called a.kernel"),
+        (&tensor_of_json("a", "[-1]", ""), 4, ErrorKind::BrokenFile, "no list of at most eight"),
+        (&tensor_of_json("a", "[1e12, 1e12]", ""), 4, ErrorKind::BrokenFile, "beyond all memory"),
+        (&tensor_of_json("a", "[4e9, 1e9]", ""), 4, ErrorKind::BrokenFile, "end before it"),
+        (&tensor_of_json("", "[1]", ""), 4, ErrorKind::BrokenFile, "without a name"),
+        (&quantised, 2, ErrorKind::Unsupported, "quantised"),
+        (r#"{"name": "a", "shape": [1], "dtype": "string"}"#, 4, ErrorKind::Unsupported, "string"),
+        ("7", 0, ErrorKind::BrokenFile, "without a name"),
+    ] {
+        let error = layers_model(weights, data).unwrap_err();
+        assert_eq!(error.kind(), &kind, "{weights}: {error}");
+        assert!(error.to_string().contains(part), "{weights}: {error} (expected: {part})");
+    }
+    let bare = |json: &str| Checkpoint::from_manifest(json.as_bytes(), Vec::new(), &limits());
+    assert_eq!(bare("{").unwrap_err().kind(), &ErrorKind::BrokenFile);
+    assert_eq!(bare("{}").unwrap_err().kind(), &ErrorKind::Unsupported);
+    let no_list = r#"{"weightsManifest": [{"paths": []}]}"#;
+    assert_eq!(bare(no_list).unwrap_err().kind(), &ErrorKind::BrokenFile);
+    assert!(bare(r#"{"weightsManifest": []}"#).unwrap().names().next().is_none());
+    // From memory alone the files beside it are missing.
+    refused(b"{\"weightsManifest\": []}", &ErrorKind::Unsupported, "model.json");
+}
+
+#[test]
+fn files_of_a_layers_model_lie_beside_it() {
+    let folder = testkit::temp_dir("layers-model");
+    let model = folder.join("model.json");
+    let write = |paths: &str| {
+        let weights = tensor_of_json("a", "[3]", "");
+        let json =
+            format!(r#"{{"weightsManifest": [{{"paths": [{paths}], "weights": [{weights}]}}]}}"#);
+        std::fs::write(&model, json).unwrap();
+        Checkpoint::open(&model, &limits())
+    };
+    std::fs::write(folder.join("1.bin"), 1.5f32.to_le_bytes()).unwrap();
+    let two: Vec<u8> = [2.5f32, 3.5].iter().flat_map(|v| v.to_le_bytes()).collect();
+    std::fs::write(folder.join("2.bin"), two).unwrap();
+    let read = write(r#""1.bin", "2.bin""#).unwrap();
+    assert_eq!(read.tensor("a").unwrap().data(), [1.5, 2.5, 3.5]);
+    let error = write(r#""1.bin", "3.bin""#).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.path()),
+        (&ErrorKind::Io, Some(folder.join("3.bin").as_path()))
+    );
+    for outside in [r#""../1.bin""#, r#""/etc/hosts""#, r#""..""#, r#""c:1.bin""#, r#""""#, "1"] {
+        let error = write(outside).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::BrokenFile, "{outside}: {error}");
+    }
+}

@@ -33,6 +33,7 @@ pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
     &systems::deepbrain::SYSTEM,
     &systems::hd_bet::SYSTEM,
     &systems::hd_bet_v1::SYSTEM,
+    &systems::meshnet::SYSTEM,
     &systems::synthseg::SYSTEM,
     &systems::totalsegmentator::SYSTEM,
     &systems::totalspineseg::SYSTEM,

@@ -33,6 +33,7 @@ pub mod infer;
 pub mod judge;
 pub mod leaderboard;
 pub mod lungmask;
+pub mod meshnet;
 mod metric_names;
 pub mod nnunet;
 pub mod own;

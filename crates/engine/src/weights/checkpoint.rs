@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Limits, Plain, Scope};
+use super::{Limits, Plain, Scope, tfjs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
 
@@ -116,10 +116,26 @@ impl Checkpoint {
     /// beyond a limit.
     pub fn open(path: &Path, limits: &Limits) -> Result<Checkpoint> {
         let bytes = read_file(path, limits).map_err(|error| error.at(path))?;
-        let mut checkpoint =
-            Checkpoint::from_bytes(bytes, limits).map_err(|error| error.at(path))?;
+        let read = match tfjs::is_json(&bytes) {
+            true => beside(path, bytes, limits),
+            false => Checkpoint::from_bytes(bytes, limits),
+        };
+        let mut checkpoint = read.map_err(|error| error.at(path))?;
         checkpoint.path = Some(path.to_path_buf());
         Ok(checkpoint)
+    }
+
+    /// Reads a TensorFlow.js layers model from memory: its `model.json`, and the files that it names, one
+    /// behind the other. Whatever the bytes are, this returns.
+    pub fn from_manifest(json: &[u8], data: Vec<u8>, limits: &Limits) -> Result<Checkpoint> {
+        let bytes = (json.len() as u64).saturating_add(data.len() as u64);
+        if bytes > limits.file_bytes {
+            return Err(too_big(bytes, limits));
+        }
+        let manifest = tfjs::manifest(json, limits)?;
+        let data = Arc::new(data);
+        let found = tfjs::read(&manifest, &data, limits)?;
+        Ok(Checkpoint::of(found, &[json, &data]))
     }
 
     /// Reads a checkpoint from memory. Whatever the bytes are, this returns.
@@ -129,18 +145,23 @@ impl Checkpoint {
         }
         let bytes = Arc::new(bytes);
         let found = super::read(&bytes, limits)?;
-        let sha256 = Sha256::digest(bytes.as_slice());
-        let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut checkpoint = Checkpoint {
+        let mut checkpoint = Checkpoint::of(found, &[bytes.as_slice()]);
+        while checkpoint.strip_prefix("module.") || checkpoint.strip_prefix("_orig_mod.") {}
+        Ok(checkpoint)
+    }
+
+    fn of(found: Found, bytes: &[&[u8]]) -> Checkpoint {
+        let mut hash = Sha256::new();
+        bytes.iter().for_each(|part| hash.update(part));
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Checkpoint {
             path: None,
             container: found.container,
             sha256,
             entries: found.entries,
             notes: found.notes,
             beside: found.beside,
-        };
-        while checkpoint.strip_prefix("module.") || checkpoint.strip_prefix("_orig_mod.") {}
-        Ok(checkpoint)
+        }
     }
 
     /// The file, when read from one.
@@ -149,12 +170,13 @@ impl Checkpoint {
     }
 
     /// `safetensors`, `pytorch-zip`, `pytorch-zip-module`, `pytorch-legacy`,
-    /// `pytorch-legacy-module`, `torchscript`, `tensorflow-graph`, `keras-hdf5` or `hdf5`.
+    /// `pytorch-legacy-module`, `torchscript`, `tensorflow-graph`, `tensorflow-js`, `keras-hdf5` or `hdf5`.
     pub fn container(&self) -> &'static str {
         self.container
     }
 
-    /// SHA-256 of the whole file, in lower-case hexadecimal.
+    /// SHA-256 of the whole file, in lower-case hexadecimal; of a `model.json` and the files that it names,
+    /// one behind the other.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -245,6 +267,21 @@ impl Checkpoint {
     pub fn scope(&self) -> Scope {
         Scope::new(Arc::new(self.clone()))
     }
+}
+
+/// A `model.json` at `path` with the files that it names.
+fn beside(path: &Path, json: Vec<u8>, limits: &Limits) -> Result<Checkpoint> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut left = limits.clone();
+    left.file_bytes = left.file_bytes.saturating_sub(json.len() as u64);
+    let mut data = Vec::new();
+    for name in tfjs::files(&tfjs::manifest(&json, limits)?, limits)? {
+        let file = folder.join(name);
+        let bytes = read_file(&file, &left).map_err(|error| error.at(&file))?;
+        left.file_bytes = left.file_bytes.saturating_sub(bytes.len() as u64);
+        data.extend_from_slice(&bytes);
+    }
+    Checkpoint::from_manifest(&json, data, limits)
 }
 
 pub(super) fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>> {

@@ -16,6 +16,7 @@ mod safetensors;
 mod scope;
 pub mod synth;
 mod tensors;
+mod tfjs;
 mod values;
 mod write;
 mod zip;
@@ -36,6 +37,10 @@ fn read(bytes: &Bytes, limits: &Limits) -> Result<Found> {
     match bytes.as_slice() {
         [b'P', b'K', 3, 4, ..] => zipped::read(bytes, limits),
         head if legacy::is_legacy(head) => legacy::read(bytes, limits),
+        head if tfjs::is_json(head) => Err(Error::new(
+            ErrorKind::Unsupported,
+            "JSON without the files beside it: of a TensorFlow.js model name the model.json in its folder",
+        )),
         [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read(bytes, limits),
         head if hdf5::is_hdf5(head) => hdf5::read(bytes, limits),
         head if graphdef::is_graph(head) => graphdef::read(bytes, limits),

@@ -8,6 +8,7 @@ pub mod deepbrain;
 pub mod hd_bet;
 pub mod hd_bet_v1;
 pub mod lungmask;
+pub mod meshnet;
 pub mod synthseg;
 pub mod totalsegmentator;
 pub mod totalspineseg;
