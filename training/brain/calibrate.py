@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from generate import Heads, draw
 from labels import CLASSES, TRAINING
 from network import BrainNet
+from prior import Prior
 from train import crop_size, exercise, places
 
 
@@ -21,6 +22,7 @@ def main(maps, source, target, steps=320):
     torch.set_num_threads(1)
     torch.manual_seed(5)
     heads = Heads(maps, TRAINING, Path(maps, "labels_classes_priors"))
+    prior = Prior(maps, TRAINING)
     net = BrainNet()
     net.load_state_dict(torch.load(source, weights_only=True))
     layer = net.unfold
@@ -30,9 +32,11 @@ def main(maps, source, target, steps=320):
         rng = torch.Generator().manual_seed(88_000_000 + step)
         optimiser.param_groups[0]["lr"] = 3e-3 * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         style, slices, _ = exercise(0.25, rng)  # half any contrast, half scan-like
-        x, kind, side = draw(heads, int(torch.randint(len(heads.codes), (), generator=rng)), crop_size(0.9, rng), rng, style, slices, 0.5)
+        which = int(torch.randint(len(heads.codes), (), generator=rng))
+        x, kind, side, (taken, mirrored) = draw(heads, which, crop_size(0.9, rng), rng, style, slices, 0.5)
+        known = prior.of(which, x.shape, taken, heads.offsets[which], mirrored, rng)
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            features = net.features(x[None, None])[0]
+            features = net.features(x[None, None], known[None])[0]
         pick, weight = places(kind, rng)
         features = features.reshape(features.shape[0], -1)[:, pick].float().t()
         logits = (features @ layer.weight.reshape(features.shape[1], -1)).reshape(len(pick), CLASSES + 1, 8).permute(0, 2, 1) + layer.bias

@@ -21,7 +21,7 @@ class Heads:
     """Label maps as codes 0..1023, turned to RAS+, cut to the head."""
 
     def __init__(self, folder, numbers, priors):
-        self.codes, self.centres = [], []
+        self.codes, self.centres, self.offsets = [], [], []
         for number in numbers:
             image = nibabel.as_closest_canonical(nibabel.load(Path(folder, f"training_seg_{number:02d}.nii.gz")))
             codes = np.asarray(image.dataobj).astype(np.int16)
@@ -30,6 +30,7 @@ class Heads:
             codes = torch.from_numpy(codes[low[0] : high[0], low[1] : high[1], low[2] : high[2]].copy())
             inside = (KIND[codes.long()] > 0).nonzero().float()
             self.codes.append(codes)
+            self.offsets.append(torch.from_numpy(low))
             self.centres.append(inside.mean(0))
         # Tissue classes shared by left and right, and their means and spreads in T1-weighted scans, as SynthSeg publishes them.
         labels = np.load(Path(priors, "generation_labels.npy"))
@@ -65,7 +66,8 @@ def rotation(angles):
 
 
 def warp(codes, centre, size, rng, strength=1.0):
-    """Deformed codes of the given size (nearest neighbour), and whether the head was mirrored."""
+    """Deformed codes of the given size (nearest neighbour), whether the head was mirrored, and some of the brain's voxels with the places
+    in `codes` that they come from."""
     mirrored = coin(rng, 0.5)
     matrix = rotation([uniform(rng, -0.3, 0.3) * strength for _ in range(3)])
     matrix = matrix @ torch.diag(torch.tensor([math.exp(uniform(rng, -0.16, 0.16) * strength) for _ in range(3)]))
@@ -91,7 +93,11 @@ def warp(codes, centre, size, rng, strength=1.0):
         index = at if index is None else index.mul_(codes.shape[axis]).add_(at)
         lost = outside if axis == 0 else lost | outside
     moved = codes.reshape(-1)[index.reshape(-1)].reshape(size)
-    return moved.masked_fill_(lost, 0), mirrored
+    moved.masked_fill_(lost, 0)
+    some = torch.randint(moved.numel(), (60_000,), generator=rng)
+    some = some[KIND[moved.reshape(-1)[some].long()] > 0][:4000]
+    apart = lambda flat, shape: torch.stack([flat // (shape[1] * shape[2]), flat // shape[2] % shape[1], flat % shape[2]], 1)
+    return moved, mirrored, (apart(some, size), apart(index.reshape(-1)[some].long(), codes.shape))
 
 
 def blur_along(x, axis, sigma):
@@ -158,10 +164,10 @@ def contrast(heads, rng, style):
 
 
 def draw(heads, which, size, rng, style="any", slices=None, strength=1.0):
-    """One head: grey values (X, Y, Z) in 0..1, class (uint8), side (0 none, 1 left, 2 right).
+    """One head: grey values (X, Y, Z) in 0..1, class (uint8), side (0 none, 1 left, 2 right), how it lies (whether mirrored; places).
 
     `slices`: None for a random resolution, else the slice thickness in mm along Z."""
-    codes, mirrored = warp(heads.codes[which], heads.centres[which], size, rng, strength)
+    codes, mirrored, places = warp(heads.codes[which], heads.centres[which], size, rng, strength)
     kind, side = KIND[codes.long()], SIDE[codes.long()]
     if mirrored:
         side = torch.tensor([0, 2, 1], dtype=torch.uint8)[side.long()]
@@ -189,4 +195,4 @@ def draw(heads, which, size, rng, style="any", slices=None, strength=1.0):
     x = scale(x)
     if style == "any":
         x = x.clamp_(min=0) ** math.exp(uniform(rng, -0.6, 0.6))
-    return x, kind, side
+    return x, kind, side, (places, mirrored)

@@ -1,8 +1,9 @@
 """The brain network: a 3-D U-Net that reads a 1 mm head and answers at 1 mm, but computes at 2 mm and coarser.
 
 The first layer folds 2x2x2 voxels into features, the last one unfolds them again (transposed convolution, kernel = stride = 2),
-so a whole head is cheap on two processor cores. Input (N, 1, X, Y, Z) in RAS+ order, sides multiples of 32; output
-(N, CLASSES + 1, X, Y, Z): logits of the classes of labels.py without a side, and last the logit of "left".
+so a whole head is cheap on two processor cores. Input (N, 1, X, Y, Z) in RAS+ order, sides multiples of 32, and the prior of prior.py
+(N, 19, X/2, Y/2, Z/2); output (N, CLASSES + 1, X, Y, Z): logits of the classes of labels.py without a side, and last the logit of
+"left".
 """
 import torch
 from torch import nn
@@ -29,15 +30,15 @@ class BrainNet(nn.Module):
         super().__init__()
         w = WIDTHS
         self.fold = nn.Conv3d(1, w[0], 2, 2)
-        self.enter = Layer(w[0], w[0])
+        self.enter = Layer(w[0] + CLASSES, w[0])
         self.down = nn.ModuleList(nn.Sequential(Layer(w[i], w[i + 1], 2), Layer(w[i + 1], w[i + 1])) for i in range(len(w) - 1))
         self.up = nn.ModuleList(nn.Sequential(Layer(w[i + 1] + w[i], w[i]), Layer(w[i], w[i])) for i in range(len(w) - 1))
         self.unfold = nn.ConvTranspose3d(2 * w[0], CLASSES + 1, 2, 2)
 
-    def features(self, x):
+    def features(self, x, prior):
         """(N, 32, X/2, Y/2, Z/2): the decoder's features beside the folded input's, which keep what 2 mm would blur."""
         folded = self.fold(x)
-        kept = [self.enter(folded)]
+        kept = [self.enter(torch.cat([folded, prior], 1))]
         for layer in self.down:
             kept.append(layer(kept[-1]))
         x = kept[-1]
@@ -45,5 +46,5 @@ class BrainNet(nn.Module):
             x = self.up[i](torch.cat([nn.functional.interpolate(x, scale_factor=2, mode="nearest"), kept[i]], 1))
         return torch.cat([x, nn.functional.leaky_relu(folded, 0.01)], 1)
 
-    def forward(self, x):
-        return self.unfold(self.features(x))
+    def forward(self, x, prior):
+        return self.unfold(self.features(x, prior))

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 
 from generate import Heads, draw
 from labels import CLASSES, TRAINING
-from network import BrainNet
+from network import WIDTHS, BrainNet
+from prior import CHANNELS, Prior
 
 UNIFORM, EACH = 30_000, 700  # sampled places of the 2 mm grid: anywhere, and for each class
 
@@ -38,11 +39,11 @@ def places(kind, rng):
     return pick, 1.0 / rate[top[pick]]
 
 
-def loss_of(net, x, kind, side, rng):
-    """Cross-entropy plus soft Dice over the classes, plus cross-entropy of the side; sums are estimated from the sampled places."""
+def loss_of(net, x, prior, kind, side, rng, overlap):
+    """Cross-entropy plus `overlap` times soft Dice over the classes, plus cross-entropy of the side; sums are estimated from the sampled places."""
     pick, weight = places(kind, rng)
     with torch.autocast("cpu", torch.bfloat16):
-        features = net.features(x[None, None])[0]
+        features = net.features(x[None, None], prior[None])[0]
     features = features.reshape(features.shape[0], -1)[:, pick].float().t()
     logits = features @ net.unfold.weight.reshape(features.shape[1], -1)
     logits = logits.reshape(len(pick), CLASSES + 1, 8).permute(0, 2, 1) + net.unfold.bias
@@ -60,12 +61,12 @@ def loss_of(net, x, kind, side, rng):
     paired = (sides > 0).reshape(-1)
     left = logits[..., CLASSES].reshape(-1)[paired]
     lr = F.binary_cross_entropy_with_logits(left, (sides.reshape(-1)[paired] == 1).float())
-    return entropy + (1 - dice[1:]).mean() + 0.3 * lr, entropy.item(), dice[1:].detach(), lr.item()
+    return entropy + overlap * (1 - dice[1:]).mean() + 0.3 * lr, entropy.item(), dice[1:].detach(), lr.item()
 
 
 def crop_size(done, rng):
-    """A random box, sides multiples of 32 mm: of about 1.3 million voxels at first, twice as many in the last third."""
-    low, high = (0.9e6, 1.7e6) if done < 0.66 else (1.9e6, 2.9e6)
+    """A random box, sides multiples of 32 mm: of about 1.3 million voxels at first, twice as many in the last quarter."""
+    low, high = (0.9e6, 1.7e6) if done < 0.75 else (1.9e6, 2.9e6)
     while True:
         pick = [options[torch.randint(len(options), (), generator=rng)] for options in ([96, 128, 160], [96, 128, 160, 192], [96, 128, 160])]
         if low < math.prod(pick) < high:
@@ -75,11 +76,19 @@ def crop_size(done, rng):
 def exercise(done, rng):
     """What is drawn next: contrast, slice thickness, strength of the deformation. At first mostly scan-like contrasts at full
     resolution, from which anatomy is learned quickly; later mostly heads of any contrast and resolution."""
-    ripe = min(1.0, done / 0.5)
+    ripe = min(1.0, 0.4 + done)
     dice = lambda: torch.rand((), generator=rng).item()
     style = "any" if dice() < 0.1 + 0.65 * ripe else ("t1", "t1", "t2", "flair")[int(4 * dice())]
     slices = None if dice() < 0.1 + 0.9 * ripe else 1.0
     return style, slices, 0.6 + 0.4 * ripe
+
+
+def widened(state):
+    """Weights from before the network knew a prior: those of the prior begin at 0."""
+    key, inputs = "enter.conv.weight", WIDTHS[0] + CHANNELS
+    old = state[key]
+    state[key] = torch.cat([old, torch.zeros(old.shape[0], inputs - old.shape[1], *old.shape[2:])], 1)
+    return state
 
 
 def main():
@@ -95,9 +104,10 @@ def main():
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
     heads = Heads(a.maps, TRAINING, Path(a.maps, "labels_classes_priors"))
+    prior = Prior(a.maps, TRAINING)
     net, mean = BrainNet(), BrainNet()
     if a.start:
-        net.load_state_dict(torch.load(a.start, weights_only=True))
+        net.load_state_dict(widened(torch.load(a.start, weights_only=True)))
     mean.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=a.rate, weight_decay=1e-4)
     step, seconds = 0, 0.0
@@ -112,8 +122,9 @@ def main():
             group["lr"] = a.rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * step / a.steps))
         style, slices, strength = exercise(step / a.steps, rng)
         which = int(torch.randint(len(heads.codes), (), generator=rng))
-        x, kind, side = draw(heads, which, crop_size(step / a.steps, rng), rng, style, slices, strength)
-        loss, entropy, dice, lr = loss_of(net, x, kind, side, rng)
+        x, kind, side, (taken, mirrored) = draw(heads, which, crop_size(step / a.steps, rng), rng, style, slices, strength)
+        known = prior.of(which, x.shape, taken, heads.offsets[which], mirrored, rng)
+        loss, entropy, dice, lr = loss_of(net, x, known, kind, side, rng, 1.0 if step < 0.8 * a.steps else 0.3)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 3.0)

@@ -1,7 +1,10 @@
-"""Trains the knee grader: python train.py DATA START.pth OUT [--epochs 7]. Resumes from OUT/last.pth if that exists.
+"""Trains the knee grader, in two stages; each resumes from OUT/last.pth if that exists:
 
-DATA holds train/, val/, test/ with a folder per grade; test/ is never opened here (see evaluate.py).
-START.pth is EfficientNet-Lite0 trained on ImageNet (Apache-2.0). The stem and the first three blocks keep those weights.
+    python train.py DATA START.pth OUT                    7 epochs; the stem and the first three blocks keep ImageNet's weights
+    python train.py DATA OUT/best.pth OUT2 --second       5 epochs more with every weight free
+
+DATA holds train/, val/, test/ with a folder per grade; test/ is never opened here (see test.py).
+START.pth is EfficientNet-Lite0 trained on ImageNet (Apache-2.0).
 """
 import argparse
 import json
@@ -24,20 +27,21 @@ def soft_targets(grades):
     return torch.softmax(-2.0 * distance, 1)
 
 
-def forward(net, x):
-    with torch.no_grad():
+def forward(net, x, frozen):
+    with torch.set_grad_enabled(not frozen):
         x = torch.nn.functional.relu6(net.stem_norm(net.stem_conv(x)))
-        for block in net.blocks[:FROZEN]:
+        for block in net.blocks[:frozen]:
             x = block(x)
-    for block in net.blocks[FROZEN:]:
+    for block in net.blocks[frozen:]:
         x = block(x)
     return net.head(net.drop(x.mean((2, 3))))
 
 
-def set_mode(net):
+def set_mode(net, frozen):
     net.train()
-    net.stem_norm.eval()
-    for block in net.blocks[:FROZEN]:
+    if frozen:
+        net.stem_norm.eval()
+    for block in net.blocks[:frozen]:
         block.eval()
 
 
@@ -65,9 +69,11 @@ def predict(net, images):
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("data"), p.add_argument("start"), p.add_argument("out")
-    p.add_argument("--epochs", type=int, default=7)
+    p.add_argument("--second", action="store_true", help="START is a grader already: go on, everything free")
+    p.add_argument("--epochs", type=int)
     p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
+    frozen, epochs = (0, a.epochs or 5) if a.second else (FROZEN, a.epochs or 7)
     torch.set_num_threads(a.threads)
     torch.manual_seed(20261129)
     out = Path(a.out)
@@ -75,11 +81,17 @@ def main():
     images, grades, _ = split(a.data, "train")
     val_images, val_grades, _ = split(a.data, "val")
     net, mean = KneeNet(), KneeNet()
-    net.start_from(a.start)
+    if a.second:
+        net.load_state_dict(torch.load(a.start, weights_only=True))
+    else:
+        net.start_from(a.start)
     net, mean = net.to(memory_format=torch.channels_last), mean.to(memory_format=torch.channels_last)
     mean.load_state_dict(net.state_dict())
-    trained = [q for block in net.blocks[FROZEN:] for q in block.parameters()]
-    optimiser = torch.optim.AdamW([{"params": trained, "lr": 4e-4}, {"params": net.head.parameters(), "lr": 2e-3}], weight_decay=0.02)
+    trained = [q for block in net.blocks[frozen:] for q in block.parameters()]
+    if not frozen:
+        trained += [*net.stem_conv.parameters(), *net.stem_norm.parameters()]
+    rates = (3e-4, 6e-4) if a.second else (4e-4, 2e-3)
+    optimiser = torch.optim.AdamW([{"params": trained, "lr": rates[0]}, {"params": net.head.parameters(), "lr": rates[1]}], weight_decay=0.02)
     peaks = [g["lr"] for g in optimiser.param_groups]
     first, best, seconds = 0, -1.0, 0.0
     if (out / "last.pth").exists():
@@ -87,18 +99,18 @@ def main():
         net.load_state_dict(kept["net"]), mean.load_state_dict(kept["mean"]), optimiser.load_state_dict(kept["optimiser"])
         first, best, seconds = kept["epoch"], kept["best"], kept["seconds"]
     steps = len(images) // BATCH
-    for epoch in range(first, a.epochs):
+    for epoch in range(first, epochs):
         began = time.time()
         rng = torch.Generator().manual_seed(1000 + epoch)
         order, total = torch.randperm(len(images), generator=rng), 0.0
-        set_mode(net)
+        set_mode(net, frozen)
         for step in range(steps):
-            done = (epoch + step / steps) / a.epochs
+            done = (epoch + step / steps) / epochs
             for group, peak in zip(optimiser.param_groups, peaks):
                 group["lr"] = peak * min(1.0, (epoch * steps + step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
             pick = order[step * BATCH : (step + 1) * BATCH]
             x = augment(images[pick], rng).contiguous(memory_format=torch.channels_last)
-            loss = -(soft_targets(grades[pick]) * torch.log_softmax(forward(net, x), 1)).sum(1).mean()
+            loss = -(soft_targets(grades[pick]) * torch.log_softmax(forward(net, x, frozen), 1)).sum(1).mean()
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

@@ -2,7 +2,7 @@
 //! reader that is part of the program, or a made-up film with made-up weights.
 
 mod atlas;
-mod head;
+pub(crate) mod head;
 mod noise;
 mod phantom;
 

@@ -37,19 +37,30 @@ fn the_brain_networks_logits_are_pytorchs() {
         Checkpoint::open(&weights("consilium-brain.safetensors"), &Limits::default()).unwrap();
     let scope = checkpoint.scope();
     let mut b = Builder::new();
-    let features = arch::brain_unet::trunk(&mut b, &scope, [nz, ny, nx]).unwrap();
+    let known = consilium_brain::CHANNELS;
+    let features = arch::brain_unet::trunk(&mut b, &scope, [nz, ny, nx], known).unwrap();
     let trunk = b.finish(&[("features", features)]);
     let mut b = Builder::new();
     let half = [nz / 2, ny / 2, nx / 2];
     let logits = arch::brain_unet::head(&mut b, &scope, half, consilium_brain::OUTPUTS).unwrap();
     let head = b.finish(&[("logits", logits)]);
     scope.finish(&[]).unwrap();
-    let run = |graph, input: Tensor| {
+    let run = |graph, inputs: &[&Tensor]| {
         let mut network = Network::compile(graph, &compute().options()).unwrap();
-        network.run(&[&input]).unwrap().remove(0)
+        network.run(inputs).unwrap().remove(0)
     };
-    let features = run(trunk, Tensor::new(&[1, 1, nz, ny, nx], image).unwrap());
-    let logits = run(head, features);
+    let mut prior = Vec::new();
+    for n in 0..known * half.iter().product::<usize>() {
+        let (x, y, z) = (n % half[2], n / half[2] % half[1], n / half[2] / half[1] % half[0]);
+        let channel = (n / half.iter().product::<usize>()) as f64;
+        let sum = (0.3 * channel + 0.11 * x as f64).sin()
+            + (0.2 * y as f64).sin()
+            + (0.17 * z as f64).sin();
+        prior.push(((sum + 3.0) / 6.0) as f32);
+    }
+    let prior = Tensor::new(&[1, known, half[0], half[1], half[2]], prior).unwrap();
+    let features = run(trunk, &[&Tensor::new(&[1, 1, nz, ny, nx], image).unwrap(), &prior]);
+    let logits = run(head, &[&features]);
     let step = expected["step"].as_u64().unwrap() as usize;
     let found = logits.data().iter().step_by(step);
     let (mut off, mut norm) = (0.0f64, 0.0f64);

@@ -13,6 +13,8 @@ texts! {
     /// What it cannot do.
     LIMITS = "Trained on 16 heads of adults, none with a tumour, a haemorrhage or an operation; lesions are drawn into the nearest healthy structure. Volumes have no reference ranges by age and sex. Not for CT, not for children, not for diagnosis. Held-out results stand in training/brain/README.md.", "仅以 16 例成人头部标签图训练，均无肿瘤、出血或术后改变；病灶会被归入邻近正常结构。体积无年龄、性别参考范围。不适用于 CT 与儿童，不得用于诊断。留出集结果见 training/brain/README.md。";
     /// Error.
+    ATLAS_BROKEN = "the head atlas in the program cannot be read", "程序内置的头部图谱无法读取";
+    /// Error.
     NO_BRAIN = "no brain was found in this volume: it shows another part of the body, or too little of the head", "该影像中未找到脑组织：可能为其他部位，或头部范围过小";
     /// Number.
     INTRACRANIAL = "Intracranial volume", "颅内容积";

@@ -11,8 +11,6 @@ texts! {
     SEED = "Draw the head of this number again.", "重新绘制该编号对应的头部。";
     /// Flag.
     FILM = "Show a made-up chest film with made-up weights instead.", "改为演示模拟胸片（模拟权重）。";
-    /// Error.
-    ATLAS_BROKEN = "the head atlas in the program cannot be read", "程序内置的头部图谱无法读取";
     /// Above the table.
     AGREEMENT = "Overlap with the truth (Dice; 1 is perfect):", "与真值的重叠度（Dice，1 为完全一致）：";
 }

@@ -1,7 +1,7 @@
 //! A head that nobody has: anatomy drawn from the atlas, bent at random, in a contrast that no scanner
 //! need have, with the truth beside it.
 
-use super::atlas::{Atlas, CATEGORIES, FIELDS, sway};
+use super::atlas::{Atlas, CATEGORIES, FIELDS, category, sway};
 use super::noise::{Field, Random, grain};
 use base::{Affine, Grid, Result, Volume, Voxels};
 use kernels::Pool;
@@ -55,7 +55,7 @@ pub fn draw(seed: u64, pool: &Pool) -> Result<Drawn> {
                     std::array::from_fn(|a| here[a] as f32 - (SIZE[a] as f32 - 1.0) / 2.0);
                 let moved: [f32; 3] =
                     std::array::from_fn(|a| at[a] / scale[a] + BEND_MM * bend[a].at(at));
-                let kind = atlas.category(moved, &sway(&fields, at));
+                let kind = category(&atlas, moved, &sway(&fields, at));
                 kinds.push(kind);
                 codes.push(code(kind, moved[0]));
             }

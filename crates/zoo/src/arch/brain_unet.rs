@@ -18,11 +18,15 @@ pub const MULTIPLE: usize = 32;
 const EPS: f32 = 1e-5;
 const LEAKY: Activation = Activation::LeakyRelu(0.01);
 
-/// The features `[1, 32, D/2, H/2, W/2]` of a head `[1, 1, D, H, W]`; extents are multiples of 32.
-pub fn trunk(b: &mut Builder, s: &Scope, size: [usize; 3]) -> engine::Result<Value> {
+/// The features `[1, 32, D/2, H/2, W/2]` of a head `[1, 1, D, H, W]`, extents multiples of 32, and of what
+/// is known of it beforehand, `[1, known, D/2, H/2, W/2]`.
+pub fn trunk(b: &mut Builder, s: &Scope, size: [usize; 3], known: usize) -> engine::Result<Value> {
     let head = b.input("head", &[1, 1, size[0], size[1], size[2]]);
+    let half = size.map(|extent| extent / 2);
+    let known = b.input("prior", &[1, known, half[0], half[1], half[2]]);
     let folded = b.conv(head, &s.at("fold"), Conv::new(WIDTHS[0], [2; 3]).stride(2))?;
-    let mut kept = vec![layer(b, &s.at("enter"), folded, WIDTHS[0], 1)?];
+    let entering = b.concat(&[folded, known], 1)?;
+    let mut kept = vec![layer(b, &s.at("enter"), entering, WIDTHS[0], 1)?];
     for (level, &width) in WIDTHS[1..].iter().enumerate() {
         let s = s.at(&format!("down.{level}"));
         let x = layer(b, &s.at("0"), kept[level], width, 2)?;

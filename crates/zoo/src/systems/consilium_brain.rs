@@ -2,26 +2,30 @@
 //!
 //! Trained on heads drawn from label maps, as SynthSeg is (Billot et al. 2023); recipe, data and results
 //! in `training/brain/`. The weights are part of the program. A head is looked at twice: whole, to find
-//! the brain, then the brain alone, together with its mirror image. Volumes are expected volumes (sums of
+//! the brain and how it lies, then the brain alone, together with its mirror image, now with an atlas laid
+//! onto it. Volumes are expected volumes (sums of
 //! probabilities); how sure the network is of a structure decides whether its volume is given.
 
+mod atlas;
 mod classes;
 mod decide;
 mod prepare;
+mod prior;
 
+pub use atlas::{Atlas, CATEGORIES};
 pub use classes::{CLASSES, Class};
 pub use decide::{Decided, OUTPUTS, Sum};
 pub use prepare::{Head, Part};
+pub use prior::{CHANNELS, lie, prior};
 
 use crate::arch::brain_unet;
 use crate::error::translate;
-use crate::morphology::{Components, Neighbours};
 use crate::volume_system::{
     Published, Structure, Table, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, fits_modality, map_on, open_checkpoint, single_image, without_nan,
 };
 use base::words::consilium_brain as words;
-use base::{Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Volume};
+use base::{Affine, Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Volume};
 use classes::FLUID;
 use decide::{PLANES, Seen};
 use engine::Tensor;
@@ -29,6 +33,7 @@ use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits};
 use imaging::resample::labels_to_grid;
+use prepare::shifted;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -80,7 +85,7 @@ impl VolumeSystem for Brain {
             true => path.join(CARD.weights[0].name),
             false => path.to_path_buf(),
         };
-        Ok(Box::new(Reader::new(open_checkpoint(&CARD, &file)?, options)))
+        Ok(Box::new(Reader::new(open_checkpoint(&CARD, &file)?, options)?))
     }
 
     fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
@@ -97,14 +102,15 @@ impl VolumeSystem for Brain {
 
     fn open_own(&self, options: &VolumeOptions) -> Option<Result<Box<dyn VolumeReader>>> {
         let checkpoint = Checkpoint::from_bytes(WEIGHTS.to_vec(), &Limits::default());
-        let opened = checkpoint.map_err(translate);
-        Some(opened.map(|checkpoint| Box::new(Reader::new(checkpoint, options)) as _))
+        let opened = checkpoint.map_err(translate).and_then(|c| Reader::new(c, options));
+        Some(opened.map(|reader| Box::new(reader) as _))
     }
 }
 
 /// Loaded weights; networks are built for each head's size.
 struct Reader {
     checkpoint: Checkpoint,
+    atlas: Atlas,
     options: VolumeOptions,
 }
 
@@ -116,8 +122,8 @@ struct Networks {
 }
 
 impl Reader {
-    fn new(checkpoint: Checkpoint, options: &VolumeOptions) -> Reader {
-        Reader { checkpoint, options: options.clone() }
+    fn new(checkpoint: Checkpoint, options: &VolumeOptions) -> Result<Reader> {
+        Ok(Reader { checkpoint, atlas: Atlas::open()?, options: options.clone() })
     }
 
     /// The networks for parts of these extents along z, y, x.
@@ -125,7 +131,7 @@ impl Reader {
         let build = || -> engine::Result<Networks> {
             let scope = self.checkpoint.scope();
             let mut b = Builder::new();
-            let features = brain_unet::trunk(&mut b, &scope, shape)?;
+            let features = brain_unet::trunk(&mut b, &scope, shape, prior::CHANNELS)?;
             let trunk = b.finish(&[("features", features)]);
             let mut b = Builder::new();
             let size = shape.map(|extent| extent / 2);
@@ -141,52 +147,54 @@ impl Reader {
         build().map_err(|error| crate::error::translate_volume(&CARD, error))
     }
 
-    /// The box of the brain, grown by a margin. Errors: kind `Refused` where there is none.
-    fn find(&self, pool: &Pool, head: &Head) -> Result<Part> {
+    /// The box of the brain, grown by a margin, and how it lies: the map from the box' voxels to the
+    /// atlas. Errors: kind `Refused` where there is no brain.
+    fn find(&self, pool: &Pool, head: &Head) -> Result<(Part, Option<Affine>)> {
         let part = head.outline().grown(brain_unet::MULTIPLE);
-        let [nx, ny, nz] = part.size;
-        let mut networks = self.networks([nz, ny, nx])?;
-        let features = networks.features(head.scaled(&part))?;
-        let classes = networks.seen(&features, None).classes(pool)?;
-        let mask: Vec<bool> = classes.iter().map(|class| *class != 0).collect();
-        let components = Components::of_mask(&mask, [nz, ny, nx], Neighbours::Faces);
-        let largest = components.largest().filter(|n| components.sizes[*n] > LEAST_BRAIN_ML * 1000);
+        let shape = part.shape();
+        let mut networks = self.networks(shape)?;
+        let unknown = prior::prior(pool, &self.atlas, None, shape);
+        let features = networks.features(head.scaled(&part), unknown)?;
+        let (labels, piece) = networks.seen(&features, None).labels(pool)?;
         let none = || Error::new(Kind::Refused, words::NO_BRAIN);
-        let largest = largest.ok_or_else(none)?;
-        let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
-        for run in components.runs.iter().filter(|run| run.component == largest) {
-            let (row, first) = (run.start / nx, run.start % nx);
-            let ends = [[first, first + run.end - run.start], [row % ny; 2], [row / ny; 2]];
-            for axis in 0..3 {
-                let past = if axis == 0 { ends[0][1] } else { ends[axis][0] + 1 };
-                low[axis] = low[axis].min(ends[axis][0]);
-                high[axis] = high[axis].max(past);
-            }
-        }
+        let piece = piece.filter(|piece| piece.voxels > LEAST_BRAIN_ML * 1000).ok_or_else(none)?;
         let brain = Part {
-            from: std::array::from_fn(|axis| part.from[axis] + low[axis] as isize),
-            size: std::array::from_fn(|axis| high[axis] - low[axis]),
+            from: std::array::from_fn(|axis| part.from[axis] + piece.ends[axis][0] as isize),
+            size: piece.ends.map(|[first, end]| end - first),
         };
-        Ok(brain.with_margin(MARGIN_MM).grown(brain_unet::MULTIPLE))
+        let brain = brain.with_margin(MARGIN_MM).grown(brain_unet::MULTIPLE);
+        let shift: [f64; 3] =
+            std::array::from_fn(|axis| (brain.from[axis] - part.from[axis]) as f64);
+        let lie = prior::lie(&self.atlas, &labels, shape);
+        Ok((brain, lie.map(|map| map.after(&shifted(shift)))))
     }
 
     /// Labels and sums of a part of a head, with its mirror image.
-    fn decide(&self, pool: &Pool, head: &Head, part: &Part) -> Result<Decided> {
-        let [nx, ny, nz] = part.size;
-        let mut networks = self.networks([nz, ny, nx])?;
+    fn decide(
+        &self,
+        pool: &Pool,
+        head: &Head,
+        part: &Part,
+        lie: Option<&Affine>,
+    ) -> Result<Decided> {
+        let (shape, nx) = (part.shape(), part.size[0]);
+        let mut networks = self.networks(shape)?;
         let values = head.scaled(part);
-        let mirrored = networks.features(mirrored(&values, nx))?;
-        let straight = networks.features(values)?;
+        let known = prior::prior(pool, &self.atlas, lie, shape);
+        let other = prior::mirrored(&known, nx / 2);
+        let mirrored = networks.features(mirrored(&values, nx), other)?;
+        let straight = networks.features(values, known)?;
         networks.seen(&straight, Some(&mirrored)).decide(pool)
     }
 }
 
 impl Networks {
-    /// Features of a part, values `[z][y][x]`.
-    fn features(&mut self, values: Vec<f32>) -> Result<Vec<f32>> {
-        let [z, y, x] = self.size.map(|extent| 2 * extent);
-        let input = Tensor::new(&[1, 1, z, y, x], values).map_err(translate)?;
-        let outputs = self.trunk.run(&[&input]).map_err(translate)?;
+    /// Features of a part: values `[z][y][x]` at 1 mm, prior `[19][z][y][x]` at 2 mm.
+    fn features(&mut self, values: Vec<f32>, prior: Vec<f32>) -> Result<Vec<f32>> {
+        let [z, y, x] = self.size;
+        let input = Tensor::new(&[1, 1, 2 * z, 2 * y, 2 * x], values).map_err(translate)?;
+        let prior = Tensor::new(&[1, prior::CHANNELS, z, y, x], prior).map_err(translate)?;
+        let outputs = self.trunk.run(&[&input, &prior]).map_err(translate)?;
         Ok(outputs.into_iter().next().map_or(Vec::new(), Tensor::into_data))
     }
 
@@ -220,8 +228,8 @@ impl VolumeReader for Reader {
         });
         let networks = self.networks(extents)?;
         let part = extents.iter().product::<usize>() as u64;
-        let features = part / 8 * brain_unet::FEATURES as u64 * 4;
-        // The image, turned, at 1 mm; scaled and mirrored; features of both; labels.
+        let features = part / 8 * (brain_unet::FEATURES + prior::CHANNELS) as u64 * 4;
+        // The image, turned, at 1 mm; scaled and mirrored; features and priors of both; labels.
         let images = 4 * 3 * volume.frame_len() as u64 + 4 * 3 * part;
         let planned = networks.trunk.planned_bytes() + networks.head.planned_bytes();
         Ok(planned + images + 3 * features + 4 * part)
@@ -235,9 +243,9 @@ impl VolumeReader for Reader {
         let head = Head::of(&pool, volume, &image)?;
         drop(image);
         told(0, 3);
-        let part = self.find(&pool, &head)?;
+        let (part, lie) = self.find(&pool, &head)?;
         told(1, 3);
-        let decided = self.decide(&pool, &head, &part)?;
+        let decided = self.decide(&pool, &head, &part, lie.as_ref())?;
         told(3, 3);
         let from: Grid = part.grid(&head.grid);
         let voxel_ml = from.affine.determinant().abs() / 1000.0;

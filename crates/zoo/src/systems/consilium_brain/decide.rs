@@ -72,23 +72,21 @@ impl Sum {
 type Row = [[f32; OUTPUTS]];
 
 impl Seen<'_> {
-    /// The likeliest class of each voxel, `[z][y][x]`: for finding the brain.
-    pub fn classes(&mut self, pool: &Pool) -> Result<Vec<u8>> {
-        let rows = self.rows(pool, |_, row: &Row| -> Vec<u8> {
-            row.iter().map(|odds| best(odds) as u8).collect()
-        })?;
-        Ok(rows.concat())
-    }
-
-    /// Labels and sums. Only the largest piece of brain (neighbours by faces) is kept.
-    pub fn decide(&mut self, pool: &Pool) -> Result<Decided> {
+    /// FreeSurfer's codes, `[z][y][x]`, and the largest piece of brain (neighbours by faces), which alone is
+    /// kept.
+    pub fn labels(&mut self, pool: &Pool) -> Result<(Vec<u16>, Option<Piece>)> {
         let rows = self.rows(pool, |_, row: &Row| -> Vec<u16> {
             row.iter().map(|odds| code(best(odds), odds[CLASSES.len()] >= 0.5)).collect()
         })?;
         let mut labels = rows.concat();
-        let shape = self.size.map(|extent| 2 * extent);
-        keep_largest(&mut labels, shape);
-        let width = shape[2];
+        let piece = keep_largest(&mut labels, self.size.map(|extent| 2 * extent));
+        Ok((labels, piece))
+    }
+
+    /// Labels and sums.
+    pub fn decide(&mut self, pool: &Pool) -> Result<Decided> {
+        let (labels, _) = self.labels(pool)?;
+        let width = 2 * self.size[2];
         let rows = self.rows(pool, |number, row: &Row| {
             let mut sums = vec![[Sum::default(); 2]; CLASSES.len()];
             for (odds, &label) in row.iter().zip(&labels[number * width..]) {
@@ -230,14 +228,35 @@ fn add(sums: &mut [[Sum; 2]], odds: &[f32; OUTPUTS], label: u16) {
     }
 }
 
-/// Clears what does not hang together with the largest piece.
-fn keep_largest(labels: &mut [u16], shape: [usize; 3]) {
+/// A piece of brain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Voxels.
+    pub voxels: usize,
+    /// Its first voxel along x, y, z, and the one past its last.
+    pub ends: [[usize; 2]; 3],
+}
+
+/// Clears what does not hang together with the largest piece, which is returned.
+fn keep_largest(labels: &mut [u16], shape: [usize; 3]) -> Option<Piece> {
+    let [_, ny, nx] = shape;
     let mask: Vec<bool> = labels.iter().map(|label| *label != 0).collect();
     let components = Components::of_mask(&mask, shape, Neighbours::Faces);
-    let Some(largest) = components.largest() else { return };
-    for run in components.runs.iter().filter(|run| run.component != largest) {
-        labels[run.start..run.end].fill(0);
+    let largest = components.largest()?;
+    let mut ends = [[usize::MAX, 0]; 3];
+    for run in &components.runs {
+        if run.component != largest {
+            labels[run.start..run.end].fill(0);
+            continue;
+        }
+        let (row, first) = (run.start / nx, run.start % nx);
+        let (y, z) = (row % ny, row / ny);
+        let spans = [[first, first + run.end - run.start], [y, y + 1], [z, z + 1]];
+        for (ends, span) in ends.iter_mut().zip(spans) {
+            *ends = [ends[0].min(span[0]), ends[1].max(span[1])];
+        }
     }
+    Some(Piece { voxels: components.sizes[largest], ends })
 }
 
 #[cfg(test)]
@@ -278,8 +297,10 @@ mod tests {
     #[test]
     fn islands_are_cleared() {
         let mut labels = [2, 2, 0, 3, 0, 0];
-        keep_largest(&mut labels, [1, 1, 6]);
+        let piece = keep_largest(&mut labels, [1, 1, 6]);
         assert_eq!(labels, [2, 2, 0, 0, 0, 0]);
+        assert_eq!(piece, Some(Piece { voxels: 2, ends: [[0, 2], [0, 1], [0, 1]] }));
+        assert_eq!(keep_largest(&mut [0; 6], [1, 1, 6]), None);
     }
 
     #[test]

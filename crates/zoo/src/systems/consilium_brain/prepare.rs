@@ -158,16 +158,21 @@ impl Part {
         (0..nz).flat_map(move |z| (0..ny).map(move |y| [shift[0], shift[1] + y, shift[2] + z]))
     }
 
+    /// Its extents along z, y, x.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.size[2], self.size[1], self.size[0]]
+    }
+
     /// The grid of this box of a head.
     pub fn grid(&self, whole: &Grid) -> Grid {
-        let shift = self.from.map(|first| first as f64);
-        let move_to = Affine::from_parts(
-            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-            [1.0; 3],
-            shift,
-        );
-        Grid { size: self.size, affine: whole.affine.after(&move_to) }
+        let shift = shifted(self.from.map(|first| first as f64));
+        Grid { size: self.size, affine: whole.affine.after(&shift) }
     }
+}
+
+/// The affine that moves by `shift`.
+pub fn shifted(shift: [f64; 3]) -> Affine {
+    Affine::from_parts([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [1.0; 3], shift)
 }
 
 /// The affine after resampling: the corners of both grids are the same.
