@@ -65,6 +65,7 @@ fn a_full_disk_ends_the_demonstration_with_nothing_left() {
 
 fn common(out: std::path::PathBuf) -> Common {
     Common {
+        quiet: false,
         lang: Lang::En,
         threads: 1,
         out,

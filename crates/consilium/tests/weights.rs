@@ -575,3 +575,37 @@ fn unknown_ids_suggest_the_nearest() {
     assert_eq!(code(&output), 2);
     assert!(said(&output).contains("hd-bet"), "{}", said(&output));
 }
+
+#[test]
+fn a_choice_of_a_system_lists_the_archives_that_it_needs() {
+    let dir = testkit::temp_dir("weights-choice");
+    let list = |id: &str| {
+        let output =
+            common::consilium(dir.path(), &["weights", "list", id, "--json", "--store", "store"]);
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        let all: serde_json::Value = serde_json::from_str(&printed(&output)).unwrap();
+        let files = all["files"].as_array().unwrap().clone();
+        files.iter().map(|file| file["file"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The task's own, and the coarse model that finds the liver.
+    let vessels = list("totalsegmentator:liver_vessels");
+    assert_eq!(
+        vessels,
+        ["Dataset008_HepaticVessel.zip", "Dataset298_TotalSegmentator_total_6mm_1559subj.zip"]
+    );
+    assert_eq!(list("totalsegmentator:total").len(), 5);
+    let fetch = |id: &str| {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mirror = format!("http://{closed}");
+        let line =
+            ["weights", "pull", id, "--mirror", &mirror, "--mirror-only", "--store", "store"];
+        common::consilium(dir.path(), &line)
+    };
+    let output = fetch("totalsegmentator:heartchambers_highres");
+    assert!(code(&output) != 0 && said(&output).contains("licence"), "{}", said(&output));
+    let output = fetch("totalsegmentator:nonsense");
+    assert_eq!(code(&output), 2);
+    assert!(said(&output).contains("nonsense"), "{}", said(&output));
+    let output = fetch("spinenet:fast");
+    assert!(code(&output) == 2 && said(&output).contains("spinenet"), "{}", said(&output));
+}

@@ -37,6 +37,17 @@ pub struct Published {
     pub sha256: Option<&'static str>,
 }
 
+/// A file of weights that a choice of a system needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// Its published name.
+    pub file: String,
+    /// Where it is published; where it is `licensed`, where a licence is applied for.
+    pub url: String,
+    /// Its makers hand it out to those who hold a licence of theirs: nothing a program can fetch.
+    pub licensed: bool,
+}
+
 /// Everything to know about a system for volumes before using it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumeCard {
@@ -105,6 +116,12 @@ pub trait VolumeSystem: Send + Sync {
     /// what was `chosen`: for timing. `false` where the system's networks are another's.
     fn made_up(&self, _folder: &Path, _chosen: &[String]) -> Result<bool> {
         Ok(false)
+    }
+
+    /// The files that it needs with what was `chosen`, where that depends on it; `None` where its card
+    /// lists them all. Errors: no such choice.
+    fn needed(&self, _chosen: &[String]) -> Result<Option<Vec<Needed>>> {
+        Ok(None)
     }
 
     /// Whether its weights are part of the program.

@@ -59,7 +59,7 @@ texts! {
     /// Column.
     PEAK = "peak memory, MiB", "内存峰值，MiB";
     /// What it stands on.
-    MADE_UP = "Made-up weights and input; each in a process of its own, all threads. Networks of films: a run; systems for\nvolumes: a whole case of 96³ voxels of 2 mm, from the image to the label map.", "权重与输入均为生成；各自单独一个进程，使用全部线程。\n平片网络：单次运行；体数据系统：一例 96³ 体素（2 mm），从图像到标签图。";
+    MADE_UP = "Made-up weights and input; each in a process of its own, all threads. Networks of films: a run; systems for\nvolumes: a whole case of 96³ voxels of 2 mm, from the image to the label map; consilium-brain has its own weights and\nreads a made-up head of 176 × 224 × 192 mm.", "权重与输入均为生成；各自单独一个进程，使用全部线程。\n平片网络：单次运行；体数据系统：一例 96³ 体素（2 mm），从图像到标签图；\nconsilium-brain 使用自带权重，判读一例 176×224×192 mm 的模拟头部。";
 }
 
 /// Memory.

@@ -8,6 +8,8 @@ texts! {
     TITLE = "Segmentation of a volume", "三维影像分割结果";
     /// Under a model's name.
     UNCHECKED = "Drawn by the model, unchecked. Volumes and values are those of the voxels it marked; the label map lies on the grid of the original.", "由模型勾画，未经核对。体积与数值均取自模型所标体素；标签图与原始影像网格一致。";
+    /// Below the heading, where a model gives volumes of its own.
+    UNCHECKED_EXPECTED = "Drawn by the model, unchecked. Volumes are those it expects (sums of its probabilities), grey values those of the voxels it marked; the label map lies on the grid of the original.", "由模型勾画，未经核对。体积为模型的期望体积（概率之和），灰度值取自模型所标体素；标签图与原始影像网格一致。";
     /// Column: volume by intracranial volume.
     SHARE = "of intracranial", "占颅内容积";
     /// Column: (left - right) by their mean.

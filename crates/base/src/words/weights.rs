@@ -227,6 +227,24 @@ pub fn folder_of_drive() -> Text {
     )
 }
 
+/// Weights that their makers hand out.
+pub fn for_licence_holders() -> Text {
+    Text::fixed(
+        "these weights are handed out by their makers to holders of a licence, free for non-commercial use",
+        "该权重仅由作者向持有许可者发放（非商业用途免费）",
+    )
+}
+
+/// Something was chosen of a system that has no choices.
+pub fn no_choices(id: &str) -> Text {
+    Text::filled(
+        format!(
+            "{id} has no choices: its name stands alone; `consilium models show {id}` says what it is"
+        ),
+        format!("{id} 无可选项，请只写名称；详见 `consilium models show {id}`"),
+    )
+}
+
 /// A mirror that is none.
 pub fn no_mirror(text: &str) -> Text {
     Text::filled(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use zoo::volume_system::{VolumeCase, VolumeOptions};
-use zoo::{VolumeReader, VolumeSystem, find_volume_system};
+use zoo::{VolumeReader, VolumeSystem};
 
 /// Voxels along each axis of the case, and their spacing: a trunk of 19 cm, which nnU-Net's usual tile
 /// of 128³ covers at 1.5 mm.
@@ -30,9 +30,7 @@ pub(super) enum Target {
 impl Target {
     /// `None` if it is no system for volumes and no trained model.
     pub fn find(name: &str) -> Option<Target> {
-        let (id, chosen) = name.split_once(':').unwrap_or((name, ""));
-        let chosen = chosen.split('+').filter(|one| !one.is_empty()).map(str::to_owned).collect();
-        if let Some(system) = find_volume_system(id) {
+        if let Some((system, chosen)) = crate::segment::system(name) {
             return Some(Target::System(system, chosen));
         }
         zoo::trained::holds(Path::new(name)).then(|| Target::Trained(name.into()))
@@ -86,7 +84,13 @@ pub(super) fn measure(
     let started = Instant::now();
     let mut reader = target.open(folder, common)?;
     let load_s = started.elapsed().as_secs_f64();
-    let volume = case(target.is_of_magnetic_resonance(reader.as_ref()))?;
+    // A network that was trained refuses what is no head.
+    let volume = match target {
+        Target::System(system, _) if system.has_own_weights() => {
+            crate::demo::head::draw(1, &common.compute().pool)?.image
+        }
+        _ => case(target.is_of_magnetic_resonance(reader.as_ref()))?,
+    };
     let images = vec![&volume; reader.images().len().max(1)];
     let facts = facts();
     let planned = reader.need_bytes(&volume)?;
@@ -105,7 +109,7 @@ pub(super) fn measure(
         "load_s": load_s,
         "planned_bytes": planned,
         "peak_mib": peak_mib(),
-        "case": { "size": vec![SIDE; 3], "spacing_mm": vec![SPACING_MM; 3] },
+        "case": { "size": volume.size(), "spacing_mm": volume.spacing_mm() },
     }))
 }
 

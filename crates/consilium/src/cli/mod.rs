@@ -60,6 +60,7 @@ fn dispatch(
         threads: parsed.number("--threads")?.unwrap_or_else(available_threads),
         out: parsed.value("--out").unwrap_or("consilium-out").into(),
         progress: terminal && !parsed.has("--quiet") && !parsed.has("--json"),
+        quiet: parsed.has("--quiet"),
         verbose: parsed.has("--verbose"),
         json: parsed.has("--json"),
         explain: match parsed.value("--explain") {

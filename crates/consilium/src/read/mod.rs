@@ -50,6 +50,8 @@ pub struct Common {
     pub json: bool,
     /// Explanation maps for that many leading findings.
     pub explain: usize,
+    /// No summary.
+    pub quiet: bool,
     /// Read cases that the header rules out for a model, with a serious note.
     pub despite_header: bool,
     /// Convolutions as sums of products, term by term.
@@ -270,7 +272,7 @@ fn finish(
         Ok(written) => {
             if common.json {
                 let _ = print(out, &format!("{}\n", written.json));
-            } else if !many && (common.progress || common.verbose) {
+            } else if !many && !common.quiet && (common.progress || common.verbose) {
                 let _ = print(out, &written.summary);
             }
             results.push(written.json);
@@ -315,8 +317,11 @@ fn conclude(
         }
         for line in lines.iter().filter(|_| !many) {
             if let Outcome::Refused(reason) = &line.outcome {
-                let hint = words::DESPITE_HEADER_HINT.get(common.lang);
-                text += &format!("{}\n{hint}\n", reason.get(common.lang));
+                text += &format!("{}\n", reason.get(common.lang));
+                // What the pixels themselves say, no header overrules.
+                if !reason.en().contains(base::words::zoo::UNLIKE_TRAINING.en()) {
+                    text += &format!("{}\n", words::DESPITE_HEADER_HINT.get(common.lang));
+                }
             }
         }
         if read + refused > 0 {

@@ -14,6 +14,7 @@ mod refine;
 mod shares;
 
 pub use cases::volumes;
+pub(crate) use models::system;
 pub use models::wanted;
 pub(crate) use reader::{Ready, Segmented, VolumeModel};
 
@@ -83,7 +84,11 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                 });
             match done {
                 Ok(written) => {
-                    print(out, if common.json { &written.json } else { &written.summary })?;
+                    if common.json {
+                        print(out, &written.json)?;
+                    } else if !common.quiet {
+                        print(out, &written.summary)?;
+                    }
                     let link = many.then(|| format!("{}/report.html", case.name));
                     lines.push(CaseLine { link, ..written.line });
                     results.push(written.json);

@@ -30,7 +30,7 @@ pub fn wanted(models: &[String]) -> Result<bool> {
 }
 
 /// A system and what was asked of it: `ID` or `ID:CHOICE+CHOICE`.
-fn system(name: &str) -> Option<(&'static dyn VolumeSystem, Vec<String>)> {
+pub(crate) fn system(name: &str) -> Option<(&'static dyn VolumeSystem, Vec<String>)> {
     let (id, chosen) = name.split_once(':').unwrap_or((name, ""));
     let chosen = chosen.split('+').filter(|one| !one.is_empty()).map(str::to_owned).collect();
     find_volume_system(id).map(|system| (system, chosen))

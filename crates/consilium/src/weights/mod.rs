@@ -221,10 +221,10 @@ fn pull(
     let client = Client::new(settings(world, typed)?);
     let mut failed = None;
     for source in sources {
-        if source.by_hand() {
+        if let Some(why) = source.by_hand() {
             let place = store.root().display().to_string();
             let hint = words::by_hand(&source.name, &source.url, &source.id, &place);
-            let error = Error::new(Kind::Unsupported, words::folder_of_drive()).hint(hint);
+            let error = Error::new(Kind::Unsupported, why).hint(hint);
             failed = failed.or(Some(error));
             continue;
         }
@@ -243,7 +243,11 @@ fn pull(
                 bar.set_position(have);
             });
             bar.finish_and_clear();
-            say_kept(store, &kept?, common, out)?;
+            match kept {
+                Ok(kept) => say_kept(store, &kept, common, out)?,
+                // What only a person can fetch is said first.
+                Err(error) => return Err(failed.unwrap_or(error)),
+            }
         }
     }
     failed.map_or(Ok(()), Err)

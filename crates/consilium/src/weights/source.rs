@@ -3,7 +3,9 @@
 
 use super::hash::Expected;
 use base::words::catalogue::Term;
-use base::{Result, Text};
+use base::words::weights as words;
+use base::{Error, Kind, Result, Text};
+use zoo::Needed;
 use zoo::catalogue::{self, Ability, Entry, Licence, WeightsEntry, catalogue};
 
 /// A published file, or a repository of files.
@@ -23,6 +25,8 @@ pub struct Source {
     pub expected: Expected,
     /// What stands before the download.
     pub gate: Option<&'static Term>,
+    /// Handed out to holders of a licence only; `url` is where that is applied for.
+    pub licensed: bool,
     /// Its licence.
     pub licence: &'static Licence,
     /// What the licence's name does not say.
@@ -36,9 +40,13 @@ impl Source {
         (path.split('/').count() == 2 && !path.contains(['?', '#'])).then_some(path)
     }
 
-    /// A folder of Google Drive: nothing a program can fetch.
-    pub fn by_hand(&self) -> bool {
-        self.url.contains("drive.google.com/drive/folders/")
+    /// Why no program can fetch it: a folder of Google Drive, or weights for holders of a licence.
+    pub fn by_hand(&self) -> Option<Text> {
+        if self.licensed {
+            return Some(words::for_licence_holders());
+        }
+        let folder = self.url.contains("drive.google.com/drive/folders/");
+        folder.then(words::folder_of_drive)
     }
 }
 
@@ -47,8 +55,17 @@ pub fn all() -> Vec<Source> {
     catalogue().entries.iter().flat_map(of_entry).collect()
 }
 
-/// The sources of a system, or of one network of this build. Errors suggest the nearest name.
+/// The sources of a system, of one network of this build, or of what was chosen of a system
+/// (`ID:CHOICE+CHOICE`). Errors suggest the nearest name.
 pub fn find(id: &str) -> Result<Vec<Source>> {
+    if let Some((name, _)) = id.split_once(':') {
+        let unknown = || Error::new(Kind::Usage, words::no_choices(name));
+        let (system, chosen) = crate::segment::system(id).ok_or_else(unknown)?;
+        let sources = find(name)?;
+        let Some(needed) = system.needed(&chosen)? else { return Ok(sources) };
+        let entry = catalogue::find(name)?;
+        return Ok(needed.into_iter().map(|file| of_choice(entry, &sources, file)).collect());
+    }
     let entry = catalogue::find(id)?;
     let sources = of_entry(entry);
     if entry.is_called(id) {
@@ -89,6 +106,7 @@ fn of_entry(entry: &'static Entry) -> Vec<Source> {
             url: card.weights.url.to_owned(),
             expected,
             gate: row.and_then(|row| row.gate),
+            licensed: false,
             licence: entry.weights_licence,
             licence_note: Some(card.weights_licence.clone()),
         });
@@ -100,6 +118,25 @@ fn of_entry(entry: &'static Entry) -> Vec<Source> {
         .collect();
     sources.extend(rest.into_iter().map(|row| of_row(entry, row)));
     sources
+}
+
+/// A file that a choice needs; the catalogue may know more of it.
+fn of_choice(entry: &'static Entry, listed: &[Source], file: Needed) -> Source {
+    if let Some(source) = listed.iter().find(|source| source.url == file.url) {
+        return source.clone();
+    }
+    Source {
+        id: entry.id.clone(),
+        system: &entry.id,
+        name: file.file,
+        other_names: Vec::new(),
+        url: file.url,
+        expected: Expected::default(),
+        gate: None,
+        licensed: file.licensed,
+        licence: entry.weights_licence,
+        licence_note: entry.licence_note.clone(),
+    }
 }
 
 fn of_row(entry: &'static Entry, row: &WeightsEntry) -> Source {
@@ -116,6 +153,7 @@ fn of_row(entry: &'static Entry, row: &WeightsEntry) -> Source {
             md5: row.md5.clone(),
         },
         gate: row.gate,
+        licensed: false,
         licence: entry.weights_licence,
         licence_note: entry.licence_note.clone(),
     }

@@ -57,10 +57,11 @@ fn warnings(c: &VolumeConsultation, lang: Lang) -> Markup {
 
 fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lang) -> Markup {
     let appraised = reading.structures.iter().any(|structure| structure.appraisal.is_some());
+    let unchecked = if appraised { &own::UNCHECKED_EXPECTED } else { &own::UNCHECKED };
     html! {
         section {
             h2 { (reading.model.name.get(lang)) }
-            p.quiet { (own::UNCHECKED.get(lang)) }
+            p.quiet { (unchecked.get(lang)) }
             @if let Some(VolumePictures { planes, surfaces }) = pictures {
                 (picture(planes, &own::PLANES_ALT, &own::PLANES, lang))
                 @if let Some(surfaces) = surfaces {

@@ -6,6 +6,7 @@ use super::before::{Args, base_name, keys, list};
 use super::folder::Problem;
 use super::invert::Moves;
 use super::network::short;
+use crate::channels::softmax;
 use crate::morphology::{Components, Neighbours};
 use base::words::bundle as words;
 use engine::cpu::Pool;
@@ -194,7 +195,7 @@ pub(super) fn finish(
     while let Some(step) = steps.next() {
         state = match (step, state) {
             (Step::Softmax, State::Values(mut values, channels)) => {
-                softmax(&mut values, channels);
+                softmax(pool, &mut values, channels);
                 State::Values(values, channels)
             }
             (Step::Sigmoid, State::Values(mut values, channels)) => {
@@ -296,20 +297,6 @@ impl Best {
             }
         }
         self.taken += 1;
-    }
-}
-
-fn softmax(values: &mut [f32], channels: usize) {
-    let voxels = values.len() / channels.max(1);
-    for at in 0..voxels {
-        let all = (0..channels).map(|channel| channel * voxels + at);
-        let most = all.clone().fold(f32::NEG_INFINITY, |most, at| most.max(values[at]));
-        let mut sum = 0.0;
-        for at in all.clone() {
-            values[at] = (values[at] - most).exp();
-            sum += values[at];
-        }
-        all.for_each(|at| values[at] /= sum);
     }
 }
 

@@ -7,6 +7,7 @@
 //! their number.
 
 use super::tiles;
+use crate::channels::softmax;
 use crate::error::translate;
 use base::Result;
 use engine::Tensor;
@@ -111,7 +112,8 @@ pub fn slide(
                 for &left in &lefts {
                     let corner = [first, top, left];
                     fill(input.data_mut(), image, shape, before, corner, window.tile);
-                    let mut answer = mirrored(window, &mut networks[fold], &mut input, hooks.ran)?;
+                    let mut answer =
+                        mirrored(pool, window, &mut networks[fold], &mut input, hooks.ran)?;
                     let voxels = depth * height * width;
                     answer.chunks_exact_mut(voxels.max(1)).for_each(|channel| {
                         channel.iter_mut().zip(&weights).for_each(|(value, w)| *value *= w);
@@ -180,19 +182,20 @@ fn inside(at: usize, before: usize, extent: usize) -> Option<usize> {
 /// The answer, the mean with those of mirrored copies turned back
 /// (`_internal_maybe_mirror_and_predict`).
 fn mirrored(
+    pool: &Pool,
     window: &Window,
     network: &mut Network,
     input: &mut Tensor,
     ran: &mut dyn FnMut(),
 ) -> Result<Vec<f32>> {
-    let mut sum = run(window, network, input)?;
+    let mut sum = run(pool, window, network, input)?;
     ran();
     let axes = window.mirror.len();
     for combination in 1..1usize << axes {
         let picked = (0..axes).filter(|bit| combination >> bit & 1 == 1);
         let flips: Vec<usize> = picked.map(|bit| window.mirror[bit] + 3 - window.rank).collect();
         flip(input.data_mut(), window.tile, &flips);
-        let mut answer = run(window, network, input)?;
+        let mut answer = run(pool, window, network, input)?;
         flip(input.data_mut(), window.tile, &flips);
         flip(&mut answer, window.tile, &flips);
         sum.iter_mut().zip(&answer).for_each(|(sum, value)| *sum += value);
@@ -205,7 +208,7 @@ fn mirrored(
     Ok(sum)
 }
 
-fn run(window: &Window, network: &mut Network, input: &Tensor) -> Result<Vec<f32>> {
+fn run(pool: &Pool, window: &Window, network: &mut Network, input: &Tensor) -> Result<Vec<f32>> {
     let mut outputs = network.run(&[input]).map_err(translate)?;
     let mut logits = outputs.pop().map(Tensor::into_data).unwrap_or_default();
     match window.probabilities {
@@ -213,20 +216,9 @@ fn run(window: &Window, network: &mut Network, input: &Tensor) -> Result<Vec<f32
         Some(true) => {
             logits.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
         }
-        Some(false) => softmax(&mut logits, window.heads),
+        Some(false) => softmax(pool, &mut logits, window.heads),
     }
     Ok(logits)
-}
-
-/// Over the channels of `[heads][voxels]`.
-fn softmax(logits: &mut [f32], heads: usize) {
-    let voxels = logits.len() / heads.max(1);
-    for voxel in 0..voxels {
-        let all = (0..heads).map(|head| head * voxels + voxel);
-        let most = all.clone().fold(f32::NEG_INFINITY, |most, at| most.max(logits[at]));
-        let sum: f32 = all.clone().map(|at| (logits[at] - most).exp()).sum();
-        all.for_each(|at| logits[at] = (logits[at] - most).exp() / sum);
-    }
 }
 
 /// Reverses every channel along some axes of `tile`.

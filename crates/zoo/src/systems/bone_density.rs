@@ -16,7 +16,7 @@ mod scale;
 pub use roi::trabecular;
 pub use scale::{ABNORMAL_HU, Calibration, areal_density, t_score, z_score};
 
-use super::totalsegmentator::{Chain, Mode, find, labels_of_part};
+use super::totalsegmentator::{Chain, Mode, find, labels_of_part, make_up};
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
     VolumeSystem, fits_modality, labels_of, map_on, single_image,
@@ -86,6 +86,14 @@ impl VolumeSystem for BoneDensity {
             false => None,
         };
         Ok(Box::new(Reader { spine, tissues }))
+    }
+
+    fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
+        for (dataset, task) in [(VERTEBRAE.0, "total"), TISSUES] {
+            let lost = || Error::new(Kind::Bug, words::NO_TASK);
+            make_up(find(task, Mode::Usual).ok_or_else(lost)?, dataset, folder)?;
+        }
+        Ok(true)
     }
 }
 

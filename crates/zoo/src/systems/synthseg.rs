@@ -15,6 +15,7 @@ pub mod prepare;
 pub mod quality;
 mod tables;
 
+use crate::channels;
 use crate::fitted::Fitted;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
@@ -207,7 +208,7 @@ impl Reader {
         let net = &mut self.main[0];
         let mut read = |image: Vec<f32>| -> Result<Vec<f32>> {
             let mut values = net.run(shape, image)?;
-            posteriors::softmax(pool, &mut values, classes);
+            channels::softmax(pool, &mut values, classes);
             posteriors::smooth(pool, &mut values, shape);
             done();
             Ok(values)
@@ -245,7 +246,7 @@ fn robust(
         }
     }
     let classes = answer.len() / voxels.max(1);
-    posteriors::softmax(pool, &mut answer, classes);
+    channels::softmax(pool, &mut answer, classes);
     Ok(answer)
 }
 
@@ -385,7 +386,7 @@ fn parcel_volumes(
     let mut values = net.run(prepared.shape, input)?;
     net.rest();
     let classes = values.len() / prepared.values.len().max(1);
-    posteriors::softmax(pool, &mut values, classes);
+    channels::softmax(pool, &mut values, classes);
     posteriors::smooth(pool, &mut values, prepared.shape);
     Ok(posteriors::parcellate(&values, prepared, labels))
 }

@@ -16,8 +16,8 @@ pub use tasks::{Mode, Task, find, is_published, labels_of_part, tasks};
 
 use crate::nnunet::{Labels, MadeUp, Model, Options, Progress};
 use crate::volume_system::{
-    Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, labels_of, map_on,
+    Choice, Needed, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase,
+    VolumeOptions, VolumeReader, VolumeSystem, labels_of, map_on,
 };
 use base::words::totalsegmentator as words;
 use base::words::volume_systems as common;
@@ -72,23 +72,50 @@ impl VolumeSystem for TotalSegmentator {
         let mut task = Some(asked(chosen)?);
         while let Some(one) = task {
             for &dataset in &one.datasets {
-                let structures = match one.datasets.len() {
-                    1 => labels_of_part(one.name).len(),
-                    _ => labels_of_part(&dataset.to_string()).len(),
-                };
-                let model = MadeUp {
-                    configuration: one.configuration,
-                    fold: one.folds.as_ref().and_then(|folds| folds.first()).map_or("0", |f| f),
-                    channels: &[one.modality.code()],
-                    spacing_mm: one.spacing_mm.map_or(1.5, |spacing| spacing[0]),
-                    labels: Labels::Count(structures),
-                };
-                model.write(&folder.join(tasks::published(dataset).0))?;
+                make_up(one, dataset, folder)?;
             }
             task = one.region()?;
         }
         Ok(true)
     }
+
+    /// The archives of the task and of those that find its region.
+    fn needed(&self, chosen: &[String]) -> Result<Option<Vec<Needed>>> {
+        let mut needed: Vec<Needed> = Vec::new();
+        let mut task = Some(asked(chosen)?);
+        while let Some(one) = task {
+            for archive in one.datasets.iter().map(|dataset| archive(*dataset)) {
+                if !needed.contains(&archive) {
+                    needed.push(archive);
+                }
+            }
+            task = one.region()?;
+        }
+        Ok(Some(needed))
+    }
+}
+
+/// The archive of a data set's model.
+fn archive(dataset: u16) -> Needed {
+    let place = tasks::published(dataset);
+    let file = format!("{}.zip", place.folder);
+    Needed { file, url: place.url, licensed: place.licensed }
+}
+
+/// Writes a made-up model of one of a task's data sets where its own would lie.
+pub(super) fn make_up(task: &Task, dataset: u16, folder: &Path) -> Result<()> {
+    let structures = match task.datasets.len() {
+        1 => labels_of_part(task.name).len(),
+        _ => labels_of_part(&dataset.to_string()).len(),
+    };
+    let model = MadeUp {
+        configuration: task.configuration,
+        fold: task.folds.as_ref().and_then(|folds| folds.first()).map_or("0", |f| f),
+        channels: &[task.modality.code()],
+        spacing_mm: task.spacing_mm.map_or(1.5, |spacing| spacing[0]),
+        labels: Labels::Count(structures),
+    };
+    model.write(&folder.join(tasks::published(dataset).folder))
 }
 
 /// The task that was asked for, the whole body else.
@@ -180,8 +207,8 @@ impl Chain {
     fn folder(&self, dataset: u16) -> Result<PathBuf> {
         let found = below(&self.root, dataset);
         let absent = || {
-            let (folder, url) = tasks::published(dataset);
-            Error::new(Kind::Io, common::weights_absent(&folder, &url)).at(&self.root)
+            let place = tasks::published(dataset);
+            Error::new(Kind::Io, common::weights_absent(&place.folder, &place.url)).at(&self.root)
         };
         found.into_iter().next().ok_or_else(absent)
     }

@@ -19,7 +19,7 @@ ul{padding-left:1.25rem}
 a{color:var(--link);overflow-wrap:anywhere}
 .table{overflow-x:auto;margin:.6rem 0 1rem}
 table{border-collapse:collapse;font-size:.86rem;line-height:1.42;min-width:100%}
-th,td{text-align:left;vertical-align:top;padding:.42rem .5rem;border-bottom:1px solid var(--line);min-width:4.6rem}
+th,td{text-align:left;vertical-align:top;overflow-wrap:anywhere;padding:.42rem .5rem;border-bottom:1px solid var(--line);min-width:4.6rem}
 th{background:var(--head);font-weight:600;hyphens:auto}
 td:first-child{font-weight:600;min-width:8.5rem}
 td a{overflow-wrap:break-word}

@@ -130,20 +130,37 @@ pub(super) fn table(dataset: u16, task: &str) -> Vec<u16> {
     table
 }
 
-/// Folder and address of the weights of a data set.
-pub(super) fn published(dataset: u16) -> (String, String) {
+/// Where the weights of a data set are to be had.
+pub(super) struct Place {
+    /// The folder that the archive unpacks to.
+    pub folder: String,
+    /// The archive's address, or where a licence is applied for.
+    pub url: String,
+    /// Only for holders of a licence.
+    pub licensed: bool,
+}
+
+/// See [`Place`].
+pub(super) fn published(dataset: u16) -> Place {
     let releases = "https://github.com/wasserth/TotalSegmentator/releases";
     let number = dataset.to_string();
     let row = rows(include_str!("weights.tsv")).find(|row| row.first() == Some(&number.as_str()));
-    match row.as_deref() {
-        Some([_, folder, "licensed"]) => {
-            (folder.to_string(), "https://backend.totalsegmentator.com/license-academic/".into())
+    let (folder, url, licensed) = match row.as_deref() {
+        Some([_, folder, "-"]) => {
+            (*folder, "https://backend.totalsegmentator.com/license-academic/".into(), true)
         }
         Some([_, folder, release]) => {
-            (folder.to_string(), format!("{releases}/download/{release}/{folder}.zip"))
+            (*folder, format!("{releases}/download/{release}/{folder}.zip"), false)
         }
-        _ => (format!("Dataset{dataset:03}_…"), releases.into()),
-    }
+        _ => {
+            return Place {
+                folder: format!("Dataset{dataset:03}_…"),
+                url: releases.into(),
+                licensed: false,
+            };
+        }
+    };
+    Place { folder: folder.to_string(), url, licensed }
 }
 
 /// Whether weights are published under the name of this folder.
@@ -216,7 +233,7 @@ mod tests {
         for task in tasks() {
             assert!(!task.datasets.is_empty(), "{}", task.name);
             assert!(!labels_of_part(task.name).is_empty(), "{}", task.name);
-            assert!(task.datasets.iter().all(|&number| published(number).0.len() > 12));
+            assert!(task.datasets.iter().all(|&number| published(number).folder.len() > 12));
             let region = task.region().unwrap();
             assert_eq!(region.is_none(), task.crop.is_empty());
             if let Some(region) = region {
