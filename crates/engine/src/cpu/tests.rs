@@ -420,6 +420,32 @@ fn norms_and_shapes_match_their_twins() {
 }
 
 #[test]
+fn windows_of_a_transformer_match_their_twins() {
+    for batch in [1, 2] {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[batch, 6, 4, 3, 5]);
+        let normed = b.channel_norm(x, Some(&s.at("norm")), 1e-5).unwrap();
+        let qkv = b.pointwise(normed, &s.at("qkv"), 18, true).unwrap();
+        let bias = Random(5).tensor(&[2 * 8 * 8]).into_data();
+        let pad = Random(6).tensor(&[18]).into_data();
+        let windows = [[2, 2, 2], [1, 0, 1]];
+        let seen = b.window_attention(qkv, 2, windows, bias.clone(), pad.clone()).unwrap();
+        let more = b.pointwise(seen, &s.at("proj"), 6, false).unwrap();
+        let sum = b.add(x, more).unwrap();
+        let out = b.channel_norm(sum, None, 1e-5).unwrap();
+        assert!(b.window_attention(qkv, 4, windows, bias.clone(), pad.clone()).is_err());
+        assert!(b.window_attention(qkv, 2, windows, bias[1..].to_vec(), pad.clone()).is_err());
+        let wide = [[2, 4, 2], [1, 0, 1]];
+        assert!(b.window_attention(qkv, 2, wide, bias, pad).is_err());
+        let graph = b.finish(&[("out", out)]);
+        let x = Random(batch as u64).tensor(&[batch, 6, 4, 3, 5]);
+        let oracle = graph.interpret(&[&x]).unwrap();
+        assert_close(&run(&graph, &x, 2, Passes::none()), &oracle, "plain");
+        assert_close(&run(&graph, &x, 2, Passes::all()), &oracle, "rewritten");
+    }
+}
+
+#[test]
 fn buffers_that_were_given_back_are_taken_anew() {
     let graph = || random_graph(7, 1, true);
     let mut kept = Network::compile(graph(), &options(2, Passes::all())).unwrap();
