@@ -139,7 +139,8 @@ impl Paired {
         })
     }
 
-    /// ICC(2,1): absolute agreement, raters drawn at random (pingouin's "ICC2").
+    /// ICC(2,1): absolute agreement, raters drawn at random (pingouin's "ICC2"). No interval
+    /// where its approximation does not hold the value.
     pub fn icc_agreement(&self, level: f64) -> Result<Icc, Undefined> {
         let table = self.mean_squares()?;
         let (n, k) = (self.len() as f64, 2.0);
@@ -167,7 +168,9 @@ impl Paired {
             low: n * (subjects - up * error) / (up * rest + n * subjects),
             high: n * (down * subjects - error) / (rest + n * down * subjects),
         };
-        Ok(Icc { value, interval: Some(interval), p: 1.0 - f_cdf(subjects / error, df1, df2k) })
+        // The approximation breaks down where subjects differ less than their readings (two or three cases).
+        let interval = Some(interval).filter(|ends| ends.low <= value && value <= ends.high);
+        Ok(Icc { value, interval, p: 1.0 - f_cdf(subjects / error, df1, df2k) })
     }
 
     /// ICC(3,1): consistency, raters fixed (pingouin's "ICC3").

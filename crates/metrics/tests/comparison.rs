@@ -87,6 +87,10 @@ fn agreement_without_spread_is_named() {
     let perfect = Paired::new(vec![1.0, 2.0, 3.0], vec![1.0, 2.0, 3.0]).unwrap();
     assert_eq!(perfect.icc_agreement(0.95).unwrap().value, 1.0);
     assert_eq!(perfect.icc_agreement(0.95).unwrap().interval, None);
+    // Two cases that differ less than their readings: the interval's approximation would exclude the value.
+    let apart = Paired::new(vec![59.0, 90.5], vec![118.0, 92.0]).unwrap();
+    let icc = apart.icc_agreement(0.95).unwrap();
+    assert!((icc.value + 0.8877).abs() < 1e-4 && icc.interval.is_none(), "{:?}", icc.interval);
     assert_eq!(perfect.concordance(0.95).unwrap(), (1.0, None));
     let one = Paired::new(vec![1.0], vec![2.0]).unwrap();
     assert_eq!(one.bland_altman(0.95).unwrap_err(), Undefined::TooFew);
