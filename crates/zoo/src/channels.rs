@@ -37,6 +37,21 @@ pub fn softmax(pool: &Pool, logits: &mut [f32], classes: usize) {
     });
 }
 
+/// The channel with the largest value at each voxel, the first of equals.
+pub fn largest(values: &[f32], voxels: usize) -> Vec<u8> {
+    let mut best = vec![0u8; voxels];
+    let Some(first) = values.get(..voxels) else { return best };
+    let mut most = first.to_vec();
+    for (number, channel) in values.chunks_exact(voxels.max(1)).enumerate().skip(1) {
+        for ((best, most), &value) in best.iter_mut().zip(&mut most).zip(channel) {
+            if value > *most {
+                (*best, *most) = (number as u8, value);
+            }
+        }
+    }
+    best
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,11 +6,10 @@
 mod common;
 
 use base::{Kind, Volume};
-use common::{compute, fixture, relative_error};
-use imaging::volumes::{self, Scan};
+use common::{compute, fixture, packed_labels, relative_error, scan};
+use imaging::volumes::Scan;
 use serde_json::Value;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use zoo::VolumeReader;
 use zoo::bundle::Reader;
@@ -57,15 +56,11 @@ fn turned(values: &[f32], [ni, nj, nk]: [usize; 3]) -> Vec<f32> {
 
 fn scans(expected: &Value) -> Option<Vec<Scan>> {
     let paths = expected["stored"].as_array().unwrap().iter();
-    let read = |path: PathBuf| volumes::read(&path, &imaging::Limits::default()).unwrap();
-    paths.map(|path| Some(read(testkit::data(path.as_str().unwrap())?))).collect()
+    paths.map(|path| scan(path.as_str().unwrap())).collect()
 }
 
 fn labels(name: &str) -> Vec<u16> {
-    let packed = fs::read(stored(name).join("labels.gz")).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
-    bytes.into_iter().map(u16::from).collect()
+    packed_labels(&format!("bundles/{name}/labels.gz"))
 }
 
 /// Compares every step; `None` where there are no test data.

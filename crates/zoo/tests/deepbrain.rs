@@ -5,10 +5,10 @@
 mod common;
 
 use base::VolumeFacts;
-use common::{compute, fixture, floats, integers, pool};
+use common::{compute, fixture, floats, integers, pool, scan};
 use engine::Tensor;
 use engine::weights::{Checkpoint, Limits};
-use imaging::volumes::{self, Scan};
+use imaging::volumes::Scan;
 use std::io::Read;
 use std::path::Path;
 use zoo::systems::deepbrain;
@@ -30,10 +30,6 @@ fn worst(got: impl Fn(usize) -> f32, count: usize, expected: &serde_json::Value)
 fn turned(n: usize, [ni, nj, nk]: [usize; 3]) -> usize {
     let (i, j, k) = (n / (nj * nk), n / nk % nj, n % nk);
     (k * nj + j) * ni + i
-}
-
-fn scan(name: &str) -> Option<Scan> {
-    Some(volumes::read(&testkit::data(name)?, &imaging::Limits::default()).unwrap())
 }
 
 fn open(weights: &Path) -> Box<dyn VolumeReader> {

@@ -4,13 +4,12 @@
 
 mod common;
 
-use common::{compute, fixture, integers, pool, relative_error};
+use common::{compute, fixture, integers, packed, pool, relative_error};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits, Scope, synth, write_pytorch};
 use imaging::volumes;
-use std::io::Read;
 use std::path::Path;
 use zoo::arch::hd_bet_v1;
 use zoo::find_volume_system;
@@ -90,10 +89,7 @@ fn a_real_head_is_read_as_the_original_reads_it() {
         system.open_files(&[folder.join("0.model"), folder.join("1.model")], &options).unwrap();
     let answer = reader.read(&case, &mut |_, _| {}).unwrap();
     let labels = labels_of(&answer.map);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/systems/hd-bet-1.gz");
-    let mut bits = Vec::new();
-    let packed = std::fs::read(file).unwrap();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bits).unwrap();
+    let bits = packed("systems/hd-bet-1.gz");
     let theirs = |n: usize| u16::from(bits[n / 8] >> (7 - n % 8) & 1);
     let other = labels.iter().enumerate().filter(|(n, label)| **label != theirs(*n)).count();
     let voxels = expected["voxels"].as_u64().unwrap();

@@ -5,13 +5,12 @@
 mod common;
 
 use base::{Grid, Volume, Voxels};
-use common::{compute, fixture, floats, image, integers, pool, relative_error};
+use common::{compute, fixture, floats, image, integers, packed_labels, pool, relative_error};
 use engine::Tensor;
 use engine::cpu::{Network, Options};
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits, Scope, synth, write_pytorch};
-use imaging::volumes::{self, Scan};
-use std::io::Read;
+use imaging::volumes::Scan;
 use std::path::Path;
 use zoo::arch::lung_unet;
 use zoo::systems::lungmask::{LUNG_LOBES_FUSED, LUNGS, clean, fuse, prepare};
@@ -21,18 +20,12 @@ use zoo::{VolumeReader, VolumeSystem};
 const FOLDER: &str = "volumes/totalsegmentator";
 
 fn scan(name: &str) -> Option<Scan> {
-    let path = testkit::data(&format!("{FOLDER}/{name}"))?;
-    Some(volumes::read(&path, &imaging::Limits::default()).unwrap())
+    common::scan(&format!("{FOLDER}/{name}"))
 }
 
 /// A label map of the fixtures, a byte for each voxel.
 fn expected(name: &str) -> Vec<u16> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("tests/fixtures/systems/lungmask-{name}.gz"));
-    let packed = std::fs::read(path).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
-    bytes.into_iter().map(u16::from).collect()
+    packed_labels(&format!("systems/lungmask-{name}.gz"))
 }
 
 /// A checkpoint as published, with made-up weights.

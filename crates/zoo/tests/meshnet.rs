@@ -5,12 +5,10 @@
 mod common;
 
 use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
-use common::{compute, fixture, integers, pool};
+use common::{compute, fixture, integers, packed, pool, scan};
 use engine::graph::Activation;
-use imaging::volumes::{self, Scan};
+use imaging::volumes::Scan;
 use serde_json::Value;
-use std::io::Read;
-use std::path::Path;
 use zoo::VolumeReader;
 use zoo::find_volume_system;
 use zoo::systems::meshnet::conform::{SIDE, conform, restore};
@@ -18,18 +16,9 @@ use zoo::systems::meshnet::layers::Layer;
 use zoo::systems::meshnet::made_up;
 use zoo::volume_system::{VolumeAnswer, VolumeCase, VolumeOptions, labels_of};
 
-fn scan(name: &str) -> Option<Scan> {
-    Some(volumes::read(&testkit::data(name)?, &imaging::Limits::default()).unwrap())
-}
-
 /// A cube of bytes `[k][j][i]` of which a box is stored, with one value around it.
 fn cube(of: &Value) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/systems")
-        .join(of["file"].as_str().unwrap());
-    let packed = std::fs::read(file).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
+    let bytes = packed(&format!("systems/{}", of["file"].as_str().unwrap()));
     let (low, high) = (integers(&of["low"]), integers(&of["high"]));
     let mut out = vec![of["around"].as_u64().unwrap() as u8; SIDE.pow(3)];
     for (row, line) in bytes.chunks_exact(high[2] - low[2]).enumerate() {

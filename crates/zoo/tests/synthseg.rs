@@ -5,13 +5,12 @@
 mod common;
 
 use base::{Modality, Volume};
-use common::{compute, fixture, integers, pool, relative_error};
+use common::{compute, fixture, integers, packed, pool, relative_error, scan};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::weights::{Scope, synth, write_safetensors};
-use imaging::volumes::{self, Scan};
+use imaging::volumes::Scan;
 use serde_json::Value;
-use std::io::Read;
 use std::path::Path;
 use zoo::channels::softmax;
 use zoo::systems::synthseg::labels::{labels, parcels};
@@ -26,18 +25,9 @@ fn all() -> Value {
     fixture("systems/synthseg.json")
 }
 
-fn scan(name: &str) -> Option<Scan> {
-    Some(volumes::read(&testkit::data(name)?, &imaging::Limits::default()).unwrap())
-}
-
 /// A label map of the fixtures, two bytes for each voxel.
 fn stored(of: &Value) -> Vec<u16> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/systems")
-        .join(of["file"].as_str().unwrap());
-    let packed = std::fs::read(file).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
+    let bytes = packed(&format!("systems/{}", of["file"].as_str().unwrap()));
     bytes.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]])).collect()
 }
 

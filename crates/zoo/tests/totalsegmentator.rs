@@ -5,12 +5,11 @@
 mod common;
 
 use base::{Kind, Modality};
-use common::{compute, fixture};
+use common::{compute, fixture, packed_labels};
 use engine::graph::Builder;
 use engine::weights::{Plain, Scope, synth, write_pytorch_beside};
 use imaging::volumes;
 use serde_json::Value;
-use std::io::Read;
 use std::path::Path;
 use zoo::nnunet::{Configuration, Dataset};
 use zoo::systems::totalsegmentator::{SYSTEM, bounds_of};
@@ -52,12 +51,7 @@ fn write_models(root: &Path, models: &Value) {
 }
 
 fn expected(name: &str) -> Vec<u16> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("tests/fixtures/systems/totalsegmentator-{name}.gz"));
-    let packed = std::fs::read(path).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
-    bytes.into_iter().map(u16::from).collect()
+    packed_labels(&format!("systems/totalsegmentator-{name}.gz"))
 }
 
 /// Opens a task and reads its image; the share of voxels with the reference's label.

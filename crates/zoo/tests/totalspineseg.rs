@@ -5,10 +5,9 @@
 mod common;
 
 use base::{Kind, Modality, Volume, Voxels};
-use common::{compute, fixture, floats, integers, pool, relative_error};
+use common::{compute, fixture, floats, integers, packed_labels, pool, relative_error};
 use imaging::volumes::{self, Scan};
 use serde_json::{Value, json};
-use std::io::Read;
 use std::path::Path;
 use zoo::find_volume_system;
 use zoo::systems::totalspineseg::label::{FIRST, SECOND, label};
@@ -18,13 +17,7 @@ use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
 
 /// A label map `[x][y][z]` of the fixtures.
 fn stored(file: &Value) -> Vec<u16> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/systems")
-        .join(file.as_str().unwrap());
-    let packed = std::fs::read(file).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).unwrap();
-    bytes.into_iter().map(u16::from).collect()
+    packed_labels(&format!("systems/{}", file.as_str().unwrap()))
 }
 
 #[test]

@@ -11,9 +11,9 @@ pub mod kinds;
 pub mod layers;
 pub mod made_up;
 
+use crate::channels::largest;
 use crate::fitted::{Fitted, Opening};
 use crate::morphology::{Components, Neighbours};
-use crate::systems::synthseg::posteriors::largest;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, fits_modality, single_image, without_nan,

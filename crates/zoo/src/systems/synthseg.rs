@@ -239,7 +239,7 @@ fn robust(
         net.rest();
         done();
         if number < last {
-            let tissues = one_hot(&posteriors::largest(&answer, voxels), TISSUES);
+            let tissues = one_hot(&channels::largest(&answer, voxels), TISSUES);
             // The last network sees the image as well.
             let image = if number + 1 == last { prepared.values.as_slice() } else { &[] };
             input = [image, &tissues].concat();
@@ -316,7 +316,7 @@ impl VolumeReader for Reader {
         let posteriors = self.posteriors(&prepared, &mut ran)?;
         let needed = self.parcellation.is_some() || self.quality.is_some();
         let before = match needed {
-            true => posteriors::largest(&posteriors, prepared.values.len()),
+            true => channels::largest(&posteriors, prepared.values.len()),
             false => Vec::new(),
         };
         let segmented = posteriors::segment(posteriors, &prepared, &self.labels, !self.asked.fast);

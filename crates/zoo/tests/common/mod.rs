@@ -5,7 +5,9 @@ use engine::Tensor;
 use engine::cpu::Pool;
 use engine::graph::Builder;
 use engine::weights::{Scope, write_pytorch};
+use imaging::volumes::{self, Scan};
 use serde_json::Value;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use zoo::{Compute, System};
 
@@ -22,6 +24,25 @@ pub fn fixture(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap()
+}
+
+/// The bytes packed in `tests/fixtures/<name>`.
+pub fn packed(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// The same as labels, a byte each.
+pub fn packed_labels(name: &str) -> Vec<u16> {
+    packed(name).into_iter().map(u16::from).collect()
+}
+
+/// A volume of the shared data; `None` where there is none.
+pub fn scan(name: &str) -> Option<Scan> {
+    Some(volumes::read(&testkit::data(name)?, &imaging::Limits::default()).unwrap())
 }
 
 pub fn floats(value: &Value) -> Vec<f32> {

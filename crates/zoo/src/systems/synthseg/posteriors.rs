@@ -4,6 +4,7 @@
 
 use super::labels::{Label, is_cortex};
 use super::prepare::{Prepared, unpad};
+use crate::channels::largest;
 use crate::morphology::{Components, Neighbours};
 use engine::cpu::Pool;
 use std::sync::{Mutex, PoisonError};
@@ -74,21 +75,6 @@ pub fn with_mirrored(posteriors: &mut [f32], other: &[f32], shape: [usize; 3], l
             own.iter_mut().zip(other).for_each(|(own, other)| *own = 0.5 * (*own + other));
         }
     }
-}
-
-/// The channel with the largest value at each voxel, the first of equals.
-pub fn largest(values: &[f32], voxels: usize) -> Vec<u8> {
-    let mut best = vec![0u8; voxels];
-    let Some(first) = values.get(..voxels) else { return best };
-    let mut most = first.to_vec();
-    for (number, channel) in values.chunks_exact(voxels.max(1)).enumerate().skip(1) {
-        for ((best, most), &value) in best.iter_mut().zip(&mut most).zip(channel) {
-            if value > *most {
-                (*best, *most) = (number as u8, value);
-            }
-        }
-    }
-    best
 }
 
 /// What the posteriors say, without the padding.
