@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from generate import Heads, draw
 from labels import CLASSES, TRAINING
-from network import BrainNet
+from network import BrainNet, lasting
 from prior import Prior
 from train import crop_size, exercise, places
 
@@ -35,10 +35,10 @@ def main(maps, source, target, steps=320):
         which = int(torch.randint(len(heads.codes), (), generator=rng))
         x, kind, side, (taken, mirrored) = draw(heads, which, crop_size(0.9, rng), rng, style, slices, 0.5)
         known = prior.of(which, x.shape, taken, heads.offsets[which], mirrored, rng)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            features = net.features(x[None, None], known[None])[0]
+        with torch.no_grad():
+            features = net.features(x[None, None], lasting(known[None]))[0]
         pick, weight = places(kind, rng)
-        features = features.reshape(features.shape[0], -1)[:, pick].float().t()
+        features = features.permute(1, 2, 3, 0).reshape(-1, features.shape[0])[pick]
         logits = (features @ layer.weight.reshape(features.shape[1], -1)).reshape(len(pick), CLASSES + 1, 8).permute(0, 2, 1) + layer.bias
         split = lambda t: t.reshape(t.shape[0] // 2, 2, t.shape[1] // 2, 2, t.shape[2] // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(-1, 8)[pick]
         truth, sides = split(kind).long().reshape(-1), split(side).reshape(-1)

@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import torch
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 
 from generate import Heads, draw
 from labels import CLASSES, TRAINING
-from network import WIDTHS, BrainNet
-from prior import CHANNELS, Prior
+from network import BrainNet, lasting
+from prior import Prior
 
 UNIFORM, EACH = 30_000, 700  # sampled places of the 2 mm grid: anywhere, and for each class
 
@@ -42,9 +43,8 @@ def places(kind, rng):
 def loss_of(net, x, prior, kind, side, rng, overlap):
     """Cross-entropy plus `overlap` times soft Dice over the classes, plus cross-entropy of the side; sums are estimated from the sampled places."""
     pick, weight = places(kind, rng)
-    with torch.autocast("cpu", torch.bfloat16):
-        features = net.features(x[None, None], prior[None])[0]
-    features = features.reshape(features.shape[0], -1)[:, pick].float().t()
+    features = net.features(x[None, None], lasting(prior[None]))[0]
+    features = features.permute(1, 2, 3, 0).reshape(-1, features.shape[0])[pick]
     logits = features @ net.unfold.weight.reshape(features.shape[1], -1)
     logits = logits.reshape(len(pick), CLASSES + 1, 8).permute(0, 2, 1) + net.unfold.bias
     split = lambda t: t.reshape(t.shape[0] // 2, 2, t.shape[1] // 2, 2, t.shape[2] // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(-1, 8)[pick]
@@ -65,8 +65,8 @@ def loss_of(net, x, prior, kind, side, rng, overlap):
 
 
 def crop_size(done, rng):
-    """A random box, sides multiples of 32 mm: of about 1.3 million voxels at first, twice as many in the last quarter."""
-    low, high = (0.9e6, 1.7e6) if done < 0.75 else (1.9e6, 2.9e6)
+    """A random box, sides multiples of 32 mm: of about 1.3 million voxels at first, twice as many in the last seventh."""
+    low, high = (0.9e6, 1.7e6) if done < 0.85 else (1.9e6, 2.9e6)
     while True:
         pick = [options[torch.randint(len(options), (), generator=rng)] for options in ([96, 128, 160], [96, 128, 160, 192], [96, 128, 160])]
         if low < math.prod(pick) < high:
@@ -83,12 +83,18 @@ def exercise(done, rng):
     return style, slices, 0.6 + 0.4 * ripe
 
 
-def widened(state):
-    """Weights from before the network knew a prior: those of the prior begin at 0."""
-    key, inputs = "enter.conv.weight", WIDTHS[0] + CHANNELS
-    old = state[key]
-    state[key] = torch.cat([old, torch.zeros(old.shape[0], inputs - old.shape[1], *old.shape[2:])], 1)
-    return state
+def drawer(maps, step, steps, ahead):
+    """Draws the heads of all steps from `step` on, in a process of its own."""
+    torch.set_num_threads(1)
+    heads = Heads(maps, TRAINING, Path(maps, "labels_classes_priors"))
+    prior = Prior(maps, TRAINING)
+    for step in range(step, steps):
+        rng = torch.Generator().manual_seed(77_000_000 + step)
+        style, slices, strength = exercise(step / steps, rng)
+        which = int(torch.randint(len(heads.codes), (), generator=rng))
+        x, kind, side, (taken, mirrored) = draw(heads, which, crop_size(step / steps, rng), rng, style, slices, strength)
+        known = prior.of(which, x.shape, taken, heads.offsets[which], mirrored, rng)
+        ahead.put([v.numpy() for v in (x, kind, side, known)])
 
 
 def main():
@@ -103,11 +109,9 @@ def main():
     torch.manual_seed(20261129)
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    heads = Heads(a.maps, TRAINING, Path(a.maps, "labels_classes_priors"))
-    prior = Prior(a.maps, TRAINING)
     net, mean = BrainNet(), BrainNet()
     if a.start:
-        net.load_state_dict(widened(torch.load(a.start, weights_only=True)))
+        net.load_state_dict(torch.load(a.start, weights_only=True))
     mean.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=a.rate, weight_decay=1e-4)
     step, seconds = 0, 0.0
@@ -116,14 +120,13 @@ def main():
         net.load_state_dict(kept["net"]), mean.load_state_dict(kept["mean"]), optimiser.load_state_dict(kept["optimiser"])
         step, seconds = kept["step"], kept["seconds"]
     began, shown = time.time(), []
+    ahead = mp.get_context("spawn").Queue(8)
+    mp.get_context("spawn").Process(target=drawer, args=(a.maps, step, a.steps, ahead), daemon=True).start()
     while step < a.steps:
-        rng = torch.Generator().manual_seed(77_000_000 + step)
+        rng = torch.Generator().manual_seed(99_000_000 + step)
         for group in optimiser.param_groups:
             group["lr"] = a.rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * step / a.steps))
-        style, slices, strength = exercise(step / a.steps, rng)
-        which = int(torch.randint(len(heads.codes), (), generator=rng))
-        x, kind, side, (taken, mirrored) = draw(heads, which, crop_size(step / a.steps, rng), rng, style, slices, strength)
-        known = prior.of(which, x.shape, taken, heads.offsets[which], mirrored, rng)
+        x, kind, side, known = (torch.from_numpy(v) for v in ahead.get())
         loss, entropy, dice, lr = loss_of(net, x, known, kind, side, rng, 1.0 if step < 0.8 * a.steps else 0.3)
         optimiser.zero_grad()
         loss.backward()

@@ -16,7 +16,9 @@ from network import KneeNet
 
 @torch.no_grad()
 def pooled(net, images):
-    return torch.cat([net.features(normalise(images[i : i + 64])).mean((2, 3)) for i in range(0, len(images), 64)])
+    """(N, 192) pooled features, each the mean over a film and its mirror image, as the program reads it."""
+    mean = lambda x: (net.features(x).mean((2, 3)) + net.features(x.flip(3)).mean((2, 3))) / 2
+    return torch.cat([mean(normalise(images[i : i + 64]).contiguous(memory_format=torch.channels_last)) for i in range(0, len(images), 64)])
 
 
 def temperature(logits, grades):
@@ -29,6 +31,7 @@ def main(data, source, target):
     torch.set_num_threads(1)
     net = KneeNet().eval()
     net.load_state_dict(torch.load(source, weights_only=True))
+    net = net.to(memory_format=torch.channels_last)
     half = {k: v.half() for k, v in net.state_dict().items() if v.is_floating_point()}
     net.load_state_dict({k: v.float() for k, v in half.items()}, strict=False)
     train, _, _ = split(data, "train")

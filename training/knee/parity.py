@@ -26,8 +26,9 @@ def main(data, weights, target):
         for file in sorted(Path(data, str(grade)).glob("*.png"))[:3]:
             image = torch.from_numpy(np.asarray(Image.open(file).convert("L")))[None, None]
             with torch.no_grad():
-                pooled = net.features(normalise(image)).mean((2, 3))
-                logits, distance = net.head(pooled)[0], (pooled @ domain[0].t() + domain[1]).norm()
+                x = normalise(image)
+                pooled = net.features(torch.cat([x, x.flip(3)])).mean((2, 3))
+                logits, distance = net.head(pooled).flatten(), (pooled.mean(0) @ domain[0].t() + domain[1]).norm()
             films.append({"film": f"{grade}/{file.name}", "logits": logits.tolist(), "distance": distance.item()})
     with open(target, "w") as f:
         json.dump({"torch": torch.__version__, "films": films}, f, indent=1)

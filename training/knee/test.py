@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from data import normalise, split
+from data import split
+from export import pooled
 from network import KneeNet
 from train import kappa
 
@@ -23,8 +24,9 @@ def main(data, weights, folder):
     net = KneeNet().eval()
     net.load_state_dict(state, strict=False)
     images, grades, names = split(data, "test")
+    net = net.to(memory_format=torch.channels_last)
     with torch.no_grad():
-        logits = torch.cat([net(normalise(images[i : i + 64])) for i in range(0, len(images), 64)])
+        logits = net.head(pooled(net, images))
     odds = torch.softmax(logits, 1)
     told = odds.argmax(1)
     right = (told == grades).double()

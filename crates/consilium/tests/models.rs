@@ -119,6 +119,9 @@ fn recommendations_have_reasons_and_say_what_does_not_fit() {
     let bones = json(&["models", "recommend", "--for", "orthopaedics", "--ram", "64", "--json"]);
     assert!(found(&bones, "recommended", "ianpan-bone-age"));
     assert!(!found(&bones, "recommended", "torchxrayvision"));
+    // What is part of the program and fits the purpose comes first.
+    assert_eq!(bones["recommended"][0]["id"], "consilium-knee");
+    assert!(!found(&bones, "recommended", "consilium-brain"));
     let dir = testkit::temp_dir("models-recommend");
     let output =
         consilium(dir.path(), &["models", "recommend", "--for", "chinese", "--lang", "zh"]);

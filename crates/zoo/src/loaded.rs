@@ -199,7 +199,9 @@ impl Loaded {
 
     /// The network's outputs for a prepared study, in the order of [`System::network`].
     pub fn run(&mut self, prepared: &Prepared) -> Result<Vec<Tensor>> {
-        self.runner.run(&prepared.tensors).map_err(|error| self.runner.translate(error))
+        let own = self.system.inputs(&prepared.tensors);
+        let inputs = own.as_deref().unwrap_or(&prepared.tensors);
+        self.runner.run(inputs).map_err(|error| self.runner.translate(error))
     }
 
     fn explain(

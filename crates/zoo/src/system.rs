@@ -80,6 +80,12 @@ pub trait System: Send + Sync {
         steps::prepare(self.card().before, study)
     }
 
+    /// The network's inputs, where they are more than what was prepared: made of it at every run, so
+    /// that what is hidden in an explanation is hidden in them, too.
+    fn inputs(&self, _prepared: &[Tensor]) -> Option<Vec<Tensor>> {
+        None
+    }
+
     /// What the outputs mean.
     fn interpret(&self, outputs: &[Tensor], prepared: &Prepared, study: &Study) -> Result<Answer>;
 }

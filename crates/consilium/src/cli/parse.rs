@@ -81,6 +81,11 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Parsed> {
                     Some(_) => parsed.free.push(value),
                 }
             }
+            // As every program has it: the same as the command.
+            Arg::Long("version") | Arg::Short('V') if command.is_none() => {
+                command = declared::command("version");
+                parsed.command = "version".into();
+            }
             Arg::Long(name) => {
                 let flag = flag(command, &format!("--{name}"))?;
                 let value = value_of(flag, &mut parser)?;
@@ -160,6 +165,12 @@ mod tests {
         assert_eq!(parsed.list("--model"), ["x", "y"]);
         assert_eq!(parsed.values("--weights"), ["1.pt", "y=2.pt"]);
         assert!(parsed.has("--verbose") && !parsed.has("--json"));
+    }
+
+    #[test]
+    fn the_version_is_a_flag_too() {
+        assert_eq!(typed("--version").unwrap().command, "version");
+        assert_eq!(typed("-V --lang zh").unwrap().command, "version");
     }
 
     #[test]

@@ -42,7 +42,14 @@ pub fn run(
             };
             let row = catalogue().entries.iter().find(called);
             match (zoo::find(id), row) {
-                (Some(system), _) => show(&system.card(), common, out),
+                (Some(system), row) => {
+                    show(&system.card(), common, out)?;
+                    // A system that is one network with a row of its own: the program's own graders.
+                    let row = row.filter(|row| row.is_called(id) && !common.json);
+                    row.map_or(Ok(()), |row| {
+                        print(out, "\n").and_then(|()| rows::show(row, common, out))
+                    })
+                }
                 (None, Some(row)) => rows::show(row, common, out),
                 (None, None) if is_folder(id) => {
                     show(&Folder::open(Path::new(id))?.card(), common, out)

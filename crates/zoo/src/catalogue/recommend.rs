@@ -83,11 +83,14 @@ fn suits(entry: &Entry, ability: &Ability, scenario: Option<&'static Term>) -> b
     }
 }
 
-/// A row of the survey's part on orthopaedics, or what stands in for one.
+/// A row of the survey's part on orthopaedics, what stands in for one, or the program's own reader of
+/// a part of the body that such a row reads.
 fn orthopaedic(entry: &Entry) -> bool {
-    let rows = catalogue().entries.iter().filter(|row| row.section.id == "orthopaedics");
+    let rows = || catalogue().entries.iter().filter(|row| row.section.id == "orthopaedics");
+    let alike = |row: &Entry| entry.body_parts.iter().all(|part| row.body_parts.contains(part));
     entry.section.id == "orthopaedics"
-        || rows.flat_map(|row| &row.successors).any(|id| *id == entry.id)
+        || rows().flat_map(|row| &row.successors).any(|id| *id == entry.id)
+        || entry.section.id == "own" && rows().any(alike)
 }
 
 /// How a system fits a machine; an error says what is missing.
@@ -137,6 +140,7 @@ fn judge(
         Ability::Described => {}
     }
     let access = match entry.access.id {
+        "built-in" => 20,
         "weights" | "train" | "code" => 15,
         "api" => 12,
         "gated-weights" => 8,

@@ -5,6 +5,8 @@
 //! one distribution over the five grades, so that the four never contradict each other. Its temperature
 //! was fitted on the validation split (Guo et al. 2017), on which "probability" rests.
 //!
+//! A film is read together with its mirror image, and the answers are averaged, as in training.
+//!
 //! Whether a film looks like those of the training set is told by the distance of its features from
 //! theirs (Mahalanobis, Lee et al. 2018); the distance is scaled in training so that 1 is passed by one
 //! in two hundred films of the validation split.
@@ -93,7 +95,7 @@ impl System for Knee {
     }
 
     fn network(&self, b: &mut Builder, s: &Scope) -> engine::Result<Vec<(&'static str, Value)>> {
-        let image = b.input("image", &CARD.input.shape);
+        let image = b.input("image", &[2, 1, SIDE, SIDE]);
         let features = trunk(b, s, image)?;
         let pooled = b.global_avg_pool(features)?;
         let pooled = b.flatten(pooled)?;
@@ -106,12 +108,20 @@ impl System for Knee {
         Some(WEIGHTS)
     }
 
+    fn inputs(&self, prepared: &[Tensor]) -> Option<Vec<Tensor>> {
+        let [image] = prepared else { return None };
+        let mut pair = image.data().to_vec();
+        pair.extend(image.data().chunks_exact(SIDE).flat_map(|row| row.iter().rev()));
+        Tensor::new(&[2, 1, SIDE, SIDE], pair).ok().map(|pair| vec![pair])
+    }
+
     fn interpret(&self, outputs: &[Tensor], _: &Prepared, _: &Study) -> Result<Answer> {
         let [logits, distance] = outputs else {
             return Err(Error::new(Kind::Bug, common::not_a_number(CARD.id)));
         };
-        let odds = softmax(logits.data());
-        let square: f64 = distance.data().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let odds = softmax(&halves_mean(logits.data()));
+        let distance = halves_mean(distance.data());
+        let square: f64 = distance.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         let strange = square.sqrt() as f32;
         if odds.iter().any(|p| !p.is_finite()) || !strange.is_finite() {
             return Err(Error::new(Kind::BrokenInput, common::not_a_number(CARD.id)));
@@ -181,6 +191,13 @@ fn interval(odds: &[f32; GRADES], best: usize) -> (usize, usize) {
         }
     }
     (low, high)
+}
+
+/// The mean of the answers for an image and for its mirror image. Both layers are linear, so that it is
+/// the answer to the mean of the features.
+fn halves_mean(both: &[f32]) -> Vec<f32> {
+    let (image, mirrored) = both.split_at(both.len() / 2);
+    image.iter().zip(mirrored).map(|(a, b)| (a + b) / 2.0).collect()
 }
 
 /// The probabilities of the grades; of another number of logits they are no numbers.
