@@ -389,8 +389,34 @@ def comparison():
     write("comparison.json", out)
 
 
+def recalibration():
+    """Logistic recalibration of films of patients: statsmodels' sandwich over patients."""
+    rng = np.random.default_rng(17)
+    patients = rng.integers(0, 40, 120)
+    pull = rng.normal(size=40)[patients]
+    truth = rng.random(120) < 1 / (1 + np.exp(-0.8 * pull))
+    scores = np.round(1 / (1 + np.exp(-(0.9 * truth + 0.7 * pull + rng.normal(size=120)))), 4)
+    x = np.log(scores / (1 - scores))
+    kind = {"cov_type": "cluster", "cov_kwds": {"groups": patients}}
+    y = truth.astype(float)
+    fit = sma.Logit(y, sma.add_constant(x)).fit(disp=0, tol=1e-12, maxiter=200, **kind)
+    ones = np.ones((len(y), 1))
+    off = sma.GLM(y, ones, family=sma.families.Binomial(), offset=x).fit(tol=1e-14, **kind)
+    write(
+        "recalibration.json",
+        {
+            "scores": scores,
+            "truth": truth.astype(int),
+            "patients": patients,
+            "slope": [fit.params[1], *fit.conf_int()[1]],
+            "intercept": [off.params[0], *off.conf_int()[0]],
+        },
+    )
+
+
 if __name__ == "__main__":
     classification()
+    recalibration()
     regression()
     comparison()
     print("scikit-learn", __import__("sklearn").__version__, "scipy", scipy.__version__)

@@ -208,7 +208,13 @@ fn models_are_ranked_three_ways_over_labels() {
     let found = judged(dir.path(), &line);
     let all = found["results"].as_array().unwrap().last().unwrap();
     for ranking in ["aggregate_then_rank", "rank_then_aggregate", "test_then_rank"] {
-        assert!(all["rankings"][ranking]["rank"]["good.csv"].as_f64() == Some(1.0), "{all}");
+        let found = &all["rankings"][ranking];
+        assert!(found["rank"]["good.csv"].as_f64() == Some(1.0), "{all}");
+        // Of every ranking how often each model had each rank.
+        assert!(all["pairs"][0]["p_swap"].as_f64() < Some(0.05), "{all}");
+        let share = found["share_of_ranks"]["good.csv"].as_array().unwrap();
+        let sum: f64 = share.iter().map(|share| share.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-9 && share[0].as_f64() > Some(0.5), "{ranking}: {found}");
     }
     assert!(all["rankings"]["rank_then_aggregate"]["kendall_tau"].is_number());
 }
@@ -295,7 +301,7 @@ fn every_task_is_compared_by_subgroup() {
     assert!(page.contains("sex = M") && page.contains("亚组"));
 
     // Masks, and maps of lesions, with a table beside them.
-    for (name, sex) in [("a", "F"), ("b", "F"), ("c", "M")] {
+    for (name, sex) in [("a", "F"), ("b", "F"), ("c", "M"), ("d", "M")] {
         row(&dir.join(format!("truth/{name}.nii")), &[1; 4]);
         row(&dir.join(format!("one/{name}.nii")), if sex == "F" { &[1; 4] } else { &[1; 2] });
         row(&dir.join(format!("two/{name}.nii")), &[1; 2]);
@@ -303,7 +309,7 @@ fn every_task_is_compared_by_subgroup() {
         map(&dir.join(format!("maps/{name}.nii")), found);
         map(&dir.join(format!("none/{name}.nii")), &[0.0; 4]);
     }
-    write(dir.path(), "cases.csv", "id,sex\na,F\nb,F\nc,M\n");
+    write(dir.path(), "cases.csv", "id,sex\na,F\nb,F\nc,M\nd,M\n");
     let masks = judged(dir.path(), &by("segmentation", ["one", "two", "truth"], "cases.csv/sex"));
     let [women, men] = differences(&masks, "cases.csv/sex", "dice");
     assert!((women - 1.0 / 3.0).abs() < 1e-12 && men == 0.0, "{women} {men}");

@@ -129,8 +129,45 @@ fn values_are_judged() {
     assert_eq!(value("mean_absolute_error"), 2.0);
     assert_eq!(value("bias"), 0.5);
     assert!((value("root_mean_squared_error") - 4.5f64.sqrt()).abs() < 1e-12);
-    for name in ["icc_2_1", "concordance_corrcoef", "limit_of_agreement_lower", "r2_score"] {
-        assert!(found["labels"]["age"]["metrics"][name]["value"].is_number(), "{name}");
+    let names = [
+        "icc_2_1",
+        "icc_3_1",
+        "concordance_corrcoef",
+        "limit_of_agreement_lower",
+        "limit_of_agreement_upper",
+        "r2_score",
+        "proportional_bias_slope",
+        "bias",
+    ];
+    // Enough cases that every resample has some spread.
+    let (mut truth, mut ages) = ("id,patient,age\n".to_owned(), "id,age\n".to_owned());
+    for case in 0..24 {
+        let age = 10 + case * 7 % 50;
+        truth += &format!("{case},p{},{age}\n", case / 2);
+        ages += &format!("{case},{}\n", age as i64 + [2, -1, 3, -2, 0][case % 5]);
+    }
+    write(dir.path(), "ages.csv", &ages);
+    write(dir.path(), "truth.csv", &truth);
+    let by_film: Vec<String> = truth
+        .lines()
+        .map(|row| row.split(',').enumerate().filter(|(at, _)| *at != 1).map(|(_, cell)| cell))
+        .map(|cells| cells.collect::<Vec<_>>().join(","))
+        .collect();
+    write(dir.path(), "films.csv", &by_film.join("\n"));
+    let single = judged(dir.path(), &["score", "--task", "regression", "ages.csv", "films.csv"]);
+    let grouped = judged(dir.path(), &[&line[..], &["--group", "patient"]].concat());
+    for name in names {
+        let of = |found: &Value| found["labels"]["age"]["metrics"][name].clone();
+        let (single, grouped) = (of(&single), of(&grouped));
+        assert_eq!(single["value"], grouped["value"], "{name}");
+        for found in [&single, &grouped] {
+            let value = found["value"].as_f64().unwrap();
+            let ends = [0, 1].map(|at| found["ci"][at].as_f64().unwrap());
+            assert!(ends[0] < value && value < ends[1], "{name}: {found}");
+        }
+        // Patients are drawn where they are known: no formula that takes films to be independent.
+        assert_eq!(grouped["ci_method"], "bootstrap percentile", "{name}");
+        assert_ne!(single["ci"], grouped["ci"], "{name}");
     }
 }
 
@@ -160,6 +197,19 @@ fn boxes_are_scored_from_coco_files() {
     assert_eq!(found["froc"]["sensitivity_at_fp_per_image"]["0.125"], 0.5);
     let grouped = judged(dir.path(), &[&line[..], &["--group", "patient"]].concat());
     assert_eq!(grouped["units"], 2);
+    // All of pycocotools' twelve numbers have an interval, or the reason why not.
+    let names = [
+        "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
+        "CPM",
+    ];
+    for name in names {
+        let row = &found["metrics"][name];
+        assert!(
+            row.is_object() && (row["value"].is_null() || row.get("ci").is_some()),
+            "{name}: {row}"
+        );
+    }
+    assert_eq!(found["metrics"]["APl"]["undefined"], "no_positives");
     boxes[1]["image_id"] = json!(9);
     write(dir.path(), "boxes.json", &boxes.to_string());
     let output = consilium(dir.path(), &line);

@@ -3,6 +3,7 @@
 use crate::classification::Binary;
 use crate::stats::z_of_level;
 use crate::{Interval, Undefined, Value};
+use std::collections::BTreeMap;
 
 /// How probabilities are put into bins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,8 +145,14 @@ impl Binary {
         Ok(Brier { score, reliability, resolution, uncertainty, remainder })
     }
 
-    /// Slope and intercept of logistic recalibration by maximum likelihood, without penalty.
-    pub fn recalibration(&self, level: f64) -> Result<Recalibration, Undefined> {
+    /// Slope and intercept of logistic recalibration by maximum likelihood, without penalty. With the unit
+    /// (patient) of each case the intervals are those of the sandwich over units (Liang and Zeger 1986), as
+    /// statsmodels' `cov_type="cluster"`: undefined for fewer than two units.
+    pub fn recalibration(
+        &self,
+        level: f64,
+        unit_of: Option<&[u32]>,
+    ) -> Result<Recalibration, Undefined> {
         self.probabilities()?;
         let positives = self.positives();
         if positives == 0 {
@@ -163,8 +170,12 @@ impl Binary {
         }
         let z = z_of_level(level);
         let around = |x: f64, error: f64| Interval { low: x - z * error, high: x + z * error };
-        let (slope, slope_error) = self.fit_slope(&logits)?;
-        let (intercept, intercept_error) = self.fit_intercept(&logits)?;
+        let ([beside, slope], mut slope_error) = self.fit_slope(&logits)?;
+        let (intercept, mut intercept_error) = self.fit_intercept(&logits)?;
+        if let Some(unit_of) = unit_of {
+            slope_error = self.error_by_unit(&logits, [beside, slope], true, unit_of)?;
+            intercept_error = self.error_by_unit(&logits, [intercept, 1.0], false, unit_of)?;
+        }
         Ok(Recalibration {
             slope,
             slope_interval: around(slope, slope_error),
@@ -173,8 +184,46 @@ impl Binary {
         })
     }
 
-    /// Newton's method for intercept and slope; the slope and its standard error.
-    fn fit_slope(&self, logits: &[f64]) -> Result<(f64, f64), Undefined> {
+    /// Standard error of the slope, or of the intercept where the slope is held, from the scores of whole
+    /// units, with the usual correction for few of them.
+    fn error_by_unit(
+        &self,
+        logits: &[f64],
+        [a, b]: [f64; 2],
+        slope: bool,
+        unit_of: &[u32],
+    ) -> Value {
+        let (mut haa, mut hab, mut hbb) = (0.0, 0.0, 0.0);
+        let mut scores: BTreeMap<u32, [f64; 2]> = BTreeMap::new();
+        for ((x, truth), unit) in logits.iter().zip(self.truth()).zip(unit_of) {
+            let p = logistic(a + b * x);
+            let (residual, weight) = (f64::from(u8::from(*truth)) - p, p * (1.0 - p));
+            haa += weight;
+            hab += weight * x;
+            hbb += weight * x * x;
+            let own = scores.entry(*unit).or_default();
+            *own = [own[0] + residual, own[1] + residual * x];
+        }
+        let (n, units) = (self.len() as f64, scores.len() as f64);
+        let fitted = if slope { 2.0 } else { 1.0 };
+        if units < 2.0 || n <= fitted {
+            return Err(Undefined::TooFew);
+        }
+        // The row of the inverse information that belongs to what is asked for.
+        let row = match slope {
+            true => {
+                let determinant = haa * hbb - hab * hab;
+                [-hab / determinant, haa / determinant]
+            }
+            false => [1.0 / haa, 0.0],
+        };
+        let square = |[u, v]: &[f64; 2]| (row[0] * u + row[1] * v).powi(2);
+        let variance = scores.values().map(square).sum::<f64>();
+        Ok((variance * units / (units - 1.0) * (n - 1.0) / (n - fitted)).sqrt())
+    }
+
+    /// Newton's method for intercept and slope: both, and the slope's standard error.
+    fn fit_slope(&self, logits: &[f64]) -> Result<([f64; 2], f64), Undefined> {
         if self.ranked().auroc().is_ok_and(|area| area == 1.0 || area == 0.0) {
             return Err(Undefined::Separated);
         }
@@ -204,7 +253,7 @@ impl Binary {
             a += damp * da;
             b += damp * db;
             if da.abs().max(db.abs()) < 1e-12 * (1.0 + a.abs() + b.abs()) {
-                return Ok((b, error));
+                return Ok(([a, b], error));
             }
         }
         if b.is_finite() && error.is_finite() {

@@ -106,12 +106,29 @@ impl Paired {
 
     /// `r2_score`; undefined when the truth does not vary.
     pub fn r2(&self) -> Value {
-        let spread = variance(&self.truth, 0).ok_or(Undefined::NoCases)?;
-        if spread == 0.0 {
-            return Err(Undefined::NoSpread);
-        }
-        let squares: Vec<f64> = self.differences().iter().map(|d| d * d).collect();
-        Ok(1.0 - mean(&squares).ok_or(Undefined::NoCases)? / spread)
+        self.r2_of(&|_| 1.0)
+    }
+
+    /// [`Paired::r2`] with every case counted by its weight.
+    pub fn r2_of(&self, weight: &dyn Fn(usize) -> f64) -> Value {
+        let spread = weighted_spread(&self.truth, weight)?.1;
+        let squares = self.differences().into_iter().enumerate().map(|(at, d)| weight(at) * d * d);
+        Ok(1.0 - squares.sum::<f64>() / spread)
+    }
+
+    /// Slope of the differences over the means with every case counted by its weight.
+    pub fn proportional_slope_of(&self, weight: &dyn Fn(usize) -> f64) -> Value {
+        let (means, differences) = (self.means(), self.differences());
+        let (centre, spread) = weighted_spread(&means, weight)?;
+        let total: f64 = (0..self.len()).map(weight).sum();
+        let each = || differences.iter().enumerate();
+        let bias = each().map(|(at, d)| weight(at) * d).sum::<f64>() / total;
+        let both = each().map(|(at, d)| weight(at) * (means[at] - centre) * (d - bias));
+        Ok(both.sum::<f64>() / spread)
+    }
+
+    fn means(&self) -> Vec<f64> {
+        self.predicted.iter().zip(&self.truth).map(|(p, t)| (p + t) / 2.0).collect()
     }
 
     /// Limits of agreement with intervals at `level`.
@@ -125,8 +142,6 @@ impl Paired {
         // Altman and Bland use 1.96, not the t quantile.
         let (lower, upper) = (bias - 1.96 * sd, bias + 1.96 * sd);
         let of_limit = (3.0 / n).sqrt() * sd;
-        let means: Vec<f64> =
-            self.predicted.iter().zip(&self.truth).map(|(p, t)| (p + t) / 2.0).collect();
         Ok(BlandAltman {
             bias,
             bias_interval: around(bias, sd / n.sqrt()),
@@ -135,7 +150,7 @@ impl Paired {
             lower_interval: around(lower, of_limit),
             upper,
             upper_interval: around(upper, of_limit),
-            proportional_slope: slope(&means, &differences),
+            proportional_slope: self.proportional_slope_of(&|_| 1.0),
         })
     }
 
@@ -196,9 +211,7 @@ impl Paired {
         if self.len() < 2 {
             return Err(Undefined::TooFew);
         }
-        let means: Vec<f64> =
-            self.predicted.iter().zip(&self.truth).map(|(p, t)| (p + t) / 2.0).collect();
-        let subjects = 2.0 * variance(&means, 1).ok_or(Undefined::TooFew)?;
+        let subjects = 2.0 * variance(&self.means(), 1).ok_or(Undefined::TooFew)?;
         let bias = mean(&self.differences()).ok_or(Undefined::NoCases)?;
         let raters = n * bias * bias / 2.0;
         let error = variance(&self.differences(), 1).ok_or(Undefined::TooFew)? / 2.0;
@@ -246,12 +259,21 @@ struct MeanSquares {
     error: f64,
 }
 
-/// Least-squares slope of `y` over `x`.
-fn slope(x: &[f64], y: &[f64]) -> Value {
-    let (mx, my) = (mean(x).ok_or(Undefined::NoCases)?, mean(y).ok_or(Undefined::NoCases)?);
-    let below: f64 = x.iter().map(|x| (x - mx).powi(2)).sum();
-    if below == 0.0 {
+/// Weighted mean, and weighted sum of squares about it; undefined where the values that count do not vary.
+fn weighted_spread(values: &[f64], weight: &dyn Fn(usize) -> f64) -> Result<(f64, f64), Undefined> {
+    let counted: Vec<(f64, f64)> = values
+        .iter()
+        .enumerate()
+        .map(|(at, value)| (*value, weight(at)))
+        .filter(|(_, weight)| *weight > 0.0)
+        .collect();
+    let (first, _) = *counted.first().ok_or(Undefined::NoCases)?;
+    // A sum of squares about a rounded mean need not be 0.
+    if counted.iter().all(|(value, _)| *value == first) {
         return Err(Undefined::NoSpread);
     }
-    Ok(x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum::<f64>() / below)
+    let total: f64 = counted.iter().map(|(_, weight)| weight).sum();
+    let mean = counted.iter().map(|(value, weight)| value * weight).sum::<f64>() / total;
+    let spread = counted.iter().map(|(value, weight)| weight * (value - mean).powi(2)).sum();
+    Ok((mean, spread))
 }

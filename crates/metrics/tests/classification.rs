@@ -189,7 +189,7 @@ fn calibration_is_the_references() {
             same(&name, ece, &expected["ece"], 1e-13);
             same(&name, binary.maximum_calibration_error(15, binning), &expected["mce"], 1e-13);
         }
-        match (binary.recalibration(0.95), case["slope"].as_array()) {
+        match (binary.recalibration(0.95, None), case["slope"].as_array()) {
             (Ok(fit), Some(_)) => {
                 for (found, key) in [
                     ([fit.slope, fit.slope_interval.low, fit.slope_interval.high], "slope"),
@@ -218,9 +218,29 @@ fn calibration_is_the_references() {
 }
 
 #[test]
+fn films_of_one_patient_do_not_count_as_independent() {
+    let case = fixture("recalibration.json");
+    let binary = Binary::new(floats(&case["scores"]), truths(&case["truth"])).unwrap();
+    let patients = whole(&case["patients"]);
+    let fit = binary.recalibration(0.95, Some(&patients)).unwrap();
+    for (found, key) in [
+        ([fit.slope, fit.slope_interval.low, fit.slope_interval.high], "slope"),
+        ([fit.intercept, fit.intercept_interval.low, fit.intercept_interval.high], "intercept"),
+    ] {
+        for (got, expected) in found.iter().zip(floats(&case[key])) {
+            near(key, *got, expected, 1e-6);
+        }
+    }
+    let plain = binary.recalibration(0.95, None).unwrap();
+    assert!(plain.slope == fit.slope && plain.intercept_interval != fit.intercept_interval);
+    let one = vec![0; binary.len()];
+    assert_eq!(binary.recalibration(0.95, Some(&one)), Err(Undefined::TooFew));
+}
+
+#[test]
 fn what_has_no_calibration_says_why() {
     let find = |wanted: &str| cases().into_iter().find(|(name, ..)| name == wanted).unwrap().1;
-    let why = |name: &str| find(name).recalibration(0.95).unwrap_err();
+    let why = |name: &str| find(name).recalibration(0.95, None).unwrap_err();
     assert_eq!(why("certain"), Undefined::CertainForecast);
     assert_eq!(why("perfect"), Undefined::Separated);
     assert_eq!(why("all_scores_equal"), Undefined::NoSpread);

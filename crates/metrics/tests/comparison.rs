@@ -5,9 +5,9 @@ mod common;
 use common::{fixture, floats, near, same};
 use metrics::classification::{Binary, Ranked};
 use metrics::compare::{
-    Better, Units, aggregate_then_rank, bca, hodges_lehmann, holm, kendall_tau, mcnemar,
-    non_inferiority, percentile, rank_stability, rank_then_aggregate, sign_flip, swap_test,
-    test_then_rank, wilcoxon, wilcoxon_greater,
+    Better, Units, Way, aggregate_then_rank, bca, by_unit, hodges_lehmann, holm, kendall_tau,
+    mcnemar, non_inferiority, percentile, rank_stability, rank_then_aggregate, sign_flip,
+    swap_test, test_then_rank, wilcoxon, wilcoxon_greater,
 };
 use metrics::regression::Paired;
 use metrics::{Interval, Undefined, stats};
@@ -92,6 +92,16 @@ fn agreement_without_spread_is_named() {
     let icc = apart.icc_agreement(0.95).unwrap();
     assert!((icc.value + 0.8877).abs() < 1e-4 && icc.interval.is_none(), "{:?}", icc.interval);
     assert_eq!(perfect.concordance(0.95).unwrap(), (1.0, None));
+    // A case that counts twice is two cases; the others of a constant truth are no spread.
+    let (p, t) = (vec![1.0, 2.5, 3.5, 3.0], vec![0.7, 2.9, 3.1, 3.1]);
+    let weight = |at: usize| [1.0, 2.0, 0.0, 1.0][at];
+    let written = Paired::new(vec![1.0, 2.5, 2.5, 3.0], vec![0.7, 2.9, 2.9, 3.1]).unwrap();
+    let weighted = Paired::new(p, t).unwrap();
+    near("r2", weighted.r2_of(&weight).unwrap(), written.r2().unwrap(), 1e-12);
+    let slope = written.bland_altman(0.95).unwrap().proportional_slope.unwrap();
+    near("slope", weighted.proportional_slope_of(&weight).unwrap(), slope, 1e-12);
+    let same = |at: usize| f64::from(u8::from(at > 1));
+    assert_eq!(weighted.r2_of(&same), Err(Undefined::NoSpread));
     let one = Paired::new(vec![1.0], vec![2.0]).unwrap();
     assert_eq!(one.bland_altman(0.95).unwrap_err(), Undefined::TooFew);
     assert_eq!(one.mean_absolute_error(), Ok(1.0));
@@ -258,14 +268,86 @@ fn rankings_are_challengers() {
         values.iter().map(|model| model.iter().map(|v| -v).collect()).collect();
     assert_eq!(aggregate_then_rank(&turned, Better::Lower).rank, mean.rank);
     let units = Units::single(values[0].len());
-    let firm = rank_stability(&values, Better::Higher, false, &units, 1, 1000, 2);
-    assert_eq!(firm, rank_stability(&values, Better::Higher, false, &units, 1, 1000, 1));
+    let firm = |way, threads| {
+        rank_stability(&values, Better::Higher, way, &units, 1, 1000, threads).unwrap()
+    };
+    for way in [Way::AggregateThenRank, Way::RankThenAggregate, Way::TestThenRank(0.05)] {
+        assert_eq!(firm(way, 2), firm(way, 1));
+    }
+    let firm = firm(Way::AggregateThenRank, 1);
     for (model, share) in firm.share.iter().enumerate() {
         near("shares", share.iter().sum(), 1.0, 1e-9);
         let mode = (0..4).max_by(|&a, &b| share[a].total_cmp(&share[b])).unwrap();
         assert_eq!(mode as f64 + 1.0, mean.rank[model]);
     }
     assert!(firm.tau.unwrap() > 0.7 && firm.tau.unwrap() <= 1.0);
+}
+
+#[test]
+fn tests_rank_each_resample_of_patients() {
+    // Three films a patient, twelve patients; the first model is better on most.
+    let keys: Vec<u32> = (0..36).map(|case| case / 3).collect();
+    let units = Units::grouped(&keys);
+    let value = |model: usize, case: usize| {
+        let noise = ((case * 37 + model * 11) % 23) as f64 / 100.0;
+        [0.8, 0.78, 0.6][model] + noise
+    };
+    let values: Vec<Vec<f64>> =
+        (0..3).map(|model| (0..36).map(|case| value(model, case)).collect()).collect();
+    let means = by_unit(&values, &units);
+    assert_eq!((means.len(), means[0].len()), (3, 12));
+    near("mean", means[1][2], (6..9).map(|case| value(1, case)).sum::<f64>() / 3.0, 1e-14);
+    // Every resample written out.
+    let mut weights = Vec::new();
+    let mut share = vec![vec![0.0; 3]; 3];
+    for draw in 0..200 {
+        units.draw(5, draw, &mut weights);
+        let written = |model: &Vec<f64>| -> Vec<f64> {
+            let mut all = Vec::new();
+            for (value, times) in model.iter().zip(&weights) {
+                (0..*times).for_each(|_| all.push(*value));
+            }
+            all
+        };
+        let drawn: Vec<Vec<f64>> = means.iter().map(written).collect();
+        let ranks = test_then_rank(&drawn, Better::Higher, 0.05).rank;
+        ranks.iter().enumerate().for_each(|(model, rank)| share[model][*rank as usize - 1] += 1.0);
+    }
+    let way = Way::TestThenRank(0.05);
+    let found = rank_stability(&values, Better::Higher, way, &units, 5, 200, 2).unwrap();
+    for (found, expected) in found.share.iter().flatten().zip(share.iter().flatten()) {
+        near("share", *found, expected / 200.0, 1e-9);
+    }
+    assert!(found.share[2][2] > 0.9);
+    // One patient: every resample is the same, which says nothing.
+    let one = Units::grouped(&vec![0; 36]);
+    assert_eq!(rank_stability(&values, Better::Higher, way, &one, 5, 200, 1), None);
+    let mean = one.bootstrap(1, 100, 1, |_| Ok(1.0));
+    assert_eq!(mean.interval(0.95), Err(Undefined::TooFew));
+}
+
+#[test]
+fn areas_are_compared_by_patient_on_ranks() {
+    let truth = vec![true, true, false, true, false, false, true, false];
+    let first = Binary::new(vec![0.9, 0.8, 0.3, 0.7, 0.2, 0.4, 0.6, 0.1], truth.clone()).unwrap();
+    // On another scale, with a tie.
+    let second = Binary::new(vec![9.0, 2.0, 3.0, 3.0, 1.0, 8.0, 5.0, 0.5], truth).unwrap();
+    let keys = [0u32, 0, 1, 1, 2, 3, 4, 5];
+    let both = Ranked::of_two(&first, &second, &keys, 6);
+    let (ones, none) = (vec![1u32; 6], vec![0u32; 6]);
+    let area = |own: &[u32], other: &[u32]| both.auroc_of(&[own, other].concat());
+    assert_eq!(area(&ones, &none), first.ranked().auroc());
+    assert_eq!(area(&none, &ones), second.ranked().auroc());
+    let difference = |own: &[u32], other: &[u32]| Ok(area(own, other)? - area(other, own)?);
+    let found = swap_test(6, 64, 0, 1, difference).unwrap();
+    // All 64 patterns, counted out.
+    let observed = difference(&ones, &none).unwrap().abs();
+    let as_extreme = (0..64u32).filter(|pattern| {
+        let own: Vec<u32> = (0..6).map(|unit| pattern >> unit & 1).collect();
+        let other: Vec<u32> = own.iter().map(|own| 1 - own).collect();
+        difference(&own, &other).map_or(true, |value: f64| value.abs() >= observed - 1e-12)
+    });
+    near("p", found, as_extreme.count() as f64 / 64.0, 1e-12);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use common::{fixture, floats, near, same, whole};
 use metrics::Undefined;
 use metrics::detection::{
-    Detections, FoundBox, TrueBox, candidates, froc, match_lesions, picai_score,
+    CocoSummary, Detections, FoundBox, TrueBox, candidates, froc, match_lesions, picai_score,
 };
 use serde_json::Value as Json;
 
@@ -79,10 +79,20 @@ fn an_image_that_is_not_drawn_does_not_count() {
         let plain = drawn.matches().average_precision(0..10, None).unwrap();
         near(name, weighted, plain, 1e-14);
         let ones = vec![1; all.images];
-        assert_eq!(
-            all.matches().average_precision(0..10, Some(&ones)),
-            all.matches().average_precision(0..10, None)
-        );
+        let by_size = all.matches_by_size();
+        assert_eq!(by_size.summary(Some(&ones)), all.coco());
+        // Every one of the twelve numbers.
+        let numbers = |found: CocoSummary| {
+            let CocoSummary { ap, ap50, ap75, ap_by_size, ar, ar_by_size } = found;
+            [&[ap, ap50, ap75][..], &ap_by_size, &ar, &ar_by_size].concat()
+        };
+        let (weighted, plain) = (numbers(by_size.summary(Some(&weights))), numbers(drawn.coco()));
+        for (at, (weighted, plain)) in weighted.into_iter().zip(plain).enumerate() {
+            match (weighted, plain) {
+                (Ok(a), Ok(b)) => near(&format!("{name} {at}"), a, b, 1e-14),
+                (a, b) => assert_eq!(a, b, "{name} {at}"),
+            }
+        }
     }
 }
 

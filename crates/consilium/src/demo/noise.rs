@@ -1,18 +1,19 @@
 //! Random numbers for made-up heads: the same seed gives the same head on every machine.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-pub struct Random(u64);
+use metrics::random;
+
+/// Numbers of several distributions.
+pub struct Random(random::Random);
 
 impl Random {
     /// From a seed.
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random(random::Random::at(seed))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.0.bits()
     }
 
     /// In low..high.
@@ -28,13 +29,7 @@ impl Random {
 
 /// A number for each voxel, independent of the order in which voxels are made.
 pub fn grain(seed: u64, voxel: usize) -> f32 {
-    normal(mix(seed ^ (voxel as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    normal(random::mixed(seed ^ (voxel as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 /// The sum of four uniform numbers of 16 bits: variance 4/12 before it is scaled to 1.

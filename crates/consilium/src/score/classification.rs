@@ -194,7 +194,7 @@ fn block(
         rows.push(row);
     }
     rows.extend(counts.iter().flat_map(|counts| points::at_prevalence(counts, settings)));
-    rows.extend(calibration(label, settings.level));
+    rows.extend(calibration(label, settings));
     let mut notes = Vec::new();
     if positives.min(n - positives) < SMALL {
         notes.push(Note::warning("few-cases", words::SMALL_SUBGROUP.clone()));
@@ -211,7 +211,7 @@ fn block(
             ]),
         );
     }
-    more.insert("operating_points".into(), points::operating_points(&label.binary, settings.level));
+    more.insert("operating_points".into(), points::operating_points(&label.binary, settings));
     if label.has_probabilities() {
         more.extend(points::of_probabilities(&label.binary));
     }
@@ -258,21 +258,20 @@ fn by_formula(row: Row, label: &Prepared, counts: Option<&Confusion>, level: f64
     }
 }
 
-fn calibration(label: &Prepared, level: f64) -> Vec<Row> {
+fn calibration(label: &Prepared, settings: &Settings) -> Vec<Row> {
     let binary = &label.binary;
     if !label.has_probabilities() {
         return Vec::new();
     }
     let mut rows = Vec::new();
-    match binary.recalibration(level) {
+    let grouped = settings.group.is_some();
+    let (unit_of, method) =
+        if grouped { (Some(label.units()), "wald by patient") } else { (None, "wald") };
+    match binary.recalibration(settings.level, unit_of) {
         Ok(fit) => {
-            rows.push(Row::new("calibration_slope", Ok(fit.slope), Ok(fit.slope_interval), "wald"));
-            rows.push(Row::new(
-                "calibration_intercept",
-                Ok(fit.intercept),
-                Ok(fit.intercept_interval),
-                "wald",
-            ));
+            let row = |name, value, interval| Row::new(name, Ok(value), Ok(interval), method);
+            rows.push(row("calibration_slope", fit.slope, fit.slope_interval));
+            rows.push(row("calibration_intercept", fit.intercept, fit.intercept_interval));
         }
         Err(why) => {
             rows.push(Row::plain("calibration_slope", Err(why)));

@@ -114,33 +114,37 @@ pub(super) fn of_category(all: &Detections, category: usize) -> Detections {
     }
 }
 
+/// COCO's names, in the order of [`listed`].
+const NAMES: [&str; 12] =
+    ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];
+
+fn listed(found: &CocoSummary) -> Vec<Value> {
+    let CocoSummary { ap, ap50, ap75, ap_by_size, ar, ar_by_size } = found;
+    [&[*ap, *ap50, *ap75][..], ap_by_size, ar, ar_by_size].concat()
+}
+
 fn rows(detections: &Detections, units: &Units, settings: &Settings) -> Vec<Row> {
-    let CocoSummary { ap, ap50, ap75, ap_by_size, ar, ar_by_size } = detections.coco();
-    let matches = detections.matches();
-    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
-    let drawn =
-        units.bootstrap_many(seed, resamples, threads, 4, |weights, out: &mut Vec<Value>| {
-            let images: Vec<u32> =
-                units.of_case().iter().map(|unit| weights[*unit as usize]).collect();
-            out.push(matches.average_precision(0..10, Some(&images)));
-            out.push(matches.average_precision(0..1, Some(&images)));
-            out.push(matches.average_precision(5..6, Some(&images)));
-            out.push(froc(detections, FROC_IOU, Some(&images)).cpm);
-        });
-    let with = |name: &str, value: Value, at: usize| {
-        Row::new(name, value, drawn[at].interval(settings.level), "bootstrap percentile")
+    let matches = detections.matches_by_size();
+    let values = |images: Option<&[u32]>| -> Vec<Value> {
+        let mut values = listed(&matches.summary(images));
+        values.push(froc(detections, FROC_IOU, images).cpm);
+        values
     };
-    let cpm = froc(detections, FROC_IOU, None).cpm;
-    let mut rows = vec![with("AP", ap, 0), with("AP50", ap50, 1), with("AP75", ap75, 2)];
-    rows.push(with("CPM", cpm, 3));
-    for (name, value) in ["APs", "APm", "APl"].iter().zip(ap_by_size) {
-        rows.push(Row::plain(name, value));
-    }
-    for (name, value) in ["AR1", "AR10", "AR100"].iter().zip(ar) {
-        rows.push(Row::plain(name, value));
-    }
-    for (name, value) in ["ARs", "ARm", "ARl"].iter().zip(ar_by_size) {
-        rows.push(Row::plain(name, value));
-    }
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let count = NAMES.len() + 1;
+    let drawn = units.bootstrap_many(seed, resamples, threads, count, |weights, out| {
+        let images: Vec<u32> = units.of_case().iter().map(|unit| weights[*unit as usize]).collect();
+        out.extend(values(Some(&images)));
+    });
+    let names = NAMES.iter().chain(&["CPM"]);
+    let mut rows: Vec<Row> = names
+        .zip(values(None))
+        .zip(&drawn)
+        .map(|((name, value), drawn)| {
+            Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
+        })
+        .collect();
+    // Beside the first three.
+    rows[3..].rotate_right(1);
     rows
 }

@@ -64,7 +64,7 @@ pub(super) fn of_probabilities(binary: &Binary) -> Map<String, Json> {
 
 /// Points of the curve that reports ask for, with all that is read off there; all chosen on the cases they
 /// are measured on.
-pub(super) fn operating_points(binary: &Binary, level: f64) -> Json {
+pub(super) fn operating_points(binary: &Binary, settings: &Settings) -> Json {
     let mut out = Map::new();
     for (name, point) in [
         ("youden", binary.youden_point()),
@@ -78,7 +78,7 @@ pub(super) fn operating_points(binary: &Binary, level: f64) -> Json {
             Ok(point) => {
                 // No threshold is above all scores; JSON has no infinity.
                 let threshold = point.threshold.is_finite().then_some(point.threshold);
-                let mut at = measured(&point.counts, level);
+                let mut at = measured(&point.counts, settings);
                 at.insert("threshold".into(), json!(threshold));
                 at.insert("optimistic".into(), json!(true));
                 Json::Object(at)
@@ -89,9 +89,11 @@ pub(super) fn operating_points(binary: &Binary, level: f64) -> Json {
     Json::Object(out)
 }
 
-/// Shares with Wilson's intervals, and what is made of them.
-fn measured(counts: &Confusion, level: f64) -> Map<String, Json> {
+/// Shares with Wilson's intervals where cases are independent, and what is made of them.
+fn measured(counts: &Confusion, settings: &Settings) -> Map<String, Json> {
     let mut at = Map::new();
+    let level = settings.level;
+    let independent = settings.group.is_none();
     let ends = |interval: Option<Interval>| interval.map(|i| json!([i.low, i.high]));
     for (name, share) in [
         ("recall", counts.sensitivity()),
@@ -101,7 +103,7 @@ fn measured(counts: &Confusion, level: f64) -> Map<String, Json> {
         ("accuracy", counts.accuracy()),
     ] {
         at.insert(format!("{name}_score"), json!(share.value.ok()));
-        at.insert(format!("{name}_ci"), json!(ends(share.interval(level))));
+        at.insert(format!("{name}_ci"), json!(ends(share.interval(level).filter(|_| independent))));
     }
     for (name, value) in [
         ("balanced_accuracy_score", counts.balanced_accuracy()),

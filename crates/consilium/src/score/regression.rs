@@ -8,8 +8,8 @@ use super::settings::Settings;
 use base::words::score as words;
 use base::{Error, Kind, Note, Result};
 use metrics::compare::Units;
-use metrics::regression::{Icc, Paired};
-use metrics::{Undefined, Value};
+use metrics::regression::{BlandAltman, Icc, Paired};
+use metrics::{Interval, Undefined, Value};
 use serde_json::{Map, json};
 
 /// Judges tables of values.
@@ -84,7 +84,7 @@ fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Resul
         settings.seed,
         settings.resamples,
         settings.threads,
-        4,
+        6,
         |weights, out| {
             let weight = |case: usize| f64::from(weights[own.of_case()[case] as usize]);
             let total: f64 = (0..n).map(weight).sum();
@@ -97,13 +97,18 @@ fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Resul
             out.push(weighted_median(&differences, &weight, total));
             out.push(mean(&|d| d * d).map(f64::sqrt));
             out.push(mean(&|d| d));
+            out.push(paired.r2_of(&weight));
+            out.push(paired.proportional_slope_of(&weight));
         },
     );
+    let slope = paired.bland_altman(settings.level).and_then(|found| found.proportional_slope);
     let values = [
         ("mean_absolute_error", paired.mean_absolute_error()),
         ("median_absolute_error", paired.median_absolute_error()),
         ("root_mean_squared_error", paired.root_mean_squared_error()),
         ("bias", paired.bias()),
+        ("r2_score", paired.r2()),
+        ("proportional_bias_slope", slope),
     ];
     let mut rows: Vec<Row> = values
         .into_iter()
@@ -112,8 +117,7 @@ fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Resul
             Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
         })
         .collect();
-    rows.push(Row::plain("r2_score", paired.r2()));
-    rows.extend(agreement(&paired, settings.level));
+    rows.extend(agreement_rows(&paired, &own, settings));
     Ok(Block {
         name: name.into(),
         counts: vec![("n", n as u64)],
@@ -169,41 +173,69 @@ fn weighted_median(values: &[f64], weight: &dyn Fn(usize) -> f64, total: f64) ->
     }
 }
 
-fn agreement(paired: &Paired, level: f64) -> Vec<Row> {
-    let mut rows = Vec::new();
-    match paired.bland_altman(level) {
-        Ok(found) => {
-            let t = |name: &str, value, interval| Row::new(name, Ok(value), Ok(interval), "t");
-            rows.push(
-                t("limit_of_agreement_lower", found.lower, found.lower_interval)
-                    .with("sd", json!(found.sd)),
-            );
-            rows.push(t("limit_of_agreement_upper", found.upper, found.upper_interval));
-            rows.push(Row::plain("proportional_bias_slope", found.proportional_slope));
-        }
-        Err(why) => {
-            for name in
-                ["limit_of_agreement_lower", "limit_of_agreement_upper", "proportional_bias_slope"]
-            {
-                rows.push(Row::plain(name, Err(why)));
-            }
-        }
-    }
-    let icc = |name: &str, found: std::result::Result<Icc, Undefined>| match found {
-        Err(why) => Row::plain(name, Err(why)),
-        Ok(found) => match found.interval {
-            Some(interval) => Row::new(name, Ok(found.value), Ok(interval), "F"),
-            None => Row::plain(name, Ok(found.value)),
-        },
+/// Names of [`agreement`], in its order.
+const AGREEMENT: [&str; 5] = [
+    "limit_of_agreement_lower",
+    "limit_of_agreement_upper",
+    "icc_2_1",
+    "icc_3_1",
+    "concordance_corrcoef",
+];
+
+/// Limits of agreement, intraclass correlations and Lin's concordance with their formulas' intervals.
+fn agreement(paired: &Paired, level: f64) -> [(Value, Option<Interval>, &'static str); 5] {
+    let limits = paired.bland_altman(level);
+    let limit = |of: &dyn Fn(&BlandAltman) -> (f64, Interval)| match &limits {
+        Ok(found) => (Ok(of(found).0), Some(of(found).1), "t"),
+        Err(why) => (Err(*why), None, "t"),
     };
-    rows.push(icc("icc_2_1", paired.icc_agreement(level)));
-    rows.push(icc("icc_3_1", paired.icc_consistency(level)));
-    rows.push(match paired.concordance(level) {
-        Err(why) => Row::plain("concordance_corrcoef", Err(why)),
-        Ok((value, Some(interval))) => {
-            Row::new("concordance_corrcoef", Ok(value), Ok(interval), "z transform")
-        }
-        Ok((value, None)) => Row::plain("concordance_corrcoef", Ok(value)),
+    let icc = |found: std::result::Result<Icc, Undefined>| match found {
+        Ok(found) => (Ok(found.value), found.interval, "F"),
+        Err(why) => (Err(why), None, "F"),
+    };
+    let concordance = match paired.concordance(level) {
+        Ok((value, interval)) => (Ok(value), interval, "z transform"),
+        Err(why) => (Err(why), None, "z transform"),
+    };
+    [
+        limit(&|found| (found.lower, found.lower_interval)),
+        limit(&|found| (found.upper, found.upper_interval)),
+        icc(paired.icc_agreement(level)),
+        icc(paired.icc_consistency(level)),
+        concordance,
+    ]
+}
+
+/// Their rows. Formulas take cases to be independent: where several may be of one patient, patients are
+/// drawn instead.
+fn agreement_rows(paired: &Paired, units: &Units, settings: &Settings) -> Vec<Row> {
+    let level = settings.level;
+    let drawn = settings.group.is_some().then(|| {
+        let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+        units.bootstrap_many(seed, resamples, threads, AGREEMENT.len(), |weights, out| {
+            let written_out = |values: &[f64]| -> Vec<f64> {
+                let times = units.of_case().iter().map(|unit| weights[*unit as usize] as usize);
+                let each = values.iter().zip(times);
+                each.flat_map(|(value, times)| std::iter::repeat_n(*value, times)).collect()
+            };
+            let own = Paired::new(written_out(paired.predicted()), written_out(paired.truth()));
+            if let Ok(own) = own {
+                out.extend(agreement(&own, level).map(|(value, ..)| value));
+            }
+        })
     });
+    let found = AGREEMENT.iter().zip(agreement(paired, level)).enumerate();
+    let row =
+        |(at, (name, (value, interval, method))): (usize, (&&str, _))| match (&drawn, interval) {
+            (Some(drawn), _) => {
+                Row::new(name, value, drawn[at].interval(level), "bootstrap percentile")
+            }
+            (None, Some(interval)) => Row::new(name, value, Ok(interval), method),
+            (None, None) => Row::plain(name, value),
+        };
+    let mut rows: Vec<Row> = found.map(row).collect();
+    if let Ok(found) = paired.bland_altman(level) {
+        rows[0].more.insert("sd".into(), json!(found.sd));
+    }
     rows
 }

@@ -39,6 +39,20 @@ impl Ranked {
         Ranked { entries, cases: units }
     }
 
+    /// Two models' answers to the same cases, each as ranks among its own, as scales of scores differ
+    /// (Bandos, Rockette and Gur 2005). Weights of the first model's units come first, then those of the
+    /// second's: 0 and 1 choose whose answer counts.
+    pub fn of_two(first: &Binary, second: &Binary, unit_of: &[u32], units: usize) -> Ranked {
+        let ranks = [first, second].map(|model| crate::stats::mid_ranks(&model.scores));
+        let both = Binary {
+            scores: ranks.concat(),
+            truth: [first.truth.as_slice(), &second.truth].concat(),
+        };
+        let others = unit_of.iter().map(|unit| unit + units as u32);
+        let unit_of: Vec<u32> = unit_of.iter().copied().chain(others).collect();
+        Ranked::by_unit(&both, &unit_of)
+    }
+
     /// How many weights are expected.
     pub fn weights(&self) -> usize {
         self.cases

@@ -96,7 +96,8 @@ impl Units {
     }
 
     /// Several metrics on the same resamples: `metrics` pushes `count` values for each resample.
-    /// One result a metric.
+    /// One result a metric. Fewer than two units have no resamples that differ: nothing is known of
+    /// how the metric varies, and no value is given.
     pub fn bootstrap_many(
         &self,
         seed: u64,
@@ -105,6 +106,10 @@ impl Units {
         count: usize,
         metrics: impl Fn(&[u32], &mut Vec<Value>) + Sync,
     ) -> Vec<Bootstrapped> {
+        if self.count < 2 {
+            let values = vec![Err(Undefined::TooFew); resamples];
+            return vec![Bootstrapped { values }; count];
+        }
         let rows = parallel::map_with(resamples, threads, Vec::new, |weights, draw| {
             self.draw(seed, draw as u64, weights);
             let mut values = Vec::with_capacity(count);

@@ -14,6 +14,6 @@ pub use paired::{
 };
 pub use permutation::{SignFlip, sign_flip, swap_test};
 pub use ranking::{
-    Better, RankStability, Ranking, aggregate_then_rank, kendall_tau, rank_stability,
+    Better, RankStability, Ranking, Way, aggregate_then_rank, by_unit, kendall_tau, rank_stability,
     rank_then_aggregate, stability, test_then_rank,
 };

@@ -23,6 +23,17 @@ pub struct Ranking {
     pub rank: Vec<f64>,
 }
 
+/// How models are ranked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    /// [`aggregate_then_rank`].
+    AggregateThenRank,
+    /// [`rank_then_aggregate`].
+    RankThenAggregate,
+    /// [`test_then_rank`] at this level, on the means of each unit.
+    TestThenRank(f64),
+}
+
 /// How firm a ranking is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RankStability {
@@ -108,33 +119,67 @@ fn lowest_ranks(scores: &[f64], better: Better) -> Vec<f64> {
     scores.iter().map(rank).collect()
 }
 
-/// Bootstraps aggregate-then-rank (`by_case_rank` false) or rank-then-aggregate over units.
+/// Each model's mean over the cases of every unit: what tests that need independent numbers take.
+pub fn by_unit(values: &[Vec<f64>], units: &Units) -> Vec<Vec<f64>> {
+    let of_model = |model: &Vec<f64>| {
+        let mut sums = vec![(0.0, 0.0); units.len()];
+        for (value, unit) in model.iter().zip(units.of_case()) {
+            let sum = &mut sums[*unit as usize];
+            *sum = (sum.0 + value, sum.1 + 1.0);
+        }
+        sums.into_iter().map(|(sum, count)| sum / count).collect()
+    };
+    values.iter().map(of_model).collect()
+}
+
+/// Ranks the models of each resample of the units. `None` of fewer than two units, whose resamples are
+/// all the same.
 pub fn rank_stability(
     values: &[Vec<f64>],
     better: Better,
-    by_case_rank: bool,
+    way: Way,
     units: &Units,
     seed: u64,
     resamples: usize,
     threads: usize,
-) -> RankStability {
-    let (values, better) = if by_case_rank {
-        (case_ranks(values, better), Better::Lower)
-    } else {
-        (values.to_vec(), better)
+) -> Option<RankStability> {
+    if units.len() < 2 {
+        return None;
+    }
+    let (values, better) = match way {
+        Way::AggregateThenRank => (values.to_vec(), better),
+        Way::RankThenAggregate => (case_ranks(values, better), Better::Lower),
+        Way::TestThenRank(_) => (by_unit(values, units), better),
     };
-    let full = aggregate_weighted(&values, better, None);
-    let drawn = crate::parallel::map_with(resamples, threads, Vec::new, |weights, draw| {
-        units.draw(seed, draw as u64, weights);
+    let ranked = |weights: &[u32]| -> Vec<f64> {
+        if let Way::TestThenRank(alpha) = way {
+            // Every unit as often as it was drawn.
+            let written_out = |model: &Vec<f64>| {
+                let each = model.iter().zip(weights);
+                each.flat_map(|(value, times)| std::iter::repeat_n(*value, *times as usize))
+                    .collect()
+            };
+            let drawn: Vec<Vec<f64>> = values.iter().map(written_out).collect();
+            return test_then_rank(&drawn, better, alpha).rank;
+        }
         let of_case: Vec<u32> =
             units.of_case().iter().map(|&unit| weights[unit as usize]).collect();
         aggregate_weighted(&values, better, Some(&of_case)).rank
+    };
+    let full = ranked(&vec![1; units.len()]);
+    let drawn = crate::parallel::map_with(resamples, threads, Vec::new, |weights, draw| {
+        units.draw(seed, draw as u64, weights);
+        ranked(weights)
     });
-    stability(&full.rank, &drawn)
+    stability(&full, &drawn)
 }
 
-/// How firm a ranking is, from the ranks that its resamples gave: `drawn[resample][model]`.
-pub fn stability(full: &[f64], drawn: &[Vec<f64>]) -> RankStability {
+/// How firm a ranking is, from the ranks that its resamples gave: `drawn[resample][model]`. `None`
+/// without resamples.
+pub fn stability(full: &[f64], drawn: &[Vec<f64>]) -> Option<RankStability> {
+    if drawn.is_empty() {
+        return None;
+    }
     let models = full.len();
     let mut share = vec![vec![0.0; models]; models];
     for ranks in drawn {
@@ -151,7 +196,7 @@ pub fn stability(full: &[f64], drawn: &[Vec<f64>]) -> RankStability {
         })
         .collect();
     let taus: Vec<f64> = drawn.iter().filter_map(|ranks| kendall_tau(ranks, full).ok()).collect();
-    RankStability { share, range, tau: mean(&taus).ok_or(Undefined::NoSpread) }
+    Some(RankStability { share, range, tau: mean(&taus).ok_or(Undefined::NoSpread) })
 }
 
 /// Kendall's τ-b: `scipy.stats.kendalltau`. Undefined when either side is all ties.

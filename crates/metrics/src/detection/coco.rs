@@ -87,6 +87,25 @@ pub struct Matches {
     categories: Vec<(Vec<Judged>, Vec<u32>)>,
 }
 
+/// The matches of all sizes, small, medium and large.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BySize([Matches; 4]);
+
+impl BySize {
+    /// COCO's twelve numbers; with `weights` every image counts so often.
+    pub fn summary(&self, weights: Option<&[u32]>) -> CocoSummary {
+        let [all, sizes @ ..] = &self.0;
+        CocoSummary {
+            ap: all.average_precision(0..IOUS, weights),
+            ap50: all.average_precision(0..1, weights),
+            ap75: all.average_precision(5..6, weights),
+            ap_by_size: sizes.each_ref().map(|own| own.average_precision(0..IOUS, weights)),
+            ar: [1, 10, 100].map(|most| all.average_recall(most, weights)),
+            ar_by_size: sizes.each_ref().map(|own| own.average_recall(MOST_BOXES, weights)),
+        }
+    }
+}
+
 /// IoU threshold number `t`.
 fn threshold(t: usize) -> f64 {
     0.5 + 0.05 * t as f64
@@ -100,17 +119,12 @@ impl Detections {
 
     /// COCO's twelve numbers.
     pub fn coco(&self) -> CocoSummary {
-        let all = self.matches();
-        let sizes: Vec<Matches> = SIZES[1..].iter().map(|size| self.matches_of(*size)).collect();
-        let every = 0..IOUS;
-        CocoSummary {
-            ap: all.average_precision(every.clone(), None),
-            ap50: all.average_precision(0..1, None),
-            ap75: all.average_precision(5..6, None),
-            ap_by_size: std::array::from_fn(|at| sizes[at].average_precision(every.clone(), None)),
-            ar: [1, 10, 100].map(|most| all.average_recall(most)),
-            ar_by_size: std::array::from_fn(|at| sizes[at].average_recall(MOST_BOXES)),
-        }
+        self.matches_by_size().summary(None)
+    }
+
+    /// Matches boxes for all sizes and for small, medium and large objects.
+    pub fn matches_by_size(&self) -> BySize {
+        BySize(SIZES.map(|size| self.matches_of(size)))
     }
 
     fn matches_of(&self, size: (f64, f64)) -> Matches {
@@ -226,13 +240,9 @@ impl Matches {
         weights: Option<&[u32]>,
     ) -> Value {
         let (mut sum, mut count) = (0.0, 0);
+        let weight = |image: usize| weights.map_or(1, |weights| weights[image]);
         for (judged, counted) in &self.categories {
-            let weight = |image: usize| weights.map_or(1, |weights| weights[image]);
-            let total: u64 = counted
-                .iter()
-                .enumerate()
-                .map(|(image, boxes)| u64::from(*boxes) * u64::from(weight(image)))
-                .sum();
+            let total = total(counted, &weight);
             if total == 0 {
                 continue;
             }
@@ -244,24 +254,36 @@ impl Matches {
         if count == 0 { Err(Undefined::NoPositives) } else { Ok(sum / f64::from(count)) }
     }
 
-    /// Mean over categories and thresholds of the recall with at most `most` boxes an image.
-    fn average_recall(&self, most: usize) -> Value {
+    /// Mean over categories and thresholds of the recall with at most `most` boxes an image. With
+    /// `weights` every image counts so often.
+    fn average_recall(&self, most: usize, weights: Option<&[u32]>) -> Value {
         let (mut sum, mut count) = (0.0, 0);
+        let weight = |image: usize| weights.map_or(1, |weights| weights[image]);
         for (judged, counted) in &self.categories {
-            let total: u32 = counted.iter().sum();
+            let total = total(counted, &weight);
             if total == 0 {
                 continue;
             }
-            for t in 0..IOUS {
-                let right = judged.iter().filter(|one| {
-                    (one.rank as usize) < most && one.matched & !one.ignored & 1 << t != 0
-                });
-                sum += right.count() as f64 / f64::from(total);
-                count += 1;
-            }
+            // Over all thresholds at once: one bit each.
+            let right: u64 = judged
+                .iter()
+                .filter(|one| (one.rank as usize) < most)
+                .map(|one| {
+                    let thresholds = (one.matched & !one.ignored).count_ones();
+                    u64::from(thresholds) * u64::from(weight(one.image as usize))
+                })
+                .sum();
+            sum += right as f64 / (total as f64 * IOUS as f64);
+            count += 1;
         }
         if count == 0 { Err(Undefined::NoPositives) } else { Ok(sum / f64::from(count)) }
     }
+}
+
+/// Boxes of the truth that count, each as often as its image.
+fn total(counted: &[u32], weight: &dyn Fn(usize) -> u32) -> u64 {
+    let each = counted.iter().enumerate();
+    each.map(|(image, boxes)| u64::from(*boxes) * u64::from(weight(image))).sum()
 }
 
 fn one_average(judged: &[Judged], total: f64, t: usize, weight: &dyn Fn(usize) -> u32) -> f64 {

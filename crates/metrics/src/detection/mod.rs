@@ -5,6 +5,6 @@ mod coco;
 mod froc;
 mod picai;
 
-pub use coco::{CocoSummary, Detections, FoundBox, Matches, TrueBox, overlap};
+pub use coco::{BySize, CocoSummary, Detections, FoundBox, Matches, TrueBox, overlap};
 pub use froc::{CPM_RATES, Froc, froc};
 pub use picai::{Candidates, LesionCase, PicaiScore, candidates, match_lesions, picai_score};

@@ -11,7 +11,8 @@ use base::words::judge;
 use base::{Note, Result};
 use metrics::classification::{Ranked, delong_test};
 use metrics::compare::{
-    Better, Bootstrapped, Units, mcnemar, rank_then_aggregate, stability, test_then_rank,
+    Better, Bootstrapped, Ranking, Units, mcnemar, rank_then_aggregate, stability, swap_test,
+    test_then_rank,
 };
 use metrics::{Undefined, Value};
 use serde_json::json;
@@ -102,24 +103,29 @@ fn compare(
         let mut entry = entry(&name.name, &values, &draws, settings);
         for pair in &mut entry.pairs {
             let (a, b) = (&prepared[pair.first][label], &prepared[pair.second][label]);
-            tests(pair, a, b, settings);
+            tests(pair, a, b, &pairs.units, settings);
         }
         out.entries.push(entry);
     }
     if labels > 1 {
-        overall(&full, &drawn, labels, settings, out);
+        let mut entry = overall(&full, &drawn, labels, settings);
+        let kept = (0..labels).filter(|label| full[label * models.len()].is_ok());
+        let kept: Vec<usize> = kept.collect();
+        for pair in &mut entry.pairs {
+            let of =
+                |label: &usize| [pair.first, pair.second].map(|model| &prepared[model][*label]);
+            pair.tests.push((
+                "swap",
+                swapped(&kept.iter().map(of).collect::<Vec<_>>(), &pairs.units, settings),
+            ));
+        }
+        out.entries.push(entry);
     }
     Ok(())
 }
 
 /// Macro AUROC over the labels that have one.
-fn overall(
-    full: &[Value],
-    drawn: &[Bootstrapped],
-    labels: usize,
-    settings: &Settings,
-    out: &mut SideBySide,
-) {
+fn overall(full: &[Value], drawn: &[Bootstrapped], labels: usize, settings: &Settings) -> Entry {
     let models = full.len() / labels;
     let kept: Vec<usize> = (0..labels).filter(|label| full[label * models].is_ok()).collect();
     let mean = |values: &dyn Fn(usize) -> Value| -> Value {
@@ -140,10 +146,27 @@ fn overall(
     entry.metric = "roc_auc_score".into();
     if let Some(ranking) = ranking(&values) {
         let firm = firmness(&ranking, &draws);
-        entry.rankings.push(("aggregate_then_rank", ranking, Some(firm)));
+        entry.rankings.push(("aggregate_then_rank", ranking, firm));
         by_label(full, drawn, &kept, models, &mut entry);
     }
-    out.entries.push(entry);
+    entry
+}
+
+/// Mean AUROC over labels, of which each has both models' answers: these swapped patient by patient.
+fn swapped(labels: &[[&Prepared; 2]], units: &Units, settings: &Settings) -> Value {
+    let both: Vec<Ranked> = labels
+        .iter()
+        .map(|[a, b]| Ranked::of_two(&a.binary, &b.binary, a.units(), units.len()))
+        .collect();
+    let (swaps, seed, threads) = (settings.resamples, settings.seed, settings.threads);
+    swap_test(units.len(), swaps, seed, threads, |own, other| {
+        let area = |weights: [&[u32]; 2]| -> Value {
+            let weights = weights.concat();
+            let all: Value = both.iter().map(|both| both.auroc_of(&weights)).sum();
+            if both.is_empty() { Err(Undefined::NoCases) } else { Ok(all? / both.len() as f64) }
+        };
+        Ok(area([own, other])? - area([other, own])?)
+    })
 }
 
 fn entry(label: &str, values: &[Value], draws: &[&Bootstrapped], settings: &Settings) -> Entry {
@@ -178,9 +201,11 @@ fn entry(label: &str, values: &[Value], draws: &[&Bootstrapped], settings: &Sett
     }
 }
 
-/// DeLong's test where every case stands for itself, and McNemar's at the threshold.
-fn tests(pair: &mut Pair, a: &Prepared, b: &Prepared, settings: &Settings) {
+/// DeLong's test where every case stands for itself, and McNemar's at the threshold; where several may be
+/// of one patient, answers are swapped patient by patient.
+fn tests(pair: &mut Pair, a: &Prepared, b: &Prepared, units: &Units, settings: &Settings) {
     if settings.group.is_some() {
+        pair.tests.push(("swap", swapped(&[[a, b]], units, settings)));
         return;
     }
     if let Some(test) = delong_test(&a.binary, &b.binary, settings.level) {
@@ -212,14 +237,17 @@ fn by_label(
         (0..models).map(model).collect()
     };
     let Some(values) = of(&|at| full[at]) else { return };
-    let ranking = rank_then_aggregate(&values, Better::Higher);
     let resamples = drawn.first().map_or(0, |one| one.values.len());
-    let ranks: Vec<Vec<f64>> = (0..resamples)
-        .filter_map(|draw| of(&|at| drawn[at].values[draw]))
-        .map(|values| rank_then_aggregate(&values, Better::Higher).rank)
-        .collect();
-    let firm = stability(&ranking.rank, &ranks);
-    entry.rankings.push(("rank_then_aggregate", ranking, Some(firm)));
-    let tested = test_then_rank(&values, Better::Higher, super::cases::ALPHA);
-    entry.rankings.push(("test_then_rank", tested, None));
+    let drawn: Vec<Vec<Vec<f64>>> =
+        (0..resamples).filter_map(|draw| of(&|at| drawn[at].values[draw])).collect();
+    let ways: [(_, &dyn Fn(&[Vec<f64>]) -> Ranking); 2] = [
+        ("rank_then_aggregate", &|values| rank_then_aggregate(values, Better::Higher)),
+        ("test_then_rank", &|values| test_then_rank(values, Better::Higher, super::cases::ALPHA)),
+    ];
+    for (name, way) in ways {
+        let ranking = way(&values);
+        let ranks: Vec<Vec<f64>> = drawn.iter().map(|values| way(values).rank).collect();
+        let firm = stability(&ranking.rank, &ranks);
+        entry.rankings.push((name, ranking, firm));
+    }
 }

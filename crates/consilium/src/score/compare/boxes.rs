@@ -63,37 +63,24 @@ impl Models for Boxes {
 }
 
 /// Folders of detection maps.
-pub(super) struct LesionMaps(pub Vec<Lesions>);
-
-impl Models for LesionMaps {
-    fn cases(&self) -> (usize, &Units) {
-        (self.0[0].cases.len(), &self.0[0].units)
-    }
-
-    fn subgroups(&self) -> &[(String, Vec<String>)] {
-        &self.0[0].subgroups
-    }
-
-    fn of(&self, members: &[usize]) -> LesionMaps {
-        LesionMaps(self.0.iter().map(|model| model.of(members)).collect())
-    }
-
-    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
-        let found = &self.0;
-        let values = |model: usize, weights: &[u32]| found[model].values(weights);
-        let mixed = |[a, b]: [usize; 2], [own, other]: [&[u32]; 2]| {
-            Lesions::mixed(&[(&found[a], own), (&found[b], other)])
-        };
-        let all = Wholes {
-            metrics: &lesions::NAMES,
-            models: found.len(),
-            units: &found[0].units,
-            values: &values,
-            mixed: &mixed,
-        };
-        wholes::compare("", &all, settings, out);
-        Ok(())
-    }
+pub(super) fn lesion_maps(
+    found: &[Lesions],
+    settings: &Settings,
+    out: &mut SideBySide,
+) -> Result<()> {
+    let values = |model: usize, weights: &[u32]| found[model].values(weights);
+    let mixed = |[a, b]: [usize; 2], [own, other]: [&[u32]; 2]| {
+        Lesions::mixed(&[(&found[a], own), (&found[b], other)])
+    };
+    let all = Wholes {
+        metrics: &lesions::NAMES,
+        models: found.len(),
+        units: &found[0].units,
+        values: &values,
+        mixed: &mixed,
+    };
+    wholes::compare("", &all, settings, out);
+    Ok(())
 }
 
 fn one(

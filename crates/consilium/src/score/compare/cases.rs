@@ -1,6 +1,5 @@
 //! Metrics that every case has, side by side: Wilcoxon, sign flips, three rankings.
 
-use super::Models;
 use super::side::{Entry, Pair, SideBySide, against_margin};
 use super::wholes::between;
 use crate::score::pairs::Pairs;
@@ -9,8 +8,8 @@ use crate::score::segmentation::{Cases, with_failures};
 use crate::score::settings::Settings;
 use base::Result;
 use metrics::compare::{
-    Better, Units, aggregate_then_rank, hodges_lehmann, rank_stability, rank_then_aggregate,
-    sign_flip, test_then_rank, wilcoxon,
+    Better, Units, Way, aggregate_then_rank, by_unit, hodges_lehmann, rank_stability,
+    rank_then_aggregate, sign_flip, test_then_rank, wilcoxon,
 };
 use metrics::{Interval, Undefined, Value, stats};
 use serde_json::json;
@@ -21,60 +20,23 @@ const FLIPS: usize = 10_000;
 pub(super) const ALPHA: f64 = 0.05;
 
 /// Tables of values, by their absolute errors.
-pub(super) struct Errors(pub Vec<Pairs>);
-
-impl Models for Errors {
-    fn cases(&self) -> (usize, &Units) {
-        (self.0[0].truth.rows.len(), &self.0[0].units)
-    }
-
-    fn subgroups(&self) -> &[(String, Vec<String>)] {
-        &self.0[0].subgroups
-    }
-
-    fn of(&self, members: &[usize]) -> Errors {
-        Errors(self.0.iter().map(|pairs| pairs.of(members)).collect())
-    }
-
-    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
-        for (at, label) in self.0[0].labels.iter().enumerate() {
-            let (mut errors, mut keys) = (Vec::new(), Vec::new());
-            for pairs in &self.0 {
-                // Labels stand in the truth's order in all.
-                let known = regression::known(pairs, &pairs.labels[at])?;
-                let pair = known.predicted.iter().zip(&known.truth);
-                errors.push(pair.map(|(p, t)| (p - t).abs()).collect());
-                keys = known.cases.iter().map(|case| pairs.units.of_case()[*case]).collect();
-            }
-            compare(&label.name, "absolute_error", errors, &keys, settings, out);
+pub(super) fn errors(tables: &[Pairs], settings: &Settings, out: &mut SideBySide) -> Result<()> {
+    for (at, label) in tables[0].labels.iter().enumerate() {
+        let (mut errors, mut keys) = (Vec::new(), Vec::new());
+        for pairs in tables {
+            // Labels stand in the truth's order in all.
+            let known = regression::known(pairs, &pairs.labels[at])?;
+            let pair = known.predicted.iter().zip(&known.truth);
+            errors.push(pair.map(|(p, t)| (p - t).abs()).collect());
+            keys = known.cases.iter().map(|case| pairs.units.of_case()[*case]).collect();
         }
-        Ok(())
+        compare(&label.name, "absolute_error", errors, &keys, settings, out);
     }
+    Ok(())
 }
 
 /// Masks: Dice, HD95 and surface Dice, failures counted.
-pub(super) struct Masks(pub Vec<Cases>);
-
-impl Models for Masks {
-    fn cases(&self) -> (usize, &Units) {
-        (self.0[0].names.len(), &self.0[0].units)
-    }
-
-    fn subgroups(&self) -> &[(String, Vec<String>)] {
-        &self.0[0].subgroups
-    }
-
-    fn of(&self, members: &[usize]) -> Masks {
-        Masks(self.0.iter().map(|cases| cases.of(members)).collect())
-    }
-
-    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
-        segmentation(&self.0, settings, out);
-        Ok(())
-    }
-}
-
-fn segmentation(judged: &[Cases], settings: &Settings, out: &mut SideBySide) {
+pub(super) fn masks(judged: &[Cases], settings: &Settings, out: &mut SideBySide) -> Result<()> {
     let patients = judged[0].units.of_case();
     // Structures of any model; where a model has none of it, that is its failure.
     for (label, name, _) in &judged[0].structures {
@@ -107,6 +69,7 @@ fn segmentation(judged: &[Cases], settings: &Settings, out: &mut SideBySide) {
             compare(name, metric, values, &kept, settings, out);
         }
     }
+    Ok(())
 }
 
 /// Compares `values[model][case]`, with the patient of each case.
@@ -137,11 +100,12 @@ pub(super) fn compare(
             pairs.push(pair((first, second), &differences, &units, interval, higher, settings));
         }
     }
-    let firm = |by_rank| rank_stability(&values, better, by_rank, &units, seed, resamples, threads);
+    let firm = |way| rank_stability(&values, better, way, &units, seed, resamples, threads);
+    let tested = test_then_rank(&by_unit(&values, &units), better, ALPHA);
     let rankings = vec![
-        ("aggregate_then_rank", aggregate_then_rank(&values, better), Some(firm(false))),
-        ("rank_then_aggregate", rank_then_aggregate(&values, better), Some(firm(true))),
-        ("test_then_rank", test_then_rank(&values, better, ALPHA), None),
+        ("aggregate_then_rank", aggregate_then_rank(&values, better), firm(Way::AggregateThenRank)),
+        ("rank_then_aggregate", rank_then_aggregate(&values, better), firm(Way::RankThenAggregate)),
+        ("test_then_rank", tested, firm(Way::TestThenRank(ALPHA))),
     ];
     let mean = |model: &Vec<f64>| stats::mean(model).ok_or(Undefined::NoCases);
     out.entries.push(Entry {
@@ -177,13 +141,7 @@ fn pair(
     settings: &Settings,
 ) -> Pair {
     // Ranks need independent numbers: one a patient.
-    let mut sums = vec![(0.0, 0.0); units.len()];
-    for (difference, unit) in differences.iter().zip(units.of_case()) {
-        let sum = &mut sums[*unit as usize];
-        sum.0 += difference;
-        sum.1 += 1.0;
-    }
-    let by_patient: Vec<f64> = sums.iter().map(|(sum, count)| sum / count).collect();
+    let by_patient = by_unit(&[differences.to_vec()], units).concat();
     let difference = stats::mean(differences).ok_or(Undefined::NoCases);
     let mut more = against_margin(difference, interval, higher, settings);
     if let Ok(found) = hodges_lehmann(&by_patient, settings.level) {

@@ -10,8 +10,10 @@ mod wholes;
 
 pub use side::{Pair, SideBySide};
 
+use super::lesions::Lesions;
 use super::pairs::Pairs;
 use super::report::holds_labels;
+use super::segmentation::Cases;
 use super::settings::{Settings, Task};
 use super::target::Target;
 use super::{lesions, masks, masks_of, patients};
@@ -21,8 +23,7 @@ use crate::read::{Common, io_error, write_file};
 use areas::Areas;
 use base::words::score as words;
 use base::{Error, Kind, Result};
-use boxes::{Boxes, LesionMaps};
-use cases::{Errors, Masks};
+use boxes::Boxes;
 use metrics::compare::Units;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -66,16 +67,16 @@ pub fn compare(models: &[String], truth: &Path, settings: &Settings) -> Result<S
         || paths().map(|model| Pairs::read(model, truth, settings)).collect::<Result<Vec<Pairs>>>();
     match settings.task {
         Task::Classification => Areas::new(tables()?, settings)?.all(&mut found)?,
-        Task::Regression => Errors(tables()?).all(&mut found)?,
+        Task::Regression => Several(tables()?, cases::errors).all(&mut found)?,
         Task::Segmentation => {
             let judged = paths().map(|model| masks_of(model, truth, settings));
-            let judged = Masks(judged.collect::<Result<Vec<_>>>()?);
+            let judged = Several(judged.collect::<Result<Vec<_>>>()?, cases::masks);
             found.settings = judged.0[0].settings(settings);
             judged.all(&mut found)?;
         }
         Task::Detection if paths().all(|model| masks::are_folders(model, truth)) => {
             let read = paths().map(|model| lesions::read(model, truth, settings));
-            LesionMaps(read.collect::<Result<Vec<_>>>()?).all(&mut found)?;
+            Several(read.collect::<Result<Vec<_>>>()?, boxes::lesion_maps).all(&mut found)?;
         }
         Task::Detection => {
             let target = Target::open(truth, settings)?;
@@ -92,6 +93,82 @@ pub fn compare(models: &[String], truth: &Path, settings: &Settings) -> Result<S
         }
     }
     Ok(found)
+}
+
+/// One model's answers to the cases, which know their patients and subgroups.
+trait Answers: Sized {
+    /// Number of cases, and their patients.
+    fn cases(&self) -> (usize, &Units);
+
+    /// Column and each case's value.
+    fn subgroups(&self) -> &[(String, Vec<String>)];
+
+    /// The answers to some of the cases alone.
+    fn only(&self, members: &[usize]) -> Self;
+}
+
+impl Answers for Pairs {
+    fn cases(&self) -> (usize, &Units) {
+        (self.truth.rows.len(), &self.units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.subgroups
+    }
+
+    fn only(&self, members: &[usize]) -> Pairs {
+        self.of(members)
+    }
+}
+
+impl Answers for Cases {
+    fn cases(&self) -> (usize, &Units) {
+        (self.names.len(), &self.units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.subgroups
+    }
+
+    fn only(&self, members: &[usize]) -> Cases {
+        self.of(members)
+    }
+}
+
+impl Answers for Lesions {
+    fn cases(&self) -> (usize, &Units) {
+        (self.cases.len(), &self.units)
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        &self.subgroups
+    }
+
+    fn only(&self, members: &[usize]) -> Lesions {
+        self.of(members)
+    }
+}
+
+/// Several models' answers, and how they are compared. All of them are to the same cases, which are read
+/// off the first.
+struct Several<T>(Vec<T>, fn(&[T], &Settings, &mut SideBySide) -> Result<()>);
+
+impl<T: Answers> Models for Several<T> {
+    fn cases(&self) -> (usize, &Units) {
+        self.0[0].cases()
+    }
+
+    fn subgroups(&self) -> &[(String, Vec<String>)] {
+        self.0[0].subgroups()
+    }
+
+    fn of(&self, members: &[usize]) -> Several<T> {
+        Several(self.0.iter().map(|model| model.only(members)).collect(), self.1)
+    }
+
+    fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
+        (self.1)(&self.0, settings, out)
+    }
 }
 
 /// Several models' answers to the same cases.
@@ -111,6 +188,7 @@ trait Models: Sized {
     /// Compares all cases, then those of each subgroup, whose patients alone are drawn.
     fn all(&self, out: &mut SideBySide) -> Result<()> {
         self.whole(out)?;
+        out.notes.extend(patients::few(out.units));
         for (column, value, members) in patients::groups(self.subgroups()) {
             let own = self.of(&members);
             let mut found = SideBySide::new(&out.models, &out.settings);

@@ -62,7 +62,7 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
     let interval = both(&words::interval_of(level));
     let _ = write!(
         out,
-        "<h2>{label} · {metric}</h2><table><tr><th>{}</th><th class=\"n\">{}</th><th>{interval}</th></tr>",
+        "<h2>{label} · {metric}</h2><table class=\"s\"><thead><tr><th>{}</th><th class=\"n\">{}</th><th>{interval}</th></tr></thead>",
         both(&words::MODEL),
         both(&words::VALUE)
     );
@@ -70,11 +70,13 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
         let _ = write!(out, "<tr><td>[{}]</td>{}</tr>", at + 1, cells(*value, *ends));
     }
     out.push_str("</table>");
+    let tested = entry.pairs.iter().any(|pair| !pair.tests.is_empty());
     if !entry.pairs.is_empty() {
         let _ = write!(
             out,
-            "<table><tr><th></th><th class=\"n\">{}</th><th>{interval}</th><th>p</th><th>Holm p</th></tr>",
-            both(&words::DIFFERENCE)
+            "<table class=\"s\"><thead><tr><th></th><th class=\"n\">{}</th><th>{interval}</th>{}</tr></thead>",
+            both(&words::DIFFERENCE),
+            if tested { "<th>p</th><th>Holm p</th>" } else { "" }
         );
     }
     for pair in &entry.pairs {
@@ -88,13 +90,16 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
             .collect();
         let _ = write!(
             out,
-            "<tr><td>[{}] − [{}]</td>{}<td>{}</td><td>{}</td></tr>",
+            "<tr><td>[{}] − [{}]</td>{}",
             pair.first + 1,
             pair.second + 1,
-            cells(pair.difference, pair.interval),
-            tests.join("<br>"),
-            pair.adjusted.map_or(String::new(), |p| escaped(&shown_p(p)))
+            cells(pair.difference, pair.interval)
         );
+        if tested {
+            let holm = pair.adjusted.map_or(String::new(), |p| escaped(&shown_p(p)));
+            let _ = write!(out, "<td>{}</td><td>{holm}</td>", tests.join("<br>"));
+        }
+        out.push_str("</tr>");
     }
     if !entry.pairs.is_empty() {
         out.push_str("</table>");

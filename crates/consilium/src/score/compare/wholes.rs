@@ -60,7 +60,7 @@ pub(super) fn compare(label: &str, wholes: &Wholes, settings: &Settings, out: &m
         }
         let rankings = ranking(&full).map(|ranking| {
             let firm = firmness(&ranking, &drawn);
-            ("aggregate_then_rank", ranking, Some(firm))
+            ("aggregate_then_rank", ranking, firm)
         });
         out.entries.push(Entry {
             label: label.into(),
@@ -91,7 +91,7 @@ pub(super) fn ranking(values: &[Value]) -> Option<Ranking> {
 }
 
 /// How the resamples rank the models; those without value are left out.
-pub(super) fn firmness(full: &Ranking, draws: &[Bootstrapped]) -> RankStability {
+pub(super) fn firmness(full: &Ranking, draws: &[Bootstrapped]) -> Option<RankStability> {
     let resamples = draws.first().map_or(0, |one| one.values.len());
     let ranks: Vec<Vec<f64>> = (0..resamples)
         .filter_map(|draw| ranking(&draws.iter().map(|one| one.values[draw]).collect::<Vec<_>>()))
