@@ -374,6 +374,27 @@ fn folders_of_masks_are_read() {
     assert_eq!(found["labels"]["mask"]["unknown"], 1);
     assert_eq!(found["notes"].as_array().unwrap().len(), 2);
 
+    // Until 2019 patients lay in folders of grades; one case of 2020 has its mask under another name.
+    let dir = testkit::temp_dir("brats-grades");
+    for (name, mask) in [
+        ("HGG/BraTS19_CBICA_AAB_1", "BraTS19_CBICA_AAB_1_seg.nii.gz"),
+        ("LGG/BraTS19_TCIA10_103_1", "BraTS19_TCIA10_103_1_seg.nii.gz"),
+        ("BraTS20_Training_355", "W39_1998.09.19_Segm.nii"),
+        ("BraTS20_Training_356", "survival.csv"),
+    ] {
+        let own = name.rsplit('/').next().unwrap();
+        for end in ["_flair", "_t1", "_t1ce", "_t2"] {
+            write(dir.path(), &format!("{name}/{own}{end}.nii.gz"), "x");
+        }
+        write(dir.path(), &format!("{name}/{mask}"), "x");
+    }
+    let found = checked(dir.path(), "brats");
+    assert_eq!((&found["cases"], &found["missing_files"]), (&json!(4), &json!(0)));
+    assert_eq!(found["labels"]["mask"]["unknown"], 1);
+    let table = truth(dir.path(), "brats");
+    assert!(table.contains("BraTS19_CBICA_AAB_1,BraTS19_CBICA_AAB_1,HGG,1"), "{table}");
+    assert!(table.contains("BraTS20_Training_355,BraTS20_Training_355,,1"), "{table}");
+
     let dir = testkit::temp_dir("nifti");
     write(dir.path(), "images/a.nii.gz", "x");
     write(dir.path(), "labels/a.nii.gz", "x");

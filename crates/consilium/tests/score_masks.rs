@@ -72,6 +72,30 @@ fn masks_are_scored_and_failures_count() {
 }
 
 #[test]
+fn the_worst_cases_are_drawn() {
+    let dir = masks("mask-pictures");
+    let found = judged(dir.path(), &[&SEGMENT[..], &["--out", "scores"]].concat());
+    assert_eq!(found["labels"]["1"]["worst_cases"], json!(["missed", "spurious", "ok"]));
+    let page = fs::read_to_string(dir.join("scores/scores.html")).unwrap();
+    let drawn: Vec<&str> = page.split("<svg class=\"slice plain\"").skip(1).collect();
+    assert_eq!(drawn.len(), 3);
+    // Truth, then prediction: missed has no outline of the one, spurious none of the other.
+    let paths = |markup: &str| -> Vec<bool> {
+        let svg = markup.split("</svg>").next().unwrap();
+        svg.split(" d=\"").skip(1).map(|path| path.starts_with('M')).collect()
+    };
+    assert_eq!(
+        drawn.iter().map(|svg| paths(svg)).collect::<Vec<_>>(),
+        [vec![true, false], vec![false, true], vec![true, true]]
+    );
+    // Both blocks of 4 × 4, two columns apart, with a margin of three, cut at the border of 8 × 8.
+    assert!(drawn[2].starts_with(" viewBox=\"0 0 8.00 8.00\""), "{}", &drawn[2][..60]);
+    assert!(drawn[2].contains("slice 2 of 4") && drawn[2].contains("第 2/4 层"));
+    // Nobody asked for a page: nothing is drawn, and the numbers are the same.
+    assert_eq!(judged(dir.path(), &SEGMENT), found);
+}
+
+#[test]
 fn masks_that_cannot_be_compared_are_refused_by_name() {
     let dir = masks("score-masks-bad");
     let refused = |line: &[&str], parts: &[&str]| {
@@ -118,11 +142,11 @@ fn masks_have_patients_and_subgroups() {
     let dice = |found: &Value| found["labels"]["1"]["metrics"]["dice"].clone();
     assert_eq!(dice(&found)["value"], dice(&single)["value"]);
     assert_ne!(dice(&found)["ci"], dice(&single)["ci"]);
-    // A patient's cases are drawn together: with one patient in all nothing varies.
+    // A patient's cases are drawn together: one patient in all says nothing of how patients vary.
     write(dir.path(), "one.csv", "id,patient\na1,p\na2,p\nb1,p\nc1,p\n");
     let one = judged(dir.path(), &[&SEGMENT[..], &["--group", "one.csv/patient"]].concat());
-    let ends = dice(&one)["ci"].clone();
-    assert_eq!([&ends[0], &ends[1]], [&dice(&one)["value"]; 2]);
+    assert_eq!([&dice(&one)["ci"], &dice(&one)["ci_undefined"]], [&Value::Null, &json!("too_few")]);
+    assert_eq!(dice(&one)["value"], dice(&single)["value"]);
     let groups = &found["labels"]["1"]["subgroups"]["cases.csv/sex"];
     let of = |group: &str| groups[group]["metrics"]["dice"]["value"].as_f64().unwrap();
     assert!((of("F") - (2.0 / 3.0 + 0.4) / 2.0).abs() < 1e-12 && groups["M"]["n"] == 2);

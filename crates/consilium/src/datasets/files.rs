@@ -56,6 +56,24 @@ enum Source {
 }
 
 impl Files {
+    /// Numbers and names of the labels in masks, from the `dataset.json` of a set; empty where there is
+    /// none.
+    pub fn mask_labels(&self, root: &Path) -> Vec<(u32, String)> {
+        let Ok(bytes) = self.bytes(&root.join("dataset.json")) else { return Vec::new() };
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let Some(labels) = json["labels"].as_object() else { return Vec::new() };
+        let one = |(key, value): (&String, &serde_json::Value)| match value.as_str() {
+            Some(name) => Some((key.parse().ok()?, name.to_owned())),
+            None => Some((u32::try_from(value.as_u64()?).ok()?, key.clone())),
+        };
+        // A region of several labels has no number of its own; then numbers stand for themselves.
+        let found: Option<Vec<(u32, String)>> = labels.iter().map(one).collect();
+        let mut found = found.unwrap_or_default();
+        found.retain(|(number, _)| *number != 0);
+        found.sort();
+        found
+    }
+
     /// Whether there is such a file.
     pub fn is_file(&self, path: &Path) -> bool {
         path.is_file()

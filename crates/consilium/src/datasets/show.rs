@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+/// Different values that are counted one by one.
+const MOST_GRADES: usize = 12;
 /// How many missing files are named.
 const MOST_NAMED: usize = 10;
 
@@ -26,9 +28,10 @@ pub(super) fn list(common: &Common) -> String {
         return format!("{}\n", KINDS.iter().map(one).collect::<Json>());
     }
     let mut text = String::new();
+    let width = KINDS.iter().map(|kind| kind.name.len()).max().unwrap_or(0);
     for kind in KINDS {
         let mark = if kind.credentialed { words::CREDENTIALED.get(common.lang) } else { "" };
-        let _ = writeln!(text, "  {:16}{} {mark}", kind.name, kind.about.get(common.lang));
+        let _ = writeln!(text, "  {:width$}  {} {mark}", kind.name, kind.about.get(common.lang));
     }
     text
 }
@@ -233,7 +236,24 @@ impl Counts {
                 Some(Truth::Unknown) | None => counts.unknown += 1,
             }
         }
+        if !counts.values.is_empty() {
+            // Of grades and measured values 0, 1 and -1 are some among others.
+            let same = |value: f64, count: &mut usize| {
+                std::iter::repeat_n(value, std::mem::take(count)).collect::<Vec<f64>>()
+            };
+            counts.values.extend(same(1.0, &mut counts.positive));
+            counts.values.extend(same(0.0, &mut counts.negative));
+            counts.values.extend(same(-1.0, &mut counts.uncertain));
+            counts.values.sort_by(f64::total_cmp);
+        }
         counts
+    }
+
+    /// How often each value occurs, where they are few.
+    fn grades(&self) -> Vec<(f64, usize)> {
+        let groups = self.values.chunk_by(|a, b| a == b);
+        let grades: Vec<(f64, usize)> = groups.map(|group| (group[0], group.len())).collect();
+        if grades.len() > MOST_GRADES { Vec::new() } else { grades }
     }
 
     fn json(&self) -> Json {
@@ -244,6 +264,7 @@ impl Counts {
             "unknown": self.unknown,
             "values": self.values.len(),
             "mean": metrics::stats::mean(&self.values),
+            "by_value": self.grades().into_iter().map(|(value, count)| (value.to_string(), json!(count))).collect::<Map<String, Json>>(),
             "texts": self.texts,
         })
     }
@@ -261,6 +282,13 @@ impl Counts {
         part(&words::VALUES, self.values.len());
         part(&words::TEXTS, self.texts);
         part(&score::UNKNOWN, self.unknown);
+        let grades = self.grades();
+        let grades: Vec<String> = grades.iter().map(|(value, n)| format!("{value}: {n}")).collect();
+        match (grades.is_empty(), self.values.as_slice()) {
+            (false, _) => parts.push(format!("({})", grades.join(", "))),
+            (true, [low, .., high]) => parts.push(format!("({low} … {high})")),
+            _ => {}
+        }
         parts.join(" · ")
     }
 }

@@ -281,7 +281,7 @@ fn masks(
         let (Some([name, _, labels]), Some(truth)) = (&answer.mask, &case.mask) else { continue };
         given.extend(labels.split(',').filter_map(|label| label.parse::<u32>().ok()));
         let (predicted, truth) = (Mask::File(folder.join(name)), Mask::File(truth.clone()));
-        files.push(Pair { name: case.id.clone(), predicted, truth });
+        files.push(Pair { name: case.id.clone(), predicted, truth, image: None });
         cases.push(case);
     }
     if asked.settings.pool.is_some() {
@@ -315,6 +315,7 @@ fn masks(
         ((*name).to_owned(), cases.iter().map(|case| case.strata[at].clone()).collect())
     });
     let pairs = Paired {
+        labels: Vec::new(),
         files,
         patients: grouped.then(|| cases.iter().map(|case| case.patient.clone()).collect()),
         strata: strata.collect(),

@@ -5,9 +5,9 @@ use super::published::{self, Published};
 use super::shards::Status;
 use super::source::Source;
 use super::worst::{Films, Worst};
-use crate::score::page::{body, both, foot, head};
+use crate::score::Task;
+use crate::score::page::{body, both, cell, foot, head};
 use crate::score::plots::escaped;
-use crate::score::{Row, Task};
 use base::words::evaluate as words;
 use base::words::score as score_words;
 use base::{Lang, Text};
@@ -18,17 +18,13 @@ use std::path::Path;
 const MOST_NAMED: usize = 20;
 
 const STYLE: &str = "<style>.defs{position:absolute;width:0;height:0}\
-.cards{display:flex;flex-wrap:wrap;gap:.7em;margin:.4em 0 1em}.card{width:144px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
 .card svg.film{width:144px;height:auto;max-height:200px;background:#000;display:block}\
-.card.wide{width:300px}.card svg.slice{width:300px;height:auto;max-height:420px;background:#000;display:block}\
 .card .no{width:144px;height:90px;background:#eee;display:flex;align-items:center;justify-content:center}\
-svg.slice path{fill:none;vector-effect:non-scaling-stroke;stroke-width:1.6}\
-svg.slice path.t{stroke:#56b4e9}svg.slice path.p{stroke:#f0e442;stroke-dasharray:4 2.5}\
 .model{border-top:3px solid #345;margin-top:2.5em}.model>h2{font-size:1.35em;border:0;margin:.6em 0 .2em}\
 .facts td:first-child{color:#555;white-space:nowrap}.once{white-space:nowrap}.facts td{border:0;padding-top:0;padding-bottom:0;overflow-wrap:anywhere}\
 .pub{border:1px dashed #777;padding:0 1em .6em;margin-top:2.5em;background:#fafaf5}.pub h2{margin-top:.8em}\
 code{font-size:12px;overflow-wrap:anywhere}.scroll{overflow-x:auto}\
-@media print{.card{break-inside:avoid}.model{break-before:page}}</style>";
+@media print{.model{break-before:page}}</style>";
 
 /// The metric that stands for a task on an overview.
 pub(crate) fn leading(task: Task) -> (&'static str, &'static str) {
@@ -90,18 +86,6 @@ fn data_set(out: &mut String, content: &Content) {
     );
 }
 
-fn cell(row: Option<&Row>) -> String {
-    let Some(row) = row else { return "<td class=\"n\">–</td>".into() };
-    match (row.value, row.interval) {
-        (Ok(value), Some(Ok(ends))) => format!(
-            "<td class=\"n\">{value:.3} <small>{:.3} … {:.3}</small></td>",
-            ends.low, ends.high
-        ),
-        (Ok(value), _) => format!("<td class=\"n\">{value:.3}</td>"),
-        (Err(why), _) => format!("<td class=\"none\">{}</td>", both(why.text())),
-    }
-}
-
 /// One line a label, one column a model.
 fn overview(out: &mut String, models: &[Judged]) {
     let Some(first) = models.first() else { return };
@@ -110,7 +94,7 @@ fn overview(out: &mut String, models: &[Judged]) {
     let metric = score_words::metric(of_label).unwrap_or_else(|| Text::same(of_label));
     let _ = write!(
         out,
-        "<h2>{}: {} <small>({})</small></h2><div class=\"scroll\"><table><tr><th>{}</th>",
+        "<h2>{}: {} <small>({})</small></h2><div class=\"scroll\"><table><thead><tr><th>{}</th>",
         both(&words::OVERVIEW),
         both(&metric),
         both(&score_words::interval_of(settings.level)),
@@ -119,7 +103,7 @@ fn overview(out: &mut String, models: &[Judged]) {
     for model in models {
         let _ = write!(out, "<th class=\"n\">{}</th>", escaped(&model.id));
     }
-    out.push_str("</tr>");
+    out.push_str("</tr></thead>");
     let mut labels: Vec<&str> = Vec::new();
     for block in models.iter().flat_map(|model| &model.outcome.blocks) {
         if !labels.contains(&block.name.as_str()) {
@@ -206,7 +190,7 @@ fn unanswered(out: &mut String, judged: &Judged) {
     }
     let _ = write!(
         out,
-        "<h3>{} ({})</h3><table><tr><th>{}</th><th>{}</th><th class=\"n\">n</th><th>{}</th></tr>",
+        "<h3>{} ({})</h3><table><thead><tr><th>{}</th><th>{}</th><th class=\"n\">n</th><th>{}</th></tr></thead>",
         both(&words::UNANSWERED),
         open.len(),
         both(&words::STATUS),

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Endings of headers of volumes.
+const HEADERS: [&str; 4] = [".hdr", ".hdr.gz", ".nhdr", ".mhd"];
+
 /// Cases with known truth.
 pub(super) struct Source {
     /// What kind of data set.
@@ -93,9 +96,22 @@ impl Source {
         let folder =
             unpacked.folder.path().join(&sha256::of_text(&path.display().to_string())[..16]);
         world.make_folder(&folder).map_err(|error| io_error(&error, &folder))?;
-        let place = folder.join(&*name);
-        world.write(&place, &bytes).map_err(|error| io_error(&error, &place))?;
-        Ok(place)
+        let write = |name: &str, bytes: &[u8]| {
+            let place = folder.join(name);
+            world.write(&place, bytes).map_err(|error| io_error(&error, &place))?;
+            Ok(place)
+        };
+        // A header has its voxels in another file of its name.
+        let lower = name.to_ascii_lowercase();
+        let header = HEADERS.iter().find(|ending| lower.ends_with(**ending));
+        if let (Some(ending), Some(parent)) = (header, path.parent()) {
+            let stem = &name[..=name.len() - ending.len()];
+            let other = |entry: &str| entry.starts_with(stem) && entry != name;
+            for entry in self.files.list(parent).iter().filter(|entry| other(&entry.name)) {
+                write(&entry.name, &self.bytes(&parent.join(&entry.name))?)?;
+            }
+        }
+        write(&name, &bytes)
     }
 
     /// A hash over everything that is said about the cases: ids, patients, labels, truth. Contents
@@ -125,21 +141,9 @@ impl Source {
         files.filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum()
     }
 
-    /// Numbers and names of the labels in masks, from `dataset.json`; empty where there is none.
+    /// Numbers and names of the labels in masks; empty where nothing says.
     pub fn mask_labels(&self) -> Vec<(u32, String)> {
-        let Ok(bytes) = self.bytes(&self.root.join("dataset.json")) else { return Vec::new() };
-        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let Some(labels) = json["labels"].as_object() else { return Vec::new() };
-        let one = |(key, value): (&String, &serde_json::Value)| match value.as_str() {
-            Some(name) => Some((key.parse().ok()?, name.to_owned())),
-            None => Some((u32::try_from(value.as_u64()?).ok()?, key.clone())),
-        };
-        // A region of several labels has no number of its own; then numbers stand for themselves.
-        let found: Option<Vec<(u32, String)>> = labels.iter().map(one).collect();
-        let mut found = found.unwrap_or_default();
-        found.retain(|(number, _)| *number != 0);
-        found.sort();
-        found
+        self.files.mask_labels(&self.root)
     }
 }
 

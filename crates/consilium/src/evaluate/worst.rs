@@ -6,23 +6,17 @@ use super::source::{Source, Unpacked};
 use super::volumes::MASKS;
 use crate::World;
 use crate::datasets::Truth;
-use crate::score::{Block, Task};
+use crate::score::slices::{self, MOST, address};
+use crate::score::{Block, Task, WorstCase};
+use base::Text;
 use base::words::evaluate as words;
-use base::{Orientation, Picture, Text, Volume};
 use imaging::{Limits, volumes};
-use report::contour;
-use report::pictures::{base64, fit, jpeg};
+use report::pictures::fit;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Cases shown of each kind of error.
-const MOST: usize = 3;
-/// Pictures of volumes on one page.
-const MOST_SLICES: usize = 48;
 /// Longest side of a film's picture.
 const FILM_PX: usize = 260;
-/// Of JPEG.
-const QUALITY: u8 = 82;
 
 /// One label's or structure's worst cases.
 pub(super) struct Worst {
@@ -82,10 +76,6 @@ impl Films {
     }
 }
 
-fn address(picture: &Picture) -> String {
-    format!("data:image/jpeg;base64,{}", base64(&jpeg(picture, QUALITY)))
-}
-
 /// Of every label or structure.
 pub(super) fn of(
     world: &dyn World,
@@ -99,7 +89,7 @@ pub(super) fn of(
         }
         (None, _) => {
             let blocks = &judged.outcome.blocks;
-            let most = (MOST_SLICES / blocks.len().max(1)).clamp(1, MOST);
+            let most = slices::most(blocks.len());
             blocks.iter().map(|block| of_structure(world, source, judged, block, most)).collect()
         }
     }
@@ -177,7 +167,7 @@ fn of_structure(
     most: usize,
 ) -> Worst {
     let label = block.more.get("label").and_then(serde_json::Value::as_u64).unwrap_or(0);
-    let shown = |(id, what): &(String, Text)| {
+    let shown = |WorstCase { id, what, .. }: &WorstCase| {
         let at = source.cases().iter().position(|case| case.id == *id);
         let slice = at.and_then(|at| slice(world, source, judged, at, label as u16));
         let mut lines = vec![what.clone()];
@@ -187,8 +177,7 @@ fn of_structure(
     Worst { name: block.name.clone(), cases: block.worst.iter().take(most).map(shown).collect() }
 }
 
-/// The slice with most disagreement, across the direction in which voxels are longest: the plane the
-/// volume was acquired in, else axial.
+/// The slice with most disagreement.
 fn slice(
     world: &dyn World,
     source: &Source,
@@ -200,85 +189,11 @@ fn slice(
     let case = &source.cases()[at];
     let [name, ..] = judged.answers[at].mask.as_ref()?;
     let open = |path: &std::path::Path| {
-        let scan = volumes::read(path, &Limits::default()).ok()?;
-        Some(scan.volume.reoriented(Orientation::LPS))
+        Some(slices::turned(&volumes::read(path, &Limits::default()).ok()?.volume))
     };
     let on_disk = |path: &std::path::Path| source.on_disk(world, path, &unpacked).ok();
     let image = open(&on_disk(case.files.first()?)?)?;
     let truth = open(&on_disk(case.mask.as_ref()?)?)?;
     let predicted = open(&judged.folder.join(MASKS).join(name))?;
-    let size = image.size();
-    if truth.size() != size || predicted.size() != size {
-        return None;
-    }
-    let is = |volume: &Volume, index: usize| volume.value(index) == Some(f64::from(label));
-    let spacing = image.spacing_mm();
-    let longest =
-        (0..3).fold(2, |best, axis| if spacing[axis] > 1.5 * spacing[best] { axis } else { best });
-    let mut wrong = vec![0usize; size[longest]];
-    for index in 0..image.frame_len() {
-        if is(&truth, index) != is(&predicted, index) {
-            let [i, j, k] =
-                [index % size[0], index / size[0] % size[1], index / (size[0] * size[1])];
-            wrong[[i, j, k][longest]] += 1;
-        }
-    }
-    let worst = (0..wrong.len()).max_by_key(|at| (wrong[*at], std::cmp::Reverse(*at)))?;
-    // Across and down on the page; the head is up.
-    let (across, down, turned) = [(1, 2, true), (0, 2, true), (0, 1, false)][longest];
-    let (width, height) = (size[across], size[down]);
-    let mut indices = Vec::with_capacity(width * height);
-    for y in 0..height {
-        for x in 0..width {
-            let mut voxel = [0; 3];
-            voxel[longest] = worst;
-            voxel[across] = x;
-            voxel[down] = if turned { height - 1 - y } else { y };
-            indices.push(image.index(voxel, 0));
-        }
-    }
-    let grey = grey(&image, &indices);
-    let picture = Picture::new(width, height, 1, grey)?;
-    let outline = |volume: &Volume| {
-        let bits: Vec<u8> = indices.iter().map(|index| u8::from(is(volume, *index))).collect();
-        let mut path = String::new();
-        for ring in contour::trace(width, height, &bits) {
-            for (at, (x, y)) in contour::smooth(&ring, 0.4).into_iter().enumerate() {
-                let _ = write!(path, "{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" });
-            }
-            path.push('Z');
-        }
-        path
-    };
-    let [wide, high] = [width as f64 * spacing[across], height as f64 * spacing[down]];
-    let markup = format!(
-        "<svg class=\"slice\" viewBox=\"0 0 {wide:.2} {high:.2}\">\
-         <image width=\"{wide:.2}\" height=\"{high:.2}\" preserveAspectRatio=\"none\" href=\"{}\"/>\
-         <g transform=\"scale({:.4} {:.4})\"><path class=\"t\" d=\"{}\"/><path class=\"p\" d=\"{}\"/></g></svg>",
-        address(&picture),
-        spacing[across],
-        spacing[down],
-        outline(&truth),
-        outline(&predicted)
-    );
-    Some((markup, words::slice(worst + 1, size[longest])))
-}
-
-/// Values of a slice as grey from their 1st to their 99th percentile, those equal to the smallest left
-/// out: background would otherwise fill the range.
-fn grey(image: &Volume, indices: &[usize]) -> Vec<u8> {
-    let value = |index: &usize| image.value(*index).filter(|value| value.is_finite());
-    let mut sorted: Vec<f64> = indices.iter().filter_map(value).collect();
-    sorted.sort_by(f64::total_cmp);
-    let smallest = sorted.first().copied().unwrap_or(0.0);
-    let above = sorted.partition_point(|value| *value <= smallest);
-    let inside = if sorted.len() - above >= 16 { &sorted[above..] } else { &sorted[..] };
-    let at = |q| metrics::stats::quantile_sorted(inside, q).unwrap_or(0.0);
-    let (low, high) = (at(0.01), at(0.99));
-    let span = if high > low { high - low } else { 1.0 };
-    let shade = |index: &usize| {
-        let unit = value(index).map_or(0.0, |value| ((value - low) / span).clamp(0.0, 1.0));
-        (unit * 255.0 + 0.5) as u8
-    };
-    indices.iter().map(shade).collect()
+    slices::slice(Some(&image), &truth, &predicted, label)
 }

@@ -35,7 +35,7 @@ pub(super) struct Lesions {
 /// Reads two folders of the same file names: maps, in which every connected part above 0 is a candidate
 /// with its highest value, and masks, in which every connected part is a lesion.
 pub(super) fn read(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Lesions> {
-    let Paired { files, reader, patients, strata } = masks::pair(predicted, truth, settings)?;
+    let Paired { files, reader, patients, strata, .. } = masks::pair(predicted, truth, settings)?;
     let mut cases = Vec::with_capacity(files.len());
     for files in &files {
         let (map, reference) = masks::read_map(files, &reader, settings)?;

@@ -29,6 +29,8 @@ pub(crate) struct Pair {
     pub predicted: Mask,
     /// True mask.
     pub truth: Mask,
+    /// What the masks are drawn in, where a data set knows it.
+    pub image: Option<PathBuf>,
 }
 
 /// Where a mask is.
@@ -84,6 +86,8 @@ pub(crate) struct Paired {
     pub patients: Option<Vec<String>>,
     /// Sex, age and the like of a data set: name, one value a case.
     pub strata: Vec<(String, Vec<String>)>,
+    /// Numbers and names of the structures, where a data set says them.
+    pub labels: Vec<(u32, String)>,
 }
 
 /// Labels voxel by voxel, x fastest.
@@ -119,14 +123,20 @@ pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Resul
         let text = judge::no_splits(split);
         return Err(Error::new(Kind::Usage, text).at(truth));
     }
-    let alone = |files, reader| Paired { files, reader, patients: None, strata: Vec::new() };
+    let alone = |files, reader| Paired {
+        files,
+        reader,
+        patients: None,
+        strata: Vec::new(),
+        labels: Vec::new(),
+    };
     reader.openable(predicted)?;
     reader.openable(truth)?;
     let is_file = |path: &Path| path.is_file() && !reader.is_folder(path);
     if is_file(predicted) && is_file(truth) {
         let name = stem(&file_name(truth)).unwrap_or_else(|| "case".into());
         let (predicted, truth) = (Mask::File(predicted.into()), Mask::File(truth.into()));
-        return Ok(alone(vec![Pair { name, predicted, truth }], reader));
+        return Ok(alone(vec![Pair { name, predicted, truth, image: None }], reader));
     }
     let (mut p, t) = (list(predicted, &reader)?, list(truth, &reader)?);
     if t.is_empty() {
@@ -137,7 +147,7 @@ pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Resul
         match p.remove(&name) {
             Some(predicted) => {
                 let (predicted, truth) = (Mask::File(predicted), Mask::File(truth));
-                files.push(Pair { name, predicted, truth });
+                files.push(Pair { name, predicted, truth, image: None });
             }
             None => missing.push(file_name(&truth)),
         }
@@ -151,6 +161,7 @@ pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Resul
 
 fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
     let cases: Vec<Case> = opened.set.cases.clone();
+    let labels = opened.files.mask_labels(&opened.root);
     let reader = Reader::new(opened.files);
     let by_runs = cases.iter().any(|case| case.runs.is_some());
     let mut found: BTreeMap<String, Mask> = match by_runs {
@@ -175,7 +186,8 @@ fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
         };
         match found.remove(&case.id) {
             Some(predicted) => {
-                files.push(Pair { name: case.id.clone(), predicted, truth });
+                let (name, image) = (case.id.clone(), case.files.first().cloned());
+                files.push(Pair { name, predicted, truth, image });
                 kept.push(case);
             }
             None => missing.push(case.id),
@@ -198,6 +210,7 @@ fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
         patients: Some(kept.iter().map(|case| case.patient.clone()).collect()),
         files,
         reader,
+        labels,
     })
 }
 
@@ -261,7 +274,7 @@ pub(super) fn read(files: &Pair, reader: &Files, settings: &Settings) -> Result<
     }
     let predicted = files.predicted.read(reader)?;
     if predicted.grid.is_same(&truth.grid, GRID_TOLERANCE_MM) {
-        return Ok((predicted, truth));
+        return Ok(without_ignored(predicted, truth, settings));
     }
     if !settings.resample {
         let text = words::grids_differ(&described(&predicted.grid), &described(&truth.grid));
@@ -272,7 +285,22 @@ pub(super) fn read(files: &Pair, reader: &Files, settings: &Settings) -> Result<
         let text = words::grids_differ(&described(&predicted.grid), &described(&truth.grid));
         Error::new(Kind::BrokenInput, text).at(files.predicted.path())
     })?;
-    Ok((predicted, truth))
+    Ok(without_ignored(predicted, truth, settings))
+}
+
+/// Both masks of one grid with background where the truth says that nobody looked.
+fn without_ignored(
+    mut predicted: Labels,
+    mut truth: Labels,
+    settings: &Settings,
+) -> (Labels, Labels) {
+    if let Some(ignored) = settings.ignored {
+        let voxels = predicted.voxels.iter_mut().zip(&mut truth.voxels);
+        for (own, other) in voxels.filter(|(_, other)| u32::from(**other) == ignored) {
+            (*own, *other) = (0, 0);
+        }
+    }
+    (predicted, truth)
 }
 
 /// A map of confidences and the labels of the truth on one grid.
@@ -329,7 +357,7 @@ fn described(grid: &Grid) -> String {
 }
 
 /// A volume on the disk, or inside an archive.
-fn scan(path: &Path, reader: &Files) -> Result<volumes::Scan> {
+pub(super) fn scan(path: &Path, reader: &Files) -> Result<volumes::Scan> {
     match path.exists() {
         true => volumes::read(path, &Limits::default()),
         false => volumes::read_bytes(reader.bytes(path)?, path, &Limits::default()),

@@ -21,11 +21,12 @@ mod regression;
 mod report;
 mod segmentation;
 mod settings;
+pub(crate) mod slices;
 pub mod table;
 mod target;
 mod wordnet;
 
-pub use outcome::{Block, Outcome, Row, bilingual, quoted};
+pub use outcome::{Block, Outcome, Row, WorstCase, bilingual, quoted};
 pub use settings::{Others, Policy, Settings, Task};
 
 use crate::World;
@@ -45,12 +46,14 @@ pub fn run(
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let settings = Settings::of(typed, common)?;
+    let folder = typed.value("--out").map(PathBuf::from);
+    // Pictures are for the page alone.
+    let settings = Settings { pictures: folder.is_some(), ..Settings::of(typed, common)? };
     let [predicted, truth] = typed.free.as_slice() else {
         return Err(Error::new(Kind::Usage, words::TWO_INPUTS.clone()));
     };
     let outcome = judge(Path::new(predicted), Path::new(truth), &settings)?;
-    if let Some(folder) = typed.value("--out").map(PathBuf::from) {
+    if let Some(folder) = folder {
         write(world, &folder, &outcome, common)?;
     }
     if common.json {
@@ -61,6 +64,12 @@ pub fn run(
 
 /// Judges one model's predictions.
 pub fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
+    let mut outcome = of_task(predicted, truth, settings)?;
+    outcome.notes.extend(patients::few(outcome.units));
+    Ok(outcome)
+}
+
+fn of_task(predicted: &Path, truth: &Path, settings: &Settings) -> Result<Outcome> {
     match settings.task {
         Task::Classification | Task::Regression | Task::Report => {
             judge_tables(Pairs::read(predicted, truth, settings)?, settings)
@@ -100,7 +109,9 @@ pub(crate) fn judge_masks(
     predicted: &Path,
     settings: &Settings,
 ) -> Result<Outcome> {
-    segmentation::judge_pairs(pairs, predicted, settings)
+    let mut outcome = segmentation::judge_pairs(pairs, predicted, settings)?;
+    outcome.notes.extend(patients::few(outcome.units));
+    Ok(outcome)
 }
 
 /// The cases of two folders of masks.

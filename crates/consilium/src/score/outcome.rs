@@ -97,8 +97,19 @@ pub struct Block {
     pub notes: Vec<Note>,
     /// Drawings for the page.
     pub plots: Vec<Plot>,
-    /// The worst cases, the worst first, and how bad they are.
-    pub worst: Vec<(String, base::Text)>,
+    /// The worst cases, the worst first.
+    pub worst: Vec<WorstCase>,
+}
+
+/// A case that went badly.
+#[derive(Clone, Debug)]
+pub struct WorstCase {
+    /// Its name.
+    pub id: String,
+    /// How bad it is.
+    pub what: base::Text,
+    /// The picture as markup, and what it shows.
+    pub picture: Option<(String, base::Text)>,
 }
 
 /// A whole judgement.
@@ -160,7 +171,7 @@ impl Block {
             out.insert("subgroups".into(), subgroups_json(&self.subgroups));
         }
         if !self.worst.is_empty() {
-            let ids: Vec<&String> = self.worst.iter().map(|(case, _)| case).collect();
+            let ids: Vec<&String> = self.worst.iter().map(|case| &case.id).collect();
             out.insert("worst_cases".into(), json!(ids));
         }
         if !self.notes.is_empty() {

@@ -1,7 +1,10 @@
 //! The result as one page that needs nothing else, in both languages.
 
-use super::outcome::{Block, Outcome, Row};
+use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::plots::escaped;
+use super::settings::Task;
+use super::slices;
+use base::words::evaluate::{CONTOURS, LABEL, OVERVIEW};
 use base::words::score as words;
 use base::{Lang, Severity, Text};
 use std::fmt::Write;
@@ -15,8 +18,21 @@ svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
 .axis{fill:none;stroke:#111}.grid{stroke:#ddd;stroke-width:.5}.line{fill:none;stroke:#000;stroke-width:1.5}\
 .dash{fill:none;stroke:#555;stroke-dasharray:4 3}.band{fill:#9bb7d4;fill-opacity:.5}.dot{fill:#345;fill-opacity:.6}\
 .bar{stroke:#333;fill:none}.box{fill:#dde6ef;stroke:#333}\
+.cards{display:flex;flex-wrap:wrap;gap:.7em;margin:.4em 0 1em}.card{width:144px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
 #en:checked~main .zh,#zh:checked~main .en{display:none}\
-@media print{input,label{display:none}body{margin:0;max-width:none}h2{break-after:avoid}svg,table{break-inside:avoid}}";
+@media print{input,label{display:none}body{margin:0;max-width:none;font-size:11px}main>h2{margin-top:1.2em}\
+h1,h2,h3,.k{break-after:avoid}svg,tr,.card,.w,.s{break-inside:avoid}thead{display:table-header-group}.plots{break-before:avoid}}";
+
+/// Labels side by side: what is read first of each task.
+fn leading(task: Task) -> &'static [&'static str] {
+    match task {
+        Task::Classification => &["roc_auc_score", "average_precision_score"],
+        Task::Regression => &["mean_absolute_error", "bias"],
+        Task::Segmentation => &["dice", "hausdorff_distance_95", "surface_dice"],
+        Task::Detection => &["AP", "AP50", "CPM"],
+        Task::Report => &["Bleu_4", "ROUGE_L", "CIDEr", "f1_score"],
+    }
+}
 
 /// The page, opened in `lang`.
 pub fn page(outcome: &Outcome, lang: Lang) -> String {
@@ -42,9 +58,52 @@ pub(crate) fn body(out: &mut String, outcome: &Outcome) {
         table(out, &outcome.overall, level);
         subgroups(out, &outcome.subgroups, level);
     }
+    if outcome.blocks.len() > 1 {
+        side_by_side(out, outcome);
+    }
     plots(out, &outcome.plots);
     for block in &outcome.blocks {
         section(out, block, level);
+    }
+}
+
+/// One line a label.
+fn side_by_side(out: &mut String, outcome: &Outcome) {
+    let row = |block: &'_ Block, name: &str| block.rows.iter().position(|row| row.name == name);
+    let there = |name: &&&str| outcome.blocks.iter().any(|block| row(block, name).is_some());
+    let shown: Vec<&str> = leading(outcome.settings.task).iter().filter(there).copied().collect();
+    let _ = write!(
+        out,
+        "<h2>{} <small>({})</small></h2><table><thead><tr><th>{}</th>",
+        both(&OVERVIEW),
+        both(&words::interval_of(outcome.settings.level)),
+        both(&LABEL)
+    );
+    for name in &shown {
+        let metric = words::metric(name).map_or_else(|| escaped(name), |name| both(&name));
+        let _ = write!(out, "<th class=\"n\">{metric}</th>");
+    }
+    out.push_str("</tr></thead>");
+    for block in &outcome.blocks {
+        let _ = write!(out, "<tr><td>{}</td>", escaped(&block.name));
+        shown.iter().for_each(|name| {
+            out.push_str(&cell(row(block, name).map(|at| &block.rows[at])));
+        });
+        out.push_str("</tr>");
+    }
+    out.push_str("</table>");
+}
+
+/// A value with its interval in one cell; a dash of none.
+pub(crate) fn cell(row: Option<&Row>) -> String {
+    let Some(row) = row else { return "<td class=\"n\">–</td>".into() };
+    match (row.value, row.interval) {
+        (Ok(value), Some(Ok(ends))) => format!(
+            "<td class=\"n\">{value:.3} <small>{:.3} … {:.3}</small></td>",
+            ends.low, ends.high
+        ),
+        (Ok(value), _) => format!("<td class=\"n\">{value:.3}</td>"),
+        (Err(why), _) => format!("<td class=\"none\">{}</td>", both(why.text())),
     }
 }
 
@@ -54,12 +113,13 @@ pub(crate) fn head(title: &Text, task: &str, lang: Lang) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title>\
-         <style>{STYLE}</style></head><body>\
+         <style>{STYLE}{}</style></head><body>\
          <input type=\"radio\" name=\"l\" id=\"en\"{}><label for=\"en\">English</label> \
          <input type=\"radio\" name=\"l\" id=\"zh\"{}><label for=\"zh\">中文</label><main>\
          <h1>{} · {}</h1><p class=\"w\">{}</p>",
         lang.tag(),
         escaped(title.get(lang)),
+        slices::STYLE,
         checked(Lang::En),
         checked(Lang::Zh),
         both(title),
@@ -92,7 +152,7 @@ fn plots(out: &mut String, plots: &[super::plots::Plot]) {
 }
 
 fn counts(out: &mut String, counts: &[(&'static str, u64)]) {
-    out.push_str("<p>");
+    out.push_str("<p class=\"k\">");
     for (at, (key, count)) in counts.iter().enumerate() {
         let name = super::outcome::count_name(key).map_or_else(|| escaped(key), both);
         let _ = write!(out, "{}{name} {count}", if at > 0 { " · " } else { "" });
@@ -108,14 +168,38 @@ fn section(out: &mut String, block: &Block, level: f64) {
     }
     plots(out, &block.plots);
     table(out, &block.rows, level);
-    if !block.worst.is_empty() {
-        let _ = write!(out, "<h3>{}</h3><ul>", both(&words::WORST_CASES));
-        for (case, what) in &block.worst {
-            let _ = write!(out, "<li>{}: {}</li>", escaped(case), both(what));
+    worst(out, &block.worst);
+    subgroups(out, &block.subgroups, level);
+}
+
+/// Those with pictures side by side, the others as a list.
+fn worst(out: &mut String, cases: &[WorstCase]) {
+    if cases.is_empty() {
+        return;
+    }
+    let _ = write!(out, "<h3>{}</h3>", both(&words::WORST_CASES));
+    let (drawn, plain): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.picture.is_some());
+    if !drawn.is_empty() {
+        let _ = write!(out, "<p class=\"k\">{}</p><div class=\"cards\">", both(&CONTOURS));
+        for case in drawn {
+            let Some((picture, place)) = &case.picture else { continue };
+            let _ = write!(
+                out,
+                "<div class=\"card wide\">{picture}<b>{}</b><br>{}<br>{}</div>",
+                escaped(&case.id),
+                both(&case.what),
+                both(&place)
+            );
+        }
+        out.push_str("</div>");
+    }
+    if !plain.is_empty() {
+        out.push_str("<ul>");
+        for case in plain {
+            let _ = write!(out, "<li>{}: {}</li>", escaped(&case.id), both(&case.what));
         }
         out.push_str("</ul>");
     }
-    subgroups(out, &block.subgroups, level);
 }
 
 fn subgroups(out: &mut String, groups: &[(String, Block)], level: f64) {
@@ -138,7 +222,7 @@ fn subgroups(out: &mut String, groups: &[(String, Block)], level: f64) {
 fn table(out: &mut String, rows: &[Row], level: f64) {
     let _ = write!(
         out,
-        "<table><tr><th>{}</th><th class=\"n\">{}</th><th>{}</th></tr>",
+        "<table><thead><tr><th>{}</th><th class=\"n\">{}</th><th>{}</th></tr></thead>",
         both(&words::METRIC),
         both(&words::VALUE),
         both(&words::interval_of(level))

@@ -38,6 +38,10 @@ pub enum Mark {
     Name(f64, String),
 }
 
+/// Longer names are cut.
+const MOST_CHARS: usize = 12;
+/// More columns are drawn in several plots.
+const MOST_COLUMNS: usize = 8;
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 48.0;
@@ -140,7 +144,10 @@ impl Plot {
         let middle = (left + right) / 2.0;
         let centred = |y: f64| format!("x=\"{middle}\" y=\"{y}\" text-anchor=\"middle\"");
         out += &both(self.title, " t", &centred(14.0));
-        out += &both(self.axes[0], "", &centred(HEIGHT - 8.0));
+        // Long names take the place under the axis.
+        if !self.slants() {
+            out += &both(self.axes[0], "", &centred(HEIGHT - 8.0));
+        }
         let half = (top + bottom) / 2.0;
         out += &both(
             self.axes[1],
@@ -148,6 +155,16 @@ impl Plot {
             &format!("transform=\"translate(12 {half}) rotate(-90)\" text-anchor=\"middle\""),
         );
         out + "</svg>"
+    }
+
+    /// Names wider than their columns are written aslant.
+    fn slants(&self) -> bool {
+        let names = self.marks.iter().filter_map(|mark| match mark {
+            Mark::Name(_, name) => Some(shortened(name).chars().map(chars_wide).sum::<f64>()),
+            _ => None,
+        });
+        let widest = names.fold(0.0, f64::max);
+        widest > (WIDTH - LEFT - RIGHT) / (self.x[1] - self.x[0]).max(1.0)
     }
 
     fn draw(&self, mark: &Mark, out: &mut String) {
@@ -197,17 +214,33 @@ impl Plot {
                 );
             }
             Mark::Name(x, name) => {
-                let (at, y) = self.at(*x, self.y[0]);
-                let short: String = name.chars().take(10).collect();
-                let _ = write!(
-                    out,
-                    "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                    y + 12.0,
-                    escaped(&short)
-                );
+                let (at, y) = (self.at(*x, self.y[0]).0, HEIGHT - BOTTOM);
+                let name = escaped(&shortened(name));
+                let place = match self.slants() {
+                    true => format!(
+                        "transform=\"translate({:.1} {:.1}) rotate(-35)\" text-anchor=\"end\"",
+                        at + 3.0,
+                        y + 9.0
+                    ),
+                    false => format!("x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\"", y + 12.0),
+                };
+                let _ = write!(out, "<text {place}>{name}</text>");
             }
         }
     }
+}
+
+/// A name as it is written under a column.
+fn shortened(name: &str) -> String {
+    match name.chars().count() > MOST_CHARS {
+        true => name.chars().take(MOST_CHARS - 1).chain(['…']).collect(),
+        false => name.into(),
+    }
+}
+
+/// Width of a character of 9 px: of Chinese the whole, of others about half.
+fn chars_wide(c: char) -> f64 {
+    if (c as u32) < 0x1100 { 5.2 } else { 9.0 }
 }
 
 /// About five round numbers between the ends.
@@ -234,10 +267,21 @@ pub fn quartiles(values: &[f64]) -> Option<[f64; 5]> {
     Some([at(0.0)?, at(0.25)?, at(0.5)?, at(0.75)?, at(1.0)?])
 }
 
-/// Boxes and dots of a metric, one column a structure.
-pub fn columns(title: &'static Text, y: &'static Text, groups: &[(String, Vec<f64>)]) -> Plot {
+/// Boxes and dots of a metric, one column a structure; plots with the same axis where there are many.
+pub fn columns(title: &'static Text, y: &'static Text, groups: &[(String, Vec<f64>)]) -> Vec<Plot> {
     let every: Vec<f64> = groups.iter().flat_map(|(_, values)| values).copied().collect();
-    let mut plot = Plot::unit(title, &words::STRUCTURE, y).around(&[], &every);
+    let parts = groups.len().div_ceil(MOST_COLUMNS).max(1);
+    let own = groups.chunks(groups.len().div_ceil(parts).max(1));
+    own.map(|groups| some_columns(title, y, groups, &every)).collect()
+}
+
+fn some_columns(
+    title: &'static Text,
+    y: &'static Text,
+    groups: &[(String, Vec<f64>)],
+    every: &[f64],
+) -> Plot {
+    let mut plot = Plot::unit(title, &words::STRUCTURE, y).around(&[], every);
     plot.x = [0.0, groups.len().max(1) as f64];
     for (at, (name, values)) in groups.iter().enumerate() {
         let middle = at as f64 + 0.5;

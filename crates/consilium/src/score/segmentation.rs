@@ -1,12 +1,13 @@
 //! Masks against masks, case by case and structure by structure.
 
 use super::masks::{self, Labels, Pair, Paired, Reader, file_name};
-use super::outcome::{Block, Outcome, Row};
+use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::patients;
 use super::plots::{Plot, columns};
 use super::settings::{Others, Settings};
+use super::slices;
 use base::words::score as words;
-use base::{Error, Kind, Note, Result, Text};
+use base::{Error, Kind, Note, Result, Text, Volume, Voxels};
 use metrics::compare::Units;
 use metrics::segmentation::{
     Lattice, LesionRule, MaskPair, Overlap, Status, SurfaceDistances, centreline_dice, lesion_wise,
@@ -90,8 +91,9 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
 
 /// Judges pairs of masks. `predicted` is what errors name.
 pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Outcome> {
+    let (files, reader, named) = (pairs.files.clone(), pairs.reader.clone(), pairs.labels.clone());
     let cases = cases_of(pairs, predicted, settings)?;
-    let settings = &cases.settings(settings);
+    let settings = &cases.settings(&with_labels(settings, named));
     let units = &cases.units;
     let mut notes = vec![Note::info(
         "bootstrap",
@@ -100,6 +102,9 @@ pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) 
     notes.push(Note::info("failures", words::FAILURES.clone()));
     notes.push(Note::info("tolerance", words::tolerance(settings.tolerance_mm)));
     let mut blocks = cases.blocks(settings);
+    if settings.pictures {
+        draw(&mut blocks, &files, &reader, settings);
+    }
     let all = overall(&cases, &blocks, settings);
     let mut subgroups = Vec::new();
     for (column, value, members) in patients::groups(&cases.subgroups) {
@@ -172,11 +177,12 @@ fn plots(cases: &Cases) -> Vec<Plot> {
         };
         cases.structures.iter().map(one).collect()
     };
-    vec![
+    [
         columns(&words::PLOT_DICE, &words::AXIS_DICE, &groups("dice")),
         columns(&words::PLOT_HD95, &words::AXIS_MM, &groups("hausdorff_distance_95")),
         columns(&words::PLOT_SURFACE, &words::AXIS_DICE, &groups("surface_dice")),
     ]
+    .concat()
 }
 
 /// Judges every case; labels that do not belong are named with their files.
@@ -185,7 +191,8 @@ pub(super) fn cases(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
 }
 
 fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Cases> {
-    let Paired { files, patients, strata, reader } = pairs;
+    let Paired { files, patients, strata, reader, labels } = pairs;
+    let settings = &with_labels(settings, labels);
     let names: Vec<String> = files.iter().map(|files| files.name.clone()).collect();
     let known_patients = patients.is_some() && settings.group.is_none();
     let units = units_of(&names, settings, patients, &strata)?;
@@ -230,6 +237,21 @@ fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Case
         })
         .collect();
     Ok(Cases { names, units, known_patients, subgroups, structures })
+}
+
+/// The settings with what a set calls its structures, where nothing else was asked for; what it calls
+/// `ignore` (nnU-Net: nobody said what is there) is no structure.
+fn with_labels(settings: &Settings, labels: Vec<(u32, String)>) -> Settings {
+    if !settings.labels.is_empty() {
+        return settings.clone();
+    }
+    let (ignored, labels): (Vec<_>, Vec<_>) =
+        labels.into_iter().partition(|(_, name)| name.eq_ignore_ascii_case("ignore"));
+    Settings {
+        labels: labels.into_iter().map(|(number, name)| (number, Some(name))).collect(),
+        ignored: ignored.first().map(|(number, _)| *number),
+        ..settings.clone()
+    }
 }
 
 /// The patients: those that `--group` names, else those a data set knows, else each case its own.
@@ -434,7 +456,7 @@ fn block(
 }
 
 /// The cases with the lowest Dice, failures first; perfect ones are left out.
-fn worst(judged: &[Judged], names: &[String]) -> Vec<(String, Text)> {
+fn worst(judged: &[Judged], names: &[String]) -> Vec<WorstCase> {
     let dice = with_failures(judged, "dice");
     let mut order: Vec<(f64, usize)> =
         dice.iter().enumerate().filter_map(|(at, dice)| Some(((*dice)?, at))).collect();
@@ -446,9 +468,35 @@ fn worst(judged: &[Judged], names: &[String]) -> Vec<(String, Text)> {
             Status::Spurious => words::STATUS_SPURIOUS.clone(),
             _ => Text::same(format!("Dice {dice:.4}")),
         };
-        (names[at].clone(), text)
+        WorstCase { id: names[at].clone(), what: text, picture: None }
     };
     order.into_iter().take(WORST).map(shown).collect()
+}
+
+/// Draws the first of the worst cases of every structure. A case is read once for all of its structures;
+/// one that cannot be read again stays without picture.
+fn draw(blocks: &mut [Block], files: &[Pair], reader: &Reader, settings: &Settings) {
+    let most = slices::most(blocks.len());
+    let worst = |block: &Block| block.worst.iter().take(most).map(|case| case.id.clone()).collect();
+    let wanted: BTreeSet<String> =
+        blocks.iter().flat_map(|block| -> Vec<String> { worst(block) }).collect();
+    for files in files.iter().filter(|files| wanted.contains(&files.name)) {
+        let Ok((predicted, truth)) = masks::read(files, reader, settings) else { continue };
+        let volume = |labels: Labels| {
+            let volume = Volume::new(labels.grid, Voxels::U16(labels.voxels));
+            volume.map(|volume| slices::turned(&volume))
+        };
+        let (Some(predicted), Some(truth)) = (volume(predicted), volume(truth)) else { continue };
+        let image = files.image.as_ref().and_then(|path| masks::scan(path, reader).ok());
+        let image = image.map(|scan| slices::turned(&scan.volume));
+        let image = image.filter(|image| image.size() == truth.size());
+        for block in blocks.iter_mut() {
+            let label = block.more.get("label").and_then(Json::as_u64).unwrap_or(0) as u16;
+            for case in block.worst.iter_mut().take(most).filter(|case| case.id == files.name) {
+                case.picture = slices::slice(image.as_ref(), &truth, &predicted, label);
+            }
+        }
+    }
 }
 
 /// The mean over cases, failures included, with the mean over those where both have the structure.

@@ -147,6 +147,10 @@ pub struct Settings {
     pub resample: bool,
     /// Further metrics of masks.
     pub more: Vec<String>,
+    /// Where the truth has this label, neither mask is looked at.
+    pub ignored: Option<u32>,
+    /// Draw the worst cases.
+    pub pictures: bool,
     /// Non-inferiority margin.
     pub margin: Option<f64>,
     /// How reports are cut into words; `None` decides by the truth.
@@ -262,6 +266,8 @@ impl Settings {
             others: Others::Refused,
             resample: false,
             more: Vec::new(),
+            ignored: None,
+            pictures: false,
             margin: None,
             tokens: None,
             wordnet: None,
