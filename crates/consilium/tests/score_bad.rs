@@ -165,7 +165,7 @@ fn one_class_only_has_no_area_and_says_which_class_is_missing() {
         );
         let [score, compare] = lines(&TABLES[0]);
         let found = judged(dir.path(), &score);
-        for name in ["roc_auc_score", "roc_auc_score_max_fpr_0.1"] {
+        for name in ["roc_auc_score", "roc_auc_score_max_fpr_0.1", "average_precision_score"] {
             let area = &found["metrics"][name];
             assert_eq!(
                 (&area["value"], &area["undefined"]),

@@ -96,6 +96,50 @@ fn the_worst_cases_are_drawn() {
 }
 
 #[test]
+fn headers_in_archives_find_their_voxels() {
+    let dir = masks("mask-pairs");
+    let plain = judged(dir.path(), &SEGMENT);
+    let (mut header, liver) = (vec![0u8; 348], block([3, 1, 1], [7, 5, 3], 1));
+    let nifti = fs::read(dir.join("pred/ok.nii")).unwrap();
+    header.copy_from_slice(&nifti[..348]);
+    // Offset 0 of another file, and the magic of a pair (NIfTI-1, section "header").
+    header[108..112].copy_from_slice(&0f32.to_le_bytes());
+    header[344..348].copy_from_slice(b"ni1\0");
+    fs::remove_file(dir.join("pred/ok.nii")).unwrap();
+    let numbers = "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n\
+                   TransformMatrix = -1 0 0 0 -1 0 0 0 1\nOffset = 0 0 0\nElementSpacing = 1 1 2\n\
+                   DimSize = 8 8 4\nElementType = MET_UCHAR\nElementDataFile = ./ok.raw\n";
+    let nrrd = "NRRD0004\ntype: uchar\ndimension: 3\nspace: right-anterior-superior\nsizes: 8 8 4\n\
+                space directions: (1,0,0) (0,1,0) (0,0,2)\nspace origin: (0,0,0)\nencoding: raw\n\
+                data file: ok.raw\n\n";
+    let pairs: [(&str, &[u8], &str); 3] = [
+        ("ok.hdr", &header, "ok.img"),
+        ("ok.mhd", numbers.as_bytes(), "ok.raw"),
+        ("ok.nhdr", nrrd.as_bytes(), "ok.raw"),
+    ];
+    for (name, header, voxels) in pairs {
+        fs::write(dir.join("pred").join(name), header).unwrap();
+        fs::write(dir.join("pred").join(voxels), &liver).unwrap();
+        zip(dir.path(), "pred", &dir.join("pred.zip"));
+        fs::write(dir.join("pred.tar"), tar(&dir.join("pred"))).unwrap();
+        for place in ["pred", "pred.zip", "pred.tar"] {
+            let line = ["score", "--task", "segmentation", place, "truth"];
+            assert_eq!(judged(dir.path(), &line), plain, "{name} in {place}");
+        }
+        // Without its voxels it is named with what is missing.
+        fs::remove_file(dir.join("pred").join(voxels)).unwrap();
+        zip(dir.path(), "pred", &dir.join("pred.zip"));
+        refused(
+            dir.path(),
+            &["score", "--task", "segmentation", "pred.zip", "truth"],
+            1,
+            &[name, voxels],
+        );
+        fs::remove_file(dir.join("pred").join(name)).unwrap();
+    }
+}
+
+#[test]
 fn masks_that_cannot_be_compared_are_refused_by_name() {
     let dir = masks("score-masks-bad");
     let refused = |line: &[&str], parts: &[&str]| {

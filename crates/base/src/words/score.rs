@@ -608,6 +608,7 @@ pub fn method(name: &str) -> Text {
         "bootstrap percentile" => "自助法百分位数",
         "wilson" => "Wilson 法",
         "wald" => "Wald 法",
+        "wald by patient" => "按患者聚类的 Wald 法",
         "t" => "t 分布",
         "F" => "F 分布",
         "z transform" => "z 变换",

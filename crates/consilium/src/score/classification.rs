@@ -13,7 +13,7 @@ use base::words::score as words;
 use base::{Note, Result, Text};
 use metrics::classification::{Binary, Confusion, Ranked, auroc_interval, macro_average, pooled};
 use metrics::compare::{Bootstrapped, Units};
-use metrics::{Interval, Value};
+use metrics::{Interval, Undefined, Value};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -179,6 +179,10 @@ fn block(
     label.values(&vec![1; units.len()], &mut values);
     let counts = label.counts(&vec![1; units.len()]);
     let mut rows: Vec<Row> = Vec::new();
+    if n > 0 && positives == n {
+        // It is 1 by definition, whatever the scores.
+        values[1] = Err(Undefined::NoNegatives);
+    }
     for ((name, value), drawn) in RESAMPLED.iter().zip(&values).zip(drawn) {
         let mut row = Row::new(name, *value, drawn.interval(settings.level), PERCENTILE);
         // Cases that stand for themselves have exact or score intervals where these exist.

@@ -4,7 +4,8 @@ use super::settings::{Others, Settings};
 use crate::datasets::{self, Case, DEEPEST, Files, Opened};
 use base::words::{cli, judge, score as words};
 use base::{Affine, Error, Grid, Kind, Result, Volume, each_voxel};
-use imaging::{Limits, volumes};
+use imaging::Limits;
+use imaging::volumes::{self, Place};
 use metrics::segmentation::Lattice;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -360,7 +361,11 @@ fn described(grid: &Grid) -> String {
 pub(super) fn scan(path: &Path, reader: &Files) -> Result<volumes::Scan> {
     match path.exists() {
         true => volumes::read(path, &Limits::default()),
-        false => volumes::read_bytes(reader.bytes(path)?, path, &Limits::default()),
+        false => {
+            let has = |path: &Path| reader.is_file(path);
+            let bytes = |path: &Path| reader.bytes(path);
+            volumes::read_from(Place::Elsewhere(&has, &bytes), path, &Limits::default())
+        }
     }
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn body(out: &mut String, outcome: &Outcome) {
 
 /// One line a label.
 fn side_by_side(out: &mut String, outcome: &Outcome) {
-    let row = |block: &'_ Block, name: &str| block.rows.iter().position(|row| row.name == name);
+    let row = |block: &Block, name: &str| block.rows.iter().position(|row| row.name == name);
     let there = |name: &&&str| outcome.blocks.iter().any(|block| row(block, name).is_some());
     let shown: Vec<&str> = leading(outcome.settings.task).iter().filter(there).copied().collect();
     let _ = write!(

@@ -2,7 +2,7 @@
 //!
 //! The world is LPS. `TransformMatrix` holds the cosines of one axis after another.
 
-use super::source::{Packing, Source};
+use super::source::{Packing, Place, Source};
 use super::text;
 use super::{Scan, finish, gather};
 use crate::Limits;
@@ -74,7 +74,12 @@ fn bad(key: &str, expected: &str, found: &str) -> Error {
         .hint(imaging::COPY_AGAIN)
 }
 
-pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<Scan> {
+pub(super) fn read(
+    mut source: Source,
+    path: &Path,
+    beside: Place,
+    limits: &Limits,
+) -> Result<Scan> {
     let header = Header::read(&mut source)?;
     let mut notes = Vec::new();
     let axes: usize = header
@@ -112,11 +117,11 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
             let text = words::encoding_refused(&format!("ElementDataFile = {name}"));
             return Err(Error::new(Kind::Unsupported, text).hint(words::CONVERT));
         }
-        name => Some(text::file_beside(path, name)?),
+        name => Some(text::file_beside(path, name, beside)?),
     };
     let mut sources = vec![source];
     if let Some(file) = &data {
-        sources.push(Source::open(file, limits)?);
+        sources.push(beside.open(file, limits)?);
     }
     let last = sources.len() - 1;
     let from = &mut sources[last];

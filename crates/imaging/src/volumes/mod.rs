@@ -24,6 +24,7 @@ pub use details::{Boxes, boxes, details};
 pub use measure::{Sums, measure};
 pub use nrrd_write::write_nrrd;
 pub use preview::{labelled_planes, three_planes};
+pub use source::Place;
 pub use surface::surfaces;
 
 use crate::Limits;
@@ -54,15 +55,15 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Scan> {
     read_kind(path, limits).map_err(|error| error.at(path))
 }
 
-/// Reads one volume from the bytes of its file, which may lie in an archive; `path` is what messages call
-/// it, and what a header is looked for beside that has its voxels in another file. DICOM is not read so.
+/// Reads one volume where its files lie, which may be an archive; `path` is what they are called there. DICOM
+/// is read from the disk alone.
 ///
 /// Errors: as [`read`].
-pub fn read_bytes(bytes: Vec<u8>, path: &Path, limits: &Limits) -> Result<Scan> {
+pub fn read_from(place: Place, path: &Path, limits: &Limits) -> Result<Scan> {
     let read = || {
-        let mut source = Source::of_bytes(bytes, limits)?;
+        let mut source = place.open(path, limits)?;
         let head = source.peek(HEAD)?.to_vec();
-        of_source(source, &head, path, limits)
+        of_source(source, &head, path, place, limits)
     };
     read().map_err(|error| error.at(path))
 }
@@ -80,24 +81,31 @@ fn read_kind(path: &Path, limits: &Limits) -> Result<Scan> {
     if crate::dicom::looks_like_dicom(&head) {
         return dicom();
     }
-    of_source(source, &head, path, limits)
+    of_source(source, &head, path, Place::Disk, limits)
 }
 
 /// Reads what begins with `head`.
-fn of_source(source: Source, head: &[u8], path: &Path, limits: &Limits) -> Result<Scan> {
+fn of_source(
+    source: Source,
+    head: &[u8],
+    path: &Path,
+    place: Place,
+    limits: &Limits,
+) -> Result<Scan> {
     match Format::of(head) {
-        Some(Format::Nifti) => nifti::read(source, path, limits),
-        Some(Format::Nrrd) => nrrd::read(source, path, limits),
-        Some(Format::MetaImage) => metaimage::read(source, path, limits),
+        Some(Format::Nifti) => nifti::read(source, path, place, limits),
+        Some(Format::Nrrd) => nrrd::read(source, path, place, limits),
+        Some(Format::MetaImage) => metaimage::read(source, path, place, limits),
         Some(Format::Mgh) => mgh::read(source, path, limits),
         Some(Format::Refused(name)) => {
             Err(Error::new(Kind::Unsupported, words::format_refused(name)).hint(words::CONVERT))
         }
         // The voxels of a pair look like nothing; its header lies beside them.
-        None => match nifti::header_beside(path) {
+        None => match nifti::header_beside(path, place) {
             Some(header) => nifti::read(
-                Source::open(&header, limits).map_err(|e| e.at(&header))?,
+                place.open(&header, limits).map_err(|e| e.at(&header))?,
                 &header,
+                place,
                 limits,
             ),
             None => {

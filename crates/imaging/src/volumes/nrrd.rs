@@ -4,7 +4,7 @@
 //! The space says what the numbers of the header mean: RAS, LAS or LPS. A file that names none is taken
 //! as LPS, as ITK takes it. Axes without a space direction (vectors, lists, colours) become frames.
 
-use super::source::{Packing, Source};
+use super::source::{Packing, Place, Source};
 use super::text;
 use super::{Scan, finish};
 use crate::Limits;
@@ -84,12 +84,12 @@ fn bad(key: &str, expected: &str, found: &str) -> Error {
         .hint(imaging::COPY_AGAIN)
 }
 
-pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<Scan> {
+pub(super) fn read(mut source: Source, path: &Path, place: Place, limits: &Limits) -> Result<Scan> {
     let header = Header::read(&mut source)?;
     let mut notes = Vec::new();
     let axes = Axes::read(&header)?;
     let kind = voxel_type(header.must("type")?)?;
-    let place = axes.place(&header, &mut notes)?;
+    let lies = axes.place(&header, &mut notes)?;
     let encoding = header.must("encoding")?.to_ascii_lowercase();
     let big_endian = match header.get("endian").map(str::to_ascii_lowercase).as_deref() {
         Some("big") => true,
@@ -106,7 +106,7 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
             false => source.voxels(kind, count, big_endian, limits),
         }
     };
-    let files = data_files(&header, path)?;
+    let files = data_files(&header, path, place)?;
     let mut sources = vec![source];
     let voxels = if files.is_empty() {
         let voxels = take(&mut sources[0], count)?;
@@ -125,7 +125,7 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
         }
         let mut all = Voxels::none(kind);
         for file in &files {
-            let mut source = Source::open(file, limits)?;
+            let mut source = place.open(file, limits)?;
             let voxels = take(&mut source, part).map_err(|error| error.at(file))?;
             source.end(&mut notes)?;
             all.append(voxels);
@@ -134,9 +134,9 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
         all
     };
     let voxels = axes.spatial_first(voxels);
-    let volume = Volume::with_frames(place.0, axes.frames(), axes.frame_axis(&header), voxels)
+    let volume = Volume::with_frames(lies.0, axes.frames(), axes.frame_axis(&header), voxels)
         .ok_or_else(|| Error::new(Kind::BrokenInput, words::HEADER_LIES))?;
-    finish(path, "NRRD", sources, big_endian, (volume, place.1), notes)
+    finish(path, "NRRD", sources, big_endian, (volume, lies.1), notes)
 }
 
 fn is_text(encoding: &str) -> bool {
@@ -176,7 +176,7 @@ fn unpack(source: &mut Source, header: &Header, encoding: &str, bytes: u64) -> R
 }
 
 /// Files with voxels beside the header; none for an attached header.
-fn data_files(header: &Header, path: &Path) -> Result<Vec<PathBuf>> {
+fn data_files(header: &Header, path: &Path, place: Place) -> Result<Vec<PathBuf>> {
     let Some(named) = header.get("datafile") else { return Ok(Vec::new()) };
     if named.starts_with("LIST") {
         if header.files.is_empty() {
@@ -184,13 +184,13 @@ fn data_files(header: &Header, path: &Path) -> Result<Vec<PathBuf>> {
         }
         // `LIST d` with d below the number of axes lays files along several axes; only the slowest is
         // meant by a plain `LIST`.
-        return header.files.iter().map(|name| text::file_beside(path, name)).collect();
+        return header.files.iter().map(|name| text::file_beside(path, name, place)).collect();
     }
     if named.contains('%') {
         let error = Error::new(Kind::Unsupported, words::encoding_refused("data file: %…"));
         return Err(error.hint(words::CONVERT));
     }
-    Ok(vec![text::file_beside(path, named)?])
+    Ok(vec![text::file_beside(path, named, place)?])
 }
 
 fn voxel_type(name: &str) -> Result<VoxelType> {

@@ -55,6 +55,33 @@ pub(super) struct Source {
     bytes: u64,
 }
 
+/// Where the files of a volume lie: a header may name others beside it.
+#[derive(Clone, Copy)]
+pub enum Place<'a> {
+    /// On the disk.
+    Disk,
+    /// Somewhere else, such as an archive: whether a file is there, and its bytes.
+    Elsewhere(&'a dyn Fn(&Path) -> bool, &'a dyn Fn(&Path) -> Result<Vec<u8>>),
+}
+
+impl Place<'_> {
+    /// Whether there is such a file.
+    pub(super) fn has(self, path: &Path) -> bool {
+        match self {
+            Place::Disk => path.is_file(),
+            Place::Elsewhere(has, _) => has(path),
+        }
+    }
+
+    /// The file.
+    pub(super) fn open(self, path: &Path, limits: &Limits) -> Result<Source> {
+        match self {
+            Place::Disk => Source::open(path, limits),
+            Place::Elsewhere(_, bytes) => Source::of_bytes(bytes(path)?, limits),
+        }
+    }
+}
+
 impl Source {
     /// Opens a file; gzip is recognised by its first bytes.
     pub fn open(path: &Path, limits: &Limits) -> Result<Source> {

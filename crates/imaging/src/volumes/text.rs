@@ -1,6 +1,6 @@
 //! What the formats with text headers share: vectors, numbers written out, files beside the header.
 
-use super::source::{Source, read_up_to};
+use super::source::{Place, Source, read_up_to};
 use crate::Limits;
 use base::words::{imaging, volumes as words};
 use base::{Error, Kind, Result, VoxelType, Voxels};
@@ -33,12 +33,13 @@ pub(super) fn numbers(text: &str) -> Option<Vec<f64>> {
 
 /// A file the header names: beside it or below, nowhere else, so that a header cannot make the program
 /// read any file of the machine.
-pub(super) fn file_beside(header: &Path, name: &str) -> Result<PathBuf> {
+pub(super) fn file_beside(header: &Path, name: &str, place: Place) -> Result<PathBuf> {
     let relative = Path::new(name);
     let inside =
         relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    let file = header.with_file_name("").join(relative);
-    if name.is_empty() || !inside || !file.is_file() {
+    let named = relative.components().filter(|part| matches!(part, Component::Normal(_)));
+    let file = header.with_file_name("").join(named.collect::<PathBuf>());
+    if name.is_empty() || !inside || !place.has(&file) {
         let shown: String = name.chars().take(80).collect();
         let error = Error::new(Kind::BrokenInput, words::no_data_file(&shown));
         return Err(error.hint(imaging::COPY_AGAIN));
@@ -144,9 +145,9 @@ mod tests {
     #[test]
     fn a_header_names_files_beside_it_only() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        assert!(file_beside(&here, "src/lib.rs").is_ok());
+        assert!(file_beside(&here, "src/lib.rs", Place::Disk).is_ok());
         for name in ["", "../Cargo.toml", "/etc/hosts", "missing.raw", "src"] {
-            assert!(file_beside(&here, name).is_err(), "{name}");
+            assert!(file_beside(&here, name, Place::Disk).is_err(), "{name}");
         }
     }
 }

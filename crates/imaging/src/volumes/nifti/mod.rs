@@ -9,7 +9,7 @@ pub use forms::Forms;
 pub use shares::SharesWriter;
 pub use write::{Level, write};
 
-use super::source::Source;
+use super::source::{Place, Source};
 use super::{Scan, case_name, finish};
 use crate::Limits;
 use base::words::{imaging, volumes as words};
@@ -26,22 +26,22 @@ pub(super) fn looks_like_nifti(head: &[u8]) -> bool {
 }
 
 /// The header of a pair whose other file this is.
-pub(super) fn header_beside(path: &Path) -> Option<PathBuf> {
-    beside(path, [".img.gz", ".img"], [".hdr", ".hdr.gz"])
+pub(super) fn header_beside(path: &Path, place: Place) -> Option<PathBuf> {
+    beside(path, place, [".img.gz", ".img"], [".hdr", ".hdr.gz"])
 }
 
 /// A file beside this one: one of `endings` taken off, one of `others` put on, in either case.
-fn beside(path: &Path, endings: [&str; 2], others: [&str; 2]) -> Option<PathBuf> {
+fn beside(path: &Path, place: Place, endings: [&str; 2], others: [&str; 2]) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let lower = name.to_ascii_lowercase();
     let ending = endings.into_iter().find(|ending| lower.ends_with(ending))?;
     let stem = &name[..name.len() - ending.len()];
     let candidates = others.into_iter().flat_map(|o| [o.to_owned(), o.to_ascii_uppercase()]);
-    candidates.map(|o| path.with_file_name(format!("{stem}{o}"))).find(|path| path.is_file())
+    candidates.map(|o| path.with_file_name(format!("{stem}{o}"))).find(|path| place.has(path))
 }
 
 /// Reads what `source`, just opened, holds.
-pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<Scan> {
+pub(super) fn read(mut source: Source, path: &Path, place: Place, limits: &Limits) -> Result<Scan> {
     let header = Header::parse(source.peek(super::HEAD)?)?;
     let mut notes = Vec::new();
     if (3000..3100).contains(&header.intent) {
@@ -51,8 +51,8 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
     let (volume, geometry) = if header.single_file {
         assemble(&mut source, &header, datatype, limits, &mut notes)?
     } else {
-        let data = data_file(path)?;
-        let mut voxels = Source::open(&data, limits)?;
+        let data = data_file(path, place)?;
+        let mut voxels = place.open(&data, limits)?;
         let done = assemble(&mut voxels, &header, datatype, limits, &mut notes);
         let done = done.map_err(|error| error.at(&data))?;
         return scan(vec![source, voxels], path, header, done, notes);
@@ -61,8 +61,8 @@ pub(super) fn read(mut source: Source, path: &Path, limits: &Limits) -> Result<S
 }
 
 /// The file with the voxels of a pair.
-fn data_file(path: &Path) -> Result<PathBuf> {
-    beside(path, [".hdr.gz", ".hdr"], [".img", ".img.gz"]).ok_or_else(|| {
+fn data_file(path: &Path, place: Place) -> Result<PathBuf> {
+    beside(path, place, [".hdr.gz", ".hdr"], [".img", ".img.gz"]).ok_or_else(|| {
         let stem = case_name(path);
         let names = format!("{stem}.img, {stem}.img.gz");
         Error::new(Kind::BrokenInput, words::no_data_file(&names)).hint(imaging::COPY_AGAIN)
