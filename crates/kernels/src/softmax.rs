@@ -2,9 +2,10 @@
 
 use crate::{
     Pool,
-    activation::exp,
     isa::multiversion,
     shared::{Shared, check, pieces},
+    simd::Simd,
+    vmath::{self, Function},
 };
 
 /// Softmax over the last axis of `[rows][cols]`. Panics unless the lengths agree.
@@ -24,8 +25,27 @@ pub fn softmax(pool: &Pool, rows: usize, cols: usize, x: &[f32], y: &mut [f32]) 
     });
 }
 
+fn row_softmax(x: &[f32], y: &mut [f32]) {
+    y.copy_from_slice(x);
+    vmath::map(y, Weight(greatest(x)));
+    share(y);
+}
+
+/// eˣ⁻ᵗᵒᵖ
+#[derive(Clone, Copy)]
+struct Weight(f32);
+
+impl Function for Weight {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, x: S::V) -> S::V {
+        // SAFETY: the instruction set by the contract of the trait.
+        unsafe { vmath::exp_flushed::<S>(S::sub(x, S::splat(self.0))) }
+    }
+}
+
 multiversion! {
-    fn row_softmax(x: &[f32], y: &mut [f32]) {
+    /// The greatest number; −∞ if there is none.
+    fn greatest(x: &[f32]) -> f32 {
         let mut tops = [f32::NEG_INFINITY; 16];
         let (whole, rest) = x.as_chunks::<16>();
         for chunk in whole {
@@ -33,10 +53,13 @@ multiversion! {
                 tops[i] = if chunk[i] > tops[i] { chunk[i] } else { tops[i] };
             }
         }
-        let top = tops.iter().chain(rest).fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m });
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = exp(*x - top);
-        }
+        tops.iter().chain(rest).fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m })
+    }
+}
+
+multiversion! {
+    /// Each number's share of the sum.
+    fn share(y: &mut [f32]) {
         let inverse = (1.0 / crate::norm::lanes(y, |v| v)) as f32;
         for y in y.iter_mut() {
             *y *= inverse;

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!            exp                       erf, tanh                        GELU
-//!  x = n·ln 2 + r, |r| ≤ ½ ln 2        |x| small: x + x·P(x²)           max(x, 0) − ½|x|·erfc(|x|/√2),
-//!  eˣ = 2ⁿ · P(r)                      else     : 1 − e^(…)             erfc(z) = e^(−z·R(z))
+//!  x = n·ln 2 + r, |r| ≤ ½ ln 2        |x| small: x + x·P(x²)           x·(½ + z·P(z²)), z = x between ±5.3:
+//!  eˣ = 2ⁿ · P(r)                      else     : 1 − e^(…)             no exponential, no division
 //! ```
 //! No branches: both sides are computed and one is chosen. Everything is generic over [`Simd`]; [`map`] runs a function over a
 //! slice on the instruction set of the machine.
@@ -14,19 +14,21 @@
 //! | function | ulp | where |
 //! |---|---|---|
 //! | [`exp`] | 2 | everywhere, results below the normal range within one denormal step |
-//! | [`exp_flushed`] | 2 | results below the normal range are zero |
+//! | [`exp_flushed`] | 3 | x ≤ 88; results below the normal range are zero |
 //! | [`erf`], [`tanh`] | 3 | everywhere |
 //! | [`sigmoid`] | 3 | results below the normal range may be zero |
 //! | [`log`] | 2 | everywhere, denormal arguments too |
 //! | [`log1p`] | 3 | x ≥ 0 |
-//! | [`gelu`], [`gelu_tanh`] | | error within 3e-7·(1 + x²)·\|result\| + 1e-9 |
+//! | [`silu`] | 4 | x ≥ -87.3; below, -1e-36 and nearer to zero |
+//! | [`gelu`] | | error within 2.5e-7·(1 + \|x\|), relative rms 1.3e-7 where `x` is normal, and zero from -5.3 on |
+//! | [`gelu_tanh`] | | error within 4e-7·(1 + x²)·\|result\| + 1e-9 |
 //!
-//! A NaN comes out as NaN everywhere.
+//! A NaN comes out as NaN everywhere. GELU and SiLU, the activations that whole networks wait for, take 20 and 17 operations.
 //!
 //! **Sources.** Reduction of the exponential and of the logarithm, and their polynomials: S. Moshier, *Cephes*, `expf` and
 //! `logf`. The split of erf in a polynomial near zero and an exponential beyond: W. Cody, "Rational Chebyshev approximations for
-//! the error function", Math. Comp. 23, 1969. The coefficients of erf, tanh and erfc here are minimax fits of their own, by
-//! reweighted least squares on Chebyshev nodes in extended precision; each states the greatest error of its fit.
+//! the error function", Math. Comp. 23, 1969. The coefficients of erf, tanh, GELU and the short exponential are minimax fits of their
+//! own, by reweighted least squares on Chebyshev nodes (C. Lawson, 1961); each states the greatest error of its fit.
 //! `log1p`: W. Kahan's correction, in N. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., § 1.14.1.
 
 // Not every function has a caller on every instruction set; constants are given to the digits of their source.
@@ -109,30 +111,31 @@ const ROUND: f32 = 12_582_912.0;
 const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
-/// `(n, P(r))` of `eˣ = 2ⁿ·P(r)`; Cephes `expf`.
+/// `(n, r)` of `x = n·ln 2 + r`.
 #[inline(always)]
-unsafe fn exp_parts<S: Simd>(x: S::V) -> (S::V, S::V) {
-    const C: [f32; 6] =
-        [0.5, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_199_9e-3, 1.987_569_1e-4];
+unsafe fn reduced<S: Simd>(x: S::V) -> (S::V, S::V) {
     // SAFETY: contract.
     unsafe {
         let shifted = S::fma(x, S::splat(std::f32::consts::LOG2_E), S::splat(ROUND));
         let n = S::sub(shifted, S::splat(ROUND));
         let r = S::fma(n, S::splat(-LN2_HIGH), x);
-        let r = S::fma(n, S::splat(-LN2_LOW), r);
-        let p = S::fma(polynomial::<S, 6>(r, C), S::mul(r, r), r);
-        (n, S::add(p, S::splat(1.0)))
+        (n, S::fma(n, S::splat(-LN2_LOW), r))
     }
 }
 
 /// eˣ over the whole range, down to the denormal numbers.
 #[inline(always)]
 pub(crate) unsafe fn exp<S: Simd>(x: S::V) -> S::V {
+    // (eʳ − 1 − r)/r²: Cephes `expf`.
+    const C: [f32; 6] =
+        [0.5, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_199_9e-3, 1.987_569_1e-4];
     // SAFETY: contract.
     unsafe {
         // e⁸⁹ is infinite and e⁻¹⁰⁴ zero; the order of the operands keeps a NaN.
         let x = S::max(S::splat(-104.0), S::min(S::splat(89.0), x));
-        let (n, p) = exp_parts::<S>(x);
+        let (n, r) = reduced::<S>(x);
+        let p = S::fma(polynomial::<S, 6>(r, C), S::mul(r, r), r);
+        let p = S::add(p, S::splat(1.0));
         // 2ⁿ in two factors, so that n = 128 and n = -150 stay in range.
         let half = S::sub(S::fma(n, S::splat(0.5), S::splat(ROUND)), S::splat(ROUND));
         let rest = S::sub(n, half);
@@ -140,15 +143,18 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::V) -> S::V {
     }
 }
 
-/// eˣ for `x ≤ 88`, zero below -87.33: a little quicker, for softmax and the functions below, where such terms do not count.
+/// eˣ for `x ≤ 88`, zero below -87.33: quicker by half, for softmax and the functions below, where such terms do not count. What is
+/// computed for an `x` below, whatever it is, is replaced.
 #[inline(always)]
 pub(crate) unsafe fn exp_flushed<S: Simd>(x: S::V) -> S::V {
+    // eʳ, |r| ≤ ½ ln 2, exact at zero: 9.2e-8.
+    const C: [f32; 6] =
+        [1.0, 0.999_999_7, 0.499_991_48, 0.166_676_39, 0.041_898_16, 0.008_290_272];
     // SAFETY: contract.
     unsafe {
-        let least = S::splat(-87.336_54);
-        let clipped = S::max(least, S::min(S::splat(88.0), x));
-        let (n, p) = exp_parts::<S>(clipped);
-        S::if_less(x, least, S::splat(0.0), S::mul(p, S::power_of_two(n)))
+        let (n, r) = reduced::<S>(x);
+        let y = S::times_power(polynomial::<S, 6>(r, C), n);
+        S::if_less(x, S::splat(-87.336_54), S::splat(0.0), y)
     }
 }
 
@@ -201,39 +207,45 @@ pub(crate) unsafe fn sigmoid<S: Simd>(x: S::V) -> S::V {
     }
 }
 
-/// erfc(z) for z ≥ 0: relative error of the fit 2e-8 up to z = 1, growing with √(1/erfc) beyond; zero from z = 5 on.
+/// x/(1 + e⁻ˣ)
 #[inline(always)]
-unsafe fn erfc<S: Simd>(z: S::V) -> S::V {
-    // −ln(erfc(z))/z, 0 ≤ z ≤ 5
-    const C: [f32; 10] = [
-        1.128_380_2,
-        0.636_603_8,
-        0.102_857_83,
-        -0.019_344_278,
-        7.792_784e-5,
-        0.001_512_106_6,
-        -0.000_589_963_1,
-        0.000_120_805_635,
-        -1.354_774_8e-5,
-        6.529_432e-7,
-    ];
+pub(crate) unsafe fn silu<S: Simd>(x: S::V) -> S::V {
     // SAFETY: contract.
     unsafe {
-        let p = polynomial::<S, 10>(z, C);
-        let e = exp_flushed::<S>(S::mul(S::sub(S::splat(0.0), z), p));
-        S::if_less(S::splat(5.0), z, S::splat(0.0), e)
+        let e = exp_flushed::<S>(S::min(S::splat(88.0), S::sub(S::splat(0.0), x)));
+        S::div(x, S::add(S::splat(1.0), e))
     }
 }
 
-/// ½x(1 + erf(x/√2)), as `max(x, 0) − ½|x|·erfc(|x|/√2)`: nothing cancels for negative `x`. `±∞` give `∞` and 0.
+/// x·Φ(x) = ½x(1 + erf(x/√2)). Φ − ½ is odd: a polynomial in the square of `x` times `x`, on -5.3…5.3, beyond which it is ½ in single
+/// precision; the fit goes through ½ there, so that the result is zero from -5.3 on and `x` from 5.3. NaN at −∞, as by the formula.
 #[inline(always)]
 pub(crate) unsafe fn gelu<S: Simd>(x: S::V) -> S::V {
+    const BOUND: f32 = 5.3;
+    // (Φ(x) − ½)/x in 2x²/5.3² − 1, where powers of a number between -1 and 1 round well: 8.3e-8 of the result, relative to 0.3 + |x|.
+    const C: [f32; 14] = [
+        0.133_392_59,
+        -0.066_518_255,
+        0.049_262_196,
+        -0.039_597_183,
+        0.032_114_428,
+        -0.025_222_853,
+        0.018_694_798,
+        -0.013_477_248,
+        0.009_552_419,
+        -0.005_306_875_3,
+        0.001_975_134_5,
+        -0.001_576_151_2,
+        0.001_648_981_2,
+        -0.000_602_350_57,
+    ];
     // SAFETY: contract.
     unsafe {
-        // 7.08/√2 lies beyond 5, where the second term is zero: 0·∞ is so kept out.
-        let a = S::min(S::splat(7.08), S::abs(x));
-        let tail = erfc::<S>(S::mul(a, S::splat(std::f32::consts::FRAC_1_SQRT_2)));
-        S::fma(S::mul(a, S::splat(-0.5)), tail, S::relu(x))
+        // The order of the operands keeps a NaN.
+        let z = S::max(S::splat(-BOUND), S::min(S::splat(BOUND), x));
+        let t = S::fma(S::mul(z, S::splat(2.0 / (BOUND * BOUND))), z, S::splat(-1.0));
+        let phi = S::fma(z, polynomial::<S, 14>(t, C), S::splat(0.5));
+        S::mul(x, S::max(S::splat(0.0), phi))
     }
 }
 
@@ -242,11 +254,12 @@ pub(crate) unsafe fn gelu<S: Simd>(x: S::V) -> S::V {
 pub(crate) unsafe fn gelu_tanh<S: Simd>(x: S::V) -> S::V {
     // SAFETY: contract.
     unsafe {
-        // 2√(2/π) and that times 0.044715
-        let p = S::fma(S::mul(x, x), S::splat(0.071_354_814), S::splat(1.595_769_1));
-        // The bound keeps −∞ out of the product; the result there is below 1e-30.
+        // −2√(2/π) and that times 0.044715
+        let p = S::fma(S::mul(x, x), S::splat(-0.071_354_814), S::splat(-1.595_769_1));
+        // Below -9.4 the exponent passes 88 and the result is below 1e-36; the bound keeps −∞ out of the product.
         let bounded = S::max(S::splat(-12.0), x);
-        S::mul(bounded, sigmoid::<S>(S::mul(x, p)))
+        let e = exp_flushed::<S>(S::min(S::splat(88.0), S::mul(x, p)));
+        S::div(bounded, S::add(S::splat(1.0), e))
     }
 }
 

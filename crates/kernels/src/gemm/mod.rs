@@ -22,7 +22,7 @@ use crate::conv::Epilogue;
 use crate::isa::isa;
 use crate::shared::{Aligned, Shared, check};
 use crate::simd::{prefetch, prefetch_far};
-use crate::{Activation, Isa, Pool, activation::activate};
+use crate::{Activation, Isa, Pool, activation::activate_block};
 use half::Store;
 use tile::Tile;
 
@@ -160,15 +160,14 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                     // SAFETY: the set was supported when `b` was packed; the rows of `a` are there, and as many as the height
                     // of their tile; panels are whole; this part of `c` is this task's.
                     unsafe { tile::run(b.isa, &tile) };
+                    // While the tile is in the nearest cache: a register at a time, as if it had never left.
+                    if last && !matches!(e.activation, Activation::Identity | Activation::Relu) {
+                        let (columns, act) = (tile.columns, e.activation);
+                        // SAFETY: as above.
+                        unsafe { activate_block(b.isa, tile.c, n, here, columns, act) };
+                    }
                     row += here;
                 }
-            }
-        }
-        if !matches!(e.activation, Activation::Identity | Activation::Relu) {
-            let columns = (right * width).min(n) - left * width;
-            for row in top..top + rows {
-                // SAFETY: this part of `c` is this task's.
-                activate(unsafe { out.part(row * n + left * width, columns) }, e.activation);
             }
         }
     });

@@ -60,6 +60,12 @@ pub(crate) trait Simd: Copy {
     unsafe fn if_less(a: Self::V, b: Self::V, then: Self::V, other: Self::V) -> Self::V;
     /// 2ⁿ for a whole `n` from -126 to 127.
     unsafe fn power_of_two(n: Self::V) -> Self::V;
+    /// `p·2ⁿ` for a whole `n` from -126 to 127; any number, but NaN for a `p` that is, for other `n`.
+    #[inline(always)]
+    unsafe fn times_power(p: Self::V, n: Self::V) -> Self::V {
+        // SAFETY: contract.
+        unsafe { Self::mul(p, Self::power_of_two(n)) }
+    }
     /// `x = m·2ᵉ` as `(m, e)` with `1 ≤ m < 2`, for a normal `x > 0`; any numbers for others.
     unsafe fn split(x: Self::V) -> (Self::V, Self::V);
     /// Turns a block of `SIDE`×`SIDE`: `to[j·to_step + i] = from[i·step + j]`. Of each row of `from` only the first `n ≤ SIDE`

@@ -79,6 +79,8 @@ unsafe fn powers<S: Simd>() {
         // SAFETY: the instruction set by the caller's promise.
         unsafe {
             assert_eq!(lanes::<S>(S::power_of_two(S::splat(n as f32))), vec![power; S::LANES]);
+            let times = lanes::<S>(S::times_power(S::splat(1.25), S::splat(n as f32)));
+            assert_eq!(times, vec![1.25 * power; S::LANES]);
             for m in [1.0, 1.5, 1.999] {
                 let (mantissa, exponent) = S::split(S::splat(m * power));
                 assert_eq!(lanes::<S>(mantissa), vec![m; S::LANES], "{m}·2^{n}");

@@ -473,6 +473,11 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn times_power(p: __m512, n: __m512) -> __m512 {
+        // SAFETY: contract.
+        unsafe { _mm512_scalef_ps(p, n) }
+    }
+    #[inline(always)]
     unsafe fn split(x: __m512) -> (__m512, __m512) {
         // SAFETY: contract.
         unsafe {
