@@ -202,7 +202,7 @@ fn product(s: &ConvShape, output: [usize; 3], isa: Isa) -> Candidate {
 fn direct(s: &ConvShape, output: [usize; 3]) -> Option<Candidate> {
     let (ins, outs) = (s.in_channels / s.groups.max(1), s.out_channels / s.groups.max(1));
     let taps: usize = s.kernel.iter().product();
-    if ins > 32 || taps == 1 && ins > 1 {
+    if ins == 0 || ins > 32 || taps == 1 && ins > 1 {
         return None;
     }
     // Positions between the rows are computed too.

@@ -8,7 +8,8 @@
 //! w[1]·       ╰─┴─┴─┴─┴─┴─┴─╯                grouped:   two vectors of six output channels, which share the loads
 //! w[2]·         ╰─┴─┴─┴─┴─┴─┴─╯  …
 //! ```
-//! Kernel, stride, dilation, padding and dimension only decide where the lines begin. Small planes are as quick as large ones.
+//! Kernel, stride, dilation, padding and dimension only decide where the lines begin. Of small planes several channels go through each stage
+//! together, so that no stage waits for what the one before has just stored.
 //!
 //! Source: the polyphase layout, see `lines.rs`; the loop is the definition.
 
@@ -17,6 +18,7 @@ use crate::lines::{Band, HELD, Lines, Window, keep};
 use crate::shared::{Shared, pieces};
 use crate::simd::{Portable, Simd};
 use crate::{Isa, Pool, activation::activate};
+use std::ops::Range;
 
 /// Output channels that share the loads of the input.
 const ROWS: usize = 6;
@@ -24,6 +26,10 @@ const ROWS: usize = 6;
 const GRAIN: usize = 200_000;
 /// Elements of scratch for a band of all channels of a group: half of a second-level cache.
 const SCRATCH: usize = 64 << 10;
+/// Elements of scratch that several small channels together stay below: three quarters of a first-level cache.
+const NEAR: usize = 6 << 10;
+/// Channels that go through each stage together, at most.
+const BESIDE: usize = 8;
 
 /// Weights and the shape they serve.
 #[derive(Clone, Debug)]
@@ -78,9 +84,23 @@ impl Direct {
         [self.ins * input, self.outs.min(ROWS) * sums]
     }
 
+    /// Groups that go through each stage together: of depthwise layers whose planes are one band.
+    fn beside(&self) -> usize {
+        let depthwise = self.ins == 1 && self.outs == 1;
+        let whole = self.lines.bands() == 1 && self.lines.output[0] == 1;
+        if !depthwise || !whole {
+            return 1;
+        }
+        match NEAR / self.scratch().iter().sum::<usize>().max(1) {
+            // Fewer would gain less than their cache lines cost.
+            ..4 => 1,
+            fit => fit.min(BESIDE),
+        }
+    }
+
     /// Elements of scratch memory.
     pub fn workspace(&self, threads: usize) -> usize {
-        threads * self.scratch().iter().sum::<usize>() + 16
+        threads * self.beside() * self.scratch().iter().sum::<usize>() + 16
     }
 
     /// Runs; slices have been checked.
@@ -88,19 +108,20 @@ impl Direct {
         if y.is_empty() {
             return;
         }
-        let bands = self.lines.bands();
-        let cost = self.lines.band_len() * self.places.len() * self.outs;
-        let units = self.groups * bands;
+        let (bands, beside) = (self.lines.bands(), self.beside());
+        let cost = self.lines.band_len() * self.places.len() * self.outs * beside;
+        let units = self.groups.div_ceil(beside) * bands;
         let (tasks, step) = pieces(units, GRAIN.div_ceil(cost.max(1)));
-        let scratch = self.scratch().iter().sum::<usize>();
+        let scratch = beside * self.scratch().iter().sum::<usize>();
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         pool.run_workers(tasks, |worker, task| {
             // SAFETY: each thread has a part of its own.
             let scratch = unsafe { work.part(worker * scratch, scratch) };
             for unit in (task * step).min(units)..units.min((task + 1) * step) {
-                let (group, band) = (unit / bands, self.lines.band(unit % bands));
-                let call = Call { own: self, x, args, group, band, y: &y };
+                let (group, band) = (unit / bands * beside, self.lines.band(unit % bands));
+                let groups = group..(group + beside).min(self.groups);
+                let call = Call { own: self, x, args, groups, band, y: &y };
                 match self.isa {
                     #[cfg(target_arch = "x86_64")]
                     // SAFETY: the set was supported when the weights were taken.
@@ -129,69 +150,103 @@ fn avx2(call: &Call, scratch: &mut [f32]) {
     call.run::<crate::simd::Avx2>(scratch);
 }
 
-/// One band of one group.
+/// One band of one group, or of a few.
 struct Call<'a> {
     own: &'a Direct,
     x: &'a [f32],
     args: &'a ConvArgs<'a>,
-    group: usize,
+    groups: Range<usize>,
     band: Band,
     y: &'a Shared<'a>,
 }
 
 impl Call<'_> {
+    /// Stage by stage: the input as lines, the sums, the results in their place.
     #[inline(always)]
     fn run<S: Simd>(&self, scratch: &mut [f32]) {
-        let Direct { ins, outs, volume, lines, places, weight, .. } = self.own;
-        let (line, sums) = scratch.split_at_mut(self.own.scratch()[0]);
-        let [channel_len, sums_len] = lines.scratch();
-        for (i, line) in line.chunks_exact_mut(channel_len).enumerate() {
-            let c = self.group * ins + i;
-            let before = self.args.prologue.map(|p| (p.scale[c], p.shift[c], p.activation));
-            lines.fill::<S>(self.x, c * volume, (0.0, before), &self.band, line);
+        let Direct { ins, outs, volume, lines, .. } = self.own;
+        let [own_lines, own_sums] = self.own.scratch();
+        let (all_lines, all_sums) = scratch.split_at_mut(self.own.beside() * own_lines);
+        for (group, own) in self.groups.clone().zip(all_lines.chunks_exact_mut(own_lines)) {
+            for (i, line) in own.chunks_exact_mut(lines.scratch()[0]).enumerate() {
+                let c = group * ins + i;
+                let before = self.args.prologue.map(|p| (p.scale[c], p.shift[c], p.activation));
+                lines.fill::<S>(self.x, c * volume, (0.0, before), &self.band, line);
+            }
         }
-        let (depth, wide) = (places.len(), lines.output[2]);
-        let positions: usize = lines.output.iter().product();
-        let e = &self.args.epilogue;
         for block in (0..*outs).step_by(ROWS) {
-            let (rows, first) = (ROWS.min(outs - block), self.group * outs + block);
-            let weight = &weight[first * depth..][..rows * depth];
-            let bias: [f32; ROWS] =
-                std::array::from_fn(|i| e.bias.filter(|_| i < rows).map_or(0.0, |b| b[first + i]));
+            let channels =
+                |group: usize| group * outs + block..group * outs + (block + ROWS).min(*outs);
             for plane in 0..self.band.planes {
-                let [from, vectors] = lines.plane::<S>(&self.band, plane, [channel_len, sums_len]);
-                assert!(sums.len() >= rows * sums_len && line.len() >= ins * channel_len);
-                // SAFETY: all lines and sums lie in the scratch, as `plane` has made sure; the instruction set by the function this is
-                // inlined into.
-                unsafe {
-                    let all = Sums {
-                        line: line.as_ptr().add(from),
-                        places,
-                        weight: weight.as_ptr(),
-                        bias,
-                        to: sums.as_mut_ptr(),
-                        step: sums_len,
-                    };
-                    match rows {
-                        1 => all.of::<S, 1>(vectors),
-                        2 => all.of::<S, 2>(vectors),
-                        3 => all.of::<S, 3>(vectors),
-                        4 => all.of::<S, 4>(vectors),
-                        5 => all.of::<S, 5>(vectors),
-                        _ => all.of::<S, ROWS>(vectors),
-                    }
+                let scratch =
+                    all_lines.chunks_exact(own_lines).zip(all_sums.chunks_exact_mut(own_sums));
+                for (group, (line, sums)) in self.groups.clone().zip(scratch) {
+                    self.sum::<S>(channels(group), plane, line, sums);
                 }
-                let outputs = lines.outputs(&self.band, plane);
-                for row in 0..rows {
-                    let at = (first + row) * positions + outputs.start;
-                    // SAFETY: this band of the channel is this task's.
-                    let y = unsafe { self.y.part(at, outputs.len()) };
-                    let residual = e.residual.map(|r| &r[at..][..outputs.len()]);
-                    let sums = &sums[row * sums_len..][..sums_len];
-                    // SAFETY: `sums` hold all rows, as `plane` has made sure; the instruction set as above.
-                    unsafe { keep::<S>(sums, lines.pitch, wide, residual, y) };
-                    activate(y, e.activation);
+                for (group, sums) in self.groups.clone().zip(all_sums.chunks_exact(own_sums)) {
+                    self.store::<S>(channels(group), plane, sums);
                 }
+            }
+        }
+        if self.groups.len() > 1 {
+            // Whole channels, one after another.
+            let positions: usize = lines.output.iter().product();
+            let (from, len) = (self.groups.start * positions, self.groups.len() * positions);
+            // SAFETY: these channels are this task's.
+            activate(unsafe { self.y.part(from, len) }, self.args.epilogue.activation);
+        }
+    }
+
+    /// The sums of some out channels of a group, at most [`ROWS`], on a plane.
+    #[inline(always)]
+    fn sum<S: Simd>(&self, channels: Range<usize>, plane: usize, line: &[f32], sums: &mut [f32]) {
+        let Direct { ins, lines, places, weight, .. } = self.own;
+        let [channel_len, sums_len] = lines.scratch();
+        let (depth, rows, first) = (places.len(), channels.len(), channels.start);
+        let weight = &weight[first * depth..][..rows * depth];
+        let given = self.args.epilogue.bias;
+        let bias =
+            std::array::from_fn(|i| given.filter(|_| i < rows).map_or(0.0, |b| b[first + i]));
+        let [from, vectors] = lines.plane::<S>(&self.band, plane, [channel_len, sums_len]);
+        assert!(sums.len() >= rows * sums_len && line.len() >= ins * channel_len);
+        // SAFETY: all lines and sums lie in the scratch, as `plane` has made sure; the instruction set by the function this is inlined
+        // into.
+        unsafe {
+            let all = Sums {
+                line: line.as_ptr().add(from),
+                places,
+                weight: weight.as_ptr(),
+                bias,
+                to: sums.as_mut_ptr(),
+                step: sums_len,
+            };
+            match rows {
+                1 => all.of::<S, 1>(vectors),
+                2 => all.of::<S, 2>(vectors),
+                3 => all.of::<S, 3>(vectors),
+                4 => all.of::<S, 4>(vectors),
+                5 => all.of::<S, 5>(vectors),
+                _ => all.of::<S, ROWS>(vectors),
+            }
+        }
+    }
+
+    /// Sums to where they belong; the activation of several groups comes last.
+    #[inline(always)]
+    fn store<S: Simd>(&self, channels: Range<usize>, plane: usize, sums: &[f32]) {
+        let lines = &self.own.lines;
+        let positions: usize = lines.output.iter().product();
+        let outputs = lines.outputs(&self.band, plane);
+        let e = &self.args.epilogue;
+        for (channel, sums) in channels.zip(sums.chunks_exact(lines.scratch()[1])) {
+            let at = channel * positions + outputs.start;
+            // SAFETY: this band of the channel is this task's.
+            let y = unsafe { self.y.part(at, outputs.len()) };
+            let residual = e.residual.map(|r| &r[at..][..outputs.len()]);
+            // SAFETY: `sums` hold all rows, as `plane` has made sure; the instruction set by the function this is inlined into.
+            unsafe { keep::<S>(sums, lines.pitch, lines.output[2], residual, y) };
+            if self.groups.len() == 1 {
+                activate(y, e.activation);
             }
         }
     }
