@@ -148,8 +148,7 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::V) -> S::V {
 #[inline(always)]
 pub(crate) unsafe fn exp_flushed<S: Simd>(x: S::V) -> S::V {
     // eʳ, |r| ≤ ½ ln 2, exact at zero: 9.2e-8.
-    const C: [f32; 6] =
-        [1.0, 0.999_999_7, 0.499_991_48, 0.166_676_39, 0.041_898_16, 0.008_290_272];
+    const C: [f32; 6] = [1.0, 0.999_999_7, 0.499_991_48, 0.166_676_39, 0.041_898_16, 0.008_290_272];
     // SAFETY: contract.
     unsafe {
         let (n, r) = reduced::<S>(x);

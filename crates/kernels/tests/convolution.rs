@@ -347,3 +347,87 @@ fn a_wrong_length_is_named() {
         &mut [0.0; 4],
     );
 }
+
+#[test]
+fn weights_in_half_precision_take_half_of_the_memory_and_give_the_same_convolution() {
+    let pools = [1, 3].map(Pool::new);
+    let exact = PackOptions { exact: true, ..PackOptions::default() };
+    // Odd channel counts, several blocks of depth, groups, few positions and many.
+    let flat = |ins, outs, h, w, k| ConvShape::new(ins, outs, [1, h, w], [1, k, k]);
+    let shapes = [
+        flat(300, 250, 9, 11, 1),
+        flat(1100, 61, 2, 3, 1),
+        ConvShape { groups: 2, ..flat(140, 130, 13, 7, 3) },
+        ConvShape { stride: [1, 8, 8], ..flat(33, 97, 32, 24, 8) },
+    ];
+    let transposed = [
+        ConvTransposeShape {
+            in_channels: 130,
+            out_channels: 67,
+            groups: 1,
+            input: [3, 4, 5],
+            kernel: [2; 3],
+            stride: [2; 3],
+            dilation: [1; 3],
+            pad: [[0; 2]; 3],
+            output_padding: [0; 3],
+        },
+        ConvTransposeShape {
+            in_channels: 171,
+            out_channels: 99,
+            groups: 1,
+            input: [1, 5, 6],
+            kernel: [1, 4, 4],
+            stride: [1, 2, 2],
+            dilation: [1; 3],
+            pad: [[0, 0], [1, 1], [1, 1]],
+            output_padding: [0; 3],
+        },
+    ];
+    let bf16 = |x: &f32| f32::from_bits(x.to_bits() & 0xFFFF_0000);
+    let f16 = |x: &f32| (x * 1024.0).round() / 1024.0;
+    let kinds: [&dyn Fn(&f32) -> f32; 2] = [&bf16, &f16];
+    every_isa(|isa| {
+        for narrow in kinds {
+            for s in &shapes {
+                let weight: Vec<f32> = noise(1, s.weight_len()).iter().map(narrow).collect();
+                // One number that is none of half precision keeps all in full; it meets zeros only.
+                let mut other = weight.clone();
+                other[0] = 0.1;
+                let mut x = noise(2, s.input_len());
+                x[..s.input.iter().product()].fill(0.0);
+                let [half, full] = [&weight, &other].map(|w| pack_conv_with(s, w, &exact));
+                assert_eq!(2 * half.bytes(), full.bytes(), "{isa:?} {s:?}");
+                let outs = s.out_channels * s.output().unwrap().iter().product::<usize>();
+                let product = |pool: &Pool, packed: &_| {
+                    let mut work = Guarded::new(conv_workspace(s, packed, pool.threads()));
+                    let mut y = Guarded::new(outs);
+                    conv(pool, s, &x, packed, &ConvArgs::default(), work.slice(), y.slice());
+                    work.check();
+                    y.check().to_vec()
+                };
+                let expected = product(&pools[0], &full);
+                for pool in &pools {
+                    assert!(product(pool, &half) == expected, "{isa:?} {s:?}");
+                }
+            }
+            for s in &transposed {
+                let weight: Vec<f32> = noise(1, s.weight_len()).iter().map(narrow).collect();
+                let mut other = weight.clone();
+                other[..s.out_channels * s.kernel.iter().product::<usize>()].fill(0.1);
+                let mut x = noise(2, s.input_len());
+                x[..s.input.iter().product()].fill(0.0);
+                let [half, full] = [&weight, &other].map(|w| pack_conv_transpose(s, w));
+                assert!(half.bytes() < full.bytes(), "{isa:?} {s:?}");
+                let none = Epilogue::default();
+                let expected = run_transpose(&pools[0], s, &x, &other, &none);
+                for pool in &pools {
+                    assert!(
+                        run_transpose(pool, s, &x, &weight, &none) == expected,
+                        "{isa:?} {s:?}"
+                    );
+                }
+            }
+        }
+    });
+}

@@ -6,11 +6,13 @@
 //!            for each few panels of positions: fill them side by side (so that whole stretches of the input are read), then run the
 //!            tile over the weight panels (stream from L2)
 //! ```
-//! Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
+//! Weights that all are half-precision numbers are kept as such (`gemm/half.rs`) and widened a panel at a time, for a few panels of
+//! positions. Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
 //! summed block after block in order of depth, whatever the sharing.
 
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
+use crate::gemm::half::Store;
 use crate::gemm::tile::{self, DEPTH, Tile};
 use crate::shared::{Aligned, Shared};
 use crate::simd::prefetch_to_write;
@@ -30,7 +32,7 @@ pub(crate) struct Product {
     pub ins: usize,
     pub outs: usize,
     pub geometry: Geometry,
-    pub weight: Aligned,
+    pub weight: Store,
 }
 
 /// Out channels of one group, the last panel rounded to its height.
@@ -66,7 +68,7 @@ impl Product {
                 }
             }
         }
-        Product { isa, groups, ins, outs, geometry, weight: packed }
+        Product { isa, groups, ins, outs, geometry, weight: Store::new(packed) }
     }
 
     /// Elements of scratch memory: some panels a thread, aligned to cache lines.
@@ -74,9 +76,10 @@ impl Product {
         threads * self.panels() + 16
     }
 
-    /// Elements of a thread's panels.
+    /// Elements of a thread's panels: of positions, and of the weights being widened.
     pub fn panels(&self) -> usize {
-        TOGETHER * DEPTH * tile::size(self.isa).1
+        let (high, width) = tile::size(self.isa);
+        TOGETHER * DEPTH * width + self.weight.room(DEPTH * high)
     }
 
     /// Runs; slices have been checked.
@@ -93,7 +96,7 @@ impl Product {
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         pool.run_workers(sharing.tasks(), |worker, task| {
-            let len = TOGETHER * DEPTH * width;
+            let len = self.panels();
             // SAFETY: each thread has panels of its own.
             let panels = unsafe { panels.part(worker * len, len) };
             self.task(&self.geometry, sharing.part(task), x, args, panels, &out);
@@ -144,11 +147,12 @@ impl Product {
         });
         let panels: Vec<_> = panels.collect();
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
+        let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
         for block in 0..blocks {
             let from = block * step;
             let length = step.min(depth - from);
             let last = block + 1 == blocks;
-            let weights = &self.weight[(part.group * depth + from) * rounded(self.outs, high)..];
+            let weights = (part.group * depth + from) * rounded(self.outs, high);
             for (group, panels) in panels.chunks(TOGETHER).enumerate() {
                 let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
                 let next = left.min(TOGETHER * width);
@@ -157,6 +161,8 @@ impl Product {
                 fill.write(self.isa, &runs, filled, DEPTH * width);
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
+                    let tall = tile::height(high.min(self.outs - row), high);
+                    let weights = self.weight.part(weights + row * length, tall * length, wide);
                     let pick = |v: Option<&[f32]>, at: usize| match v {
                         Some(v) if last => v[at..].as_ptr(),
                         _ => std::ptr::null(),
@@ -165,7 +171,7 @@ impl Product {
                         let at = channel * positions + column;
                         let tile = Tile {
                             depth: length,
-                            a: weights[row * length..].as_ptr(),
+                            a: weights.as_ptr(),
                             a_stride: 0,
                             b: filled[panel * DEPTH * width..].as_ptr(),
                             // SAFETY: `at` is an element of the output.

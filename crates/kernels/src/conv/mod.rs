@@ -48,7 +48,7 @@ impl PackedConv {
     /// Memory it holds, in bytes.
     pub fn bytes(&self) -> usize {
         match &self.algorithm {
-            Algorithm::Product(p) => p.weight.len() * 4,
+            Algorithm::Product(p) => p.weight.bytes(),
             Algorithm::Winograd(w) => w.weight.len() * 4,
             Algorithm::Direct(d) => d.weight.len() * 4,
             Algorithm::Dense(d) => d.weight.len() * 4,

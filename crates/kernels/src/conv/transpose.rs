@@ -39,8 +39,8 @@ impl PackedConvTranspose {
     /// Memory it holds, in bytes.
     pub fn bytes(&self) -> usize {
         match &self.way {
-            Way::Phases(phases) => phases.iter().map(|p| p.product.weight.len() * 4).sum(),
-            Way::Blocks(blocks) => blocks.product.weight.len() * 4,
+            Way::Phases(phases) => phases.iter().map(|p| p.product.weight.bytes()).sum(),
+            Way::Blocks(blocks) => blocks.product.weight.bytes(),
         }
     }
 }

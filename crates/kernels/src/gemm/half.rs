@@ -1,4 +1,4 @@
-//! How a packed matrix is kept: in single precision, or in half of the memory where that loses nothing.
+//! How packed weights are kept, those of a matrix product and those of a convolution by it: in single precision, or in half of the memory where that loses nothing.
 //!
 //! ```text
 //! bf16  s eeeeeeee mmmmmmm          the upper half of an f32
@@ -15,7 +15,7 @@ const SMALL: usize = 1 << 16;
 
 /// The panels of a packed matrix.
 #[derive(Clone, Debug)]
-pub(super) enum Store {
+pub(crate) enum Store {
     Full(Aligned),
     Bf16(Vec<u16>),
     F16(Vec<u16>),

@@ -15,7 +15,7 @@
 //! Sources: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008; that `a` need not be
 //! packed where its rows are contiguous: Frison et al., "BLASFEO", ACM TOMS 44, 2018.
 
-mod half;
+pub(crate) mod half;
 pub(crate) mod tile;
 
 use crate::conv::Epilogue;
