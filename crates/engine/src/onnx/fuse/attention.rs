@@ -5,11 +5,12 @@
 //! kᵀ ─ Mul s ┴ MatMul ─ Mul s ─ Add bias ─ Reshape ─ Add mask ─ Reshape ─ Softmax ─╮
 //! v ───────────────────────────────────────────────────────────────────────────────┴ MatMul ─ Transpose ─ Reshape
 //! ```
-//! Queries, keys and values may be views; so may what is added to the scores, stretched in any way. A bias that is itself a sum of
+//! The products may also be written as `Einsum` (`product.rs`). Queries, keys and values may be views; so may what is added to the scores, stretched in any way. A bias that is itself a sum of
 //! two stretched tensors (by row and by column of a picture) is taken as two.
 
 use super::super::graph::{Node, Slot};
 use super::super::ops::ONNX;
+use super::product::Product;
 use super::view::joined;
 use super::{Attention, BiasPlaces, Factor, Finder, Fused, Places, View, Work};
 use kernels::AttentionShape;
@@ -18,6 +19,8 @@ use kernels::AttentionShape;
 struct Scores {
     q: Slot,
     k: Slot,
+    /// `k` is `[.., keys, depth]`, not `[.., depth, keys]`.
+    turned: bool,
     scale: f32,
     /// In the shape of the product.
     bias: Vec<View>,
@@ -46,27 +49,22 @@ impl Finder<'_> {
                 "Cast" | "Identity" => {
                     weights = Self::output(reader).filter(|s| self.is_float(*s))?
                 }
-                "MatMul" if reader.op.domain == ONNX => {
-                    let [a, v] = Self::two(reader)?;
-                    return (a == weights && v != weights)
-                        .then(|| self.finish(&scores, next, weights, v))?;
+                _ => {
+                    let values = Self::product(reader)?;
+                    return (values.a == weights && values.b != weights)
+                        .then(|| self.finish(&scores, next, &values))?;
                 }
-                _ => return None,
             }
         }
     }
 
-    fn finish(
-        &self,
-        scores: &Scores,
-        index: usize,
-        weights: Slot,
-        v: Slot,
-    ) -> Option<(usize, Fused)> {
+    fn finish(&self, scores: &Scores, index: usize, product: &Product) -> Option<(usize, Fused)> {
+        let (weights, v) = (product.a, product.b);
         let out = Self::output(&self.graph.nodes[index])?;
         let (v_shape, out_shape) = (self.shape(v)?, self.shape(out)?);
         let [outer @ .., queries, keys] = &scores.shape[..] else { return None };
         let [v_outer @ .., v_keys, values] = v_shape else { return None };
+        let (v_keys, values) = if product.turned { (values, v_keys) } else { (v_keys, values) };
         let fits = self.shape(weights)? == scores.shape
             && v_outer == outer
             && v_keys == keys
@@ -81,8 +79,9 @@ impl Finder<'_> {
         let at = outer.len();
         let (q, k, v) =
             (self.matrices(scores.q, at)?, self.matrices(scores.k, at)?, self.matrices(v, at)?);
-        // k comes turned: [depth][keys].
-        let k = (k.0, Places { row: k.1.column, column: k.1.row, starts: k.1.starts });
+        // The kernel takes [keys][depth] and [keys][values].
+        let k = if scores.turned { k } else { (k.0, k.1.turned()) };
+        let v = if product.turned { (v.0, v.1.turned()) } else { v };
         let bias =
             scores.bias.iter().map(|view| places_of_bias(view, at)).collect::<Option<Vec<_>>>()?;
         let dense = [outer, &[*queries, *values]].concat();
@@ -128,21 +127,22 @@ impl Finder<'_> {
             return None;
         }
         match node.op.name {
-            "MatMul" => {
-                let [q, k] = Self::two(node)?;
-                let (q, s) = self.unscaled(q);
-                let (k, t) = self.unscaled(k);
+            "MatMul" | "Einsum" => {
+                let Product { a, b, turned } = Self::product(node)?;
+                let (q, s) = self.unscaled(a);
+                let (k, t) = self.unscaled(b);
                 let shape = self.shape(slot)?.to_vec();
                 let rank = shape.len();
                 let (a, b) = (self.shape(q)?, self.shape(k)?);
                 let fits = rank >= 2
                     && a.len() == rank
                     && b.len() == rank
+                    && b[if turned { rank - 1 } else { rank - 2 }] == a[rank - 1]
                     && a[..rank - 2] == shape[..rank - 2]
                     && b[..rank - 2] == shape[..rank - 2]
                     && self.is_variable(q)
                     && self.is_variable(k);
-                fits.then_some(Scores { q, k, scale: s * t, bias: Vec::new(), shape })
+                fits.then_some(Scores { q, k, turned, scale: s * t, bias: Vec::new(), shape })
             }
             "Mul" | "Div" => {
                 let (inner, factor) = self.factor(node)?;

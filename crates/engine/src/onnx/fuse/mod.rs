@@ -12,6 +12,7 @@
 mod attention;
 mod copies;
 mod linear;
+mod product;
 mod run;
 mod view;
 mod views;
@@ -69,6 +70,13 @@ struct Places {
     starts: Vec<usize>,
     row: usize,
     column: usize,
+}
+
+impl Places {
+    /// The same matrices with rows and columns changed.
+    fn turned(self) -> Places {
+        Places { row: self.column, column: self.row, starts: self.starts }
+    }
 }
 
 /// As [`kernels::ScoreBias`].
