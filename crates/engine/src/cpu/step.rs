@@ -1,7 +1,7 @@
 //! One node, ready to run: its weights packed, its kernel chosen.
 
 use super::plan::Plan;
-use crate::graph::{ChannelAffine, Op};
+use crate::graph::{ChannelAffine, Measured, Op};
 use kernels::{
     Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Norm, PackOptions,
     PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue, WindowShape,
@@ -19,7 +19,9 @@ pub(super) enum Step {
         weight: Box<PackedConv>,
         bias: Option<Vector>,
         prologue: Option<ChannelAffine>,
-        measured: Option<Activation>,
+        measured: Option<Measured>,
+        /// An offset for each channel of a gate.
+        zeros: Vec<f32>,
         activation: Activation,
     },
     ConvTranspose {
@@ -45,7 +47,6 @@ pub(super) enum Step {
         weight: PackedMatrix,
         bias: Option<Vector>,
         activation: Activation,
-        bytes: u64,
     },
     ResizeLinear {
         align_corners: bool,
@@ -122,7 +123,11 @@ impl Step {
             Op::Input => Step::Input,
             Op::Conv { shape, weight, bias, prologue, measured, activation } => {
                 let weight = Box::new(kernels::pack_conv_with(&shape, weight.data(), packing));
-                Step::Conv { shape, weight, bias, prologue, measured, activation }
+                let zeros = match measured {
+                    Some(Measured::Gate) => vec![0.0; shape.in_channels],
+                    _ => Vec::new(),
+                };
+                Step::Conv { shape, weight, bias, prologue, measured, zeros, activation }
             }
             Op::ConvTranspose { shape, weight, bias, activation } => {
                 let weight = kernels::pack_conv_transpose(&shape, weight.data());
@@ -140,9 +145,8 @@ impl Step {
             Op::Linear { weight, bias, activation } => {
                 let out = shape.last().copied().unwrap_or(1);
                 let features = weight.data().len() / out.max(1);
-                let bytes = weight.data().len() as u64 * 4;
                 let weight = kernels::pack_b(features, out, weight.data(), true);
-                Step::Linear { weight, bias, activation, bytes }
+                Step::Linear { weight, bias, activation }
             }
             Op::ResizeLinear { align_corners } => Step::ResizeLinear { align_corners },
             Op::ResizeNearest => Step::ResizeNearest,
@@ -185,7 +189,7 @@ impl Step {
         match self {
             Step::Conv { weight, .. } => weight.bytes() as u64,
             Step::ConvTranspose { weight, .. } => weight.bytes() as u64,
-            Step::Linear { bytes, .. } => *bytes,
+            Step::Linear { weight, .. } => weight.bytes() as u64,
             _ => 0,
         }
     }
@@ -218,17 +222,14 @@ impl Step {
         let second = rest[0];
         match self {
             Step::Input | Step::Concat => {}
-            Step::Conv { shape, weight, bias, prologue: before, measured, activation } => {
-                // The norm's factors and offsets come last.
+            Step::Conv { shape, weight, bias, prologue: before, measured, zeros, activation } => {
+                // What is applied while loading comes last.
                 let (second, scales) = match (measured, rest) {
                     (None, [second, _]) => (second, None),
                     (Some(_), [scales, None]) => (None, scales),
                     (Some(_), [second, scales]) => (second, scales),
                 };
-                let measured = measured.zip(scales).map(|(activation, scales)| {
-                    let (scale, shift) = scales.split_at(shape.in_channels);
-                    Prologue { scale, shift, activation }
-                });
+                let measured = measured.zip(scales).map(|(m, scales)| m.prologue(scales, zeros));
                 let epilogue = epilogue(bias, second, *activation);
                 let args =
                     ConvArgs { prologue: measured.or(before.as_ref().map(prologue)), epilogue };
@@ -264,7 +265,7 @@ impl Step {
             Step::GlobalAvgPool => {
                 kernels::global_avg_pool(pool, y.len(), x.len() / y.len().max(1), x, y);
             }
-            Step::Linear { weight, bias, activation, .. } => {
+            Step::Linear { weight, bias, activation } => {
                 kernels::gemm(pool, 1, x, weight, &epilogue(bias, None, *activation), y);
             }
             Step::ResizeLinear { align_corners } => {

@@ -35,7 +35,7 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
         let scope = s.at(&format!("layer{step}"));
         let x = values[random.below(values.len())];
         let y = values[random.below(values.len())];
-        let value = match random.below(12) {
+        let value = match random.below(13) {
             0 => conv(&mut b, &scope, x, 1, 1 + random.below(5), solid),
             1 => conv(&mut b, &scope, x, 3, 1 + random.below(5), solid),
             2 => b.batch_norm(x, &scope, 1e-5).unwrap(),
@@ -77,6 +77,19 @@ fn random_graph(seed: u64, batch: usize, solid: bool) -> Graph {
                 let c = conv(&mut b, &scope.at("c"), y, 1, 4, solid);
                 let sum = b.binary(BinaryOp::Add, a, c).unwrap();
                 b.relu(sum)
+            }
+            11 => {
+                // Squeeze and excitation before a convolution, with and without a sum.
+                let gate = b.global_avg_pool(x).unwrap();
+                let gate = b.sigmoid(gate);
+                let scaled = b.scale_channels(x, gate).unwrap();
+                let c = conv(&mut b, &scope.at("a"), scaled, 1, 3, solid);
+                if random.below(2) == 0 {
+                    let d = conv(&mut b, &scope.at("c"), y, 1, 3, solid);
+                    b.binary(BinaryOp::Add, c, d).unwrap()
+                } else {
+                    c
+                }
             }
             10 => spelled_norm(&mut b, &scope, x, random.below(2) == 0),
             _ if solid => b.max_pool(x, Window::new([3; 3]).stride(1).pad(1)).unwrap(),
@@ -160,6 +173,8 @@ fn every_pass_keeps_the_result() {
         Passes { fuse_prologue: true, ..none },
         Passes { fuse_norm: true, ..none },
         Passes { fuse_norm: true, fuse_residual: true, fuse_activation: true, ..none },
+        Passes { fuse_scale: true, ..none },
+        Passes { fuse_scale: true, fuse_residual: true, ..none },
         Passes { place_in_concat: true, ..none },
         Passes::all(),
     ];
@@ -238,6 +253,20 @@ fn a_gate_is_part_of_the_convolution_before_it() {
         let ops: Vec<&str> = graph.nodes.iter().map(|node| node.op.name()).collect();
         assert_eq!(ops, ["input", "conv"]);
     }
+}
+
+#[test]
+fn the_factors_of_an_excitation_are_applied_while_loading() {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[2, 5, 6, 7]);
+    let gate = b.global_avg_pool(x).unwrap();
+    let gate = b.sigmoid(gate);
+    let scaled = b.scale_channels(x, gate).unwrap();
+    let y = conv(&mut b, &s, scaled, 1, 4, false);
+    assert!(b.scale_channels(x, y).is_err());
+    let graph = Passes::all().rewrite(b.finish(&[("y", y)]));
+    let ops: Vec<&str> = graph.nodes.iter().map(|node| node.op.name()).collect();
+    assert_eq!(ops, ["input", "global-avg-pool", "activation", "conv"]);
 }
 
 #[test]

@@ -173,6 +173,18 @@ impl Builder {
         Ok(self.push(name, Op::GlobalAvgPool, &[x], shape[..2].to_vec()))
     }
 
+    /// Each channel of `x`, `[N, C, …]`, times its factor, `[N, C]` or `[N, C, 1, …]`: what squeeze-and-excitation does.
+    pub fn scale_channels(&mut self, x: Value, factors: Value) -> Result<Value> {
+        let (shape, by) = (self.shape(x).to_vec(), self.shape(factors));
+        let fits =
+            shape.len() > 2 && by.get(..2) == shape.get(..2) && by[2..].iter().all(|n| *n == 1);
+        if !fits {
+            return Err(shape_error("scale_channels", format!("factors {by:?} for {shape:?}")));
+        }
+        let name = self.numbered("scale_channels");
+        Ok(self.push(name, Op::ScaleChannels, &[x, factors], shape))
+    }
+
     /// Joins along `axis`, which must be 1: the channels.
     pub fn concat(&mut self, parts: &[Value], axis: usize) -> Result<Value> {
         let name = self.numbered("concat");

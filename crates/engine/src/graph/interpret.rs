@@ -64,14 +64,12 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
         Op::Input => {}
         Op::Conv { shape, weight, bias, prologue, measured, activation } => {
             let (rest, scales) = match (measured, rest) {
-                (Some(activation), [rest @ .., scales]) => (rest, Some((*activation, *scales))),
+                (Some(measured), [rest @ .., scales]) => (rest, Some((*measured, *scales))),
                 _ => (rest, None),
             };
             let second = rest.first().copied();
-            let measured = scales.map(|(activation, scales)| {
-                let (scale, shift) = scales.split_at(shape.in_channels);
-                Prologue { scale, shift, activation }
-            });
+            let zeros = vec![0.0; shape.in_channels];
+            let measured = scales.map(|(measured, scales)| measured.prologue(scales, &zeros));
             let prologue = prologue.as_ref().map(|before| Prologue {
                 scale: &before.scale,
                 shift: &before.shift,

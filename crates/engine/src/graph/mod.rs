@@ -10,5 +10,5 @@ mod params;
 pub use builder::Builder;
 pub(crate) use builder::axes;
 pub use kernels::Activation;
-pub use op::{ChannelAffine, Graph, Node, Op, Value};
+pub use op::{ChannelAffine, Graph, Measured, Node, Op, Value};
 pub use params::{Conv, ConvTranspose, Window};

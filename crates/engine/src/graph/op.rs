@@ -1,7 +1,9 @@
 //! The operations, and the graph they form.
 
 use crate::tensor::Tensor;
-use kernels::{Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape, WindowShape};
+use kernels::{
+    Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape, Prologue, WindowShape,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,13 +22,37 @@ pub struct ChannelAffine {
     pub activation: Activation,
 }
 
+/// What the last input of a convolution does to the first while that is loaded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measured {
+    /// A factor and an offset for each channel, then this activation: a norm by the input's own statistics, [`Op::NormScale`].
+    Norm(Activation),
+    /// A factor for each channel: the gate of squeeze-and-excitation.
+    Gate,
+}
+
+impl Measured {
+    /// `scales` are the last input; `zeros`, one for each channel, the offsets of a gate.
+    pub(crate) fn prologue<'a>(self, scales: &'a [f32], zeros: &'a [f32]) -> Prologue<'a> {
+        match self {
+            Measured::Norm(activation) => {
+                let (scale, shift) = scales.split_at(scales.len() / 2);
+                Prologue { scale, shift, activation }
+            }
+            Measured::Gate => {
+                Prologue { scale: scales, shift: zeros, activation: Activation::Identity }
+            }
+        }
+    }
+}
+
 /// One operation. Fields the builder leaves empty are filled by the passes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Op {
     /// Given at each run.
     Input,
-    /// Convolution; a second input is added before the activation. The last input may be a norm's [`Op::NormScale`].
+    /// Convolution; a second input is added before the activation. The last input may be applied to the first, see [`Measured`].
     #[non_exhaustive]
     Conv {
         /// Its shape.
@@ -37,8 +63,8 @@ pub enum Op {
         bias: Option<Arc<Vec<f32>>>,
         /// Applied to the input while it is loaded.
         prologue: Option<ChannelAffine>,
-        /// The last input is a factor and an offset for each channel of the first, applied with this activation while it is loaded.
-        measured: Option<Activation>,
+        /// What the last input does to the first while that is loaded.
+        measured: Option<Measured>,
         /// Applied to the output.
         activation: Activation,
     },

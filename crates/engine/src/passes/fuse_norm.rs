@@ -1,7 +1,7 @@
 //! Instance or group norm and activation before a convolution, applied while its input is loaded: the norm only measures, and the
 //! normalised volume is never written.
 
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Measured, Op};
 use kernels::Activation;
 
 /// Fuses wherever the norm's value is used by the convolution alone.
@@ -26,7 +26,7 @@ pub(super) fn run(graph: &mut Graph) {
             && shape.groups == 1
             && (is_cheap(activation) || shape.kernel == [1; 3])
         {
-            *measured = Some(activation);
+            *measured = Some(Measured::Norm(activation));
             node.inputs[0] = input;
             node.inputs.push(source);
             let norm = &mut graph.nodes[source.0];

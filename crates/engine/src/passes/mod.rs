@@ -7,6 +7,7 @@ mod fuse_gate;
 mod fuse_norm;
 mod fuse_prologue;
 mod fuse_residual;
+mod fuse_scale;
 mod join_norm;
 mod nest_concat;
 mod pool_first;
@@ -34,6 +35,8 @@ pub struct Passes {
     pub fuse_prologue: bool,
     /// Instance or group norm and activation into the convolution after them.
     pub fuse_norm: bool,
+    /// Factors of channels into the 1×1 convolution after them.
+    pub fuse_scale: bool,
     /// Producers write straight into the buffer of a concatenation.
     pub place_in_concat: bool,
 }
@@ -59,6 +62,7 @@ impl Passes {
             fuse_activation: on,
             fuse_prologue: on,
             fuse_norm: on,
+            fuse_scale: on,
             place_in_concat: on,
         }
     }
@@ -66,7 +70,7 @@ impl Passes {
     /// Rewrites the graph; nodes that nothing uses any more are removed.
     pub fn rewrite(&self, graph: Graph) -> Graph {
         let mut graph = remove_dead(graph);
-        let passes: [(bool, Pass); 9] = [
+        let passes: [(bool, Pass); 10] = [
             (self.fuse_gate, fuse_gate::run),
             (self.join_norm, join_norm::run),
             (self.pool_first, pool_first::run),
@@ -75,6 +79,7 @@ impl Passes {
             (self.fuse_activation, fuse_activation::run),
             (self.fuse_prologue, fuse_prologue::run),
             (self.fuse_norm, fuse_norm::run),
+            (self.fuse_scale, fuse_scale::run),
             (self.place_in_concat, nest_concat::run),
         ];
         for (wanted, pass) in passes {
