@@ -50,11 +50,8 @@ fn turned(equation: &str) -> Option<bool> {
     if stack != stack_b || stack != stack_c || down != m || across == k {
         return None;
     }
-    match () {
-        _ if (row, column) == (k, across) => Some(false),
-        _ if (row, column) == (across, k) => Some(true),
-        _ => None,
-    }
+    let turned = (row, column) == (across, k);
+    (turned || (row, column) == (k, across)).then_some(turned)
 }
 
 #[cfg(test)]
