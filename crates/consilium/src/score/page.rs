@@ -188,7 +188,7 @@ fn worst(out: &mut String, cases: &[WorstCase]) {
                 "<div class=\"card wide\">{picture}<b>{}</b><br>{}<br>{}</div>",
                 escaped(&case.id),
                 both(&case.what),
-                both(&place)
+                both(place)
             );
         }
         out.push_str("</div>");

@@ -240,14 +240,12 @@ fn by_label(
     let resamples = drawn.first().map_or(0, |one| one.values.len());
     let drawn: Vec<Vec<Vec<f64>>> =
         (0..resamples).filter_map(|draw| of(&|at| drawn[at].values[draw])).collect();
-    let ways: [(_, &dyn Fn(&[Vec<f64>]) -> Ranking); 2] = [
-        ("rank_then_aggregate", &|values| rank_then_aggregate(values, Better::Higher)),
-        ("test_then_rank", &|values| test_then_rank(values, Better::Higher, super::cases::ALPHA)),
-    ];
-    for (name, way) in ways {
+    let mut add = |name: &'static str, way: &dyn Fn(&[Vec<f64>]) -> Ranking| {
         let ranking = way(&values);
         let ranks: Vec<Vec<f64>> = drawn.iter().map(|values| way(values).rank).collect();
         let firm = stability(&ranking.rank, &ranks);
         entry.rankings.push((name, ranking, firm));
-    }
+    };
+    add("rank_then_aggregate", &|values| rank_then_aggregate(values, Better::Higher));
+    add("test_then_rank", &|values| test_then_rank(values, Better::Higher, super::cases::ALPHA));
 }
