@@ -2,6 +2,7 @@
 
 use crate::concept::SegmentCode;
 use crate::consultation::Manifest;
+use crate::image::Image;
 use crate::note::Note;
 use crate::reading::{Measurement, ModelRef};
 use crate::text::Text;
@@ -82,6 +83,21 @@ pub struct Appraisal {
     pub share: Option<f64>,
     /// Difference of left and right by their mean; positive where the left is larger.
     pub asymmetry: Option<f64>,
+}
+
+/// A map of values to look at: measured on a structure, not lying on the case's grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValuePicture {
+    /// What its file is called after the model's label map: `thickness`.
+    pub name: &'static str,
+    /// The values, one channel; what is no number lies outside.
+    pub map: Image,
+    /// Values of the first and the last colour.
+    pub range: [f32; 2],
+    /// Instead of the picture.
+    pub alt: Text,
+    /// What it shows, with the range and its unit.
+    pub caption: Text,
 }
 
 /// One model's answer about a volume.

@@ -6,6 +6,7 @@
 
 pub mod dicom;
 mod limits;
+pub mod mesh;
 mod pictures;
 pub mod resample;
 mod resolution;

@@ -240,7 +240,7 @@ fn rect(rect: Rect) -> wire::Rect {
     }
 }
 
-fn laterality(laterality: Laterality) -> &'static str {
+pub(crate) fn laterality(laterality: Laterality) -> &'static str {
     match laterality {
         Laterality::Right => "right",
         Laterality::Left => "left",

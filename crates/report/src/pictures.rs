@@ -3,10 +3,12 @@
 mod codec;
 mod heat;
 mod scale;
+mod values;
 
 pub use codec::{base64, jpeg, png};
 pub use heat::{Heat, heat};
 pub use scale::{fit, sample_mask};
+pub use values::values_in_colour;
 
 use crate::artifacts::Artifacts;
 use base::{Consultation, Mask, Picture};

@@ -1,6 +1,6 @@
 //! A consultation about a volume as `result.json` and as a table.
 
-use crate::json::{manifest, remarks, text, value};
+use crate::json::{laterality, manifest, remarks, text, value};
 use crate::number::of_f64;
 use crate::wire;
 use base::words::report as words;
@@ -58,7 +58,7 @@ fn case(c: &VolumeConsultation) -> wire::VolumeCase {
         modality: c.case.modality.as_ref().map(|modality| modality.code().to_owned()),
         body_part: None,
         view: None,
-        laterality: None,
+        laterality: c.case.laterality.map(laterality),
         pixel_spacing: None,
         patient: wire::Patient { age_years: None, sex: None },
         device: c.case.device.clone(),

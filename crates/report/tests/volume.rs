@@ -4,9 +4,9 @@
 mod schema;
 
 use base::{
-    Affine, GeometrySource, Grid, Lang, Manifest, MeasuredStructure, Measurement, Modality,
-    ModelRef, ModelRun, Note, Picture, StructureDetails, Text, ValueSummary, VolumeConsultation,
-    VolumeFacts, VolumeReading, VoxelType,
+    Affine, GeometrySource, Grid, Image, Lang, Laterality, Manifest, MeasuredStructure,
+    Measurement, Modality, ModelRef, ModelRun, Note, Picture, StructureDetails, Text, ValuePicture,
+    ValueSummary, VolumeConsultation, VolumeFacts, VolumeReading, VoxelType,
 };
 use report::html::VolumePictures;
 use serde_json::Value;
@@ -90,6 +90,7 @@ fn consultation() -> VolumeConsultation {
             geometry: GeometrySource::Sform,
             codes: Some((1, 1)),
             modality: Some(Modality::Ct),
+            laterality: Some(Laterality::Left),
             device: None,
             images: None,
             segments: Vec::new(),
@@ -119,6 +120,16 @@ fn what_is_written_of_a_volume_fits_the_published_schema() {
     testkit::golden("crates/report/tests/golden/volume.json", &format!("{document:#}\n"));
 }
 
+fn values() -> ValuePicture {
+    ValuePicture {
+        name: "thickness",
+        map: Image::gray(2, 2, vec![0.5, f32::NAN, 2.0, 4.0]).unwrap(),
+        range: [0.0, 4.0],
+        alt: both("thickness", "厚度"),
+        caption: both("0 to 4 mm", "0～4 mm"),
+    }
+}
+
 #[test]
 fn the_table_and_the_pages_are_as_they_were() {
     let c = consultation();
@@ -128,7 +139,7 @@ fn the_table_and_the_pages_are_as_they_were() {
     testkit::golden("crates/report/tests/golden/volume-statistics.csv", &table);
     for (lang, name) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
         let surfaces = Some(Picture::new(2, 2, 3, vec![90; 12]).unwrap());
-        let pictures = VolumePictures { planes: planes.clone(), surfaces };
+        let pictures = VolumePictures { planes: planes.clone(), surfaces, values: vec![values()] };
         let page = report::html::volume_page(&c, &[pictures], lang);
         assert!(!page.contains("<left>") && page.contains("&lt;left&gt;"));
         testkit::golden(&format!("crates/report/tests/golden/volume.{name}.html"), &page);

@@ -38,6 +38,7 @@ pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
     &systems::totalsegmentator::SYSTEM,
     &systems::totalspineseg::SYSTEM,
     &systems::bone_density::SYSTEM,
+    &systems::oai_analysis::SYSTEM,
     &systems::lungmask::LUNGS,
     &systems::lungmask::LUNGS_COVID,
     &systems::lungmask::LUNG_LOBES,

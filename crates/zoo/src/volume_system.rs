@@ -9,8 +9,8 @@ use crate::Compute;
 use crate::error::{translate, translate_volume};
 use base::words::volume_systems as words;
 use base::{
-    Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Text, Volume, VolumeFacts,
-    Voxels,
+    Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Text, ValuePicture, Volume,
+    VolumeFacts, Voxels,
 };
 use engine::graph::{Builder, Value};
 use engine::weights::{Checkpoint, Limits, Scope};
@@ -192,6 +192,8 @@ pub struct VolumeAnswer {
     pub values: Vec<Measurement>,
     /// Tables.
     pub tables: Vec<Table>,
+    /// Maps of values to look at.
+    pub pictures: Vec<ValuePicture>,
     /// What a reader should know.
     pub notes: Vec<Note>,
 }

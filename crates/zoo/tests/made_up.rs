@@ -11,6 +11,7 @@ fn made_up_weights_open_as_published_ones() {
     for (id, chosen, files) in [
         ("hd-bet-1", "", "0.model 1.model 2.model 3.model 4.model"),
         ("hd-bet-1", "fast", "0.model"),
+        ("oai-analysis", "", "segmentation_model.pth.tar"),
         ("synthseg", "", "synthseg_2.0.h5"),
         ("synthseg", "v1", "synthseg_1.0.h5"),
         ("synthseg", "robust qc", "synthseg_qc_2.0.h5 synthseg_robust_2.0.h5"),

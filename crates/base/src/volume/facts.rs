@@ -1,7 +1,7 @@
 //! What is known of a volume's file, de-identified.
 
 use super::VoxelType;
-use crate::case::Modality;
+use crate::case::{Laterality, Modality};
 use crate::concept::SegmentFacts;
 use crate::note::Note;
 
@@ -63,6 +63,8 @@ pub struct VolumeFacts {
     pub codes: Option<(i16, i16)>,
     /// Modality, where the format has one.
     pub modality: Option<Modality>,
+    /// Side of the body, where the format says it.
+    pub laterality: Option<Laterality>,
     /// Maker and model of the device, where the format has one.
     pub device: Option<String>,
     /// DICOM images the volume was put together from.

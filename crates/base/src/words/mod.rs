@@ -36,6 +36,7 @@ pub mod lungmask;
 pub mod meshnet;
 mod metric_names;
 pub mod nnunet;
+pub mod oai_analysis;
 pub mod own;
 pub mod panel;
 pub mod report;

@@ -4,8 +4,8 @@
 use crate::read::Common;
 use base::words::{bench as words, cli as cli_words};
 use base::{
-    Affine, Error, GeometrySource, Grid, Kind, Modality, Result, Volume, VolumeFacts, VoxelType,
-    Voxels,
+    Affine, Error, GeometrySource, Grid, Kind, Laterality, Modality, Result, Volume, VolumeFacts,
+    VoxelType, Voxels,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -153,6 +153,8 @@ fn facts() -> VolumeFacts {
         geometry: GeometrySource::SpacingOnly,
         codes: None,
         modality: None,
+        // A system for one side must not ask which.
+        laterality: Some(Laterality::Left),
         device: None,
         images: None,
         segments: Vec::new(),

@@ -25,8 +25,8 @@ use crate::rfc3339;
 use base::words::fit as fit_words;
 use base::words::segmentation as own;
 use base::{
-    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, Volume,
-    VolumeConsultation, VolumeReading, kebab,
+    Error, Kind, Manifest, MeasuredStructure, ModelRef, ModelRun, Note, Result, ValuePicture,
+    Volume, VolumeConsultation, VolumeReading, kebab,
 };
 use cases::{Case, Decoded};
 use imaging::volumes::nifti::SharesWriter;
@@ -161,6 +161,8 @@ struct Done {
     files: Vec<dicom::File>,
     /// Tables of the systems.
     tables: Vec<Table>,
+    /// Maps of values for each reading.
+    pictures: Vec<Vec<ValuePicture>>,
     /// Files of probabilities, by name.
     shares: Vec<(String, SharesWriter)>,
     decoded: Decoded,
@@ -174,6 +176,7 @@ struct Said {
     bytes: u64,
     network_seconds: Option<f64>,
     tables: Vec<Table>,
+    pictures: Vec<ValuePicture>,
     shares: Option<SharesWriter>,
 }
 
@@ -190,7 +193,7 @@ fn consult(
     let mut readings = Vec::new();
     let mut runs = Vec::new();
     let (mut all_labels, mut maps, mut tables) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut files, mut all_shares) = (Vec::new(), Vec::new());
+    let (mut files, mut all_shares, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     let only = models.len() == 1;
     let created = rfc3339(world.now());
     for loaded in models {
@@ -198,6 +201,7 @@ fn consult(
         let said = loaded.read(request, case, &decoded, only, folder)?;
         let Said { mut reading, mut labels, mut map, bytes, network_seconds, .. } = said;
         let own_tables = said.tables;
+        pictures.push(said.pictures);
         let shares = said.shares.map(|writer| {
             let name = reading.mask.replace(".nii.gz", "-probabilities.nii.gz");
             reading.files.push(name.clone());
@@ -251,7 +255,7 @@ fn consult(
     let consultation =
         VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
     let (labels, shares) = (all_labels, all_shares);
-    Ok(Done { consultation, labels, maps, files, tables, shares, decoded })
+    Ok(Done { consultation, labels, maps, files, tables, pictures, shares, decoded })
 }
 
 impl Loaded {
@@ -354,9 +358,9 @@ impl Loaded {
         let seconds = started.elapsed().as_secs_f64();
         let (values, files) = (answer.values, Vec::new());
         let reading = VolumeReading { model, structures, mask, files, values, notes, seconds };
-        let (map, tables) = (answer.map, answer.tables);
+        let (map, tables, pictures) = (answer.map, answer.tables, answer.pictures);
         let shares = sink.and_then(|sink| sink.writer);
-        Ok(Said { reading, labels, map, bytes, network_seconds, tables, shares })
+        Ok(Said { reading, labels, map, bytes, network_seconds, tables, pictures, shares })
     }
 }
 

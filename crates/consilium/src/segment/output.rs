@@ -4,12 +4,12 @@ use super::Done;
 use crate::World;
 use crate::read::{io_error, place};
 use base::words::segmentation as own;
-use base::{Lang, Result};
+use base::{Lang, Picture, Result};
 use imaging::volumes::nifti::{self, Level};
 use imaging::volumes::{labelled_planes, surfaces};
 use kernels::Pool;
 use report::html::{CaseLine, VolumePictures, volume_page};
-use report::pictures::{label_colour, png};
+use report::pictures::{label_colour, png, values_in_colour};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -40,14 +40,19 @@ pub(super) fn write(
     let scan = &done.decoded.scans[0];
     let mut pictures: Vec<VolumePictures> = Vec::new();
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    for (reading, labels) in c.readings.iter().zip(&done.labels) {
+    for ((reading, labels), values) in c.readings.iter().zip(&done.labels).zip(&done.pictures) {
         let colour = |label: u16| (label != 0).then(|| label_colour(label));
         let planes = labelled_planes(&scan.volume, labels, &colour, PLANES_PX);
         let surfaces = surfaces(&scan.volume, labels, &colour, PLANES_PX);
         let name = |ending: &str| reading.mask.replace(".nii.gz", ending);
         files.push((name(".png"), png(&planes)));
         files.extend(surfaces.as_ref().map(|seen| (name("-3d.png"), png(seen))));
-        pictures.push(VolumePictures { planes, surfaces });
+        for shown in values {
+            let coloured = values_in_colour(shown);
+            let file = |seen: &Picture| (name(&format!("-{}.png", shown.name)), png(seen));
+            files.extend(coloured.as_ref().map(file));
+        }
+        pictures.push(VolumePictures { planes, surfaces, values: values.clone() });
     }
     let shown: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     let result = report::volume::result(c, Some("report.html"), &shown);

@@ -116,6 +116,7 @@ pub(crate) fn scan(study: &Study, limits: &Limits) -> Result<Scan> {
         geometry: GeometrySource::Dicom,
         codes: None,
         modality: study.facts.modality.clone(),
+        laterality: study.facts.laterality,
         device: study.facts.device.clone(),
         images: Some(image.frames),
         segments,

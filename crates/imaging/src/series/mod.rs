@@ -17,7 +17,8 @@ use crate::study::{Samples, Source, Study};
 use crate::volumes::Scan;
 use base::words::series as words;
 use base::{
-    Error, GeometrySource, Grid, Kind, Modality, Note, Result, Scale, Volume, VolumeFacts, Voxels,
+    Error, GeometrySource, Grid, Kind, Laterality, Modality, Note, Result, Scale, Volume,
+    VolumeFacts, Voxels,
 };
 use kernels::Pool;
 use slice::{Slice, Unplaced};
@@ -33,6 +34,8 @@ const DEEPEST: usize = 8;
 pub struct Series {
     /// Modality as the first image has it.
     pub modality: Option<Modality>,
+    /// Side of the body as the first image has it.
+    pub laterality: Option<Laterality>,
     /// Maker and model of the device.
     pub device: Option<String>,
     /// Images or frames.
@@ -68,16 +71,17 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
             Ok(study) => study,
             Err(error) if files.len() == 1 => return Err(error),
             Err(error) if error.kind() == Kind::Unsupported => {
-                facts.push((None, None));
+                facts.push((None, None, None));
                 continue;
             }
             Err(_) => {
                 unreadable += 1;
-                facts.push((None, None));
+                facts.push((None, None, None));
                 continue;
             }
         };
-        facts.push((study.facts.modality.clone(), study.facts.device.clone()));
+        let known = &study.facts;
+        facts.push((known.modality.clone(), known.laterality, known.device.clone()));
         let Source::Dicom(image) = &study.source else { continue };
         if slices.len() + image.frames > limits.max_frames {
             let frames = (slices.len() + image.frames) as u64;
@@ -99,22 +103,24 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
     let mut found: Vec<Series> = group::groups(slices)
         .into_iter()
         .map(|group| {
-            let (modality, device) = facts[group.file].clone();
+            let (modality, laterality, device) = facts[group.file].clone();
             let (stack, refused) = match group.stack {
                 Ok(stack) => (Some(stack), None),
                 Err(error) => (None, Some(error)),
             };
             let (name, files) = (name.clone(), files.clone());
-            let images = group.images;
-            Series { modality, device, images, refused, derived: false, name, files, stack }
+            let (images, derived) = (group.images, false);
+            Series { modality, laterality, device, images, refused, derived, name, files, stack }
         })
         .collect();
     for (file, why, images) in unplaced {
-        let (modality, device) = facts[file].clone();
+        let (modality, laterality, device) = facts[file].clone();
         let derived = why == Unplaced::NoImage;
         let refused = Some(reason(why));
-        let (name, files) = (name.clone(), files.clone());
-        found.push(Series { modality, device, images, refused, derived, name, files, stack: None });
+        let (name, files, stack) = (name.clone(), files.clone(), None);
+        let one =
+            Series { modality, laterality, device, images, refused, derived, name, files, stack };
+        found.push(one);
     }
     let mut notes = Vec::new();
     if unreadable > 0 {
@@ -305,6 +311,7 @@ impl Series {
             geometry: GeometrySource::Dicom,
             codes: None,
             modality: self.modality.clone(),
+            laterality: self.laterality,
             device: self.device.clone(),
             images: Some(stack.slices.len()),
             segments: Vec::new(),

@@ -238,6 +238,7 @@ fn finish(
         geometry,
         codes: None,
         modality: None,
+        laterality: None,
         device: None,
         images: None,
         segments: Vec::new(),

@@ -5,6 +5,7 @@
 //! smoothed; a quadrangle across every grid edge whose ends differ. The coarse grid bounds vertices
 //! and time whatever the size of the volume.
 
+use crate::mesh::fill;
 use base::{Orientation, Picture, Volume};
 
 /// Samples along the longest side of what is labelled.
@@ -333,38 +334,6 @@ impl View {
         let toward = if self.far_is_near { 1.0 } else { -1.0 };
         let lamp = (0.9 * toward * normal[self.depth] + 0.44 * normal[2]) / length;
         0.25 + 0.75 * lamp.max(0.0)
-    }
-}
-
-/// Calls `put` with every pixel whose centre lies in the triangle, its depth and brightness.
-fn fill(
-    [a, b, c]: [[f32; 3]; 3],
-    light: [f32; 3],
-    columns: usize,
-    rows: usize,
-    mut put: impl FnMut(usize, f32, f32),
-) {
-    let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
-    if area == 0.0 {
-        return;
-    }
-    let range = |axis: usize, most: usize| {
-        let low = a[axis].min(b[axis]).min(c[axis]).floor().max(0.0) as usize;
-        let high = a[axis].max(b[axis]).max(c[axis]).ceil().max(0.0) as usize;
-        low.min(most)..high.min(most)
-    };
-    for y in range(1, rows) {
-        for x in range(0, columns) {
-            let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
-            let part = |p: [f32; 3], q: [f32; 3]| {
-                ((q[0] - p[0]) * (py - p[1]) - (q[1] - p[1]) * (px - p[0])) / area
-            };
-            let (u, v, w) = (part(b, c), part(c, a), part(a, b));
-            if u >= 0.0 && v >= 0.0 && w >= 0.0 {
-                let depth = u * a[2] + v * b[2] + w * c[2];
-                put(y * columns + x, depth, u * light[0] + v * light[1] + w * light[2]);
-            }
-        }
     }
 }
 

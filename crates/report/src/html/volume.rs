@@ -2,13 +2,13 @@
 
 use super::{document, parts};
 use crate::number::{bytes, fixed, plain, seconds};
-use crate::pictures::{base64, label_colour, png};
+use crate::pictures::{base64, label_colour, png, values_in_colour};
 use base::words::fit;
 use base::words::report as words;
 use base::words::segmentation as own;
 use base::{
     Lang, MeasuredStructure, Measurement, Note, Picture, Severity, StructureDetails, Text,
-    VolumeConsultation, VolumeReading,
+    ValuePicture, VolumeConsultation, VolumeReading,
 };
 use maud::{Markup, html};
 
@@ -19,6 +19,8 @@ pub struct VolumePictures {
     pub planes: Picture,
     /// Surfaces, where something was found.
     pub surfaces: Option<Picture>,
+    /// Maps of values, where the model gives some.
+    pub values: Vec<ValuePicture>,
 }
 
 /// The report of one volume in one language; `pictures` are those of the readings, in their order. The
@@ -62,10 +64,15 @@ fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lan
         section {
             h2 { (reading.model.name.get(lang)) }
             p.quiet { (unchecked.get(lang)) }
-            @if let Some(VolumePictures { planes, surfaces }) = pictures {
+            @if let Some(VolumePictures { planes, surfaces, values }) = pictures {
                 (picture(planes, &own::PLANES_ALT, &own::PLANES, lang))
                 @if let Some(surfaces) = surfaces {
                     (picture(surfaces, &fit::SURFACE_ALT, &fit::SURFACE, lang))
+                }
+                @for shown in values {
+                    @if let Some(coloured) = values_in_colour(shown) {
+                        (picture(&coloured, &shown.alt, &shown.caption, lang))
+                    }
                 }
             }
             table.figures {
@@ -210,6 +217,9 @@ fn case(c: &VolumeConsultation, lang: Lang) -> Markup {
         (&own::FILE_SIZE, bytes(c.case.bytes)),
         (&words::DECODE, seconds(c.manifest.decode_seconds)),
     ];
+    if let Some(side) = c.case.laterality {
+        rows.insert(0, (&words::LATERALITY, words::laterality(side).get(lang).to_owned()));
+    }
     if let Some(modality) = &c.case.modality {
         rows.insert(0, (&words::MODALITY, modality.code().to_owned()));
     }

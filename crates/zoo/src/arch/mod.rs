@@ -2,6 +2,7 @@
 //! key.
 
 pub mod brain_unet;
+pub mod cartilage_unet;
 pub mod densenet;
 pub mod dyn_unet;
 pub mod efficientnet_lite;

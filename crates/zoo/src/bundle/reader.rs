@@ -277,6 +277,6 @@ impl VolumeReader for Reader {
         let structures = self.structures(&labels);
         let map = map_on(case.volumes[0], labels.labels)?;
         let (values, tables) = (Vec::new(), Vec::new());
-        Ok(VolumeAnswer { map, structures, values, tables, notes })
+        Ok(VolumeAnswer { map, structures, values, tables, pictures: Vec::new(), notes })
     }
 }

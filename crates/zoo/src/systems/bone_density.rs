@@ -157,7 +157,14 @@ impl VolumeReader for Reader {
             structure
         });
         let structures = structures.collect();
-        Ok(VolumeAnswer { map, structures, values, tables: Vec::new(), notes })
+        Ok(VolumeAnswer {
+            map,
+            structures,
+            values,
+            tables: Vec::new(),
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }
 

@@ -267,6 +267,7 @@ impl VolumeReader for Reader {
             map: map_on(volume, labels)?,
             values: measured.values(),
             tables: vec![Table { name: "brain-volumes.csv".into(), text: measured.csv() }],
+            pictures: Vec::new(),
             structures: measured.structures,
             notes,
         })

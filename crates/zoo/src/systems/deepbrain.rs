@@ -228,6 +228,7 @@ impl VolumeReader for Extractor {
             structures: vec![Structure::new("brain", vec![1])],
             values: vec![brain],
             tables: Vec::new(),
+            pictures: Vec::new(),
             notes,
         })
     }

@@ -141,6 +141,7 @@ fn brain(answer: VolumeAnswer) -> Result<VolumeAnswer> {
         structures: vec![Structure::new("brain", vec![1])],
         values: vec![brain],
         tables: Vec::new(),
+        pictures: Vec::new(),
         notes,
     })
 }

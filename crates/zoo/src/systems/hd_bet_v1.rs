@@ -220,6 +220,7 @@ impl VolumeReader for Reader {
             structures: vec![Structure::new("brain", vec![1])],
             values: vec![brain],
             tables: Vec::new(),
+            pictures: Vec::new(),
             notes,
         })
     }

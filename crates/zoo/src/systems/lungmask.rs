@@ -228,7 +228,14 @@ impl VolumeReader for Reader {
         let named = self.structures.iter().zip(1..);
         let structures = named.map(|(id, label)| Structure::new(id, vec![label])).collect();
         let map = map_on(volume, labels)?;
-        Ok(VolumeAnswer { map, structures, values: Vec::new(), tables: Vec::new(), notes })
+        Ok(VolumeAnswer {
+            map,
+            structures,
+            values: Vec::new(),
+            tables: Vec::new(),
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }
 

@@ -283,7 +283,14 @@ impl VolumeReader for Reader {
         let names = self.kind.classes.names();
         let structures = names.iter().zip(1u16..).map(|(name, at)| Structure::new(name, vec![at]));
         let structures = structures.collect();
-        Ok(VolumeAnswer { map, structures, values: Vec::new(), tables: Vec::new(), notes })
+        Ok(VolumeAnswer {
+            map,
+            structures,
+            values: Vec::new(),
+            tables: Vec::new(),
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }
 

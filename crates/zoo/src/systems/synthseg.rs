@@ -366,7 +366,14 @@ impl VolumeReader for Reader {
             notes.push(Note::info("resampled", words::RESAMPLED));
         }
         let map = on_image(&self.pool, volume, &prepared, labels)?;
-        Ok(VolumeAnswer { map, structures: found, values, tables: all, notes })
+        Ok(VolumeAnswer {
+            map,
+            structures: found,
+            values,
+            tables: all,
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }
 

@@ -237,7 +237,14 @@ impl VolumeReader for Reader {
         let (map, why) = label_spine(&self.pool, scan, first_only, &mut network)?;
         notes.extend(why.map(|why| Note::warning("not-counted", why)));
         let structures = structures(first_only);
-        Ok(VolumeAnswer { map, structures, values: Vec::new(), tables: Vec::new(), notes })
+        Ok(VolumeAnswer {
+            map,
+            structures,
+            values: Vec::new(),
+            tables: Vec::new(),
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }
 
