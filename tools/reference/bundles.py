@@ -101,6 +101,76 @@ MRI = ["volumes/innereye/id1_channel1.nii.gz"]
 HEAD = ["volumes/brain/hippodeep_example_brain_t1.nii.gz"]
 THICK = ["volumes/spinalcord/mt/mt0.nii.gz", "volumes/spinalcord/mt/mt1.nii.gz"]
 
+# The classes of the published VISTA3D by number (its configs/metadata.json), by which its prompts are named.
+LOBES = ["left lung upper lobe", "left lung lower lobe", "right lung upper lobe", "right lung middle lobe", "right lung lower lobe"]
+VERTEBRAE = [f"vertebrae {level}" for level in [f"L{n}" for n in range(5, 0, -1)] + [f"T{n}" for n in range(12, 0, -1)]
+             + [f"C{n}" for n in range(7, 0, -1)]]
+PAIRS = ["humerus", "scapula", "clavicula", "femur", "hip"]
+MUSCLES = ["gluteus maximus", "gluteus medius", "gluteus minimus", "autochthon", "iliopsoas"]
+
+
+def sides(names):
+    return [f"{side} {name}" for name in names for side in ("left", "right")]
+
+
+VISTA = (
+    ["background", "liver", "kidney", "spleen", "pancreas", "right kidney", "aorta", "inferior vena cava", "right adrenal gland",
+     "left adrenal gland", "gallbladder", "esophagus", "stomach", "duodenum", "left kidney", "bladder", "prostate or uterus",
+     "portal vein and splenic vein", "rectum", "small bowel", "lung", "bone", "brain", "lung tumor", "pancreatic tumor",
+     "hepatic vessel", "hepatic tumor", "colon cancer primaries"]
+    + LOBES + VERTEBRAE + ["trachea"] + sides(["iliac artery", "iliac vena"]) + ["colon"]
+    + [f"{side} rib {n}" for side in ("left", "right") for n in range(1, 13)]
+    + sides(PAIRS) + ["sacrum"] + sides(MUSCLES)
+    + ["left atrial appendage", "brachiocephalic trunk", *sides(["brachiocephalic vein", "common carotid artery"]), "costal cartilages",
+       "heart", *sides(["kidney cyst"]), "prostate", "pulmonary vein", "skull", "spinal cord", "sternum", *sides(["subclavian artery"]),
+       "superior vena cava", "thyroid gland", "vertebrae S1", "bone lesion", "kidney mass", "liver tumor", "vertebrae L6", "airway"]
+)
+
+
+def vista(network, roi, everything, spacing, after=None):
+    """A configuration as VISTA3D's is published, of another size."""
+    config = bundle(
+        network,
+        compose(),
+        {"_target_": "scripts.inferer.Vista3dInferer", "roi_size": "@patch_size", "overlap": 0.3, "sw_batch_size": "@sw_batch_size",
+         "use_point_window": True},
+        compose(
+            t("ToDeviced", "pred", device="cpu", _disabled_=True),
+            t("monai.apps.vista3d.transforms.VistaPostTransformd", "pred"),
+            t("Invertd", "pred", transform="$copy.deepcopy(@preprocessing)", orig_keys="@image_key", nearest_interp=True, to_tensor=True),
+            t("Lambdad", "pred", func="$lambda x: torch.nan_to_num(x, nan=255)"),
+            SAVE,
+        ),
+        image_key="image",
+        input_dict="${'image': '/data/Task09_Spleen/imagesTr/spleen_10.nii.gz', 'label_prompt': [3]}",
+        everything_labels=everything,
+        metadata_path="$@bundle_root + '/configs/metadata.json'",
+        metadata="$json.loads(pathlib.Path(@metadata_path).read_text())",
+        labels_dict="$@metadata['network_data_format']['outputs']['pred']['channel_def']",
+        subclass={"2": [14, 5], "20": [28, 29, 30, 31, 32], "21": "$list(range(33, 57)) + list(range(63, 98)) + [114, 120, 122]"},
+        input_channels=1,
+        sw_batch_size=1,
+        patch_size=roi,
+        preprocessing_transforms=[
+            t("LoadImaged", "@image_key", image_only=True), t("EnsureChannelFirstd", "@image_key"),
+            t("EnsureTyped", "@image_key", device="@device", track_meta=True),
+            t("Spacingd", "@image_key", pixdim=spacing, mode="bilinear"),
+            t("CropForegroundd", "@image_key", allow_smaller=True, margin=10, source_key="@image_key"),
+            t("monai.apps.vista3d.transforms.VistaPreTransformd", "@image_key", subclass="@subclass", labels_dict="@labels_dict"),
+            t("ScaleIntensityRanged", "@image_key", a_min=-963.8247715525971, a_max=1053.678477684517, b_min=0, b_max=1, clip=True),
+            t("Orientationd", "@image_key", axcodes="RAS"),
+            t("CastToTyped", "@image_key", dtype="$torch.float32"),
+        ],
+    )
+    config["imports"] += ["$import copy", "$import json", "$import pathlib"]
+    config["preprocessing"] = compose()
+    config["preprocessing"]["transforms"] = "$@preprocessing_transforms "
+    config["dataset"]["data"] = "$[@input_dict]"
+    config["evaluator"] = {**EVALUATOR, "_target_": "scripts.evaluator.Vista3dEvaluator",
+                           "hyper_kwargs": {"user_prompt": True, "everything_labels": "@everything_labels"}}
+    return config
+
+
 # name: images, metadata, configuration, ending
 BUNDLES = {
     "organ_unet": (
@@ -241,7 +311,36 @@ BUNDLES = {
         ),
         "json",
     ),
+    # As the published one, with a sixth of its features and smaller tiles.
+    "vista3d": (
+        ANATOMICAL,
+        metadata("VISTA3D", "CT", ["image"], VISTA),
+        vista("$monai.networks.nets.vista3d132(encoder_embed_dim=8, in_channels=@input_channels)", [48, 32, 32],
+              "$list(set([i+1 for i in range(132)]) - set([2,16,18,20,21,23,24,25,26,27,128,129,130,131,132]))", [1.5, 1.7, 2.5]),
+        "json",
+    ),
+    "vista3d_alone": (
+        MRI,
+        metadata("VISTA3D for the spleen", "CT", ["image"], VISTA),
+        vista("$monai.networks.nets.vista3d132(8, @input_channels)", [32, 48, 32], "$[3]", [2.6, 2.6, 2.6]),
+        "json",
+    ),
 }
+
+
+class Asked:
+    """What the published `scripts/inferer.py` and `scripts/evaluator.py` do where classes are asked for."""
+
+    def __init__(self, parser, classes):
+        self.roi, self.classes = parser.get_parsed_content("patch_size"), classes
+
+    def __call__(self, image, network):
+        from monai.inferers import SlidingWindowInfererAdapt
+
+        inferer = SlidingWindowInfererAdapt(roi_size=self.roi, sw_batch_size=1, with_coord=True)
+        vector = torch.tensor(self.classes).unsqueeze(-1)
+        return inferer(image, network, transpose=True, point_coords=None, point_labels=None, class_vector=vector, prompt_class=vector,
+                       prev_mask=None, labels=None, label_set=None)
 
 
 def kept(array, keep=KEEP):
@@ -278,11 +377,13 @@ def write(name):
     from monai.bundle import ConfigParser
     from monai.data import decollate_batch
     from monai.transforms import SaveImage
+    from monai.transforms.utils import reset_ops_id
 
     images, meta, config, ending = BUNDLES[name]
     newer = swin_unetr.PatchMerging.forward
     if meta["monai_version"] < "1.5":
         swin_unetr.PatchMerging.forward = older_merging
+    asks = isinstance(config["network_def"], str)
     if "img_size" in config["network_def"]:
         # Versions from 1.5 no longer take it.
         own = swin_unetr.SwinUNETR.__init__
@@ -293,6 +394,8 @@ def write(name):
     file = folder / f"configs/inference.{ending}"
     text = yaml.safe_dump(config, sort_keys=False) if ending == "yaml" else json.dumps(config, indent=1) + "\n"
     file.write_text(text)
+    # Bundles are run in their own folder.
+    os.chdir(folder)
     parser = ConfigParser()
     parser.read_config(str(file))
     with torch.no_grad():
@@ -300,9 +403,14 @@ def write(name):
         before = parser.get_parsed_content("preprocessing")
         paths = [str(DATA / image) for image in images]
         case = before({"image": paths if len(paths) > 1 else paths[0]})
-        inferer = parser.get_parsed_content("inferer")
+        classes = parser.get_parsed_content("everything_labels") if asks else None
+        inferer = Asked(parser, classes) if asks else parser.get_parsed_content("inferer")
         logits = inferer(case["image"][None], network)
-        case["pred"] = logits[0]
+        case["pred"] = logits[0].clone()
+        if asks:
+            # As the published evaluator: the copy of the transforms that inverts is another object.
+            reset_ops_id(case["image"])
+            case["label_prompt"] = torch.tensor(classes).unsqueeze(-1)
         prepared, answer = np.array(case["image"]), np.array(logits[0])
         after = parser.get_parsed_content("postprocessing")
         # Everything but saving; where nothing inverts, saving itself goes back to the image's grid.
@@ -332,6 +440,8 @@ def write(name):
         "size": list(labels.shape),
         "present": {str(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True))},
     }
+    if asks:
+        expected["classes"] = classes
     (folder / "expected.json").write_text(json.dumps(expected) + "\n")
     packed = gzip.compress(np.ascontiguousarray(labels.transpose(2, 1, 0)).tobytes(), 9, mtime=0)
     (folder / "labels.gz").write_bytes(packed)

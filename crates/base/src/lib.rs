@@ -34,8 +34,8 @@ pub use reading::{
     OutOfDomain, Reading, Refusal, Segment, Side, Trust,
 };
 pub use segmentation::{
-    Appraisal, MeasuredStructure, StructureDetails, ValuePicture, ValueSummary, VolumeConsultation,
-    VolumeReading,
+    Appraisal, MeasuredStructure, StructureDetails, ValuePicture, ValueSummary, VolumeBox,
+    VolumeConsultation, VolumeReading,
 };
 pub use structures::{Structure, kebab, structure};
 pub use text::{Lang, Text};

@@ -100,6 +100,23 @@ pub struct ValuePicture {
     pub caption: Text,
 }
 
+/// A box around something that was found in a volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VolumeBox {
+    /// What, a stable identifier, kebab-case: `lung-nodule`.
+    pub id: String,
+    /// Its name.
+    pub name: Text,
+    /// The box's label in the map.
+    pub label: u16,
+    /// In 0..=1; not a probability.
+    pub score: f32,
+    /// Its centre, RAS+ millimetres.
+    pub centre_mm: [f64; 3],
+    /// Its lengths along R, A and S, in millimetres.
+    pub extent_mm: [f64; 3],
+}
+
 /// One model's answer about a volume.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumeReading {
@@ -111,6 +128,8 @@ pub struct VolumeReading {
     pub mask: String,
     /// Other files of this reading, by name: DICOM segmentations.
     pub files: Vec<String>,
+    /// Boxes around what was found, the best first.
+    pub boxes: Vec<VolumeBox>,
     /// Numbers beside the structures' own.
     pub values: Vec<Measurement>,
     /// Remarks.

@@ -95,8 +95,8 @@ fn an_archive_of_models_is_unpacked_and_one_that_is_none_is_refused() {
 
 /// A bundle in the form of MONAI's, with made-up weights.
 fn bundle(folder: &Path) {
-    let zoo =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo/tests/fixtures/bundles/organ_unet");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../zoo/tests/fixtures/bundles");
+    let zoo = fixtures.join(folder.file_name().unwrap());
     fs::create_dir_all(folder.join("configs")).unwrap();
     for name in ["metadata.json", "inference.json"] {
         fs::copy(zoo.join("configs").join(name), folder.join("configs").join(name)).unwrap();
@@ -104,7 +104,7 @@ fn bundle(folder: &Path) {
     fs::write(folder.join("LICENSE"), "Apache-2.0").unwrap();
     fs::create_dir_all(folder.join("docs")).unwrap();
     fs::write(folder.join("docs/README.md"), "# An organ").unwrap();
-    zoo::bundle::Reader::make_up(folder).unwrap();
+    zoo::bundle::make_up(folder).unwrap();
 }
 
 #[test]
@@ -142,4 +142,63 @@ fn a_bundle_is_read_from_its_folder_its_archive_and_the_store() {
         assert!(said(&read).contains("inference.json"));
     }
     assert!(!dir.join("d").exists(), "nothing is left behind");
+}
+
+#[test]
+fn classes_are_asked_of_a_bundle_behind_its_folder_or_its_name() {
+    let temp = testkit::temp_dir("trained-vista");
+    let dir = temp.path();
+    bundle(&dir.join("vista3d_alone"));
+    trained::volume(&dir.join("case.nii.gz"), 1);
+    kept(dir, &["weights", "import", "vista3d_alone", "--json"]);
+    let asked = [
+        ("vista3d_alone", "a", &["spleen"][..]),
+        ("vista3d_alone:kidney+liver", "b", &["left-kidney", "right-kidney", "liver"]),
+        ("vista3d-alone:3", "c", &["spleen"]),
+    ];
+    for (model, out, expected) in asked {
+        let read = run(dir, &["read", "case.nii.gz", "--model", model, "--out", out]);
+        assert_eq!(code(&read), 0, "{}", said(&read));
+        let result = result(dir.join(out).join("result.json"));
+        let structures = result["models"][0]["segments"].as_array().unwrap().iter();
+        let found: Vec<&str> = structures.map(|one| one["code"].as_str().unwrap()).collect();
+        assert_eq!(found, expected);
+    }
+    let map = |out: &str| fs::read(dir.join(out).join("segmentation.nii.gz")).unwrap();
+    assert!(map("a") == map("c"));
+    for (model, word) in [("vista3d_alone:splean", "spleen"), ("vista3d_alone:129", "points")] {
+        let read = run(dir, &["read", "case.nii.gz", "--model", model, "--out", "d"]);
+        assert_eq!(code(&read), 2, "{}", said(&read));
+        assert!(said(&read).contains(word), "{}", said(&read));
+    }
+}
+
+#[test]
+fn boxes_stand_in_every_file_of_a_case() {
+    let temp = testkit::temp_dir("trained-nodules");
+    let dir = temp.path();
+    bundle(&dir.join("nodules"));
+    trained::volume(&dir.join("case.nii.gz"), 1);
+    let line = ["read", "case.nii.gz", "--model", "nodules", "--out", "out", "--lang", "zh"];
+    let read = run(dir, &line);
+    assert_eq!(code(&read), 0, "{}", said(&read));
+    let result = result(dir.join("out/result.json"));
+    let boxes = result["models"][0]["boxes"].as_array().unwrap();
+    assert!(!boxes.is_empty(), "{result:#}");
+    assert_eq!(boxes[0]["name"]["zh"], "肺结节");
+    let scores = boxes.iter().map(|found| found["score"].as_f64().unwrap());
+    assert!(scores.is_sorted_by(|a, b| a >= b));
+    let table = fs::read_to_string(dir.join("out/boxes.csv")).unwrap();
+    assert_eq!(table.lines().count(), boxes.len() + 1);
+    let page = fs::read_to_string(dir.join("out/report.html")).unwrap();
+    for text in ["检出框", "并非概率", "评分最高"] {
+        assert!(page.contains(text), "{text}");
+    }
+    // The same bytes for any number of threads.
+    let again = [&line[..4], &["--out", "again", "--threads", "3"]].concat();
+    assert_eq!(code(&run(dir, &again)), 0);
+    for file in ["boxes.csv", "segmentation.nii.gz"] {
+        let of = |out: &str| fs::read(dir.join(out).join(file)).unwrap();
+        assert!(of("out") == of("again"), "{file}");
+    }
 }

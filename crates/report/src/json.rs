@@ -85,7 +85,7 @@ fn model(
     index: usize,
     reading: &base::Reading,
     artifacts: &Artifacts,
-) -> wire::Model<wire::Segment> {
+) -> wire::Model<wire::Segment, wire::FindingBox> {
     wire::Model {
         id: reading.model.id.clone(),
         name: text(&reading.model.name),

@@ -5,7 +5,8 @@ use crate::number::of_f64;
 use crate::wire;
 use base::words::report as words;
 use base::{
-    Concept, MeasuredStructure, SegmentCode, StructureDetails, VolumeConsultation, VolumeReading,
+    Concept, MeasuredStructure, SegmentCode, StructureDetails, VolumeBox, VolumeConsultation,
+    VolumeReading,
 };
 use std::fmt::Write as _;
 
@@ -73,7 +74,7 @@ fn case(c: &VolumeConsultation) -> wire::VolumeCase {
     wire::VolumeCase { case, volume }
 }
 
-fn model(reading: &VolumeReading) -> wire::Model<wire::VolumeSegment> {
+fn model(reading: &VolumeReading) -> wire::Model<wire::VolumeSegment, wire::VolumeBox> {
     wire::Model {
         id: reading.model.id.clone(),
         name: text(&reading.model.name),
@@ -82,7 +83,7 @@ fn model(reading: &VolumeReading) -> wire::Model<wire::VolumeSegment> {
         refused: None,
         findings: Vec::new(),
         segments: reading.structures.iter().map(|s| segment(s, &reading.mask)).collect(),
-        boxes: Vec::new(),
+        boxes: reading.boxes.iter().map(found).collect(),
         values: reading.values.iter().map(value).collect(),
         text: None,
         trust: wire::Trust { uncertainty: None, out_of_domain: Vec::new() },
@@ -90,6 +91,35 @@ fn model(reading: &VolumeReading) -> wire::Model<wire::VolumeSegment> {
         notes: remarks(&reading.notes),
         seconds: of_f64(reading.seconds, 4),
     }
+}
+
+fn found(found: &VolumeBox) -> wire::VolumeBox {
+    wire::VolumeBox {
+        code: found.id.clone(),
+        name: text(&found.name),
+        score: of_f64(f64::from(found.score), 6),
+        label: found.label,
+        centre_ras_mm: found.centre_mm.map(|mm| of_f64(mm, 4)),
+        extent_ras_mm: found.extent_mm.map(|mm| of_f64(mm, 4)),
+    }
+}
+
+/// The boxes of all models as RFC 4180 lines.
+pub fn boxes_csv(c: &VolumeConsultation) -> String {
+    let mut out = String::from(
+        "case,model,finding,label,score,centre_r_mm,centre_a_mm,centre_s_mm,extent_r_mm,extent_a_mm,extent_s_mm\r\n",
+    );
+    let cell = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+    for reading in &c.readings {
+        for found in &reading.boxes {
+            let names = [&c.case.name, &reading.model.id, found.name.en()].map(quoted).join(",");
+            let score = cell(of_f64(f64::from(found.score), 6));
+            let place = found.centre_mm.iter().chain(&found.extent_mm);
+            let place: Vec<String> = place.map(|mm| cell(of_f64(*mm, 4))).collect();
+            let _ = write!(out, "{names},{},{score},{}\r\n", found.label, place.join(","));
+        }
+    }
+    out
 }
 
 fn segment(structure: &MeasuredStructure, mask: &str) -> wire::VolumeSegment {

@@ -28,13 +28,13 @@ pub struct Remark {
     pub text: Words,
 }
 
-/// The whole file. A case is a picture or a volume, and so are the segments.
+/// The whole file. A case is a picture or a volume, and so are the segments and boxes.
 #[derive(Serialize)]
-pub struct Document<C, S> {
+pub struct Document<C, S, B> {
     pub schema: &'static str,
     pub disclaimer: Words,
     pub case: C,
-    pub models: Vec<Model<S>>,
+    pub models: Vec<Model<S, B>>,
     pub opinion: Opinion,
     pub notes: Vec<Remark>,
     pub manifest: Manifest,
@@ -96,7 +96,7 @@ pub struct Patient {
 
 /// One model's answer.
 #[derive(Serialize)]
-pub struct Model<S> {
+pub struct Model<S, B> {
     pub id: String,
     pub name: Words,
     pub weights_sha256: Option<String>,
@@ -104,7 +104,7 @@ pub struct Model<S> {
     pub refused: Option<Refused>,
     pub findings: Vec<Finding>,
     pub segments: Vec<S>,
-    pub boxes: Vec<FindingBox>,
+    pub boxes: Vec<B>,
     pub values: Vec<Value>,
     pub text: Option<String>,
     pub trust: Trust,
@@ -184,6 +184,17 @@ pub struct FindingBox {
     pub name: Words,
     pub score: Option<f64>,
     pub rect: Rect,
+}
+
+/// A box in a volume.
+#[derive(Serialize)]
+pub struct VolumeBox {
+    pub code: String,
+    pub name: Words,
+    pub score: Option<f64>,
+    pub label: u16,
+    pub centre_ras_mm: [Option<f64>; 3],
+    pub extent_ras_mm: [Option<f64>; 3],
 }
 
 /// A number with its unit.

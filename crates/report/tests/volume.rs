@@ -65,6 +65,7 @@ fn consultation() -> VolumeConsultation {
         ],
         mask: "segmentation.nii.gz".into(),
         files: vec!["segmentation.dcm".into()],
+        boxes: (1..=31).map(found).collect(),
         values: vec![Measurement {
             id: "brain-volume",
             name: both("Brain volume", "脑体积"),
@@ -111,6 +112,17 @@ fn consultation() -> VolumeConsultation {
     }
 }
 
+fn found(number: u16) -> base::VolumeBox {
+    base::VolumeBox {
+        id: "lung-nodule".into(),
+        name: both("Lung nodule", "肺结节"),
+        label: number,
+        score: 0.9 - f32::from(number) / 64.0,
+        centre_mm: [12.25, -34.5 + f64::from(number), 56.0],
+        extent_mm: [6.5, 7.0, 8.75],
+    }
+}
+
 #[test]
 fn what_is_written_of_a_volume_fits_the_published_schema() {
     let published: Value = serde_json::from_str(report::schema()).unwrap();
@@ -135,6 +147,7 @@ fn the_table_and_the_pages_are_as_they_were() {
     let c = consultation();
     let planes = Picture::new(3, 2, 3, vec![7; 18]).unwrap();
     testkit::golden("crates/report/tests/golden/volume.csv", &report::volume::csv(&c));
+    testkit::golden("crates/report/tests/golden/volume-boxes.csv", &report::volume::boxes_csv(&c));
     let table = report::volume::statistics_csv(&c);
     testkit::golden("crates/report/tests/golden/volume-statistics.csv", &table);
     for (lang, name) in [(Lang::En, "en"), (Lang::Zh, "zh")] {

@@ -5,7 +5,7 @@ use crate::nnunet::source::Source;
 use crate::nnunet::{Model, Options};
 use crate::systems::totalsegmentator;
 use crate::volume_system::{VolumeOptions, VolumeReader};
-use base::Result;
+use base::{Error, Kind, Result};
 use std::path::Path;
 
 /// A trained model as it lies somewhere.
@@ -31,10 +31,15 @@ pub fn holds(path: &Path) -> bool {
     crate::nnunet::holds_model(path) || crate::bundle::holds_bundle(path)
 }
 
-/// Opens the trained model at `path`, a folder or a zip. Errors name the file that is wrong.
+/// Opens the trained model at `path`, a folder or a zip. Errors name the file that is wrong; of kind `Usage`
+/// what was chosen of a model that has nothing to choose.
 pub fn open(path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
     if crate::bundle::holds_bundle(path) && !crate::nnunet::holds_model(path) {
-        return Ok(Box::new(crate::bundle::Reader::open(path, options)?));
+        return crate::bundle::open(path, options);
+    }
+    if !options.chosen.is_empty() {
+        let text = base::words::bundle::no_prompts(&options.chosen.join("+"));
+        return Err(Error::new(Kind::Usage, text));
     }
     let (mirror, exact) = (options.mirror, options.compute.exact);
     let own = Options { mirror, exact, ..Options::default() };

@@ -10,7 +10,7 @@ use crate::error::{translate, translate_volume};
 use base::words::volume_systems as words;
 use base::{
     Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Text, ValuePicture, Volume,
-    VolumeFacts, Voxels,
+    VolumeBox, VolumeFacts, Voxels,
 };
 use engine::graph::{Builder, Value};
 use engine::weights::{Checkpoint, Limits, Scope};
@@ -188,6 +188,8 @@ pub struct VolumeAnswer {
     pub map: Volume,
     /// What the labels mean, in the system's order.
     pub structures: Vec<Structure>,
+    /// Boxes around what was found, the best first; each has its label in the map.
+    pub boxes: Vec<VolumeBox>,
     /// Numbers.
     pub values: Vec<Measurement>,
     /// Tables.

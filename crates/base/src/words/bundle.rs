@@ -16,8 +16,8 @@ pub const NO_INFERENCE: Text = Text::fixed(
 
 /// Nothing decides on labels.
 pub const NO_LABELS: Text = Text::fixed(
-    "nothing in the bundle's postprocessing makes labels of the network's answer (AsDiscrete with argmax or threshold)",
-    "该 bundle 的后处理未将网络输出转换为标签（应有带 argmax 或 threshold 的 AsDiscrete）",
+    "nothing in the bundle's postprocessing makes labels of the network's answer (AsDiscrete with argmax or threshold; for VISTA3D VistaPostTransform)",
+    "该 bundle 的后处理未将网络输出转换为标签（应有带 argmax 或 threshold 的 AsDiscrete；VISTA3D 为 VistaPostTransform）",
 );
 
 /// An image without foreground.
@@ -50,9 +50,11 @@ pub fn no_weights(file: &str) -> Text {
 pub fn network_unknown(name: &str) -> Text {
     Text::filled(
         format!(
-            "the bundle needs the network `{name}`, which this build lacks (there are UNet, SegResNet, DynUNet)"
+            "the bundle needs the network `{name}`, which this build lacks (there are UNet, SegResNet, DynUNet, SwinUNETR, VISTA3D, RetinaNet on a ResNet50, 101 or 152)"
         ),
-        format!("该 bundle 需要网络 `{name}`，本版本没有（现有 UNet、SegResNet、DynUNet）"),
+        format!(
+            "该 bundle 需要网络 `{name}`，本版本没有（现有 UNet、SegResNet、DynUNet、SwinUNETR、VISTA3D，以及基于 ResNet50、101 或 152 的 RetinaNet）"
+        ),
     )
 }
 
@@ -136,4 +138,64 @@ pub fn too_large(size: [usize; 3]) -> Text {
 /// A YAML file that cannot be read.
 pub fn yaml(why: &str) -> Text {
     Text::filled(format!("no sound YAML: {why}"), format!("YAML 无效：{why}"))
+}
+
+/// Points instead of classes.
+pub const POINTS: Text = Text::fixed(
+    "the bundle's input asks for `points`: this build asks its network for classes only, not for what was clicked",
+    "该 bundle 的输入使用点提示 `points`：本版本仅支持类别提示，不支持点击提示",
+);
+
+/// A class that only points find.
+pub fn by_points(class: u16, name: &str) -> Text {
+    let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+    Text::filled(
+        format!(
+            "the model finds class {class}{name} by points only, which this build does not give it"
+        ),
+        format!("类别 {class}{name} 仅能以点提示分割，本版本不支持点提示"),
+    )
+}
+
+/// A class that the bundle does not know, and what was probably meant.
+pub fn no_class(name: &str, last: u16, near: Option<&str>) -> Text {
+    let (en, zh) = near.map_or_else(Default::default, |near| {
+        (format!("; '{near}' was meant?"), format!("；是否指“{near}”？"))
+    });
+    Text::filled(
+        format!(
+            "the bundle has no class '{name}': a number from 1 to {last} or a name of its metadata{en}"
+        ),
+        format!("该 bundle 没有类别“{name}”：应为 1～{last} 的编号或其 metadata 中的名称{zh}"),
+    )
+}
+
+/// Classes asked of a model that has nothing to choose.
+pub fn no_prompts(asked: &str) -> Text {
+    Text::filled(
+        format!("the model takes no prompts; '{asked}' was asked for behind its folder"),
+        format!("该模型不接受类别提示；文件夹后指定了“{asked}”"),
+    )
+}
+
+/// Extents that a network cannot halve.
+pub fn divisors(given: [usize; 3], least: [usize; 3]) -> Text {
+    let by = |x: [usize; 3]| format!("{} × {} × {}", x[0], x[1], x[2]);
+    let (given, least) = (by(given), by(least));
+    Text::filled(
+        format!(
+            "the bundle fills images up to multiples of {given}; its network needs multiples of {least}"
+        ),
+        format!("该 bundle 将图像补齐至 {given} 的整数倍；其网络要求为 {least} 的整数倍"),
+    )
+}
+
+/// What a detector's classes are called where the bundle does not say.
+pub fn finding(number: usize) -> Text {
+    Text::filled(format!("Finding {number}"), format!("病灶 {number}"))
+}
+
+/// The label map's structure: the boxes around what was found.
+pub fn boxes_around(name: &Text) -> Text {
+    Text::filled(format!("{} (box)", name.en()), format!("{}（检出框）", name.zh()))
 }

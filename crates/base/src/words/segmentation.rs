@@ -24,6 +24,16 @@ texts! {
     PLANES = "Axial, coronal and sagittal plane through the middle of what was marked; the patient's right is on the left of the axial and coronal plane.", "通过标记区域中心的轴位、冠状位与矢状位；轴位与冠状位图像左侧为患者右侧。";
     /// Instead of the picture.
     PLANES_ALT = "Three planes of the volume with the structures in colour", "三个方位的截面，各结构以颜色标出";
+    /// What the picture shows where boxes were found.
+    BEST_BOX = "Axial, coronal and sagittal plane through the box with the highest score; the patient's right is on the left of the axial and coronal plane.", "通过评分最高的检出框中心的轴位、冠状位与矢状位；轴位与冠状位图像左侧为患者右侧。";
+    /// Heading.
+    BOXES = "Boxes", "检出框";
+    /// Below it.
+    BOXES_NOTE = "Scores are the model's own and no probabilities; the label map marks each box, not what lies in it. Places are millimetres to the patient's right (R), front (A) and head (S); patient coordinates of DICOM have the opposite sign along the first two.", "评分为模型自身输出，并非概率；标签图标记的是检出框范围，而非病灶轮廓。坐标单位为毫米，依次向患者右侧（R）、前方（A）、头侧（S）为正；DICOM 患者坐标的前两轴符号相反。";
+    /// Column.
+    CENTRE = "Centre (R, A, S)", "中心（R, A, S）";
+    /// Column.
+    EXTENT = "Extent (R × A × S)", "大小（R × A × S）";
     /// Column.
     LABEL = "Label", "标签值";
     /// Column.
@@ -119,6 +129,14 @@ pub fn took_writing(case: &str, seconds: f64) -> Text {
     Text::filled(
         format!("{case}: pictures and files {seconds:.2} s"),
         format!("{case}：图像与文件输出 {seconds:.2} 秒"),
+    )
+}
+
+/// Boxes that the page leaves out.
+pub fn more_boxes(more: usize) -> Text {
+    Text::filled(
+        format!("{more} further boxes with lower scores stand in boxes.csv."),
+        format!("另有 {more} 个评分较低的检出框，见 boxes.csv。"),
     )
 }
 

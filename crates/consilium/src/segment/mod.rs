@@ -356,8 +356,9 @@ impl Loaded {
             false => format!("segmentation-{}.nii.gz", self.id),
         };
         let seconds = started.elapsed().as_secs_f64();
-        let (values, files) = (answer.values, Vec::new());
-        let reading = VolumeReading { model, structures, mask, files, values, notes, seconds };
+        let (boxes, values, files) = (answer.boxes, answer.values, Vec::new());
+        let reading =
+            VolumeReading { model, structures, mask, files, boxes, values, notes, seconds };
         let (map, tables, pictures) = (answer.map, answer.tables, answer.pictures);
         let shares = sink.and_then(|sink| sink.writer);
         Ok(Said { reading, labels, map, bytes, network_seconds, tables, pictures, shares })

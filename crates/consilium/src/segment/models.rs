@@ -37,7 +37,19 @@ pub(crate) fn system(name: &str) -> Option<(&'static dyn VolumeSystem, Vec<Strin
 }
 
 fn is_folder(name: &str) -> bool {
-    zoo::find(name).is_none() && zoo::trained::holds(Path::new(name))
+    zoo::find(name).is_none() && zoo::trained::holds(Path::new(chosen_of(name).0))
+}
+
+/// A folder and the classes that are asked of it: `PATH` or `PATH:CLASS+CLASS`.
+fn chosen_of(name: &str) -> (&str, Vec<String>) {
+    let is_path = |(path, _): &(&str, &str)| !Path::new(name).exists() && Path::new(path).exists();
+    match name.rsplit_once(':').filter(is_path) {
+        None => (name, Vec::new()),
+        Some((path, asked)) => {
+            let asked = asked.split('+').filter(|one| !one.is_empty());
+            (path, asked.map(str::to_owned).collect())
+        }
+    }
 }
 
 /// Loads all models of a request. Errors name the file that was expected and where it is published, or
@@ -48,7 +60,7 @@ pub(super) fn load(request: &Request, pool: &Pool) -> Result<Vec<Loaded>> {
         let started = Instant::now();
         let (id, shown, reader) = match system(name) {
             Some((system, chosen)) => open(system, chosen, request)?,
-            None => folder(Path::new(name), request, pool)?,
+            None => folder(name, request, pool)?,
         };
         if loaded.iter().any(|other| other.id == id) {
             return Err(Error::new(Kind::Usage, base::words::own::model_twice(&id)));
@@ -112,14 +124,17 @@ fn weights_of(system: &dyn VolumeSystem, request: &Request) -> Result<PathBuf> {
     free.ok_or_else(missing)
 }
 
-fn folder(path: &Path, request: &Request, pool: &Pool) -> Result<Opened> {
+fn folder(name: &str, request: &Request, pool: &Pool) -> Result<Opened> {
+    let (path, chosen) = chosen_of(name);
+    let path = Path::new(path);
     let compute = Compute { exact: request.common.exact, ..Compute::new(pool.clone()) };
-    let options = VolumeOptions { compute, chosen: Vec::new(), mirror: request.mirror };
+    let asked: String = chosen.iter().map(|class| format!("-{class}")).collect();
+    let options = VolumeOptions { compute, chosen, mirror: request.mirror };
     let reader = zoo::trained::open(path, &options)?;
     let name = std::fs::canonicalize(path).ok();
     let name =
         name.as_deref().unwrap_or(path).file_stem().map(|n| n.to_string_lossy().into_owned());
-    let id = match slug(&name.unwrap_or_default()) {
+    let id = match slug(&(name.unwrap_or_default() + &asked)) {
         empty if empty.is_empty() => "model".to_owned(),
         id => id,
     };

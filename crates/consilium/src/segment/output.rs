@@ -26,7 +26,7 @@ pub(super) struct Written {
     pub line: CaseLine,
 }
 
-/// Writes label maps, pictures, `volumes.csv`, `report.html` and, last, `result.json` into `folder`.
+/// Writes label maps, pictures, `volumes.csv`, `boxes.csv` where there are any, `report.html` and, last, `result.json` into `folder`.
 pub(super) fn write(
     world: &dyn World,
     folder: &Path,
@@ -42,7 +42,12 @@ pub(super) fn write(
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for ((reading, labels), values) in c.readings.iter().zip(&done.labels).zip(&done.pictures) {
         let colour = |label: u16| (label != 0).then(|| label_colour(label));
-        let planes = labelled_planes(&scan.volume, labels, &colour, PLANES_PX);
+        // Of many boxes the one that the model is surest of is shown.
+        let best = reading.boxes.first().map(|best| best.label);
+        let shown: Option<Vec<u16>> = best
+            .map(|best| labels.iter().map(|label| if *label == best { best } else { 0 }).collect());
+        let shown = shown.as_deref().unwrap_or(labels);
+        let planes = labelled_planes(&scan.volume, shown, &colour, PLANES_PX);
         let surfaces = surfaces(&scan.volume, labels, &colour, PLANES_PX);
         let name = |ending: &str| reading.mask.replace(".nii.gz", ending);
         files.push((name(".png"), png(&planes)));
@@ -60,6 +65,9 @@ pub(super) fn write(
         files.push(("statistics.csv".into(), report::volume::statistics_csv(c).into_bytes()));
     }
     files.push(("volumes.csv".into(), report::volume::csv(c).into_bytes()));
+    if c.readings.iter().any(|reading| !reading.boxes.is_empty()) {
+        files.push(("boxes.csv".into(), report::volume::boxes_csv(c).into_bytes()));
+    }
     files.extend(done.tables.iter().map(|t| (t.name.clone(), t.text.clone().into_bytes())));
     files.push(("report.html".into(), volume_page(c, &pictures, lang).into_bytes()));
     files.push(("result.json".into(), report::json::file_text(&result).into_bytes()));

@@ -11,7 +11,7 @@ pub fn stored(world: &dyn World, id: &str) -> Option<PathBuf> {
 }
 
 /// Models and weights with what the store holds put in: a model's name that is no system's becomes
-/// its folder; systems for volumes get their weights where none are given at all.
+/// its folder, and what is asked of it stays behind it (`ID:CLASS+CLASS`); systems for volumes get their weights where none are given at all.
 pub fn given(world: &dyn World, models: &mut [String], weights: &mut Vec<String>) {
     for model in models.iter_mut() {
         let known = zoo::find(model).is_some() || volume_card(model).is_some();
@@ -19,8 +19,9 @@ pub fn given(world: &dyn World, models: &mut [String], weights: &mut Vec<String>
         if known || model.contains(['/', '\\']) || std::path::Path::new(model).exists() {
             continue;
         }
-        if let Some(folder) = stored(world, model) {
-            *model = folder.display().to_string();
+        let (id, asked) = model.split_at(model.find(':').unwrap_or(model.len()));
+        if let Some(folder) = stored(world, id) {
+            *model = format!("{}{asked}", folder.display());
         }
     }
     if !weights.is_empty() {

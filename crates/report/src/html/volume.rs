@@ -12,6 +12,9 @@ use base::{
 };
 use maud::{Markup, html};
 
+/// Boxes that the page lists.
+const MOST_BOXES: usize = 30;
+
 /// Pictures of a reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumePictures {
@@ -65,7 +68,8 @@ fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lan
             h2 { (reading.model.name.get(lang)) }
             p.quiet { (unchecked.get(lang)) }
             @if let Some(VolumePictures { planes, surfaces, values }) = pictures {
-                (picture(planes, &own::PLANES_ALT, &own::PLANES, lang))
+                @let caption = if reading.boxes.is_empty() { &own::PLANES } else { &own::BEST_BOX };
+                (picture(planes, &own::PLANES_ALT, caption, lang))
                 @if let Some(surfaces) = surfaces {
                     (picture(surfaces, &fit::SURFACE_ALT, &fit::SURFACE, lang))
                 }
@@ -90,10 +94,51 @@ fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lan
                 } }
                 tbody { @for structure in &reading.structures { (row(structure, appraised, lang)) } }
             }
+            (boxes(reading, lang))
             (parts::value_table(&values(reading), lang))
             (details(reading, lang))
             p.quiet { (fit::FILES.get(lang)) ": " (files(reading)) }
             (parts::infos(reading.notes.iter().filter(|n| n.severity == Severity::Info), lang))
+        }
+    }
+}
+
+/// Boxes, the best ones; all stand in the table beside the page.
+fn boxes(reading: &VolumeReading, lang: Lang) -> Markup {
+    if reading.boxes.is_empty() {
+        return html! {};
+    }
+    let place = |mm: [f64; 3]| mm.map(|mm| plain(mm, 1)).join(", ");
+    html! {
+        h3 { (own::BOXES.get(lang)) }
+        p.quiet { (own::BOXES_NOTE.get(lang)) }
+        table.figures {
+            thead { tr {
+                th scope="col" { (words::STRUCTURE.get(lang)) }
+                th scope="col" { (own::LABEL.get(lang)) }
+                th scope="col" { (words::SCORE.get(lang)) }
+                th scope="col" { (own::CENTRE.get(lang)) }
+                th scope="col" { (own::EXTENT.get(lang)) }
+            } }
+            tbody { @for found in reading.boxes.iter().take(MOST_BOXES) {
+                @let [red, green, blue] = label_colour(found.label);
+                tr {
+                    th scope="row" {
+                        svg width="12" height="12" aria-hidden="true" {
+                            rect.swatch width="12" height="12"
+                                fill=(format!("#{red:02x}{green:02x}{blue:02x}")) {}
+                        }
+                        " " (found.name.get(lang))
+                    }
+                    td { (found.label) }
+                    td { (fixed(f64::from(found.score), 3)) }
+                    td { (place(found.centre_mm)) }
+                    td { (found.extent_mm.map(|mm| plain(mm, 1)).join(" × ")) " mm" }
+                }
+            } }
+        }
+        @if let Some(more) = reading.boxes.len().checked_sub(MOST_BOXES).filter(|more| *more > 0) {
+            p.quiet { (own::more_boxes(more).get(lang)) }
         }
     }
 }

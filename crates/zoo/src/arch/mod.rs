@@ -14,11 +14,13 @@ pub mod pspnet;
 pub mod residual_unet;
 pub mod resnet;
 pub mod resnet_autoencoder;
+pub mod retina_net;
 pub mod seg_res_net;
 pub mod swin_unetr;
 pub mod unet;
 pub mod unet_blocks;
 pub mod unet_v1;
+pub mod vista3d;
 
 /// Epsilon of every batch normalisation here: PyTorch's default.
 pub(crate) const EPSILON: f32 = 1e-5;

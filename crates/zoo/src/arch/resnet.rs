@@ -56,7 +56,7 @@ pub fn features(
         let layer = s.at(&format!("layer{}", index + 1));
         for block in 0..stage.blocks {
             let stage = Stage { stride: if block == 0 { stage.stride } else { 1 }, ..*stage };
-            x = bottleneck(b, &layer.at(&block.to_string()), x, &stage, residual)?;
+            x = bottleneck(b, &layer.at(&block.to_string()), x, &stage, residual, false)?;
         }
     }
     Ok(x)
@@ -76,26 +76,31 @@ pub fn classifier(
     Ok((b.linear(pooled, &s.at("fc"), labels)?, map))
 }
 
-/// 1×1, 3×3, 1×1 and the shortcut: `[1, C, H, W]` to `[1, 4 · width, H / stride, W / stride]`.
-fn bottleneck(
+/// 1×1, 3×3, 1×1 and the shortcut, whose convolution has a bias on request: `[1, C, …]` to
+/// `[1, 4 · width, … / stride]`, of pictures and volumes.
+pub(super) fn bottleneck(
     b: &mut Builder,
     s: &Scope,
     x: Value,
     stage: &Stage,
     residual: Residual,
+    shortcut_bias: bool,
 ) -> Result<Value> {
     let outputs = 4 * stage.width;
+    let axes = b.shape(x).len().saturating_sub(2);
+    let (point, three) = (vec![1; axes], vec![3; axes]);
     let shortcut = if stage.stride != 1 || b.shape(x)[1] != outputs {
-        let conv = Conv::new(outputs, [1, 1]).stride(stage.stride).no_bias();
+        let conv = Conv::of(outputs, &point).stride(stage.stride);
+        let conv = if shortcut_bias { conv } else { conv.no_bias() };
         let y = b.conv(x, &s.at("downsample.0"), conv)?;
         b.batch_norm(y, &s.at("downsample.1"), EPSILON)?
     } else {
         x
     };
-    let y = b.conv(x, &s.at("conv1"), Conv::new(stage.width, [1, 1]).no_bias())?;
+    let y = b.conv(x, &s.at("conv1"), Conv::of(stage.width, &point).no_bias())?;
     let y = b.batch_norm(y, &s.at("bn1"), EPSILON)?;
     let y = b.relu(y);
-    let conv = Conv::new(stage.width, [3, 3])
+    let conv = Conv::of(stage.width, &three)
         .stride(stage.stride)
         .pad(stage.dilation)
         .dilation(stage.dilation)
@@ -103,7 +108,7 @@ fn bottleneck(
     let y = b.conv(y, &s.at("conv2"), conv)?;
     let y = b.batch_norm(y, &s.at("bn2"), EPSILON)?;
     let y = b.relu(y);
-    let y = b.conv(y, &s.at("conv3"), Conv::new(outputs, [1, 1]).no_bias())?;
+    let y = b.conv(y, &s.at("conv3"), Conv::of(outputs, &point).no_bias())?;
     let mut y = b.batch_norm(y, &s.at("bn3"), EPSILON)?;
     if residual == Residual::RectifiedBranch {
         y = b.relu(y);

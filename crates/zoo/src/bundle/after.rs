@@ -33,15 +33,19 @@ pub(super) enum Step {
     },
     /// The first channel above zero gives its label, else 0.
     Where(Vec<(usize, u16)>),
+    /// Of the classes that were asked for the one with the largest logit above zero, else 0
+    /// (`VistaPostTransformd`); decided plane by plane ([`asked`]).
+    Asked,
 }
 
 type Found<T> = std::result::Result<T, Problem>;
 
-/// The steps of a list of transforms for the prediction. Problems name the first that is not known.
-pub(super) fn read(transforms: &Plain, classes: usize) -> Found<Vec<Step>> {
+/// The steps of a list of transforms for the prediction of a network with so many classes; `None` for one
+/// that answers to prompts. Problems name the first that is not known.
+pub(super) fn read(transforms: &Plain, classes: Option<usize>) -> Found<Vec<Step>> {
     let list = list(transforms).ok_or_else(|| Problem::missing("postprocessing"))?;
     let mut steps = Vec::new();
-    let mut channels = classes;
+    let mut channels = classes.unwrap_or(1);
     for item in list {
         let keys = keys(item);
         let place = keys.iter().position(|key| key == "pred");
@@ -51,7 +55,8 @@ pub(super) fn read(transforms: &Plain, classes: usize) -> Found<Vec<Step>> {
         let args = Args { table: item, name: base_name(item), place: place.unwrap_or(0) };
         match args.name {
             "EnsureType" | "ToTensor" | "SaveImage" | "DeleteItems" | "SelectItems"
-            | "Identity" | "CastToType" => {}
+            | "Identity" | "CastToType" | "ToDevice" => {}
+            "VistaPostTransform" if classes.is_none() => steps.push(Step::Asked),
             "Activations" => {
                 args.only(&["other"])?;
                 if args.flag("sigmoid", false)? {
@@ -93,6 +98,9 @@ pub(super) fn read(transforms: &Plain, classes: usize) -> Found<Vec<Step>> {
             "Lambda" => {
                 let wrong = || args.wrong("func");
                 let text = args.of_key("func").map(short_whole).ok_or_else(wrong)?;
+                if replaces_nan(&text) {
+                    continue;
+                }
                 let rules = choices(&text).ok_or_else(wrong)?;
                 if rules.iter().any(|(channel, _)| *channel >= channels) {
                     return Err(wrong());
@@ -105,7 +113,11 @@ pub(super) fn read(transforms: &Plain, classes: usize) -> Found<Vec<Step>> {
         }
     }
     let decided = |step: &Step| matches!(step, Step::Argmax | Step::Threshold(_) | Step::Where(_));
-    if !steps.iter().any(decided) {
+    let sound = match classes {
+        Some(_) => steps.iter().any(decided),
+        None => steps.first() == Some(&Step::Asked) && !steps.iter().any(decided),
+    };
+    if !sound {
         return Err(Problem(words::NO_LABELS));
     }
     if channels > MOST_OVERLAPPING {
@@ -146,6 +158,15 @@ fn largest(args: &Args) -> Found<Step> {
     Ok(Step::Largest { labels, onehot, apart: args.flag("independent", true)?, through })
 }
 
+/// `lambda x: torch.nan_to_num(x, nan=255)`: there are none where the whole image was read.
+fn replaces_nan(text: &str) -> bool {
+    let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let value = plain
+        .strip_prefix("$lambdax:torch.nan_to_num(x,nan=")
+        .and_then(|rest| rest.strip_suffix(')'));
+    value.is_some_and(|value| value.parse::<f64>().is_ok())
+}
+
 /// `lambda x: torch.where(x[[2]] > 0, 4, torch.where(…, 0))` as channels and labels.
 fn choices(text: &str) -> Option<Vec<(usize, u16)>> {
     let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -160,6 +181,21 @@ fn choices(text: &str) -> Option<Vec<(usize, u16)>> {
     }
     let ends = format!("0{}", ")".repeat(rules.len()));
     (!rules.is_empty() && rest == ends).then_some(rules)
+}
+
+/// For each voxel of logits `[class][voxel]` the label of the class with the largest one above zero, the first
+/// of equals, else 0.
+pub(super) fn asked(logits: &[f32], labels: &[u16]) -> Vec<u16> {
+    let voxels = logits.len() / labels.len().max(1);
+    let (mut best, mut found) = (vec![0.0f32; voxels], vec![0u16; voxels]);
+    for (class, &label) in logits.chunks_exact(voxels.max(1)).zip(labels) {
+        for ((best, found), &value) in best.iter_mut().zip(&mut found).zip(class) {
+            if value > *best {
+                (*best, *found) = (value, label);
+            }
+        }
+    }
+    found
 }
 
 /// What a network's answer has become.
@@ -178,17 +214,15 @@ pub(super) struct Labels {
     pub of_channel: Vec<Vec<u16>>,
 }
 
-/// Carries the steps out on logits `[channel][k][j][i]`, whose grid has extents `size` (i, j, k); `own` is
-/// the case's.
+/// Carries the steps out on logits `[channel][k][j][i]`, or on labels where they were decided on plane by
+/// plane; their grid has extents `size` (i, j, k), `own` is the case's.
 pub(super) fn finish(
     pool: &Pool,
     steps: &[Step],
-    logits: Vec<f32>,
-    channels: usize,
+    mut state: State,
     moves: &Moves,
     [mut size, own]: [[usize; 3]; 2],
 ) -> Labels {
-    let mut state = State::Values(logits, channels);
     let mut inverted = false;
     let mut of_channel = Vec::new();
     let mut steps = steps.iter().peekable();
@@ -413,7 +447,7 @@ mod tests {
     use super::*;
 
     fn steps(text: &str, classes: usize) -> Found<Vec<Step>> {
-        read(&Plain::from_json(text.as_bytes()).unwrap(), classes)
+        read(&Plain::from_json(text.as_bytes()).unwrap(), Some(classes))
     }
 
     #[test]
@@ -444,6 +478,19 @@ mod tests {
         let linear = r#"[{"_target_": "AsDiscreted", "keys": "pred", "argmax": true},
             {"_target_": "Invertd", "keys": "pred", "nearest_interp": false}]"#;
         assert!(steps(linear, 2).is_err());
+    }
+
+    #[test]
+    fn of_classes_asked_for_the_largest_above_zero_counts_and_equals_go_to_the_first() {
+        let logits = [1.0, -1.0, 0.0, 2.0, 1.0, -2.0, 0.0, 3.0];
+        assert_eq!(asked(&logits, &[7, 4]), [7, 0, 0, 4]);
+        let post = r#"[{"_target_": "monai.apps.vista3d.transforms.VistaPostTransformd", "keys": "pred"},
+            {"_target_": "Lambdad", "keys": "pred", "func": "$lambda x: torch.nan_to_num(x, nan=255)"}]"#;
+        let post = Plain::from_json(post.as_bytes()).unwrap();
+        assert_eq!(read(&post, None).unwrap(), [Step::Asked]);
+        assert!(read(&post, Some(3)).is_err());
+        let other = r#"[{"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5}]"#;
+        assert!(read(&Plain::from_json(other.as_bytes()).unwrap(), None).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::folder::Problem;
 use super::invert::{Move, Moves};
 use super::network::{short, target, triple};
-use super::spacing::{Between, extents, resample};
+use super::spacing::{Between, Line, extents, resample, shifts};
 use base::words::bundle as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -174,7 +174,10 @@ fn step(args: &Args, allows_smaller: bool) -> Found<Option<Step>> {
     let step = match args.name {
         // The case is read, its channels are first, its values are single precision.
         "LoadImage" | "EnsureChannelFirst" | "EnsureType" | "ToTensor" | "Identity"
-        | "AddChannel" | "AsChannelFirst" | "SelectItems" | "DeleteItems" | "CopyItems" => {
+        | "AddChannel" | "AsChannelFirst" | "SelectItems" | "DeleteItems" | "CopyItems"
+        | "ToDevice"
+        // Changes prompts only, which `prompts.rs` reads.
+        | "VistaPreTransform" => {
             return Ok(None);
         }
         "CastToType" => match args.get("dtype") {
@@ -388,13 +391,15 @@ fn space(
     if to == size && step.iter().all(|step| (step - 1.0).abs() <= TOLERANCE) {
         return Ok(volume);
     }
+    let shift = shifts(volume.affine(), size, to, step);
+    let lines = [0, 1, 2].map(|axis| Line { step: step[axis], shift: shift[axis] });
     let mut values = Vec::with_capacity(to.iter().product::<usize>() * volume.frames());
     for frame in 0..volume.frames() {
-        values.extend(resample(pool, &volume.frame_f32(frame), size, to, step, between));
+        values.extend(resample(pool, &volume.frame_f32(frame), size, to, lines, between));
     }
-    let affine = volume.affine().after(&Affine::scaling(step));
-    let grid = Grid { size: to, affine };
-    moves.push(Move::Space { before: size, after: to, step, between });
+    let scaled = volume.affine().after(&Affine::scaling(step));
+    let grid = Grid { size: to, affine: begun_at(&scaled, volume.affine().apply(shift)) };
+    moves.push(Move::Space { before: size, after: to, lines, between });
     like(&volume, grid, values)
 }
 
@@ -456,10 +461,16 @@ fn boxed(volume: Volume, (start, to): Bounds, moves: &mut Moves) -> Result<Volum
         values.extend(super::invert::cut(&volume.frame_f32(frame), size, start, to));
     }
     let origin = volume.affine().apply(start.map(|at| at as f64));
-    let mut rows = *volume.affine().rows();
-    rows.iter_mut().zip(origin).for_each(|(row, at)| row[3] = at);
+    let affine = begun_at(volume.affine(), origin);
     moves.push(Move::Box { before: size, after: to, start });
-    like(&volume, Grid { size: to, affine: Affine::new(rows) }, values)
+    like(&volume, Grid { size: to, affine }, values)
+}
+
+/// The same axes from another first voxel, in mm.
+fn begun_at(affine: &Affine, origin: [f64; 3]) -> Affine {
+    let mut rows = *affine.rows();
+    rows.iter_mut().zip(origin).for_each(|(row, at)| row[3] = at);
+    Affine::new(rows)
 }
 
 /// Steps that change values only.

@@ -19,6 +19,15 @@ impl Config {
         Config { root }
     }
 
+    /// The same with another value of an entry, if there is such an entry.
+    pub fn with(mut self, id: &str, value: Plain) -> Config {
+        if let Plain::Table(rows) = &mut self.root {
+            let found = rows.iter_mut().filter(|(key, _)| key == id);
+            found.for_each(|(_, old)| old.clone_from(&value));
+        }
+        self
+    }
+
     /// An entry with everything in it resolved; an expression that is not understood stays as
     /// [`Plain::Other`] with its text. `None` where there is no such entry.
     pub fn get(&self, id: &str) -> Option<Plain> {
@@ -73,9 +82,10 @@ impl Config {
         match value {
             Plain::Text(text) => self.text(text, depth, left),
             Plain::List(items) => {
-                let kept = items.iter().filter(|item| !is_disabled(item));
-                let items = kept.map(|item| self.resolve(item, depth + 1, left));
-                items.collect::<Option<Vec<_>>>().map(Plain::List)
+                let items = items.iter().map(|item| self.resolve(item, depth + 1, left));
+                let mut items = items.collect::<Option<Vec<_>>>()?;
+                items.retain(|item| !is_disabled(item));
+                Some(Plain::List(items))
             }
             Plain::Table(rows) => {
                 let row = |(key, value): &(String, Plain)| {
@@ -98,7 +108,17 @@ impl Config {
         }
         let Some(code) = text.strip_prefix('$') else { return Some(Plain::Text(text.to_owned())) };
         let value = evaluate(code, &mut |id| self.entry(id, depth + 1, left));
-        Some(value.unwrap_or_else(unknown))
+        // What an expression makes counts as what stands in the file.
+        *left = left.saturating_sub(value.as_ref().map_or(0, values));
+        (*left > 0).then(|| value.unwrap_or_else(unknown))
+    }
+}
+
+fn values(value: &Plain) -> usize {
+    match value {
+        Plain::List(items) => items.iter().map(values).sum::<usize>() + 1,
+        Plain::Table(rows) => rows.iter().map(|(_, value)| values(value)).sum::<usize>() + 1,
+        _ => 1,
     }
 }
 
@@ -126,7 +146,9 @@ mod tests {
     fn references_go_through_tables_lists_and_other_references() {
         let config = config(
             r#"{"a": {"b": [1, {"c": "x"}]}, "r": "@a::b::1::c", "s": "@a#b#0", "t": "@u#b", "u": "@a",
-                "list": [{"_target_": "A", "_disabled_": true}, {"_target_": "B", "keys": "@r"}]}"#,
+                "no": false, "yes": "$(not @no)",
+                "list": [{"_target_": "A", "_disabled_": true}, {"_target_": "B", "keys": "@r"},
+                    {"_target_": "C", "_disabled_": "@yes"}]}"#,
         );
         assert_eq!(config.get("r"), Some(Plain::Text("x".into())));
         assert_eq!(config.get("s"), Some(Plain::Int(1)));
@@ -152,6 +174,11 @@ mod tests {
         let mut text = String::from("{\"v0\": [1, 1]");
         for n in 1..30 {
             text += &format!(", \"v{n}\": [\"@v{}\", \"@v{}\"]", n - 1, n - 1);
+        }
+        assert_eq!(config(&(text + "}")).get("v29"), None);
+        let mut text = String::from("{\"v0\": \"$list(range(0, 9000))\"");
+        for n in 1..30 {
+            text += &format!(", \"v{n}\": \"$[@v{0}, @v{0}]\"", n - 1);
         }
         assert_eq!(config(&(text + "}")).get("v29"), None);
     }

@@ -3,8 +3,10 @@
 use super::after;
 use super::before;
 use super::config::Config;
+use super::detection;
 use super::metadata::Metadata;
 use super::network::{Network, target};
+use super::prompts::Prompts;
 use super::window::Inferer;
 use crate::error::translate;
 use crate::nnunet::source::Source;
@@ -21,6 +23,9 @@ const METADATA: &str = "configs/metadata.json";
 /// Its configurations for inference, the first one that is there.
 const INFERENCE: [&str; 3] =
     ["configs/inference.json", "configs/inference.yaml", "configs/inference.yml"];
+/// What runs a network, as configurations name it.
+const EVALUATORS: [&str; 3] =
+    ["SupervisedEvaluator", "EnsembleEvaluator", "scripts.evaluator.Vista3dEvaluator"];
 /// Its weights where the configuration does not say.
 const WEIGHTS: &str = "models/model.pt";
 /// Its terms, taken along.
@@ -42,20 +47,22 @@ impl Problem {
     }
 }
 
-/// A bundle, its weights not yet read.
-pub struct Bundle {
+/// A bundle, its weights not yet read, and what it does to a case.
+pub struct Bundle<P> {
     source: Source,
     weights: String,
     pub(super) metadata: Metadata,
-    pub(super) plan: Plan,
+    pub(super) plan: P,
 }
 
-/// What is done to a case.
-pub(super) struct Plan {
-    pub network: Network,
-    pub before: Vec<before::Step>,
-    pub inferer: Inferer,
-    pub after: Vec<after::Step>,
+/// What is done to a case that is segmented.
+pub struct Plan {
+    pub(super) network: Network,
+    pub(super) before: Vec<before::Step>,
+    pub(super) inferer: Inferer,
+    pub(super) after: Vec<after::Step>,
+    /// What a network that answers to prompts is asked for.
+    pub(super) prompts: Option<Prompts>,
 }
 
 impl Plan {
@@ -65,8 +72,13 @@ impl Plan {
         let network = Network::read(&parts.network, metadata.monai)?;
         let before = before::read(&parts.before, metadata.allows_smaller())?;
         let inferer = Inferer::read(&parts.inferer)?;
-        let after = after::read(&parts.after, network.classes)?;
-        Ok(Plan { network, before, inferer, after })
+        let prompts = match network.prompted() {
+            Some(_) => Some(Prompts::read(config, parts.evaluator.as_ref())?),
+            None => None,
+        };
+        let classes = prompts.is_none().then_some(network.classes);
+        let after = after::read(&parts.after, classes)?;
+        Ok(Plan { network, before, inferer, after, prompts })
     }
 }
 
@@ -81,15 +93,56 @@ pub fn understand(metadata: &[u8], inference: &[u8]) -> Result<()> {
         Ok(root) => root,
         Err(_) => super::yaml::read(inference).map_err(unsound)?,
     };
-    let plan = Plan::of(&Config::new(root), &metadata);
-    plan.map(|_| ()).map_err(|problem| Error::new(Kind::Unsupported, problem.0))
+    let config = Config::new(root);
+    let plan = match detection::is_asked(&config) {
+        true => detection::Plan::of(config, &metadata).map(|_| ()),
+        false => Plan::of(&config, &metadata).map(|_| ()),
+    };
+    plan.map_err(|problem| Error::new(Kind::Unsupported, problem.0))
 }
 
-impl Bundle {
+/// Whether the bundle at `path` finds boxes. Errors: none lies there, or it cannot be read.
+pub(super) fn detects(path: &Path) -> Result<bool> {
+    let bundle = Bundle::planned(path, |config, _| {
+        let asked = detection::is_asked(&config);
+        Ok((config, asked))
+    })?;
+    Ok(bundle.plan)
+}
+
+impl Bundle<detection::Plan> {
+    /// Opens the bundle of a detector at `path`. Errors as [`Bundle::open`].
+    pub(super) fn detector(path: &Path) -> Result<Bundle<detection::Plan>> {
+        Bundle::planned(path, detection::Plan::of)
+    }
+}
+
+impl Bundle<Plan> {
     /// Opens the bundle at `path`: its folder, a folder above it, or a zip.
     ///
     /// Errors name the file and what in it is needed and not known.
-    pub fn open(path: &Path) -> Result<Bundle> {
+    pub fn open(path: &Path) -> Result<Bundle<Plan>> {
+        Bundle::planned(path, |config, metadata| {
+            let plan = Plan::of(&config, metadata)?;
+            Ok((config, plan))
+        })
+    }
+
+    /// Asks for these classes only, where the network answers to prompts. Errors of kind `Usage`.
+    pub(super) fn ask(&mut self, chosen: &[String]) -> Result<()> {
+        match &mut self.plan.prompts {
+            Some(prompts) => prompts.ask(chosen, &self.metadata.outputs),
+            None if chosen.is_empty() => Ok(()),
+            None => Err(Error::new(Kind::Usage, words::no_prompts(&chosen.join("+")))),
+        }
+    }
+}
+
+impl<P> Bundle<P> {
+    fn planned(
+        path: &Path,
+        plan: impl FnOnce(Config, &Metadata) -> std::result::Result<(Config, P), Problem>,
+    ) -> Result<Bundle<P>> {
         let source = Source::open(path)?;
         let mut found = candidates(&source);
         let folder = match found.len() {
@@ -106,8 +159,8 @@ impl Bundle {
             Error::new(Kind::BrokenInput, words::NO_INFERENCE).at(source.full(&folder))
         })?;
         let config = Config::new(settings(&source, &file)?);
-        let plan =
-            Plan::of(&config, &metadata).map_err(|problem| problem.at(source.full(&file)))?;
+        let plan = plan(config, &metadata).map_err(|problem| problem.at(source.full(&file)));
+        let (config, plan) = plan?;
         let weights = weights(&config, &folder);
         Ok(Bundle { source, weights, metadata, plan })
     }
@@ -123,6 +176,17 @@ impl Bundle {
         Checkpoint::from_bytes(bytes, &limits).map_err(|error| translate(error.at(&file)))
     }
 
+    /// The file with its weights, its folder made where there is none.
+    pub(super) fn made_up_file(&self, path: &Path) -> Result<PathBuf> {
+        let file = self.weights_file();
+        let failed = |error: std::io::Error| {
+            let text = base::words::nnunet::unreadable(&error.to_string());
+            Error::new(Kind::Io, text).at(&file)
+        };
+        std::fs::create_dir_all(file.parent().unwrap_or(path)).map_err(failed)?;
+        Ok(file)
+    }
+
     /// The file with its weights, as errors name it.
     pub(super) fn weights_file(&self) -> PathBuf {
         self.source.full(&self.weights)
@@ -136,12 +200,12 @@ struct Parts {
     before: Plain,
     inferer: Plain,
     after: Plain,
+    evaluator: Option<Plain>,
 }
 
 impl Parts {
     fn of(config: &Config) -> Parts {
-        let evaluator = ["SupervisedEvaluator", "EnsembleEvaluator"];
-        let evaluator = evaluator.iter().find_map(|name| config.find(name));
+        let evaluator = EVALUATORS.iter().find_map(|name| config.find(name));
         let part = |names: &[&str], path: &[&str]| {
             let of_evaluator = || {
                 let start = evaluator.as_ref()?;
@@ -157,6 +221,7 @@ impl Parts {
             before: part(&["preprocessing", "pre_transforms"], &data),
             inferer: part(&["inferer"], &["inferer"]),
             after: part(&["postprocessing", "post_transforms"], &["postprocessing"]),
+            evaluator: evaluator.clone(),
         }
     }
 }

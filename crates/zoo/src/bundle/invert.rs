@@ -1,6 +1,6 @@
 //! What was done to a case's grid, and undoing it for the network's answer (`Invertd`).
 
-use super::spacing::{Between, resample};
+use super::spacing::{Between, Line, resample};
 use base::{Grid, Volume, Voxels};
 use engine::cpu::Pool;
 
@@ -9,8 +9,8 @@ use engine::cpu::Pool;
 pub(super) enum Move {
     /// Axes exchanged and mirrored.
     Turn { before: Grid, after: Grid },
-    /// Another spacing; voxels of the new grid lie `step` voxels of the old one apart.
-    Space { before: [usize; 3], after: [usize; 3], step: [f64; 3], between: Between },
+    /// Another spacing; voxels of the new grid lie on `lines` in those of the old one.
+    Space { before: [usize; 3], after: [usize; 3], lines: [Line; 3], between: Between },
     /// A box that begins at a voxel of the old grid, or outside it.
     Box { before: [usize; 3], after: [usize; 3], start: [i64; 3] },
 }
@@ -36,9 +36,9 @@ impl Moves {
                     _ => Vec::new(),
                 }
             }
-            Move::Space { before, after, step, between } => {
+            Move::Space { before, after, lines, between } => {
                 let between = if nearest { Between::Nearest } else { *between };
-                let back = step.map(|step| 1.0 / step);
+                let back = lines.map(Line::back);
                 resample(pool, &values, *after, *before, back, between)
             }
             Move::Box { before, after, start } => {

@@ -6,6 +6,7 @@ use crate::arch::layers::{Act, Norm};
 use crate::arch::residual_unet::{self, ResidualUNet};
 use crate::arch::seg_res_net::{self, SegResNet};
 use crate::arch::swin_unetr::{self, LEVELS, Merging, SwinUnetr};
+use crate::arch::vista3d::{self, Vista3d};
 use base::words::bundle as words;
 use engine::graph::{Activation, Builder, Value};
 use engine::weights::{Plain, Scope};
@@ -22,7 +23,7 @@ const MOST_CHANNELS: usize = 1 << 14;
 pub(super) struct Network {
     /// Input channels.
     pub channels: usize,
-    /// Output channels.
+    /// Output channels; of a network that answers to prompts the features of a voxel.
     pub classes: usize,
     family: Family,
 }
@@ -33,6 +34,7 @@ enum Family {
     Seg(SegResNet),
     Dyn(DynUNet),
     Swin(SwinUnetr),
+    Vista(Vista3d),
 }
 
 type Found<T> = std::result::Result<T, Problem>;
@@ -49,8 +51,17 @@ impl Network {
             "SegResNet" => seg_res_net(&args),
             "DynUNet" | "DynUnet" => dyn_unet(&args),
             "SwinUNETR" => swin_unetr(&args, monai),
+            "vista3d132" => vista(&args),
             "" => Err(Problem::missing("network_def")),
             other => Err(Problem(words::network_unknown(other))),
+        }
+    }
+
+    /// The network, where it answers to prompts: what [`Network::logits`] gives are then features.
+    pub fn prompted(&self) -> Option<Vista3d> {
+        match &self.family {
+            Family::Vista(net) => Some(*net),
+            _ => None,
         }
     }
 
@@ -61,6 +72,7 @@ impl Network {
             Family::Seg(net) => net.logits(b, s, image),
             Family::Dyn(net) => net.logits(b, s, image),
             Family::Swin(net) => net.logits(b, s, image),
+            Family::Vista(net) => net.image(b, s, image),
         }
     }
 
@@ -71,6 +83,7 @@ impl Network {
             Family::Seg(_) => seg_res_net::LEFT_OVER,
             Family::Dyn(_) => dyn_unet::LEFT_OVER,
             Family::Swin(_) => swin_unetr::LEFT_OVER,
+            Family::Vista(_) => vista3d::LEFT_OVER,
         }
     }
 
@@ -96,6 +109,8 @@ impl Network {
                 .fold(0, u64::saturating_add),
             // The widest block of the way up alone.
             Family::Swin(net) => square(net.features << LEVELS).saturating_mul(27),
+            // Eight convolutions of the deepest level.
+            Family::Vista(net) => square(net.features << vista3d::LEVELS).saturating_mul(8 * 27),
         }
     }
 
@@ -108,6 +123,7 @@ impl Network {
                 [0, 1, 2].map(|axis| net.strides.iter().map(|stride| stride[axis]).product())
             }
             Family::Swin(_) => [2 << LEVELS; 3],
+            Family::Vista(_) => [1 << vista3d::LEVELS; 3],
         }
     }
 }
@@ -427,4 +443,21 @@ fn swin_unetr(args: &Args, monai: Option<(u32, u32)>) -> Found<Network> {
     };
     let channels = args.size("in_channels", None, MOST_CHANNELS)?;
     Ok(Network { channels, classes, family: Family::Swin(network) })
+}
+
+/// A function, not a class: its arguments may stand without their names.
+fn vista(args: &Args) -> Found<Network> {
+    let known = ["_target_", "0", "1", "encoder_embed_dim", "in_channels"];
+    let rows = args.table.rows().unwrap_or_default();
+    if let Some((key, _)) = rows.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+        return Err(args.wrong(key));
+    }
+    let named = |place: &'static str, key: &'static str| match args.get(place) {
+        Some(_) => place,
+        None => key,
+    };
+    let most = MOST_CHANNELS >> vista3d::LEVELS;
+    let features = args.size(named("0", "encoder_embed_dim"), Some(48), most)?;
+    let channels = args.size(named("1", "in_channels"), Some(1), MOST_CHANNELS)?;
+    Ok(Network { channels, classes: features, family: Family::Vista(Vista3d { features }) })
 }

@@ -1,8 +1,8 @@
 //! A bundle as a reader of volumes.
 
-use super::after::{Labels, finish};
+use super::after::{Labels, State, asked, finish};
 use super::before::prepare;
-use super::folder::Bundle;
+use super::folder::{Bundle, Plan};
 use super::window::padded;
 use crate::Compute;
 use crate::error::translate;
@@ -14,29 +14,36 @@ use crate::volume_system::{
 use base::words::bundle as words;
 use base::words::volume_systems as common;
 use base::{Error, FrameAxis, Kind, Note, Result, Volume, Voxels};
-use engine::ErrorKind;
-use engine::cpu::Network;
+use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
 use engine::weights::Scope;
+use engine::{ErrorKind, Tensor};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// A bundle with its weights.
 pub struct Reader {
-    bundle: Bundle,
+    bundle: Bundle<Plan>,
     compute: Compute,
     scope: Scope,
     sha256: String,
     container: &'static str,
     /// The network and the tile it is planned for.
     network: Option<(Network, [usize; 3])>,
+    /// `[class][feature]` for the classes that a network is asked for which answers to prompts.
+    vectors: Option<Vec<f32>>,
 }
 
 impl Reader {
     /// Opens the bundle at `path` and its weights.
     ///
-    /// Errors name what the bundle needs and this build lacks, or every tensor that does not fit.
+    /// Classes that are `chosen` are what a network is asked for that answers to prompts.
+    ///
+    /// Errors name what the bundle needs and this build lacks, or every tensor that does not fit; of kind
+    /// `Usage` classes that the bundle does not know.
     pub fn open(path: &Path, options: &VolumeOptions) -> Result<Reader> {
-        let bundle = Bundle::open(path)?;
+        let mut bundle = Bundle::open(path)?;
+        bundle.ask(&options.chosen)?;
         let checkpoint = bundle.checkpoint()?;
         let file = bundle.weights_file();
         let values: u64 = checkpoint
@@ -56,6 +63,7 @@ impl Reader {
             sha256: checkpoint.sha256().to_owned(),
             container: checkpoint.container(),
             network: None,
+            vectors: None,
             bundle,
         };
         // With a tile that the image decides, the least one tells whether the weights fit.
@@ -63,6 +71,7 @@ impl Reader {
         let roi = reader.bundle.plan.inferer.roi;
         let tile = [0, 1, 2].map(|axis| roi[axis].unwrap_or(least[axis]));
         let network = reader.plan(tile)?;
+        reader.vectors = reader.asked_for()?;
         reader
             .scope
             .finish(reader.bundle.plan.network.left_over())
@@ -75,19 +84,44 @@ impl Reader {
     /// names its own; gives the file.
     pub fn make_up(path: &Path) -> Result<std::path::PathBuf> {
         let bundle = Bundle::open(path)?;
-        let file = bundle.weights_file();
-        let failed = |error: std::io::Error| {
-            let text = base::words::nnunet::unreadable(&error.to_string());
-            Error::new(Kind::Io, text).at(&file)
-        };
-        std::fs::create_dir_all(file.parent().unwrap_or(path)).map_err(failed)?;
+        let file = bundle.made_up_file(path)?;
         let least = bundle.plan.network.divisors().map(|divisor| 2 * divisor);
         write_made_up(&file, |b, s| {
             let shape = [1, bundle.plan.network.channels, least[0], least[1], least[2]];
             let image = b.input("image", &shape);
+            if let Some(net) = bundle.plan.network.prompted() {
+                net.stored(s, &[]);
+                let stored = b.input("stored", &[1, net.features]);
+                net.vectors(b, s, stored)?;
+            }
             bundle.plan.network.logits(b, s, image)
         })?;
         Ok(file)
+    }
+
+    /// The vectors of the classes that are asked for.
+    fn asked_for(&self) -> Result<Option<Vec<f32>>> {
+        let plan = &self.bundle.plan;
+        let (Some(net), Some(prompts)) = (plan.network.prompted(), &plan.prompts) else {
+            return Ok(None);
+        };
+        let shape = [prompts.classes.len(), net.features];
+        let run = || {
+            let stored = Tensor::new(&shape, net.stored(&self.scope, &prompts.classes))?;
+            let mut b = Builder::new();
+            let input = b.input("stored", &shape);
+            let vectors = net.vectors(&mut b, &self.scope, input)?;
+            let graph = b.finish(&[("vectors", vectors)]);
+            Network::compile(graph, &self.compute.options())?.run(&[&stored])
+        };
+        // Tensors that are missing are told of when all have been asked for.
+        match run() {
+            Ok(mut found) => Ok(found.pop().map(Tensor::into_data)),
+            Err(error) => match self.scope.finish(plan.network.left_over()) {
+                Ok(()) => Err(translate(error).at(self.bundle.weights_file())),
+                Err(missing) => Err(translate(missing).at(self.bundle.weights_file())),
+            },
+        }
     }
 
     fn plan(&self, tile: [usize; 3]) -> Result<Network> {
@@ -113,11 +147,17 @@ impl Reader {
         })
     }
 
-    /// The case as the network sees it, and its logits `[channel][k][j][i]`.
-    fn logits(&mut self, volume: &Volume, told: Told<'_>) -> Result<Vec<f32>> {
+    /// What the network makes of a prepared case, plane by plane along i: the plane's number and
+    /// `[head][j][k]`, heads the channels of the network's answer.
+    fn planes(
+        &mut self,
+        volume: &Volume,
+        told: Told<'_>,
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<()> {
         let size = volume.size();
         let tile = self.bundle.plan.inferer.tile(size);
-        let mut network = match self.network.take() {
+        let network = match self.network.take() {
             Some((network, planned)) if planned == tile => network,
             _ => self.plan(tile)?,
         };
@@ -128,37 +168,24 @@ impl Reader {
             let padded = self.bundle.plan.inferer.pad(turned, size, tile);
             channels.push(padded.map_err(|problem| Error::new(Kind::Refused, problem.0))?);
         }
-        let inferer = &self.bundle.plan.inferer;
-        let starts = [0, 1, 2].map(|axis| inferer.starts(axis, to[axis], tile[axis]));
-        let total = starts.iter().map(Vec::len).product();
-        let heads = self.bundle.plan.network.classes;
-        let window = Window {
-            tile,
-            rank: 3,
-            step: 1.0,
-            mirror: Vec::new(),
-            heads,
-            probabilities: None,
-            version_one: false,
-            fixed: Some(Fixed { starts, weights: inferer.weights(tile) }),
-        };
-        let voxels: usize = size.iter().product();
-        let mut logits = vec![0.0f32; heads * voxels];
+        let window = self.window(to, tile);
+        let total = window.runs(to);
         let mut done = 0;
         told(0, total);
+        let mut inner = Vec::with_capacity(window.heads * size[1] * size[2]);
         let mut hooks = Hooks {
             plane: &mut |number, plane| {
                 let Some(i) = number.checked_sub(before[0]).filter(|i| *i < size[0]) else {
                     return Ok(());
                 };
-                for (head, plane) in plane.chunks_exact(to[1] * to[2]).enumerate() {
+                inner.clear();
+                for plane in plane.chunks_exact(to[1] * to[2]) {
                     for j in 0..size[1] {
-                        let line = &plane[(j + before[1]) * to[2] + before[2]..][..size[2]];
-                        for (k, &value) in line.iter().enumerate() {
-                            logits[head * voxels + (k * size[1] + j) * size[0] + i] = value;
-                        }
+                        let start = (j + before[1]) * to[2] + before[2];
+                        inner.extend_from_slice(&plane[start..][..size[2]]);
                     }
                 }
+                each(i, &inner);
                 Ok(())
             },
             ran: &mut || {
@@ -168,9 +195,67 @@ impl Reader {
         };
         let mut networks = [network];
         slide(&self.compute.pool, &window, &mut networks, &channels, to, &mut hooks)?;
-        [network] = networks;
+        let [network] = networks;
         self.network = Some((network, tile));
+        Ok(())
+    }
+
+    /// How tiles go over an image of extents `to`.
+    fn window(&self, to: [usize; 3], tile: [usize; 3]) -> Window {
+        let inferer = &self.bundle.plan.inferer;
+        let starts = [0, 1, 2].map(|axis| inferer.starts(axis, to[axis], tile[axis]));
+        Window {
+            tile,
+            rank: 3,
+            step: 1.0,
+            mirror: Vec::new(),
+            heads: self.bundle.plan.network.classes,
+            probabilities: None,
+            version_one: false,
+            fixed: Some(Fixed { starts, weights: inferer.weights(tile) }),
+        }
+    }
+
+    /// Logits `[class][k][j][i]` of a prepared case.
+    fn logits(&mut self, volume: &Volume, told: Told<'_>) -> Result<Vec<f32>> {
+        let [ni, nj, nk] = volume.size();
+        let (pool, vectors) = (self.compute.pool.clone(), self.vectors.clone());
+        let features = self.bundle.plan.network.classes;
+        let classes = vectors.as_ref().map_or(features, |vectors| vectors.len() / features);
+        let mut logits = vec![0.0f32; classes * ni * nj * nk];
+        self.planes(volume, told, &mut |i, plane| {
+            let products =
+                vectors.as_ref().map(|vectors| products(&pool, vectors, plane, features));
+            let plane = products.as_deref().unwrap_or(plane);
+            for (class, plane) in plane.chunks_exact((nj * nk).max(1)).enumerate() {
+                for (at, &value) in plane.iter().enumerate() {
+                    let (j, k) = (at / nk, at % nk);
+                    logits[((class * nk + k) * nj + j) * ni + i] = value;
+                }
+            }
+        })?;
         Ok(logits)
+    }
+
+    /// What the steps behind the network begin with: its logits, or labels where classes were asked for, whose
+    /// logits are too many to be kept.
+    fn state(&mut self, volume: &Volume, told: Told<'_>) -> Result<State> {
+        let features = self.bundle.plan.network.classes;
+        let prompts = self.bundle.plan.prompts.clone();
+        let (Some(prompts), Some(vectors)) = (prompts, self.vectors.clone()) else {
+            return Ok(State::Values(self.logits(volume, told)?, features));
+        };
+        let [ni, nj, nk] = volume.size();
+        let pool = self.compute.pool.clone();
+        let mut labels = vec![0u16; ni * nj * nk];
+        self.planes(volume, told, &mut |i, plane| {
+            let found = asked(&products(&pool, &vectors, plane, features), &prompts.classes);
+            for (at, label) in found.into_iter().enumerate() {
+                let (j, k) = (at / nk, at % nk);
+                labels[(k * nj + j) * ni + i] = label;
+            }
+        })?;
+        Ok(State::Labels(labels))
     }
 
     /// Steps before the network and the network's answer, for comparisons: the prepared case, its frames
@@ -211,6 +296,10 @@ impl Reader {
             let named = outputs.get(channel).cloned().flatten();
             named.unwrap_or_else(|| format!("label {channel}"))
         };
+        if let Some(prompts) = &self.bundle.plan.prompts {
+            let one = |class: &u16| Structure::new(&name(usize::from(*class)), vec![*class]);
+            return prompts.classes.iter().map(one).collect();
+        }
         if labels.of_channel.is_empty() {
             let all = 1..self.bundle.plan.network.classes;
             return all.map(|label| Structure::new(&name(label), vec![label as u16])).collect();
@@ -225,8 +314,26 @@ impl Reader {
     }
 }
 
+/// Products of vectors `[class][feature]` with a plane `[feature][voxel]`: `[class][voxel]`. Sums over tiles of
+/// logits are these of sums of features, which are fewer.
+fn products(pool: &Pool, vectors: &[f32], plane: &[f32], features: usize) -> Vec<f32> {
+    let voxels = plane.len() / features.max(1);
+    let mut out = vec![0.0f32; vectors.len() / features.max(1) * voxels];
+    let rows: Vec<Mutex<&mut [f32]>> =
+        out.chunks_exact_mut(voxels.max(1)).map(Mutex::new).collect();
+    pool.run(rows.len(), |class| {
+        let mut row = rows[class].lock().unwrap_or_else(PoisonError::into_inner);
+        let vector = &vectors[class * features..][..features];
+        for (weight, feature) in vector.iter().zip(plane.chunks_exact(voxels.max(1))) {
+            row.iter_mut().zip(feature).for_each(|(sum, value)| *sum += weight * value);
+        }
+    });
+    drop(rows);
+    out
+}
+
 /// `[k][j][i]` as `[i][j][k]`.
-fn turned(image: &[f32], [ni, nj, nk]: [usize; 3]) -> Vec<f32> {
+pub(super) fn turned(image: &[f32], [ni, nj, nk]: [usize; 3]) -> Vec<f32> {
     let mut out = Vec::with_capacity(image.len());
     for i in 0..ni {
         for j in 0..nj {
@@ -258,7 +365,20 @@ impl VolumeReader for Reader {
         let network = self.network.as_ref().map_or(0, |(network, _)| network.planned_bytes());
         // The case and its copy; prepared, turned and a step between; logits; what goes back.
         let images = 4 * channels * (2 * own + 3 * voxels);
-        Ok(network.saturating_add(images + 4 * heads * voxels + 16 * own))
+        let answer = match &self.bundle.plan.prompts {
+            None => 4 * heads * voxels,
+            // Tiles' sums, the features of one, and those of a plane; labels.
+            Some(prompts) => {
+                let tile = self.bundle.plan.inferer.tile(prepared);
+                let (to, _) = padded(prepared, tile);
+                let plane = to[1] as u64 * to[2] as u64;
+                let of_tile: u64 = tile.iter().map(|extent| *extent as u64).product();
+                let sums = (heads + 1) * tile[0] as u64 * plane;
+                let planes = (2 * heads + prompts.classes.len() as u64 + 2) * plane;
+                4 * (sums + heads * of_tile + planes) + 2 * voxels
+            }
+        };
+        Ok(network.saturating_add(images + answer + 16 * own))
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
@@ -266,17 +386,24 @@ impl VolumeReader for Reader {
         let own = volume.size();
         let pool = self.compute.pool.clone();
         let (prepared, moves) = prepare(&pool, &self.bundle.plan.before, volume)?;
-        let logits = self.logits(&prepared, told)?;
+        let state = self.state(&prepared, told)?;
         let sizes = [prepared.size(), own];
         drop(prepared);
-        let classes = self.bundle.plan.network.classes;
-        let labels = finish(&pool, &self.bundle.plan.after, logits, classes, &moves, sizes);
+        let labels = finish(&pool, &self.bundle.plan.after, state, &moves, sizes);
         if labels.labels.iter().all(|label| *label == 0) {
             notes.push(Note::warning("nothing-found", words::NOTHING));
         }
         let structures = self.structures(&labels);
         let map = map_on(case.volumes[0], labels.labels)?;
         let (values, tables) = (Vec::new(), Vec::new());
-        Ok(VolumeAnswer { map, structures, values, tables, pictures: Vec::new(), notes })
+        Ok(VolumeAnswer {
+            map,
+            structures,
+            boxes: Vec::new(),
+            values,
+            tables,
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }

@@ -26,6 +26,8 @@ enum Outside {
     Mirrored,
 }
 
+/// Share of a tile that the next one sees again, where nothing is said.
+const DEFAULT_OVERLAP: f64 = 0.25;
 /// Tiles along one axis are no shorter.
 const LEAST_TILE: usize = 1;
 
@@ -42,7 +44,9 @@ impl Inferer {
         let args = Args { table, name, place: 0 };
         match name {
             "SimpleInferer" => return Ok(whole),
-            "SlidingWindowInferer" | "SlidingWindowInfererAdapt" => {}
+            // Asked for classes, the published `scripts/inferer.py` hands on the tile alone: `overlap` is for
+            // points, and its own window overlaps by MONAI's default.
+            "SlidingWindowInferer" | "SlidingWindowInfererAdapt" | "Vista3dInferer" => {}
             "" => return Err(Problem::missing("inferer")),
             other => return Err(Problem(words::inferer_unknown(other))),
         }
@@ -70,7 +74,10 @@ impl Inferer {
             let numbers = numbers.and_then(|numbers| <[f64; 3]>::try_from(numbers).ok());
             numbers.ok_or_else(|| args.wrong(key))
         };
-        let overlap = numbers("overlap", 0.25)?;
+        let overlap = match name {
+            "Vista3dInferer" => [DEFAULT_OVERLAP; 3],
+            _ => numbers("overlap", DEFAULT_OVERLAP)?,
+        };
         if overlap.iter().any(|part| !(0.0..1.0).contains(part)) {
             return Err(args.wrong("overlap"));
         }
@@ -214,6 +221,9 @@ mod tests {
         let quarter = inferer(r#""roi_size": 64"#);
         assert_eq!(quarter.starts(0, 160, 64), [0, 48, 96]);
         assert_eq!(quarter.starts(0, 161, 64), [0, 48, 96, 97]);
+        let text = r#"{"_target_": "scripts.inferer.Vista3dInferer", "roi_size": [64, 64, 64],
+            "overlap": 0.3, "sw_batch_size": 1, "use_point_window": true}"#;
+        assert_eq!(Inferer::read(&Plain::from_json(text.as_bytes()).unwrap()).unwrap(), quarter);
         let all = inferer(r#""roi_size": [-1, 32, null]"#);
         assert_eq!(all.tile([70, 20, 9]), [70, 32, 9]);
     }

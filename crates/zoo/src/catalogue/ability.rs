@@ -7,8 +7,11 @@ use crate::volume_system::{Choice, VolumeCard, VolumeSystem};
 use base::Text;
 
 /// Code that runs whatever a framework has trained, by the framework's row.
-static FRAMEWORKS: &[(&str, Framework)] =
-    &[("nnunet", Framework::NnUnet), ("monai", Framework::Bundles)];
+static FRAMEWORKS: &[(&str, Framework)] = &[
+    ("nnunet", Framework::NnUnet),
+    ("monai", Framework::Bundles),
+    ("vista3d", Framework::Bundles),
+];
 
 /// A framework whose trained models this build reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

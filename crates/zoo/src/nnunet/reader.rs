@@ -60,5 +60,5 @@ fn answer(segmentation: Segmentation, map: Volume) -> VolumeAnswer {
         structures.map(|structure| Structure::new(&structure.name, structure.labels)).collect();
     let notes = segmentation.notes;
     let (values, tables) = (Vec::new(), Vec::new());
-    VolumeAnswer { map, structures, values, tables, pictures: Vec::new(), notes }
+    VolumeAnswer { map, structures, boxes: Vec::new(), values, tables, pictures: Vec::new(), notes }
 }

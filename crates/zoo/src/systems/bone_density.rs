@@ -160,6 +160,7 @@ impl VolumeReader for Reader {
         Ok(VolumeAnswer {
             map,
             structures,
+            boxes: Vec::new(),
             values,
             tables: Vec::new(),
             pictures: Vec::new(),

@@ -265,6 +265,7 @@ impl VolumeReader for Reader {
         }
         Ok(VolumeAnswer {
             map: map_on(volume, labels)?,
+            boxes: Vec::new(),
             values: measured.values(),
             tables: vec![Table { name: "brain-volumes.csv".into(), text: measured.csv() }],
             pictures: Vec::new(),

@@ -225,6 +225,7 @@ impl VolumeReader for Extractor {
         };
         Ok(VolumeAnswer {
             map: map_on(volume, labels)?,
+            boxes: Vec::new(),
             structures: vec![Structure::new("brain", vec![1])],
             values: vec![brain],
             tables: Vec::new(),

@@ -138,6 +138,7 @@ fn brain(answer: VolumeAnswer) -> Result<VolumeAnswer> {
     };
     Ok(VolumeAnswer {
         map: map_on(&answer.map, labels)?,
+        boxes: Vec::new(),
         structures: vec![Structure::new("brain", vec![1])],
         values: vec![brain],
         tables: Vec::new(),

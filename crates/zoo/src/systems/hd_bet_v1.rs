@@ -217,6 +217,7 @@ impl VolumeReader for Reader {
         };
         Ok(VolumeAnswer {
             map: map_on(volume, labels)?,
+            boxes: Vec::new(),
             structures: vec![Structure::new("brain", vec![1])],
             values: vec![brain],
             tables: Vec::new(),

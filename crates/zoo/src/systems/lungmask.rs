@@ -231,6 +231,7 @@ impl VolumeReader for Reader {
         Ok(VolumeAnswer {
             map,
             structures,
+            boxes: Vec::new(),
             values: Vec::new(),
             tables: Vec::new(),
             pictures: Vec::new(),

@@ -286,6 +286,7 @@ impl VolumeReader for Reader {
         Ok(VolumeAnswer {
             map,
             structures,
+            boxes: Vec::new(),
             values: Vec::new(),
             tables: Vec::new(),
             pictures: Vec::new(),

@@ -212,6 +212,7 @@ impl VolumeReader for Reader {
                 Structure::new("femoral-cartilage", vec![1]),
                 Structure::new("tibial-cartilage", vec![2]),
             ],
+            boxes: Vec::new(),
             values: measured.values(),
             tables: measured.table().into_iter().collect(),
             pictures: measured.picture().into_iter().collect(),

@@ -369,6 +369,7 @@ impl VolumeReader for Reader {
         Ok(VolumeAnswer {
             map,
             structures: found,
+            boxes: Vec::new(),
             values,
             tables: all,
             pictures: Vec::new(),

@@ -477,7 +477,15 @@ impl VolumeReader for Reader {
         let named = tasks::labels_of_part(self.chain.task.name);
         let structures = named.iter().map(|(label, id)| Structure::new(id, vec![*label])).collect();
         let (values, tables) = (Vec::new(), Vec::new());
-        Ok(VolumeAnswer { map, structures, values, tables, pictures: Vec::new(), notes })
+        Ok(VolumeAnswer {
+            map,
+            structures,
+            boxes: Vec::new(),
+            values,
+            tables,
+            pictures: Vec::new(),
+            notes,
+        })
     }
 }
 

@@ -192,7 +192,7 @@ texts! {
     /// Reason.
     RUNS_TRAINED = "runs in this build: any model trained with it", "本版本可运行由其训练的任意模型";
     /// Reason.
-    RUNS_BUNDLES = "runs in this build: bundles for volumes with UNet, SegResNet or DynUNet", "本版本可运行采用 UNet、SegResNet 或 DynUNet 的体数据 bundle";
+    RUNS_BUNDLES = "runs in this build: bundles for volumes with UNet, SegResNet, DynUNet, SwinUNETR, VISTA3D or RetinaNet", "本版本可运行采用 UNet、SegResNet、DynUNet、SwinUNETR、VISTA3D 或 RetinaNet 的体数据 bundle";
     /// Reason.
     FITS_CPU = "fits this machine, on the processor", "本机可运行（CPU）";
     /// Reason.

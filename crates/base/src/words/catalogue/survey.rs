@@ -56,7 +56,7 @@ texts! {
     /// What this build can do.
     HERE_TRAINED = "runs trained models", "可运行其训练的模型";
     /// What this build can do.
-    HERE_BUNDLES = "runs bundles (UNet, SegResNet, DynUNet)", "可运行 bundle（UNet、SegResNet、DynUNet）";
+    HERE_BUNDLES = "runs bundles (UNet, SegResNet, DynUNet, SwinUNETR, VISTA3D, RetinaNet)", "可运行 bundle（UNet、SegResNet、DynUNet、SwinUNETR、VISTA3D、RetinaNet）";
     /// What this build can do.
     HERE_DESCRIBED = "described", "仅收录";
     /// Nothing passes.
