@@ -121,15 +121,8 @@ fn boxes(reading: &VolumeReading, lang: Lang) -> Markup {
                 th scope="col" { (own::EXTENT.get(lang)) }
             } }
             tbody { @for found in reading.boxes.iter().take(MOST_BOXES) {
-                @let [red, green, blue] = label_colour(found.label);
                 tr {
-                    th scope="row" {
-                        svg width="12" height="12" aria-hidden="true" {
-                            rect.swatch width="12" height="12"
-                                fill=(format!("#{red:02x}{green:02x}{blue:02x}")) {}
-                        }
-                        " " (found.name.get(lang))
-                    }
+                    th scope="row" { (swatch(Some(found.label))) " " (found.name.get(lang)) }
                     td { (found.label) }
                     td { (fixed(f64::from(found.score), 3)) }
                     td { (place(found.centre_mm)) }
@@ -221,15 +214,21 @@ fn appraisal(structure: &MeasuredStructure, lang: Lang) -> Markup {
     }
 }
 
+/// A little square in the colour that a label has in the pictures; black of none.
+fn swatch(label: Option<u16>) -> Markup {
+    let [red, green, blue] = label.map_or([0; 3], label_colour);
+    html! {
+        svg width="12" height="12" aria-hidden="true" {
+            rect.swatch width="12" height="12" fill=(format!("#{red:02x}{green:02x}{blue:02x}")) {}
+        }
+    }
+}
+
 fn row(structure: &MeasuredStructure, appraised: bool, lang: Lang) -> Markup {
-    let [red, green, blue] = structure.labels.first().map_or([0; 3], |label| label_colour(*label));
     let labels: Vec<String> = structure.labels.iter().map(u16::to_string).collect();
     html! { tr {
         th scope="row" {
-            svg width="12" height="12" aria-hidden="true" {
-                rect.swatch width="12" height="12" fill=(format!("#{red:02x}{green:02x}{blue:02x}")) {}
-            }
-            " " (structure.name.get(lang))
+            (swatch(structure.labels.first().copied())) " " (structure.name.get(lang))
             @if let Some(code) = &structure.code {
                 " " span.quiet { (code.kind.scheme) " " (code.kind.value) }
             }
