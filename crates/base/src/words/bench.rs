@@ -26,6 +26,20 @@ texts! {
     SCRIPT_FAILED = "the measurement failed; the lines above say why", "测速失败，原因见上";
 }
 
+/// One of several is measured now.
+pub fn now(number: usize, all: usize, id: &str) -> Text {
+    Text::filled(format!("{number} of {all}: {id}"), format!("{number}/{all}：{id}"))
+}
+
+/// What one came to.
+pub fn took(seconds: f64, peak_mib: Option<f64>) -> Text {
+    let peak = |unit: &str| peak_mib.map_or(String::new(), |mib| format!(", {mib:.0} {unit}"));
+    Text::filled(
+        format!("  {seconds:.3} s{}", peak("MiB")),
+        format!("  {seconds:.3} 秒{}", peak("MiB").replace(", ", "，")),
+    )
+}
+
 /// Systems that use another's networks.
 pub fn without(ids: &str) -> Text {
     Text::filled(

@@ -28,6 +28,8 @@ texts! {
     /// Remark.
     NOTHING = "No cartilage large enough to be measured was found: the image is probably no DESS of a knee.", "未找到可测量的软骨：该影像可能不是膝关节 DESS 序列。";
     /// Remark.
+    RAGGED = "The outline is as ragged as noise and was not measured: the image is probably no DESS of a knee.", "勾画边界零乱如噪声，未予测量：该影像可能不是膝关节 DESS 序列。";
+    /// Remark.
     NO_FEMORAL = "No femoral cartilage large enough to be measured was found.", "未找到可测量的股骨软骨。";
     /// Remark.
     NO_TIBIAL = "No tibial cartilage large enough to be measured was found.", "未找到可测量的胫骨软骨。";

@@ -3,7 +3,7 @@
 
 use super::volumes;
 use crate::World;
-use crate::cli::{Arguments, complain, print};
+use crate::cli::{Arguments, complain, print, say};
 use crate::models::table::table;
 use crate::read::{Common, write_file};
 use base::words::{bench as bench_words, doctor as words};
@@ -128,20 +128,45 @@ pub fn run(
             named.iter().map(|id| find(id)).collect::<Result<_>>()?
         }
     };
-    let mut networks: Vec<Value> = Vec::new();
-    let (mut failed, mut without) = (None, Vec::new());
-    for id in ids {
+    let (mut networks, mut without): (Vec<Value>, Vec<&str>) = (Vec::new(), Vec::new());
+    let mut failed = None;
+    for (index, &id) in ids.iter().enumerate() {
+        say(common, &bench_words::now(index + 1, ids.len(), id));
         match measured(id, parsed, common) {
-            Ok(Some(value)) => networks.push(value),
+            Ok(Some(value)) => {
+                let peak = value["peak_mib"].as_f64();
+                say(common, &bench_words::took(value["median_s"].as_f64().unwrap_or(0.0), peak));
+                networks.push(value);
+            }
             Ok(None) => without.push(id),
             Err(error) => {
                 complain(&error, common.lang);
                 failed = Some(error);
             }
         }
+        // Kept after each, so that a run that is broken off is not lost.
+        if let Some(path) = parsed.value("--write") {
+            let all = document(world, &networks, &without, common);
+            write_file(world, Path::new(path), format!("{all:#}\n").as_bytes())?;
+        }
     }
+    let all = document(world, &networks, &without, common);
+    if common.json {
+        print(out, &format!("{all:#}\n"))?;
+    } else {
+        print(out, &as_table(&networks, common))?;
+        if !without.is_empty() {
+            let text = bench_words::without(&without.join(", "));
+            print(out, &format!("\n{}\n", text.get(common.lang)))?;
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// What is written: the machine and what was measured so far.
+fn document(world: &dyn World, networks: &[Value], without: &[&str], common: &Common) -> Value {
     let machine = crate::machine::Machine::read();
-    let all = json!({
+    json!({
         "schema": "consilium.bench/1",
         "version": env!("CARGO_PKG_VERSION"),
         "date": crate::rfc3339(world.now()),
@@ -154,20 +179,7 @@ pub fn run(
         },
         "networks": networks,
         "not_measured": without,
-    });
-    if let Some(path) = parsed.value("--write") {
-        write_file(world, Path::new(path), format!("{all:#}\n").as_bytes())?;
-    }
-    if common.json {
-        print(out, &format!("{all:#}\n"))?;
-    } else {
-        print(out, &as_table(&networks, common))?;
-        if !without.is_empty() {
-            let text = bench_words::without(&without.join(", "));
-            print(out, &format!("\n{}\n", text.get(common.lang)))?;
-        }
-    }
-    failed.map_or(Ok(()), Err)
+    })
 }
 
 fn as_table(networks: &[Value], common: &Common) -> String {

@@ -378,7 +378,7 @@ pub(super) static COMMANDS: &[Command] = &[
         about: &bench::BENCH,
         flags: &[
             &MEASURE, &RUNS_EACH, &TUNE, &THREADS, &BATCH, &WRITE, &PYTHON, &TOOLS, &LANG, &JSON,
-            &HELP,
+            &VERBOSE, &QUIET, &HELP,
         ],
         examples: &[
             "consilium bench --model xrv-densenet121-res224-all --write consilium-bench.json",

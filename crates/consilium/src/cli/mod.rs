@@ -4,12 +4,13 @@ mod declared;
 mod help;
 mod parse;
 
+use crate::read::Common;
 use crate::{
     World, bench, datasets, demo, doctor, evaluate, infer, inspect, leaderboard, models, read,
     score, segment, tune, weights,
 };
 use base::words::cli as words;
-use base::{Error, Kind, Lang, Result};
+use base::{Error, Kind, Lang, Result, Text};
 use kernels::Isa;
 use parse::Parsed;
 use std::ffi::OsString;
@@ -38,6 +39,14 @@ pub fn run(
 #[allow(clippy::print_stderr)]
 pub(crate) fn complain(error: &Error, lang: Lang) {
     eprintln!("{}{}", words::ERROR.get(lang), error.render(lang));
+}
+
+/// Tells who looks on how things stand, on standard error.
+#[allow(clippy::print_stderr)]
+pub(crate) fn say(common: &Common, text: &Text) {
+    if common.progress || common.verbose {
+        eprintln!("{}", text.get(common.lang));
+    }
 }
 
 fn exit_code(kind: Kind) -> u8 {

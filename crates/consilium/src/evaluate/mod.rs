@@ -30,7 +30,7 @@ pub(crate) use judged::SCORES;
 pub(crate) use page::leading;
 
 use crate::World;
-use crate::cli::{Arguments, complain, print};
+use crate::cli::{Arguments, complain, print, say};
 use crate::datasets::Case;
 use crate::read::{Common, io_error, write_file};
 use crate::segment;
@@ -367,13 +367,6 @@ fn progress(common: &Common, cases: usize, model: &str) -> ProgressBar {
     }
     bar.set_message(model.to_owned());
     bar
-}
-
-#[allow(clippy::print_stderr)]
-fn say(common: &Common, text: &Text) {
-    if common.progress || common.verbose {
-        eprintln!("{}", text.get(common.lang));
-    }
 }
 
 /// The folders of models in a folder of an evaluation, or the folder itself where it is one.

@@ -27,7 +27,7 @@ use base::{
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use thickness::{Sides, Summary, measure};
+use thickness::{Sides, Summary, Unmeasured, measure};
 use tiles::Tiles;
 
 /// The system.
@@ -204,7 +204,9 @@ impl VolumeReader for Reader {
         let spacing = turned.spacing_mm();
         let femoral = measure(femoral, shape, spacing, Cartilage::Femoral);
         let tibial = measure(tibial, shape, spacing, Cartilage::Tibial);
-        let measured = Measured { femoral, tibial };
+        let ragged =
+            [&femoral, &tibial].iter().any(|m| m.as_ref().err() == Some(&Unmeasured::Ragged));
+        let measured = Measured { femoral: femoral.ok(), tibial: tibial.ok(), ragged };
         notes.extend(measured.notes());
         Ok(VolumeAnswer {
             map,
@@ -272,6 +274,8 @@ fn labels([femoral, tibial]: &[Vec<f32>; 2]) -> Vec<u16> {
 struct Measured {
     femoral: Option<Sides>,
     tibial: Option<Sides>,
+    /// One of them has a surface like noise's.
+    ragged: bool,
 }
 
 /// Identifiers of the measurements of a region: mean, smallest, largest.
@@ -354,6 +358,9 @@ impl Measured {
 
     fn notes(&self) -> Vec<Note> {
         let mut notes = Vec::new();
+        if self.ragged {
+            notes.push(Note::warning("ragged", words::RAGGED));
+        }
         match (&self.femoral, &self.tibial) {
             (None, None) => notes.push(Note::warning("nothing-measured", words::NOTHING)),
             (None, _) => notes.push(Note::warning("no-femoral", words::NO_FEMORAL)),

@@ -9,6 +9,9 @@ use imaging::mesh::{Mesh, Nearest, Values, isosurface};
 const LEVEL: f32 = 0.5;
 /// Triangles of a piece of surface that is left out, at most (`filter_thresh`).
 const SMALL: usize = 3000;
+/// Triangles of a surface that is measured, at most. Of a knee on OAI's grid there are some hundred thousand; more
+/// are the surface of noise, on which the work below would take minutes and mean nothing.
+const MOST: usize = 1_000_000;
 /// Times the surface is smoothed (`num_iterations`).
 const SMOOTHINGS: usize = 150;
 /// Millimetres without cartilage between the medial and the lateral plateau, at least.
@@ -28,23 +31,36 @@ pub struct Sides {
     pub outer_mm: Vec<f64>,
 }
 
-/// Measures a map of shares `[z][y][x]`; `spacing_mm` along x, y, z. `None` where no piece of surface has more than
-/// 3000 triangles.
+/// Why a cartilage is not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmeasured {
+    /// No piece of surface has more than 3000 triangles.
+    Small,
+    /// There are more than a million.
+    Ragged,
+}
+
+/// Measures a map of shares `[z][y][x]`; `spacing_mm` along x, y, z.
 pub fn measure(
     shares: &[f32],
     shape: [usize; 3],
     spacing_mm: [f64; 3],
     cartilage: Cartilage,
-) -> Option<Sides> {
-    let mut mesh = surface(shares, shape, spacing_mm)?.without_small_pieces(SMALL);
+) -> Result<Sides, Unmeasured> {
+    let small = Unmeasured::Small;
+    let mut mesh = surface(shares, shape, spacing_mm).ok_or(small)?.without_small_pieces(SMALL);
+    if mesh.triangles.len() > MOST {
+        return Err(Unmeasured::Ragged);
+    }
     mesh.smooth(SMOOTHINGS);
     let [inner, outer] = split(&mesh, cartilage).map(|side| mesh.some(&side));
-    let [to_inner, to_outer] = [Nearest::new(&inner)?, Nearest::new(&outer)?];
+    let [to_inner, to_outer] = [&inner, &outer].map(Nearest::new);
+    let (to_inner, to_outer) = (to_inner.ok_or(small)?, to_outer.ok_or(small)?);
     let distances = |from: &Mesh, to: &Nearest| -> Vec<f64> {
         from.points.iter().map(|point| to.distance_mm(*point)).collect()
     };
     let (inner_mm, outer_mm) = (distances(&inner, &to_outer), distances(&outer, &to_inner));
-    Some(Sides { inner, inner_mm, outer, outer_mm })
+    Ok(Sides { inner, inner_mm, outer, outer_mm })
 }
 
 /// The surface of the part of a map that is above the level, axes turned to x, y, z.
@@ -151,11 +167,23 @@ mod tests {
         let shape = [20, 20, 20];
         let mut shares = vec![0.0f32; 8000];
         for cartilage in [Cartilage::Femoral, Cartilage::Tibial] {
-            assert!(measure(&shares, shape, [1.0; 3], cartilage).is_none());
+            let found = measure(&shares, shape, [1.0; 3], cartilage);
+            assert_eq!(found, Err(Unmeasured::Small));
             shares[8 * 400 + 8 * 20 + 8] = 1.0;
-            assert!(measure(&shares, shape, [1.0; 3], cartilage).is_none());
+            let found = measure(&shares, shape, [1.0; 3], cartilage);
+            assert_eq!(found, Err(Unmeasured::Small));
         }
         assert!(Summary::of(&[]).is_none());
+    }
+
+    #[test]
+    fn the_surface_of_noise_is_not_measured() {
+        let side = 96;
+        let noise = |n: u32| (n.wrapping_mul(2_654_435_761) >> 31) as f32;
+        let shares: Vec<f32> = (0..side * side * side).map(noise).collect();
+        let shape = [side as usize; 3];
+        let found = measure(&shares, shape, [1.0; 3], Cartilage::Femoral);
+        assert_eq!(found, Err(Unmeasured::Ragged));
     }
 
     #[test]
