@@ -1,7 +1,8 @@
 //! The ONNX project's own node tests: every case whose operations are in the table must pass, except
 //! those that `onnx_nodes.tsv` explains one by one.
 //!
-//! `tools/reference/onnx_nodes.py` writes the cases into a folder; `CONSILIUM_ONNX_NODES` names it.
+//! `tools/reference/onnx_nodes.py` writes the cases into a folder; `CONSILIUM_ONNX_NODES` names it, otherwise it is the one that
+//! `.ci/run` fills. Without it the test says that it is skipped, or fails where test data are required.
 //! `CONSILIUM_ONNX_FILTER=text` runs only the cases whose name contains the text.
 
 use engine::ErrorKind;
@@ -32,14 +33,7 @@ struct Case {
 
 #[test]
 fn the_node_tests_of_the_onnx_project_pass() {
-    let Some(root) = std::env::var_os("CONSILIUM_ONNX_NODES").map(PathBuf::from) else {
-        assert!(
-            std::env::var_os("CONSILIUM_REQUIRE_ONNX_NODES").is_none(),
-            "CONSILIUM_ONNX_NODES must name the folder with the cases"
-        );
-        println!("skipped: CONSILIUM_ONNX_NODES names no folder with cases");
-        return;
-    };
+    let Some(root) = folder() else { return };
     let filter = std::env::var("CONSILIUM_ONNX_FILTER").unwrap_or_default();
     let cases = cases(&root);
     assert!(!cases.is_empty(), "no cases in {}", root.display());
@@ -71,6 +65,27 @@ fn the_node_tests_of_the_onnx_project_pass() {
         assert!(stale.is_empty(), "explained as failing, but passing: {stale:?}");
         assert!(passed.len() >= WANTED, "{} pass, {WANTED} wanted", passed.len());
     }
+}
+
+/// The folder with the cases: the one that is named, or where `.ci/run` makes them; `None` after saying that the test is skipped. Panics
+/// instead when the cases, or all test data, are required.
+fn folder() -> Option<PathBuf> {
+    let root = match std::env::var_os("CONSILIUM_ONNX_NODES") {
+        Some(root) => PathBuf::from(root),
+        None => testkit::project_root().join("target/onnx-nodes/cases"),
+    };
+    if root.join("cases.tsv").exists() {
+        return Some(root);
+    }
+    let required = ["CONSILIUM_REQUIRE_ONNX_NODES", "CONSILIUM_REQUIRE_TEST_DATA"];
+    assert!(
+        required.iter().all(|name| std::env::var_os(name).is_none()),
+        "the node tests of the ONNX project are required but missing: no cases.tsv in {}; `python tools/reference/onnx_nodes.py \
+         FOLDER` writes them, CONSILIUM_ONNX_NODES=FOLDER names them",
+        root.display()
+    );
+    println!("skipped: no node tests of the ONNX project at {}", root.display());
+    None
 }
 
 /// `cases.tsv`: kind, name, relative and absolute tolerance, operations.
