@@ -3,6 +3,7 @@
 import timm
 import torch
 import torchvision
+from timm.models import mvitv2
 from torchvision.models import detection, segmentation
 
 from onnx_fixture import Input, Net
@@ -76,6 +77,11 @@ def small_vit():
     )
 
 
+def small_mvitv2():
+    config = mvitv2.MultiScaleVitCfg(depths=(1, 1, 1), embed_dim=48, stride_q=((1, 1), (2, 2), (2, 2)))
+    return mvitv2.MultiScaleVit(config, img_size=(64, 64), num_classes=100)
+
+
 def small_maxvit():
     return torchvision.models.MaxVit(
         input_size=(64, 64), stem_channels=32, partition_size=4, block_channels=[32, 64], block_layers=[2, 2],
@@ -116,5 +122,6 @@ NETS = [
     Net("deit_tiny", "timm", tm("deit_tiny_patch16_224", img_size=64, depth=4), image(64, 2, (1, 3, 64, 64)), 14, dynamic=BATCH),
     Net("eva02_tiny", "timm", tm("eva02_tiny_patch14_224", img_size=56, depth=3), image(56), 20, dynamo=True),
     Net("res2net50", "timm", tm("res2net50_26w_4s"), image(64), 15),
+    Net("mvitv2", "timm", small_mvitv2, image(64), 17),
     Net("xcit_nano", "timm", tm("xcit_nano_12_p16_224", img_size=64), image(64), 17),
 ]

@@ -50,7 +50,9 @@ fn made_up(location: &str, _: DType, shape: &[usize]) -> Option<Vec<u8>> {
 
 #[test]
 fn the_attentions_of_exported_transformers_run_without_their_scores() {
-    for name in ["vit_small", "vit_hf", "bert", "swin", "swin_unetr", "unetr", "deit_tiny"] {
+    for name in
+        ["vit_small", "vit_hf", "bert", "swin", "swin_unetr", "unetr", "deit_tiny", "mvitv2"]
+    {
         let count = operations(name);
         assert!(count.contains_key("attention"), "{name}: {count:?}");
         assert!(!count.contains_key("Softmax"), "{name}: {count:?}");

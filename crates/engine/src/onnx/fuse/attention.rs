@@ -154,6 +154,7 @@ impl Finder<'_> {
                 let inner = node.inputs.first().copied().flatten()?;
                 self.is_float(inner).then(|| self.scores(inner))?
             }
+            "Expand" | "ScatterND" => self.scores(self.written_over(node, slot)?),
             "Add" => {
                 let [a, b] = Self::two(node)?;
                 let with = |inner: Slot, bias: Slot| {
@@ -173,6 +174,23 @@ impl Finder<'_> {
             }
             _ => None,
         }
+    }
+
+    /// What stands in the place of a whole value, as in-place sums are written that hold for all of it (MViTv2 adds its relative positions
+    /// so): stretched to its own shape, or scattered to all places in their order.
+    fn written_over(&self, node: &Node, slot: Slot) -> Option<Slot> {
+        let (values, places) = match (node.op.name, &node.inputs[..]) {
+            ("Expand", [values, ..]) => ((*values)?, None),
+            ("ScatterND", [_, places, values]) => ((*values)?, Some((*places)?)),
+            _ => return None,
+        };
+        if self.shape(values)? != self.shape(slot)? || !self.is_float(values) {
+            return None;
+        }
+        let Some(places) = places else { return Some(values) };
+        let plain = node.attributes.text("reduction").is_none_or(|how| how == "none");
+        let all = counts_through(self.stored(places)?.slice::<i64>()?, self.shape(slot)?);
+        (plain && all).then_some(values)
     }
 
     /// A value and what it is multiplied by.
@@ -273,6 +291,19 @@ fn beside(view: &View, dense: &[usize]) -> Option<usize> {
     })
 }
 
+/// Whether `places` are the coordinates of all elements of `shape`, in their order.
+fn counts_through(places: &[i64], shape: &[usize]) -> bool {
+    let mut all = places.chunks_exact(shape.len().max(1)).enumerate();
+    let in_order = |(mut rest, place): (usize, &[i64])| {
+        shape.iter().zip(place).rev().all(|(extent, at)| {
+            let wanted = rest % extent;
+            rest /= extent;
+            usize::try_from(*at) == Ok(wanted)
+        })
+    };
+    places.len() == shape.iter().product::<usize>() * shape.len() && all.all(in_order)
+}
+
 fn places_of_bias(view: &View, outer: usize) -> Option<BiasPlaces> {
     let row = view.step(outer)?;
     let keys = joined(view.axes.get(outer + 1)?.iter().copied());
@@ -283,4 +314,18 @@ fn places_of_bias(view: &View, outer: usize) -> Option<BiasPlaces> {
         _ => return None,
     };
     Some(BiasPlaces { starts: view.starts(outer), row, inner, outer_step, inner_step })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts_through;
+
+    #[test]
+    fn only_all_places_in_their_order_stand_for_the_whole() {
+        let all = [0, 0, 0, 1, 0, 2, 1, 0, 1, 1, 1, 2];
+        assert!(counts_through(&all, &[2, 3]));
+        assert!(!counts_through(&all[..10], &[2, 3]) && !counts_through(&all, &[3, 2]));
+        assert!(!counts_through(&[0, 0, 0, 2, 0, 1, 1, 0, 1, 1, 1, 2], &[2, 3]));
+        assert!(!counts_through(&[0, 0, 0, 1, 0, -1, 1, 0, 1, 1, 1, 2], &[2, 3]));
+    }
 }
