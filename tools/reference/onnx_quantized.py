@@ -1,13 +1,15 @@
 """Small int8 models with reference outputs, for the engine's test of quantised ONNX.
 
-    python tools/reference/onnx_quantized.py
+    python tools/reference/onnx_quantized.py [name ...]
 
-ONNX Runtime's own quantiser turns three float models with made-up weights (synth.py) into
+ONNX Runtime's own quantiser turns float models with made-up weights (synth.py) into
 
     qdq_cnn         QuantizeLinear / DequantizeLinear around each operation, weights per channel
     qoperator_cnn   QLinearConv, QLinearMatMul
     qdq_mlp         QDQ with signed 8-bit activations, symmetric, LayerNormalization and Softmax between
     dynamic_mlp     DynamicQuantizeLinear, MatMulInteger: ranges taken from the running input
+    qdq_wide        a float network with enough weights that keeping them as bytes counts: 1x1, 5x5, transposed, Gemm
+    qdq_wide_mlp    the same of products, weights per tensor, unsigned
 
 and writes crates/engine/tests/fixtures/onnx/quantized/<name>.onnx.gz (weights inside) and <name>.json
 in the format of onnx_networks.py. Reference outputs are those of ONNX Runtime without graph
@@ -104,6 +106,41 @@ def mlp():
     return model(nodes, weights, ("rows", [2, 10, 24]), ("c", [2, 10, 12]))
 
 
+def wide():
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["image", "a.weight", "a.bias"], ["a"], kernel_shape=[1, 1]),
+        node("Relu", ["a"], ["a_relu"]),
+        node("Conv", ["a_relu", "b.weight", "b.bias"], ["b"], kernel_shape=[5, 5], pads=[2, 2, 2, 2], strides=[2, 2]),
+        node("Relu", ["b"], ["b_relu"]),
+        node("ConvTranspose", ["b_relu", "c.weight", "c.bias"], ["c"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Relu", ["c"], ["c_relu"]),
+        node("GlobalAveragePool", ["c_relu"], ["mean"]),
+        node("Flatten", ["mean"], ["flat"]),
+        node("Gemm", ["flat", "d.weight", "d.bias"], ["scores"], transB=1),
+    ]
+    weights = [
+        weight("a.weight", 64, 64, 1, 1), weight("a.bias", 64), weight("b.weight", 56, 64, 5, 5), weight("b.bias", 56),
+        # [in, out, kernel]: scaled as if its out channels came first.
+        weight("c.weight", 56, 32, 2, 2), weight("c.bias", 32), weight("d.weight", 32, 32), weight("d.bias", 32),
+    ]
+    return model(nodes, weights, ("image", [1, 64, 12, 12]), ("scores", [1, 32]))
+
+
+def wide_mlp():
+    node = helper.make_node
+    nodes = [
+        node("MatMul", ["rows", "a.weight"], ["a"]),
+        node("Add", ["a", "a.bias"], ["a_bias"]),
+        node("Relu", ["a_bias"], ["a_relu"]),
+        node("MatMul", ["a_relu", "b.weight"], ["b"]),
+    ]
+    weights = [
+        weight("a.weight", 320, 160, transposed=True), weight("a.bias", 320), weight("b.weight", 128, 320, transposed=True),
+    ]
+    return model(nodes, weights, ("rows", [1, 20, 160]), ("b", [1, 20, 128]))
+
+
 def static(source, **options):
     value = source.graph.input[0]
     shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
@@ -129,6 +166,12 @@ MODELS = {
         mlp(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
         extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
     ),
+    "qdq_wide": lambda: static(
+        wide(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+    ),
+    "qdq_wide_mlp": lambda: static(
+        wide_mlp(), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8, weight_type=QuantType.QUInt8,
+    ),
     "dynamic_mlp": lambda: quantised(
         mlp(), lambda a, b: quantize_dynamic(a, b, weight_type=QuantType.QInt8, reduce_range=True)
     ),
@@ -153,7 +196,8 @@ def make(name):
     feeds = {given.name: declared.array()}
     want = onnx_fixture.run(made, feeds, optimise=False)
     fused = onnx_fixture.run(made, feeds, optimise=True)
-    exact = onnx_fixture.run(cnn() if "cnn" in name else mlp(), feeds, optimise=True)
+    plain = {"qdq_wide": wide, "qdq_wide_mlp": wide_mlp}.get(name, cnn if "cnn" in name else mlp)()
+    exact = onnx_fixture.run(plain, feeds, optimise=True)
     noise = onnx_fixture.difference(fused[0], want[0])
     card = {
         "opset": kept[0].version,
@@ -189,7 +233,7 @@ def last_step(made, name):
 
 def main():
     warnings.simplefilter("ignore")
-    for name in MODELS:
+    for name in sys.argv[1:] or MODELS:
         make(name)
 
 

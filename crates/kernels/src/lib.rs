@@ -10,7 +10,8 @@
 //! | [`pool`](Pool) | the persistent threads and how work is dealt out |
 //! | `isa` | which instruction set runs, chosen once at run time |
 //! | `simd` | a vector register as a type, one implementation per instruction set |
-//! | `gemm/` | the register tile (the innermost loop), packed panels, the matrix product |
+//! | [`Weights`] | weights as they are handed over: floats, quantised levels, factors of a folded norm |
+//! | `gemm/` | the register tile (the innermost loop), packed panels and how they are kept, the matrix product |
 //! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering, directly (depthwise, few channels), one position, transposed |
 //! | `lines` | the input of a sliding window as lines of memory: what direct convolution and pooling read |
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
@@ -46,6 +47,7 @@ mod shared;
 mod simd;
 mod softmax;
 mod vmath;
+mod weights;
 mod window_attention;
 
 pub use activation::{Activation, activation};
@@ -67,4 +69,5 @@ pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};
 pub use resize::{resize_linear, resize_nearest};
 pub use softmax::softmax;
+pub use weights::{Bytes, Levels, Numbers, Weights};
 pub use window_attention::{WindowShape, window_attention};

@@ -4,6 +4,8 @@
 pub const FLOAT: u64 = 1;
 /// Bytes.
 pub const UINT8: u64 = 2;
+/// Signed bytes.
+pub const INT8: u64 = 3;
 /// 64-bit integers.
 pub const INT64: u64 = 7;
 
@@ -38,6 +40,13 @@ impl Onnx {
     pub fn floats(mut self, name: &str, shape: &[u64], values: &[f32]) -> Onnx {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         bytes(&mut self.graph, 5, &tensor(name, FLOAT, shape, &raw));
+        self
+    }
+
+    /// Stored values of a type.
+    #[must_use]
+    pub fn stored(mut self, name: &str, dtype: u64, shape: &[u64], raw: &[u8]) -> Onnx {
+        bytes(&mut self.graph, 5, &tensor(name, dtype, shape, raw));
         self
     }
 
@@ -101,6 +110,11 @@ impl Onnx {
 
     /// The whole file, operator set 17.
     pub fn finish(self) -> Vec<u8> {
+        self.finish_as(17)
+    }
+
+    /// The whole file of an operator set.
+    pub fn finish_as(self, version: u64) -> Vec<u8> {
         let (mut model, mut opset) = (Vec::new(), Vec::new());
         number(&mut model, 1, 8);
         bytes(&mut model, 2, b"testkit");
@@ -108,7 +122,7 @@ impl Onnx {
         bytes(&mut graph, 2, b"graph");
         bytes(&mut model, 7, &graph);
         bytes(&mut opset, 1, b"");
-        number(&mut opset, 2, 17);
+        number(&mut opset, 2, version);
         bytes(&mut model, 8, &opset);
         model
     }

@@ -74,15 +74,14 @@ impl Runner {
         }
     }
 
-    /// Peak bytes as planned; of an ONNX file those of its stored values, its compiled pieces and,
+    /// Peak bytes as planned; of an ONNX file those of its stored values, its packed weights and buffers and,
     /// after a run, the values between its nodes.
     pub(crate) fn planned_bytes(&self) -> u64 {
         match self {
             Runner::Architecture(network) => network.planned_bytes(),
             Runner::Onnx(onnx) => {
                 let session = &onnx.session;
-                let pieces = session.summary().map_or(0, |summary| summary.piece_bytes);
-                session.model().stored_bytes() + pieces + session.peak_bytes()
+                session.held_bytes() + session.peak_bytes()
             }
         }
     }

@@ -110,7 +110,7 @@ pub(super) struct Io<'a> {
 pub(super) fn weight_bytes(op: &Op) -> u64 {
     match op {
         Op::Conv { weight, .. } | Op::ConvTranspose { weight, .. } | Op::Linear { weight, .. } => {
-            weight.data().len() as u64 * 4
+            weight.bytes()
         }
         _ => 0,
     }
@@ -122,7 +122,7 @@ impl Step {
         match op {
             Op::Input => Step::Input,
             Op::Conv { shape, weight, bias, prologue, measured, activation } => {
-                let weight = Box::new(kernels::pack_conv_with(&shape, weight.data(), packing));
+                let weight = Box::new(kernels::pack_conv_with(&shape, weight.weights(), packing));
                 let zeros = match measured {
                     Some(Measured::Gate) => vec![0.0; shape.in_channels],
                     _ => Vec::new(),
@@ -130,7 +130,7 @@ impl Step {
                 Step::Conv { shape, weight, bias, prologue, measured, zeros, activation }
             }
             Op::ConvTranspose { shape, weight, bias, activation } => {
-                let weight = kernels::pack_conv_transpose(&shape, weight.data());
+                let weight = kernels::pack_conv_transpose(&shape, weight.weights());
                 Step::ConvTranspose { shape, weight, bias, activation }
             }
             Op::Affine { scale, shift, activation } => Step::Affine { scale, shift, activation },
@@ -144,8 +144,8 @@ impl Step {
             Op::Concat => Step::Concat,
             Op::Linear { weight, bias, activation } => {
                 let out = shape.last().copied().unwrap_or(1);
-                let features = weight.data().len() / out.max(1);
-                let weight = kernels::pack_b(features, out, weight.data(), true);
+                let features = weight.len() / out.max(1);
+                let weight = kernels::pack_b(features, out, weight.weights(), true);
                 Step::Linear { weight, bias, activation }
             }
             Op::ResizeLinear { align_corners } => Step::ResizeLinear { align_corners },

@@ -50,7 +50,7 @@ impl Builder {
         };
         let mut weight_shape = vec![conv.channels, channels / conv.groups];
         weight_shape.extend(&conv.kernel);
-        let weight = s.tensor("weight", &weight_shape);
+        let weight = s.tensor("weight", &weight_shape).into();
         let bias = self.bias(s, conv.bias, conv.channels);
         let shape_out = with_spatial(batch, conv.channels, &output, conv.kernel.len());
         let (prologue, measured, activation) = (None, None, Activation::Identity);
@@ -95,7 +95,7 @@ impl Builder {
         };
         let mut weight_shape = vec![channels, conv.channels / conv.groups];
         weight_shape.extend(&conv.kernel);
-        let weight = s.tensor("weight", &weight_shape);
+        let weight = s.tensor("weight", &weight_shape).into();
         let bias = self.bias(s, conv.bias, conv.channels);
         let shape_out = with_spatial(batch, conv.channels, &output, conv.kernel.len());
         let op = Op::ConvTranspose { shape, weight, bias, activation: Activation::Identity };
@@ -223,7 +223,7 @@ impl Builder {
         let [batch, features] = shape[..] else {
             return Err(shape_error(s.path(), format!("linear needs [N, in], got {shape:?}")));
         };
-        let weight = s.tensor("weight", &[out, features]);
+        let weight = s.tensor("weight", &[out, features]).into();
         let bias = self.bias(s, true, out);
         let op = Op::Linear { weight, bias, activation: Activation::Identity };
         Ok(self.push(s.path().to_string(), op, &[x], vec![batch, out]))

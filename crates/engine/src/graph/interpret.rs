@@ -2,6 +2,7 @@
 //! Slow; the oracle that the executors are tested against.
 
 use super::op::{ChannelAffine, Graph, Node, Op};
+use super::stored::Sums;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
 use kernels::{Activation, ConvArgs, Epilogue, Norm, Prologue, naive};
@@ -78,12 +79,14 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let prologue = prologue.or(measured);
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
-            naive::conv(shape, x, weight.data(), &ConvArgs { prologue, epilogue }, y);
+            let weight = weight.floats(shape.into());
+            naive::conv(shape, x, &weight, &ConvArgs { prologue, epilogue }, y);
         }
         Op::ConvTranspose { shape, weight, bias, activation } => {
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
-            naive::conv_transpose(shape, x, weight.data(), &epilogue, y);
+            let weight = weight.floats(shape.into());
+            naive::conv_transpose(shape, x, &weight, &epilogue, y);
         }
         Op::Affine { scale, shift, activation } => {
             naive::affine(x.len() / scale.len().max(1), scale, shift, *activation, x, y);
@@ -113,8 +116,9 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             y.iter_mut().zip(all).for_each(|(y, x)| *y = *x);
         }
         Op::Linear { weight, bias, activation } => {
+            let weight = weight.floats(Sums::Rows { terms: x.len() });
             for (o, y) in y.iter_mut().enumerate() {
-                let row = &weight.data()[o * x.len()..(o + 1) * x.len()];
+                let row = &weight[o * x.len()..(o + 1) * x.len()];
                 let sum: f64 = row.iter().zip(*x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
                 let bias = bias.as_ref().map_or(0.0, |bias| f64::from(bias[o]));
                 *y = naive::activation(*activation, sum + bias) as f32;

@@ -1,6 +1,6 @@
 //! The operations, and the graph they form.
 
-use crate::tensor::Tensor;
+use super::stored::Stored;
 use kernels::{
     Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape, Prologue, WindowShape,
 };
@@ -58,7 +58,7 @@ pub enum Op {
         /// Its shape.
         shape: ConvShape,
         /// `[out, in/groups, k…]`.
-        weight: Arc<Tensor>,
+        weight: Stored,
         /// `[out]`.
         bias: Option<Arc<Vec<f32>>>,
         /// Applied to the input while it is loaded.
@@ -74,7 +74,7 @@ pub enum Op {
         /// Its shape.
         shape: ConvTransposeShape,
         /// `[in, out/groups, k…]`.
-        weight: Arc<Tensor>,
+        weight: Stored,
         /// `[out]`.
         bias: Option<Arc<Vec<f32>>>,
         /// Applied to the output.
@@ -114,7 +114,7 @@ pub enum Op {
     /// `x · weightᵀ + bias`.
     Linear {
         /// `[out, in]`.
-        weight: Arc<Tensor>,
+        weight: Stored,
         /// `[out]`.
         bias: Option<Arc<Vec<f32>>>,
         /// Applied to the output.
@@ -190,6 +190,18 @@ pub enum Op {
 }
 
 impl Op {
+    /// What the last input of a convolution does to the first while that is loaded, to be filled in: `None` for what is no convolution,
+    /// applies something already, or loads its input once for each of several groups or, unless `cheap`, taps.
+    pub(crate) fn free_measured(&mut self, cheap: bool) -> Option<&mut Option<Measured>> {
+        match self {
+            Op::Conv { shape, prologue: None, measured, .. } => {
+                let once = cheap || shape.kernel == [1; 3];
+                (measured.is_none() && shape.groups == 1 && once).then_some(measured)
+            }
+            _ => None,
+        }
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -281,7 +293,7 @@ impl Node {
         match &self.op {
             Op::Conv { shape, .. } => batch * shape.flops(),
             Op::ConvTranspose { shape, .. } => batch * shape.flops(),
-            Op::Linear { weight, .. } => 2 * batch * weight.data().len() as u64,
+            Op::Linear { weight, .. } => 2 * batch * weight.len() as u64,
             _ => 0,
         }
     }

@@ -12,11 +12,11 @@
 //! Source: Z. Liu et al., "A ConvNet for the 2020s", CVPR 2022, whose reference code has this form.
 
 use super::graph::{Graph, Node, Slot};
+use super::levels;
 use super::lower::{Lowered, affine};
 use super::ops::{Known, ONNX};
 use crate::array::{Array, DType};
 use crate::graph::{Op, axes as spread};
-use crate::tensor::Tensor;
 use kernels::{Activation, ConvShape};
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ fn stretch(
     let first = &graph.nodes[start];
     let x = known(facts, input(first, 0)?)?;
     let rank = x.shape.len();
-    if !(3..=5).contains(&rank) || x.value.is_some() || x.shape.contains(&0) {
+    if !(3..=5).contains(&rank) || x.value.is_some() || x.levels.is_some() || x.shape.contains(&0) {
         return None;
     }
     let last = rank - 1;
@@ -125,12 +125,12 @@ fn step(
             Some((Op::ChannelNorm { weight, bias, eps, activation }, 0))
         }
         "MatMul" if input(node, 0) == Some(x) => {
-            let weight = stored(1)?;
-            let [ins, outs] = *weight.shape() else { return None };
-            let values = weight.slice::<f32>().filter(|_| ins == channels)?;
-            let turned =
-                (0..outs).flat_map(|o| (0..ins).map(move |i| values[i * outs + o])).collect();
-            let weight = Arc::new(Tensor::new(&[outs, ins, 1, 1], turned).ok()?);
+            let weight = levels::stored(facts, input(node, 1)?)?;
+            let &[ins, outs] = weight.shape() else { return None };
+            if ins != channels {
+                return None;
+            }
+            let weight = weight.turned()?;
             let shape = ConvShape::new(ins, outs, spread(&shape[2..], 1), [1; 3]);
             shape.output()?;
             let (bias, prologue, measured, activation) = (None, None, None, Activation::Identity);

@@ -3,9 +3,11 @@
 //! plan, and weights that are stored in parts or as integers are put together once.
 
 use super::graph::{Graph, Node, Slot};
+use super::levels::{Quantised, weight_axes};
 use super::ops::{Ask, Call, Inputs, Known, Memo, NoBodies, Value};
-use crate::array::Array;
+use crate::array::{Array, DType};
 use kernels::Pool;
+use std::sync::Arc;
 
 /// Most bytes of one result that is computed before the run and kept.
 const MOST_FOLDED_BYTES: u64 = 512 << 20;
@@ -26,7 +28,12 @@ pub(super) fn facts(
     for (slot, known) in given {
         facts[slot] = known;
     }
+    let weight_axes = weight_axes(graph);
     for node in &graph.nodes {
+        if let Some((slot, known)) = of_levels(node, &facts, &weight_axes) {
+            facts[slot] = Some(known);
+            continue;
+        }
         let Some(results) = of_node(node, &facts, (pool, most_bytes)) else { continue };
         for (slot, known) in node.outputs.iter().zip(results) {
             if let Some(slot) = *slot {
@@ -37,14 +44,46 @@ pub(super) fn facts(
     facts
 }
 
-fn of_node(node: &Node, facts: &[Option<Known>], with: (&Pool, u64)) -> Option<Vec<Known>> {
-    let mut inputs = Vec::with_capacity(node.inputs.len());
-    for slot in &node.inputs {
-        inputs.push(match slot {
-            None => None,
-            Some(slot) => Some(facts[*slot].as_ref()?),
-        });
+/// Makes the floats of a slot that is known by its levels.
+pub(super) fn expand(
+    graph: &Graph,
+    facts: &mut [Option<Known>],
+    slot: Slot,
+    (pool, most_bytes): (&Pool, u64),
+) {
+    let most_bytes = most_bytes.min(MOST_FOLDED_BYTES);
+    let maker = graph.nodes.iter().find(|node| node.outputs.first() == Some(&Some(slot)));
+    let results = maker.and_then(|node| of_node(node, facts, (pool, most_bytes)));
+    if let Some(known) = results.and_then(|results| results.into_iter().next()) {
+        facts[slot] = Some(known);
     }
+}
+
+/// The only result of a `DequantizeLinear` of stored values that layers alone read.
+fn of_levels(
+    node: &Node,
+    facts: &[Option<Known>],
+    weight_axes: &[Option<Vec<usize>>],
+) -> Option<(Slot, Known)> {
+    let &[Some(slot)] = &node.outputs[..] else { return None };
+    let axes = weight_axes[slot].as_ref()?;
+    let inputs = inputs(node, facts)?;
+    let levels = Quantised::of(node, &inputs, axes)?;
+    let shape = inputs.first().copied().flatten()?.shape.clone();
+    Some((slot, Known { levels: Some(Arc::new(levels)), ..Known::of(DType::F32, shape) }))
+}
+
+/// What is known of the inputs, `None` for those that are left out; `None` if one of them is not known at all.
+fn inputs<'a>(node: &Node, facts: &'a [Option<Known>]) -> Option<Vec<Option<&'a Known>>> {
+    let one = |slot: &Option<Slot>| match slot {
+        None => Some(None),
+        Some(slot) => Some(Some(facts[*slot].as_ref()?)),
+    };
+    node.inputs.iter().map(one).collect()
+}
+
+fn of_node(node: &Node, facts: &[Option<Known>], with: (&Pool, u64)) -> Option<Vec<Known>> {
+    let inputs = inputs(node, facts)?;
     if !node.bodies.is_empty() {
         return of_branch(node, &inputs, facts, with);
     }
@@ -105,6 +144,11 @@ fn run_now(
 fn is_random(node: &Node) -> bool {
     let name = node.op.name;
     name.starts_with("Random") || ["Bernoulli", "Multinomial", "Dropout"].contains(&name)
+}
+
+/// The numbers of a slot are known, or what they are made of.
+pub(super) fn is_number(facts: &[Option<Known>], slot: Slot) -> bool {
+    facts[slot].as_ref().is_some_and(|known| known.value.is_some() || known.levels.is_some())
 }
 
 /// The stored or folded array of a slot.

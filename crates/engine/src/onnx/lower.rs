@@ -4,10 +4,10 @@
 //! one tensor of 32-bit floats. Everything else stays a general operation.
 
 use super::graph::{Node, Slot};
+use super::levels::{Weight, stored};
 use super::ops::{Known, MICROSOFT, ONNX};
 use crate::array::{Array, DType};
 use crate::graph::{Op, axes as spread};
-use crate::tensor::Tensor;
 use kernels::{Activation, BinaryOp, ConvShape, ConvTransposeShape, PoolShape};
 use std::sync::Arc;
 
@@ -100,12 +100,18 @@ impl View<'_> {
     /// Shape of an input that is a tensor of 32-bit floats made at each run.
     fn variable(&self, input: usize) -> Option<&[usize]> {
         let known = self.known(input)?;
-        let fits = known.dtype == DType::F32 && known.value.is_none() && known.shape.len() >= 2;
+        let made = known.value.is_none() && known.levels.is_none();
+        let fits = known.dtype == DType::F32 && made && known.shape.len() >= 2;
         fits.then_some(known.shape.as_slice())
     }
 
     fn stored(&self, input: usize) -> Option<&Array> {
         self.known(input)?.value.as_ref()
+    }
+
+    /// What a layer multiplies with.
+    fn weight(&self) -> Option<Weight<'_>> {
+        stored(self.facts, self.slot(1)?)
     }
 
     fn floats(&self, input: usize) -> Option<&[f32]> {
@@ -167,9 +173,9 @@ impl View<'_> {
 
     fn conv(&self) -> Found {
         let x = self.variable(0)?;
-        let weight = self.stored(1)?;
+        let weight = self.weight()?;
         let (axes, w) = (x.len().checked_sub(2)?, weight.shape());
-        if !(1..=3).contains(&axes) || w.len() != x.len() || weight.dtype() != DType::F32 {
+        if !(1..=3).contains(&axes) || w.len() != x.len() {
             return None;
         }
         let kernel = &w[2..];
@@ -192,7 +198,7 @@ impl View<'_> {
         let bias = self.maybe_floats(2, w[0])?;
         let op = Op::Conv {
             shape,
-            weight: tensor(weight)?,
+            weight: weight.weights(0)?,
             bias,
             prologue: None,
             measured: None,
@@ -203,12 +209,11 @@ impl View<'_> {
 
     fn conv_transpose(&self) -> Found {
         let x = self.variable(0)?;
-        let weight = self.stored(1)?;
+        let weight = self.weight()?;
         let (axes, w) = (x.len().checked_sub(2)?, weight.shape());
         let plain = self.node.attributes.ints("output_shape").is_none()
             && matches!(self.node.attributes.text("auto_pad").unwrap_or("NOTSET"), "NOTSET");
-        if !(1..=3).contains(&axes) || w.len() != x.len() || weight.dtype() != DType::F32 || !plain
-        {
+        if !(1..=3).contains(&axes) || w.len() != x.len() || !plain {
             return None;
         }
         let groups = usize::try_from(self.int("group", 1)).ok()?;
@@ -233,7 +238,8 @@ impl View<'_> {
         }
         let bias = self.maybe_floats(2, shape.out_channels)?;
         let activation = Activation::Identity;
-        Some((Op::ConvTranspose { shape, weight: tensor(weight)?, bias, activation }, vec![0]))
+        let weight = weight.weights(1)?;
+        Some((Op::ConvTranspose { shape, weight, bias, activation }, vec![0]))
     }
 
     fn batch_norm(&self) -> Found {
@@ -333,22 +339,16 @@ impl View<'_> {
     fn gemm(&self) -> Found {
         let [rows, features] = *self.variable(0)? else { return None };
         let attribute = |name: &str| self.node.attributes.float(name).unwrap_or(1.0) == 1.0;
-        let weight = self.stored(1)?;
-        let values = weight.slice::<f32>()?;
+        let weight = self.weight()?;
         let [a, b] = *weight.shape() else { return None };
         let transposed = self.int("transB", 0) != 0;
         let (ins, outs) = if transposed { (b, a) } else { (a, b) };
         let plain = self.int("transA", 0) == 0 && attribute("alpha") && attribute("beta");
-        if rows > 4 || !plain || ins != features || ins * outs != values.len() {
+        if rows > 4 || !plain || ins != features || ins * outs != weight.len() {
             return None;
         }
-        let weight = if transposed {
-            values.to_vec()
-        } else {
-            (0..outs).flat_map(|o| (0..ins).map(move |i| values[i * outs + o])).collect()
-        };
         let bias = self.maybe_floats(2, outs)?;
-        let weight = Arc::new(Tensor::new(&[outs, ins], weight).ok()?);
+        let weight = if transposed { weight.weights(0)? } else { weight.turned()? };
         Some((Op::Linear { weight, bias, activation: Activation::Identity }, vec![0]))
     }
 
@@ -491,10 +491,6 @@ impl View<'_> {
 pub(super) fn affine(scale: Vec<f32>, shift: Vec<f32>) -> Op {
     let (scale, shift) = (Arc::new(scale), Arc::new(shift));
     Op::Affine { scale, shift, activation: Activation::Identity }
-}
-
-fn tensor(array: &Array) -> Option<Arc<Tensor>> {
-    Tensor::new(array.shape(), array.slice::<f32>()?.to_vec()).ok().map(Arc::new)
 }
 
 /// One value for each channel of `shape`, from a stored array that broadcasts to it along all other

@@ -14,6 +14,7 @@ mod fuse;
 pub(crate) mod graph;
 mod idioms;
 mod import;
+mod levels;
 mod lower;
 mod machine;
 mod model;

@@ -149,6 +149,13 @@ impl Model {
 }
 
 impl Port {
+    /// Whatever is given has the same type and shape.
+    pub(super) fn is_fixed(&self) -> bool {
+        let fixed = |shape: &Vec<Dim>| shape.iter().all(|dim| matches!(dim, Dim::Fixed(_)));
+        let tensor = matches!(self.kind, Kind::Tensor) && self.dtype.is_some();
+        tensor && !self.optional && self.shape.as_ref().is_some_and(fixed)
+    }
+
     /// An error unless the array has the declared type and fits the declared axes.
     pub(super) fn check(&self, array: &Array) -> Result<()> {
         let fits = |shape: &Vec<Dim>| {

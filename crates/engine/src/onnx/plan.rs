@@ -12,7 +12,7 @@
 //! All compiled nodes of a level form one piece; pieces and general nodes run level by level.
 
 use super::channels_last;
-use super::facts::{facts, number};
+use super::facts::{self, number};
 use super::fuse::{Fused, Spare, fuse};
 use super::graph::{Graph, Slot};
 use super::lower::{Lowered, lower};
@@ -73,8 +73,10 @@ impl Plan {
     ) -> Result<Plan> {
         let SessionOptions { pool, memory_limit_bytes, exact } = options;
         let most_bytes = memory_limit_bytes.unwrap_or(u64::MAX);
-        let facts = facts(graph, given, (pool, most_bytes));
-        let is_number = |slot: Slot| number(&facts, slot).is_some();
+        let mut facts = facts::facts(graph, given, (pool, most_bytes));
+        let numbers: Vec<bool> =
+            (0..graph.names.len()).map(|slot| facts::is_number(&facts, slot)).collect();
+        let is_number = |slot: Slot| numbers[slot];
         let needed = needed(Reader { graph, fused: &[] }, is_number);
         let lowered =
             |index: usize| if needed[index] { lower(&graph.nodes[index], &facts) } else { None };
@@ -88,6 +90,15 @@ impl Plan {
         // What only the insides of patterns read is not needed any more.
         let needed = self::needed(reader, is_number);
         let level = settle(reader, &needed, &mut lowered, is_number);
+
+        // Levels that a general node or pattern reads after all.
+        let general =
+            (0..graph.nodes.len()).filter(|index| needed[*index] && lowered[*index].is_none());
+        for slot in general.flat_map(|index| reader.reads(index)) {
+            if is_number(slot) && number(&facts, slot).is_none() {
+                facts::expand(graph, &mut facts, slot, (pool, most_bytes));
+            }
+        }
 
         let options = Options {
             memory_limit_bytes: *memory_limit_bytes,
@@ -114,6 +125,8 @@ impl Plan {
             .filter(|slot| read[*slot])
             .filter_map(|slot| Some((slot, Value::Array(number(&facts, slot)?.clone()))))
             .collect();
+        // What layers have packed is not kept a second time.
+        facts.iter_mut().flatten().for_each(|known| (known.value, known.levels) = (None, None));
         let (memos, spare) = (memos(graph), Spare::default());
         Ok(Plan { constants, steps, last_use, memos, fused, spare, facts })
     }

@@ -1,8 +1,9 @@
 //! Runs a model on inputs of any shape it admits. A plan is made for each set of input shapes and
 //! kept, the most recent few of them.
 
+use super::fuse::Fused;
 use super::machine::{Machine, Values, outputs};
-use super::model::Model;
+use super::model::{Model, Port};
 use super::ops::{Known, Value};
 use super::plan::{Piece, Plan, Step};
 use super::profile;
@@ -43,6 +44,8 @@ pub struct PlanSummary {
     pub pieces: usize,
     /// Bytes of buffers and packed weights of the pieces.
     pub piece_bytes: u64,
+    /// Bytes of packed weights, in the pieces and of the products between them.
+    pub weight_bytes: u64,
 }
 
 /// Bytes of values when no limit is given.
@@ -81,6 +84,19 @@ impl Session {
         self.peak_bytes
     }
 
+    /// Bytes that the session holds between runs: stored values, packed weights and the buffers of compiled pieces.
+    pub fn held_bytes(&self) -> u64 {
+        let Some((_, plan)) = self.plans.last() else { return self.model.stored_bytes() };
+        let constants = plan.constants.iter().map(|(_, value)| value.bytes()).sum();
+        let steps = plan.steps.iter().map(|step| match step {
+            Step::Node(_) => 0,
+            Step::Fused(index) => plan.fused[*index].as_ref().map_or(0, Fused::bytes),
+            Step::Piece(piece) => piece.network.planned_bytes(),
+        });
+        // Constants of the plan are those of the file, where it still has them.
+        self.model.stored_bytes().max(constants) + steps.sum::<u64>()
+    }
+
     /// What the most recent plan does.
     pub fn summary(&self) -> Option<PlanSummary> {
         let (_, plan) = self.plans.last()?;
@@ -89,11 +105,16 @@ impl Session {
         let mut general = 0;
         for step in &plan.steps {
             match step {
-                Step::Node(_) | Step::Fused(_) => general += 1,
+                Step::Node(_) => general += 1,
+                Step::Fused(index) => {
+                    general += 1;
+                    summary.weight_bytes += plan.fused[*index].as_ref().map_or(0, Fused::bytes);
+                }
                 Step::Piece(piece) => {
                     summary.pieces += 1;
                     summary.compiled += piece.nodes;
                     summary.piece_bytes += piece.network.planned_bytes();
+                    summary.weight_bytes += piece.network.memory().weights;
                 }
             }
         }
@@ -219,6 +240,10 @@ impl Session {
         for (port, value) in ports.iter().zip(&given) {
             match value {
                 Some(Value::Array(array)) => port.check(array)?,
+                Some(_) if port.is_fixed() => {
+                    let message = format!("the input `{}` is no tensor", port.name);
+                    return Err(Error::new(ErrorKind::Shape, message));
+                }
                 None if !port.optional => {
                     let message = format!("the input `{}` is not given", port.name);
                     return Err(Error::new(ErrorKind::Shape, message));
@@ -250,6 +275,10 @@ impl Session {
             (None, None) => None,
         });
         let plan = Plan::new(graph, known.collect(), &self.options)?;
+        // The only plan there will ever be holds what runs read; what layers have packed is not kept a second time.
+        if self.model.inputs.iter().all(Port::is_fixed) {
+            self.model.graph.constants = Vec::new();
+        }
         if self.plans.len() >= MOST_PLANS {
             self.plans.remove(0);
         }

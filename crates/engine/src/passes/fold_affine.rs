@@ -1,8 +1,7 @@
 //! Batch norm folded into the weights of the convolution, transposed convolution or linear layer
 //! before it: `k·(w·x + b) + t = (k·w)·x + (k·b + t)`, exact up to rounding.
 
-use crate::graph::{Graph, Op};
-use crate::tensor::Tensor;
+use crate::graph::{Graph, Op, Sums};
 use kernels::Activation;
 use std::sync::Arc;
 
@@ -37,35 +36,24 @@ fn takes_norm(op: &Op) -> bool {
     }
 }
 
-/// Puts the norm into the layer's weights.
-fn fold(op: &mut Op, scale: &[f32], shift: &[f32], next: Activation) {
-    match op {
+/// Puts the norm into the layer's weights: as factors of the channels, which are multiplied in when the weights are packed.
+fn fold(op: &mut Op, scale: &Arc<Vec<f32>>, shift: &[f32], next: Activation) {
+    let (weight, sums, bias, activation) = match op {
         Op::ConvTranspose { shape, weight, bias, activation } => {
-            // [in][out/groups][taps]: an input channel's group gives the first output channel.
-            let outs = shape.out_channels / shape.groups;
-            let ins = shape.in_channels / shape.groups;
-            let taps = shape.kernel.iter().product::<usize>();
-            multiply(weight, |index| {
-                let group = index / (ins * outs * taps);
-                scale[group * outs + index / taps % outs]
-            });
-            *bias = Some(shifted(bias.as_deref(), scale, shift));
-            *activation = next;
+            (weight, Sums::from(&*shape), bias, activation)
         }
-        Op::Conv { weight, bias, activation, .. } | Op::Linear { weight, bias, activation } => {
-            let per_out = (weight.data().len() / scale.len().max(1)).max(1);
-            multiply(weight, |index| scale[index / per_out]);
-            *bias = Some(shifted(bias.as_deref(), scale, shift));
-            *activation = next;
+        Op::Conv { shape, weight, bias, activation, .. } => {
+            (weight, Sums::from(&*shape), bias, activation)
         }
-        _ => {}
-    }
-}
-
-/// In place where nobody else holds the tensor.
-fn multiply(weight: &mut Arc<Tensor>, scale: impl Fn(usize) -> f32) {
-    let values = Arc::make_mut(weight).data_mut();
-    values.iter_mut().enumerate().for_each(|(index, value)| *value *= scale(index));
+        Op::Linear { weight, bias, activation } => {
+            let terms = weight.len() / scale.len().max(1);
+            (weight, Sums::Rows { terms }, bias, activation)
+        }
+        _ => return,
+    };
+    weight.fold(scale, sums);
+    *bias = Some(shifted(bias.as_deref(), scale, shift));
+    *activation = next;
 }
 
 fn shifted(bias: Option<&Vec<f32>>, scale: &[f32], shift: &[f32]) -> Arc<Vec<f32>> {

@@ -19,12 +19,8 @@ pub(super) fn run(graph: &mut Graph) {
             _ => continue,
         };
         let node = &mut graph.nodes[index];
-        if let Op::Conv { shape, prologue, measured, .. } = &mut node.op
-            && uses[source.0] == 1
-            && prologue.is_none()
-            && measured.is_none()
-            && shape.groups == 1
-            && (is_cheap(activation) || shape.kernel == [1; 3])
+        if uses[source.0] == 1
+            && let Some(measured) = node.op.free_measured(is_cheap(activation))
         {
             *measured = Some(Measured::Norm(activation));
             node.inputs[0] = input;

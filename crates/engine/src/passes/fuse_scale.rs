@@ -12,12 +12,8 @@ pub(super) fn run(graph: &mut Graph) {
             continue;
         };
         let node = &mut graph.nodes[index];
-        if let Op::Conv { shape, prologue, measured, .. } = &mut node.op
-            && uses[source.0] == 1
-            && prologue.is_none()
-            && measured.is_none()
-            && shape.groups == 1
-            && shape.kernel == [1; 3]
+        if uses[source.0] == 1
+            && let Some(measured) = node.op.free_measured(false)
         {
             *measured = Some(Measured::Gate);
             node.inputs[0] = input;

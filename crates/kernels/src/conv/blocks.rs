@@ -10,14 +10,14 @@
 //! A task is a few input rows, on deep layers of few positions also a share of the out channels; its scratch stays in the second-level
 //! cache and every output row is written once.
 
-use super::gemm::Product;
+use super::gemm::{Product, Source};
 use super::pack::Geometry;
 use super::shape::{ConvTransposeShape, Epilogue};
 use crate::elementwise::add_scaled;
 use crate::gemm::tile;
 use crate::isa::{isa, multiversion};
 use crate::shared::Shared;
-use crate::{Pool, activation::activate};
+use crate::{Pool, Weights, activation::activate};
 
 /// Positions a task takes, about.
 const POSITIONS: usize = 384;
@@ -28,6 +28,22 @@ pub(super) struct Blocks {
     pub product: Product,
     /// Output along each axis.
     output: [usize; 3],
+}
+
+/// `[in][out][taps]` weights, a row for each out channel and tap.
+struct Blocked {
+    rows: usize,
+    taps: usize,
+}
+
+impl Source for Blocked {
+    fn place(&self, row: usize, channel: usize, _: usize) -> usize {
+        channel * self.rows + row
+    }
+
+    fn out(&self, row: usize) -> usize {
+        row / self.taps
+    }
 }
 
 impl Blocks {
@@ -41,7 +57,7 @@ impl Blocks {
     }
 
     /// Packs `[in][out][taps]`.
-    pub fn new(s: &ConvTransposeShape, output: [usize; 3], weight: &[f32]) -> Blocks {
+    pub fn new(s: &ConvTransposeShape, output: [usize; 3], weight: &Weights) -> Blocks {
         let taps: usize = s.kernel.iter().product();
         let rows = s.out_channels * taps;
         let geometry = Geometry {
@@ -50,8 +66,8 @@ impl Blocks {
             stride: [1; 3],
             offset: [vec![0], vec![0], vec![0]],
         };
-        let at = |row: usize, c: usize, _| weight[c * rows + row];
-        let product = Product::new(isa(), 1, [s.in_channels, rows], geometry, at);
+        let source = Blocked { rows, taps };
+        let product = Product::new(isa(), 1, [s.in_channels, rows], geometry, weight, source);
         Blocks { product, output }
     }
 

@@ -11,9 +11,10 @@
 //! The weights are read once and nothing else counts, so it runs at the speed of memory. Source: the definition.
 
 use super::shape::{ConvArgs, ConvShape};
+use crate::gemm::store::{AsGiven, Store};
 use crate::shared::{Shared, pieces};
 use crate::simd::{Portable, Simd};
-use crate::{Isa, Pool, activation::activate};
+use crate::{Isa, Pool, Weights, activation::activate};
 
 /// Rows that share the loads of the input.
 const ROWS: usize = 4;
@@ -29,7 +30,7 @@ pub(crate) struct Dense {
     ins: usize,
     volume: usize,
     /// `[out][in/groups · volume]`
-    pub weight: Vec<f32>,
+    pub weight: Store,
 }
 
 impl Dense {
@@ -39,24 +40,30 @@ impl Dense {
     }
 
     /// Takes `[out][in/groups][kd][kh][kw]` weights.
-    pub fn new(isa: Isa, s: &ConvShape, weight: &[f32]) -> Dense {
+    pub fn new(isa: Isa, s: &ConvShape, weight: &Weights) -> Dense {
         let volume = s.input.iter().product();
         let (groups, ins) = (s.groups, s.in_channels / s.groups);
-        Dense { isa, groups, ins, volume, weight: weight.to_vec() }
+        let order = AsGiven { outs: s.out_channels, terms: ins * volume };
+        Dense { isa, groups, ins, volume, weight: Store::new(weight, &order) }
     }
 
-    /// Elements of scratch memory: the input after its prologue.
-    pub fn workspace(&self) -> usize {
-        self.groups * self.ins * self.volume
+    /// Elements of scratch memory: the input after its prologue, and for each thread the rows that are not kept as floats.
+    pub fn workspace(&self, threads: usize) -> usize {
+        self.groups * self.ins * self.volume + threads * self.room()
+    }
+
+    fn room(&self) -> usize {
+        self.weight.room(ROWS * self.ins * self.volume)
     }
 
     /// Runs; slices have been checked.
     pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
         let (depth, rows) = (self.ins * self.volume, y.len() / self.groups);
+        let (work, rooms) = work.split_at_mut(x.len());
+        let (room, rooms) = (self.room(), Shared::new(rooms));
         let x = match &args.prologue {
             None => x,
             Some(pre) => {
-                let work = &mut work[..x.len()];
                 let channels = work.chunks_exact_mut(self.volume).zip(x.chunks_exact(self.volume));
                 for (c, (to, from)) in channels.enumerate() {
                     for (to, from) in to.iter_mut().zip(from) {
@@ -69,15 +76,18 @@ impl Dense {
         };
         let blocks = rows.div_ceil(ROWS);
         let (tasks, step) = pieces(self.groups * blocks, GRAIN.div_ceil((ROWS * depth).max(1)));
+        let order = AsGiven { outs: y.len(), terms: depth };
         let out = Shared::new(y);
-        pool.run(tasks, |task| {
+        pool.run_workers(tasks, |worker, task| {
+            // SAFETY: each thread has a part of its own.
+            let room = unsafe { rooms.part(worker * room, room) };
             for block in (task * step..(task + 1) * step).take_while(|b| *b < self.groups * blocks)
             {
                 let (group, row) = (block / blocks, block % blocks * ROWS);
                 let x = &x[group * depth..][..depth];
                 let first = group * rows + row;
                 let n = ROWS.min(rows - row);
-                let weight = &self.weight[first * depth..][..n * depth];
+                let weight = self.weight.rows(&order, first..first + n, room);
                 // SAFETY: each row belongs to one task.
                 let y = unsafe { out.part(first, n) };
                 match self.isa {

@@ -14,10 +14,11 @@
 //! Source: the polyphase layout, see `lines.rs`; the loop is the definition.
 
 use super::shape::{ConvArgs, ConvShape};
+use crate::gemm::store::{Order, Part, Store};
 use crate::lines::{Band, HELD, Lines, Window, keep};
 use crate::shared::{Shared, pieces};
 use crate::simd::{Portable, Simd};
-use crate::{Isa, Pool, activation::activate};
+use crate::{Isa, Pool, Weights, activation::activate};
 use std::ops::Range;
 
 /// Output channels that share the loads of the input.
@@ -45,12 +46,59 @@ pub(crate) struct Direct {
     /// Where each tap of each channel of a group reads.
     places: Vec<usize>,
     /// `[group][block of out channels][in · taps][channels of the block]`
-    pub weight: Vec<f32>,
+    pub weight: Store,
+}
+
+/// The order of packed weights.
+struct Blocks {
+    groups: usize,
+    /// Channels of a group, and elements of each.
+    outs: usize,
+    depth: usize,
+}
+
+impl Order for Blocks {
+    fn len(&self) -> usize {
+        self.groups * self.outs * self.depth
+    }
+
+    fn arrange<T: Copy>(&self, weights: &[T], panels: &mut [T]) {
+        for Part { from, lane, wide, rows, .. } in self.parts() {
+            for (row, line) in
+                weights[lane * rows..].chunks_exact(rows.max(1)).take(wide).enumerate()
+            {
+                let to = panels[from..].iter_mut().skip(row).step_by(wide);
+                to.zip(line).for_each(|(to, weight)| *to = *weight);
+            }
+        }
+    }
+
+    fn terms(&self) -> usize {
+        self.depth
+    }
+
+    fn lanes(&self) -> Vec<Option<usize>> {
+        (0..self.groups * self.outs).map(Some).collect()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let firsts = (0..self.groups * self.outs).step_by(self.outs.max(1));
+        let lanes = firsts.flat_map(|first| {
+            (first..first + self.outs).step_by(ROWS).map(move |lane| (first, lane))
+        });
+        let rows = self.depth;
+        lanes
+            .map(|(first, lane)| {
+                let wide = ROWS.min(first + self.outs - lane);
+                Part { from: lane * rows, lane, wide, term: 0, rows }
+            })
+            .collect()
+    }
 }
 
 impl Direct {
     /// Takes `[out][in/groups][kd][kh][kw]` weights.
-    pub fn new(isa: Isa, s: &ConvShape, output: [usize; 3], weight: &[f32]) -> Direct {
+    pub fn new(isa: Isa, s: &ConvShape, output: [usize; 3], weight: &Weights) -> Direct {
         let (groups, ins, outs) = (s.groups, s.in_channels / s.groups, s.out_channels / s.groups);
         let window = Window {
             input: s.input,
@@ -64,24 +112,31 @@ impl Direct {
         let channel = lines.scratch()[0];
         let places = (0..ins).flat_map(|c| lines.places.iter().map(move |p| c * channel + p));
         let places: Vec<usize> = places.collect();
-        let depth = places.len();
-        let mut packed = Vec::with_capacity(weight.len());
-        for group in weight.chunks_exact((outs * depth).max(1)) {
-            for block in group.chunks(ROWS * depth.max(1)) {
-                let rows = block.len() / depth.max(1);
-                for k in 0..depth {
-                    packed.extend((0..rows).map(|row| block[row * depth + k]));
-                }
-            }
-        }
+        let weight = Store::new(weight, &Blocks { groups, outs, depth: places.len() });
         let volume = s.input.iter().product();
-        Direct { isa, groups, ins, outs, volume, lines, places, weight: packed }
+        Direct { isa, groups, ins, outs, volume, lines, places, weight }
+    }
+
+    /// Elements of a block's weights that are not kept as floats.
+    fn room(&self) -> usize {
+        self.weight.room(ROWS.min(self.outs) * self.places.len())
+    }
+
+    /// Elements of a thread's scratch in all.
+    fn all_scratch(&self) -> usize {
+        self.beside() * self.scratch().iter().sum::<usize>() + self.room()
     }
 
     /// Elements of a thread's scratch: the input's, and the sums' of a block of out channels.
     fn scratch(&self) -> [usize; 2] {
         let [input, sums] = self.lines.scratch();
         [self.ins * input, self.outs.min(ROWS) * sums]
+    }
+
+    /// The weights of some out channels of a group, `[in · taps][channels]`, made in `room` where they are not kept as floats.
+    fn block<'a>(&'a self, channels: Range<usize>, room: &'a mut [f32]) -> &'a [f32] {
+        let (lane, wide, rows) = (channels.start, channels.len(), self.places.len());
+        self.weight.part(Part { from: lane * rows, lane, wide, term: 0, rows }, room)
     }
 
     /// Groups that go through each stage together: of depthwise layers whose planes are one band.
@@ -100,7 +155,7 @@ impl Direct {
 
     /// Elements of scratch memory.
     pub fn workspace(&self, threads: usize) -> usize {
-        threads * self.beside() * self.scratch().iter().sum::<usize>() + 16
+        threads * self.all_scratch() + 16
     }
 
     /// Runs; slices have been checked.
@@ -112,7 +167,7 @@ impl Direct {
         let cost = self.lines.band_len() * self.places.len() * self.outs * beside;
         let units = self.groups.div_ceil(beside) * bands;
         let (tasks, step) = pieces(units, GRAIN.div_ceil(cost.max(1)));
-        let scratch = beside * self.scratch().iter().sum::<usize>();
+        let scratch = self.all_scratch();
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         pool.run_workers(tasks, |worker, task| {
@@ -166,6 +221,7 @@ impl Call<'_> {
     fn run<S: Simd>(&self, scratch: &mut [f32]) {
         let Direct { ins, outs, volume, lines, .. } = self.own;
         let [own_lines, own_sums] = self.own.scratch();
+        let (scratch, room) = scratch.split_at_mut(scratch.len() - self.own.room());
         let (all_lines, all_sums) = scratch.split_at_mut(self.own.beside() * own_lines);
         for (group, own) in self.groups.clone().zip(all_lines.chunks_exact_mut(own_lines)) {
             for (i, line) in own.chunks_exact_mut(lines.scratch()[0]).enumerate() {
@@ -181,7 +237,8 @@ impl Call<'_> {
                 let scratch =
                     all_lines.chunks_exact(own_lines).zip(all_sums.chunks_exact_mut(own_sums));
                 for (group, (line, sums)) in self.groups.clone().zip(scratch) {
-                    self.sum::<S>(channels(group), plane, line, sums);
+                    let weight = self.own.block(channels(group), room);
+                    self.sum::<S>(channels(group), plane, (line, weight), sums);
                 }
                 for (group, sums) in self.groups.clone().zip(all_sums.chunks_exact(own_sums)) {
                     self.store::<S>(channels(group), plane, sums);
@@ -199,11 +256,17 @@ impl Call<'_> {
 
     /// The sums of some out channels of a group, at most [`ROWS`], on a plane.
     #[inline(always)]
-    fn sum<S: Simd>(&self, channels: Range<usize>, plane: usize, line: &[f32], sums: &mut [f32]) {
-        let Direct { ins, lines, places, weight, .. } = self.own;
+    fn sum<S: Simd>(
+        &self,
+        channels: Range<usize>,
+        plane: usize,
+        (line, weight): (&[f32], &[f32]),
+        sums: &mut [f32],
+    ) {
+        let Direct { ins, lines, places, .. } = self.own;
         let [channel_len, sums_len] = lines.scratch();
         let (depth, rows, first) = (places.len(), channels.len(), channels.start);
-        let weight = &weight[first * depth..][..rows * depth];
+        assert!(weight.len() == rows * depth);
         let given = self.args.epilogue.bias;
         let bias =
             std::array::from_fn(|i| given.filter(|_| i < rows).map_or(0.0, |b| b[first + i]));

@@ -6,17 +6,17 @@
 //!            for each few panels of positions: fill them side by side (so that whole stretches of the input are read), then run the
 //!            tile over the weight panels (stream from L2)
 //! ```
-//! Weights that all are half-precision numbers are kept as such (`gemm/half.rs`) and widened a panel at a time, for a few panels of
-//! positions. Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
+//! Quantised weights and those that all are half-precision numbers are kept as such (`gemm/store.rs`) and made floats a panel at a time, for
+//! a few panels of positions. Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
 //! summed block after block in order of depth, whatever the sharing.
 
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
-use crate::gemm::half::Store;
+use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, DEPTH, Tile};
-use crate::shared::{Aligned, Shared};
+use crate::shared::Shared;
 use crate::simd::prefetch_to_write;
-use crate::{Activation, Isa, Pool, activation::activate_block};
+use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
 /// Panels of positions filled together.
 const TOGETHER: usize = 4;
@@ -41,34 +41,97 @@ fn rounded(outs: usize, high: usize) -> usize {
     outs - last + if last > 0 { tile::height(last, high) } else { 0 }
 }
 
+/// Where the weights of a product's rows lie among those that are packed.
+pub(crate) trait Source {
+    /// Place of the weight of a row (of all groups), a channel of its group and a tap.
+    fn place(&self, row: usize, channel: usize, tap: usize) -> usize;
+    /// The out channel of a row.
+    fn out(&self, row: usize) -> usize {
+        row
+    }
+}
+
+impl<F: Fn(usize, usize, usize) -> usize> Source for F {
+    fn place(&self, row: usize, channel: usize, tap: usize) -> usize {
+        self(row, channel, tap)
+    }
+}
+
+/// The order of packed weights.
+struct Rows<S> {
+    high: usize,
+    groups: usize,
+    ins: usize,
+    outs: usize,
+    taps: usize,
+    source: S,
+}
+
+impl<S: Source> Order for Rows<S> {
+    fn len(&self) -> usize {
+        self.groups * self.ins * self.taps * rounded(self.outs, self.high)
+    }
+
+    fn arrange<T: Copy>(&self, weights: &[T], panels: &mut [T]) {
+        let wide = rounded(self.outs, self.high);
+        for Piece { from, lane, wide: tall, term, rows } in self.parts() {
+            let (group, first) = (lane / wide, lane % wide);
+            let valid = tall.min(self.outs - first);
+            for (k, panel) in (term..term + rows).zip(panels[from..].chunks_exact_mut(tall)) {
+                let (channel, tap) = (k / self.taps, k % self.taps);
+                for (i, to) in panel[..valid].iter_mut().enumerate() {
+                    *to = weights[self.source.place(group * self.outs + first + i, channel, tap)];
+                }
+            }
+        }
+    }
+
+    fn terms(&self) -> usize {
+        self.ins * self.taps
+    }
+
+    fn lanes(&self) -> Vec<Option<usize>> {
+        let wide = rounded(self.outs, self.high);
+        let out = |lane: usize| {
+            let row = lane / wide * self.outs + lane % wide;
+            (lane % wide < self.outs).then(|| self.source.out(row))
+        };
+        (0..self.groups * wide).map(out).collect()
+    }
+
+    fn parts(&self) -> Vec<Piece> {
+        let (depth, wide) = (self.ins * self.taps, rounded(self.outs, self.high));
+        let (blocks, step) = tile::blocks(depth);
+        let mut parts = Vec::new();
+        let mut from = 0;
+        for group in 0..self.groups {
+            for block in 0..blocks {
+                let term = (block * step).min(depth);
+                let rows = step.min(depth - term);
+                for first in (0..self.outs).step_by(self.high) {
+                    let tall = tile::height(self.high.min(self.outs - first), self.high);
+                    parts.push(Piece { from, lane: group * wide + first, wide: tall, term, rows });
+                    from += tall * rows;
+                }
+            }
+        }
+        parts
+    }
+}
+
 impl Product {
-    /// Packs; `weight(out, in of the group, tap)` gives the numbers.
+    /// Packs; `source` says where the weights of the rows lie.
     pub fn new(
         isa: Isa,
         groups: usize,
         [ins, outs]: [usize; 2],
         geometry: Geometry,
-        weight: impl Fn(usize, usize, usize) -> f32,
+        weight: &Weights,
+        source: impl Source,
     ) -> Product {
-        let (high, taps) = (tile::size(isa).0, geometry.taps());
-        let depth = ins * taps;
-        let (blocks, step) = tile::blocks(depth);
-        let mut packed = Aligned::zeros(groups * depth * rounded(outs, high));
-        let mut next = 0;
-        for group in 0..groups {
-            for block in 0..blocks {
-                for panel in (0..outs).step_by(high) {
-                    let valid = high.min(outs - panel);
-                    for k in block * step..((block + 1) * step).min(depth) {
-                        for i in 0..valid {
-                            packed[next + i] = weight(group * outs + panel + i, k / taps, k % taps);
-                        }
-                        next += tile::height(valid, high);
-                    }
-                }
-            }
-        }
-        Product { isa, groups, ins, outs, geometry, weight: Store::new(packed) }
+        let rows =
+            Rows { high: tile::size(isa).0, groups, ins, outs, taps: geometry.taps(), source };
+        Product { isa, groups, ins, outs, geometry, weight: Store::new(weight, &rows) }
     }
 
     /// Elements of scratch memory: some panels a thread, aligned to cache lines.
@@ -148,11 +211,12 @@ impl Product {
         let panels: Vec<_> = panels.collect();
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
+        let first = part.group * rounded(self.outs, high);
         for block in 0..blocks {
             let from = block * step;
             let length = step.min(depth - from);
             let last = block + 1 == blocks;
-            let weights = (part.group * depth + from) * rounded(self.outs, high);
+            let (weights, start) = ((part.group * depth + from) * rounded(self.outs, high), from);
             for (group, panels) in panels.chunks(TOGETHER).enumerate() {
                 let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
                 let next = left.min(TOGETHER * width);
@@ -162,7 +226,9 @@ impl Product {
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
                     let tall = tile::height(high.min(self.outs - row), high);
-                    let weights = self.weight.part(weights + row * length, tall * length, wide);
+                    let (from, lane) = (weights + row * length, first + row);
+                    let piece = Piece { from, lane, wide: tall, term: start, rows: length };
+                    let weights = self.weight.part(piece, wide);
                     let pick = |v: Option<&[f32]>, at: usize| match v {
                         Some(v) if last => v[at..].as_ptr(),
                         _ => std::ptr::null(),

@@ -21,7 +21,7 @@ pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
 use crate::isa::isa;
 use crate::shared::check;
-use crate::{Isa, Pool};
+use crate::{Isa, Pool, Weights};
 use choose::Choice;
 
 /// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
@@ -50,8 +50,8 @@ impl PackedConv {
         match &self.algorithm {
             Algorithm::Product(p) => p.weight.bytes(),
             Algorithm::Winograd(w) => w.weight.len() * 4,
-            Algorithm::Direct(d) => d.weight.len() * 4,
-            Algorithm::Dense(d) => d.weight.len() * 4,
+            Algorithm::Direct(d) => d.weight.bytes(),
+            Algorithm::Dense(d) => d.weight.bytes(),
         }
     }
 
@@ -66,17 +66,26 @@ impl PackedConv {
     }
 }
 
-/// Packs `[out][in/groups][kd][kh][kw]` weights. Panics unless the length fits the shape and the shape has an output.
-pub fn pack_conv(shape: &ConvShape, weight: &[f32]) -> PackedConv {
+/// Packs `[out][in/groups][kd][kh][kw]` weights. Quantised ones, and many floats that all are half-precision numbers, are kept as such but
+/// for Winograd's filtering, whose transformed weights are neither; [`PackOptions::limit_bytes`] rules it out where memory counts. Panics
+/// unless the length fits the shape and the shape has an output.
+pub fn pack_conv<'a>(shape: &ConvShape, weight: impl Into<Weights<'a>>) -> PackedConv {
     pack_conv_with(shape, weight, &PackOptions::default())
 }
 
 /// [`pack_conv`] with a say in which algorithm is chosen.
-pub fn pack_conv_with(shape: &ConvShape, weight: &[f32], options: &PackOptions) -> PackedConv {
+pub fn pack_conv_with<'a>(
+    shape: &ConvShape,
+    weight: impl Into<Weights<'a>>,
+    options: &PackOptions,
+) -> PackedConv {
     let Some(output) = shape.output() else { panic!("no output for {shape:?}") };
-    check("weight of a convolution", weight.len(), shape.weight_len());
+    let weight = weight.into();
+    let outs = shape.out_channels;
+    let terms = shape.weight_len() / outs.max(1);
+    weight.check("weight of a convolution", shape.weight_len(), [outs, terms]);
     let isa = isa();
-    pack_as(isa, shape, output, choose::choose(shape, output, isa, options), weight)
+    pack_as(isa, shape, output, choose::choose(shape, output, isa, options), &weight)
 }
 
 /// Packs for an algorithm that can compute the shape.
@@ -85,7 +94,7 @@ fn pack_as(
     shape: &ConvShape,
     output: [usize; 3],
     choice: Choice,
-    weight: &[f32],
+    weight: &Weights,
 ) -> PackedConv {
     let algorithm = match choice {
         Choice::Direct => {
@@ -93,14 +102,16 @@ fn pack_as(
         }
         Choice::Dense => Algorithm::Dense(dense::Dense::new(isa, shape, weight)),
         Choice::Winograd(step) => {
-            Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, weight))
+            let terms = shape.weight_len() / shape.out_channels.max(1);
+            let floats = weight.floats(terms, |i| [i / terms, i % terms]);
+            Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, &floats))
         }
         Choice::Product => Algorithm::Product(product(isa, shape, output, weight)),
     };
     PackedConv { shape: shape.clone(), output, algorithm }
 }
 
-fn product(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &[f32]) -> gemm::Product {
+fn product(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &Weights) -> gemm::Product {
     let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     let offset = [0, 1, 2].map(|a| {
         let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
@@ -108,8 +119,8 @@ fn product(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &[f32]) -> g
     });
     let geometry = pack::Geometry { output, input: shape.input, stride: shape.stride, offset };
     let taps = geometry.taps();
-    let at = |o: usize, c: usize, tap: usize| weight[(o * ins + c) * taps + tap];
-    gemm::Product::new(isa, shape.groups, [ins, outs], geometry, at)
+    let place = move |o: usize, c: usize, tap: usize| (o * ins + c) * taps + tap;
+    gemm::Product::new(isa, shape.groups, [ins, outs], geometry, weight, place)
 }
 
 /// Elements of scratch memory [`conv`] needs in a pool of `threads`.
@@ -118,7 +129,7 @@ pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usi
         Algorithm::Product(p) => p.workspace(threads),
         Algorithm::Winograd(w) => w.workspace(threads),
         Algorithm::Direct(d) => d.workspace(threads),
-        Algorithm::Dense(d) => d.workspace(),
+        Algorithm::Dense(d) => d.workspace(threads),
     }
 }
 
@@ -214,7 +225,7 @@ mod tests {
             naive::conv(&s, &x, &weight, &args, &mut expected);
             for candidate in choose::candidates(&s, output, isa) {
                 filtered += usize::from(matches!(candidate.choice, Choice::Winograd(_)));
-                let packed = pack_as(isa, &s, output, candidate.choice, &weight);
+                let packed = pack_as(isa, &s, output, candidate.choice, &Weights::from(&weight));
                 let results = pools.each_ref().map(|pool| {
                     let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
                     let mut y = vec![f32::NAN; count];

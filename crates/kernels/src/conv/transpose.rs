@@ -13,7 +13,7 @@ use super::shape::{ConvArgs, ConvTransposeShape, Epilogue};
 use crate::elementwise::add_scaled;
 use crate::isa::isa;
 use crate::shared::{Shared, check};
-use crate::{Pool, activation::activate};
+use crate::{Numbers, Pool, Weights, activation::activate};
 
 /// Weights of a transposed convolution in the order the kernels read them.
 #[derive(Clone, Debug)]
@@ -66,10 +66,19 @@ fn axis(s: &ConvTransposeShape, a: usize, n: usize) -> Vec<AxisPhase> {
     (0..stride.min(n)).map(phase).collect()
 }
 
-/// Packs `[in][out/groups][kd][kh][kw]` weights. Panics unless the length fits the shape and the shape has an output.
-pub fn pack_conv_transpose(shape: &ConvTransposeShape, weight: &[f32]) -> PackedConvTranspose {
+/// Packs `[in][out/groups][kd][kh][kw]` weights; quantised ones have one scale for each out channel and are kept as such, like many floats
+/// that all are half-precision numbers. Panics unless the length fits the shape and the shape has an output.
+pub fn pack_conv_transpose<'a>(
+    shape: &ConvTransposeShape,
+    weight: impl Into<Weights<'a>>,
+) -> PackedConvTranspose {
     let Some(out) = shape.output() else { panic!("no output for {shape:?}") };
-    check("weight of a transposed convolution", weight.len(), shape.weight_len());
+    let mut weight = weight.into();
+    if let Numbers::Levels(levels) = &mut weight.numbers {
+        levels.stretch = usize::MAX;
+    }
+    let weight = &weight;
+    weight.check("weight of a transposed convolution", shape.weight_len(), [shape.out_channels, 1]);
     if Blocks::suits(shape) {
         let way = Way::Blocks(Box::new(Blocks::new(shape, out, weight)));
         return PackedConvTranspose { shape: shape.clone(), way };
@@ -86,15 +95,16 @@ pub fn pack_conv_transpose(shape: &ConvTransposeShape, weight: &[f32]) -> Packed
                     stride: [1; 3],
                     offset: [z.offset.clone(), h.offset.clone(), w.offset.clone()],
                 };
+                let place = |o: usize, c: usize, tap: usize| {
+                    let (tz, th) = (
+                        z.taps[tap / w.taps.len() / h.taps.len()],
+                        h.taps[tap / w.taps.len() % h.taps.len()],
+                    );
+                    let tap = (tz * kh + th) * kw + w.taps[tap % w.taps.len()];
+                    ((o / outs * ins + c) * outs + o % outs) * kd * kh * kw + tap
+                };
                 let product =
-                    Product::new(isa(), shape.groups, [ins, outs], geometry, |o, c, tap| {
-                        let (tz, th) = (
-                            z.taps[tap / w.taps.len() / h.taps.len()],
-                            h.taps[tap / w.taps.len() % h.taps.len()],
-                        );
-                        let tap = (tz * kh + th) * kw + w.taps[tap % w.taps.len()];
-                        weight[((o / outs * ins + c) * outs + o % outs) * kd * kh * kw + tap]
-                    });
+                    Product::new(isa(), shape.groups, [ins, outs], geometry, weight, place);
                 phases.push(Phase { start: [z.start, h.start, w.start], product });
             }
         }

@@ -10,8 +10,8 @@
 use super::choose::{Candidate, Choice, ConvCosts, PackOptions, candidates, choose_by, conv_costs};
 use super::shape::{ConvArgs, ConvShape};
 use super::{conv, conv_workspace, pack_as, winograd};
-use crate::Pool;
 use crate::isa::isa;
+use crate::{Pool, Weights};
 use std::time::Instant;
 
 /// What [`tune_conv`] found.
@@ -141,7 +141,8 @@ fn layers() -> Vec<ConvShape> {
 /// Best time of a layer by one algorithm, of at least three runs and 30 ms.
 fn seconds(pool: &Pool, shape: &ConvShape, output: [usize; 3], choice: Choice) -> f64 {
     let fill = |n: usize| (0..n).map(|i| (i * 7919 % 1000) as f32 * 2e-3 - 1.0).collect::<Vec<_>>();
-    let packed = pack_as(isa(), shape, output, choice, &fill(shape.weight_len()));
+    let weight = fill(shape.weight_len());
+    let packed = pack_as(isa(), shape, output, choice, &Weights::from(&weight));
     let x = fill(shape.input_len());
     let mut y = vec![0.0; shape.out_channels * output.iter().product::<usize>()];
     let mut work = vec![0.0; conv_workspace(shape, &packed, 1)];

@@ -16,14 +16,15 @@
 //! packed where its rows are contiguous: Frison et al., "BLASFEO", ACM TOMS 44, 2018.
 
 pub(crate) mod half;
+pub(crate) mod store;
 pub(crate) mod tile;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;
 use crate::shared::{Aligned, Shared, check};
 use crate::simd::{prefetch, prefetch_far};
-use crate::{Activation, Isa, Pool, activation::activate_block};
-use half::Store;
+use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
+use store::{Order, Part, Store};
 use tile::Tile;
 
 /// Greatest depth of a block: 320 × 16 floats are 20 KiB.
@@ -55,33 +56,73 @@ impl PackedMatrix {
     }
 }
 
-/// Packs `b`, `[k][n]` or, if `transposed`, `[n][k]` (as PyTorch keeps linear weights). Many elements that all are half-precision numbers
-/// (`bf16`, or `f16`) take half of the memory; the products are the same. Panics unless it has `k·n` elements.
-pub fn pack_b(k: usize, n: usize, b: &[f32], transposed: bool) -> PackedMatrix {
-    check("b of a matrix product", b.len(), k * n);
-    let isa = isa();
-    let width = tile::size(isa).1;
-    let wide = n.next_multiple_of(width);
-    let mut panels = Aligned::zeros(k * wide);
-    let (_, step) = blocks(k);
-    for (block, part) in panels.chunks_mut((step * wide).max(1)).enumerate() {
-        let depth = part.len() / wide;
-        let from = block * step;
-        for (p, panel) in part.chunks_mut(depth * width).enumerate() {
-            let (left, valid) = (p * width, width.min(n - p * width));
-            if transposed {
+/// Packs `b`, `[k][n]` or, if `transposed`, `[n][k]` (as PyTorch keeps linear weights); an out channel is a column. Quantised weights, and
+/// many floats that all are half-precision numbers (`bf16`, or `f16`), are kept as such; the products are the same. Panics unless it has
+/// `k·n` elements.
+pub fn pack_b<'a>(k: usize, n: usize, b: impl Into<Weights<'a>>, transposed: bool) -> PackedMatrix {
+    let (isa, b) = (isa(), b.into());
+    b.check("b of a matrix product", k * n, [n, k]);
+    PackedMatrix { isa, k, n, panels: Store::new(&b, &Panels { isa, k, n, transposed }) }
+}
+
+/// The order of packed panels.
+struct Panels {
+    isa: Isa,
+    k: usize,
+    n: usize,
+    /// What is packed is `[n][k]`.
+    transposed: bool,
+}
+
+impl Panels {
+    /// Lanes of all panels.
+    fn wide(&self) -> usize {
+        self.n.next_multiple_of(tile::size(self.isa).1)
+    }
+}
+
+impl Order for Panels {
+    fn len(&self) -> usize {
+        self.k * self.wide()
+    }
+
+    fn arrange<T: Copy>(&self, b: &[T], panels: &mut [T]) {
+        let (k, n) = (self.k, self.n);
+        for Part { from, lane, wide, term, rows } in self.parts() {
+            let (panel, valid) = (&mut panels[from..from + wide * rows], wide.min(n - lane));
+            if self.transposed {
                 for j in 0..valid {
-                    let line = &b[(left + j) * k + from..][..depth];
-                    panel.iter_mut().skip(j).step_by(width).zip(line).for_each(|(p, v)| *p = *v);
+                    let line = &b[(lane + j) * k + term..][..rows];
+                    panel.iter_mut().skip(j).step_by(wide).zip(line).for_each(|(p, v)| *p = *v);
                 }
             } else {
-                for (i, row) in panel.chunks_mut(width).enumerate() {
-                    row[..valid].copy_from_slice(&b[(from + i) * n + left..][..valid]);
+                for (i, row) in panel.chunks_mut(wide).enumerate() {
+                    row[..valid].copy_from_slice(&b[(term + i) * n + lane..][..valid]);
                 }
             }
         }
     }
-    PackedMatrix { isa, k, n, panels: Store::new(panels) }
+
+    fn terms(&self) -> usize {
+        self.k
+    }
+
+    fn lanes(&self) -> Vec<Option<usize>> {
+        (0..self.wide()).map(|lane| (lane < self.n).then_some(lane)).collect()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let (all, wide) = (self.wide(), tile::size(self.isa).1);
+        let (blocks, step) = blocks(self.k);
+        let part = |block: usize, lane: usize| {
+            let term = block * step;
+            let rows = step.min(self.k - term);
+            Part { from: term * all + lane * rows, lane, wide, term, rows }
+        };
+        (0..blocks)
+            .flat_map(|block| (0..all).step_by(wide).map(move |lane| part(block, lane)))
+            .collect()
+    }
 }
 
 /// `c[m][n] = act(a[m][k] · b[k][n] + bias[n] + residual[m][n])`. Panics unless the lengths agree.
@@ -121,7 +162,8 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                 let at = from * panels * width + panel * width * depth;
                 // SAFETY: each thread has a part of its own.
                 let room = unsafe { widened.part(worker * room, room) };
-                let own = b.panels.part(at, width * depth, room);
+                let part = Part { from: at, lane: column, wide: width, term: from, rows: depth };
+                let own = b.panels.part(part, room);
                 // The next panel lies right behind.
                 let ahead = b.panels.ahead(at + width * depth, width * depth);
                 let mut ahead =

@@ -1,10 +1,10 @@
 //! A product with a stored matrix, and what is done to each of its results, as one step.
 
 use super::super::graph::{Node, Slot};
+use super::super::levels::stored;
 use super::super::ops::ONNX;
 use super::{Finder, Fused, Linear, Work};
 use kernels::Activation;
-use std::sync::OnceLock;
 
 /// Multiplications below which a step of its own does not pay.
 const SMALL: usize = 1 << 12;
@@ -18,7 +18,7 @@ impl Finder<'_> {
         }
         let (x, w) =
             (node.inputs.first().copied().flatten()?, node.inputs.get(1).copied().flatten()?);
-        let (shape, weight) = (self.shape(x)?, self.stored(w)?);
+        let (shape, weight) = (self.shape(x)?, stored(self.facts, w)?);
         let (&[a, b], Some(&depth)) = (weight.shape(), shape.last()) else { return None };
         let turned = match node.op.name {
             "MatMul" => false,
@@ -33,7 +33,7 @@ impl Finder<'_> {
         }
         let (inside, columns) = if turned { (b, a) } else { (a, b) };
         let rows: usize = shape[..shape.len() - 1].iter().product();
-        let fits = self.is_variable(x) && self.is_float(w) && inside == depth && shape.len() > 1;
+        let fits = self.is_variable(x) && inside == depth && shape.len() > 1;
         if !fits || rows * depth * columns < SMALL {
             return None;
         }
@@ -69,7 +69,8 @@ impl Finder<'_> {
             }
             (root, at) = (next, to);
         }
-        let mut inputs = vec![x, w];
+        let packed = weight.packed(depth, columns, turned)?;
+        let mut inputs = vec![x];
         inputs.extend(bias);
         inputs.extend(residual);
         let step = Fused {
@@ -79,12 +80,10 @@ impl Finder<'_> {
             flops: 2 * (rows * depth * columns) as u64,
             work: Work::Linear(Linear {
                 rows,
-                columns,
                 has_bias: bias.is_some(),
                 has_residual: residual.is_some(),
                 activation,
-                turned,
-                packed: OnceLock::new(),
+                packed,
             }),
         };
         Some((root, step))

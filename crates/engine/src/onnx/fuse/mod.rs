@@ -19,11 +19,11 @@ mod views;
 
 pub(super) use run::Spare;
 
+use super::facts::is_number;
 use super::graph::{Graph, Node, Slot};
 use super::ops::{Known, ONNX};
 use crate::array::{Array, DType};
 use kernels::{Activation, AttentionShape, PackedMatrix};
-use std::sync::OnceLock;
 use view::{Factor, View};
 
 /// A pattern as one step.
@@ -45,16 +45,13 @@ enum Work {
     Copy { offset: usize, factors: Vec<Factor> },
 }
 
-/// `act(x·w + bias + residual)`; inputs: x, w, then those that are there.
+/// `act(x·w + bias + residual)`; inputs: x, then those that are there.
 struct Linear {
     rows: usize,
-    columns: usize,
     has_bias: bool,
     has_residual: bool,
     activation: Activation,
-    /// `w` is `[columns][depth]`.
-    turned: bool,
-    packed: OnceLock<PackedMatrix>,
+    packed: PackedMatrix,
 }
 
 /// Inputs: those of q, k, v, then one for each bias.
@@ -86,6 +83,16 @@ struct BiasPlaces {
     inner: usize,
     outer_step: usize,
     inner_step: usize,
+}
+
+impl Fused {
+    /// Bytes of packed weights.
+    pub fn bytes(&self) -> u64 {
+        match &self.work {
+            Work::Linear(linear) => linear.packed.bytes() as u64,
+            Work::Attention(_) | Work::Copy { .. } => 0,
+        }
+    }
 }
 
 /// For each node, the pattern that ends in it. `needed` nodes are those that run; `kept` ones belong to somebody else, and the
@@ -219,7 +226,7 @@ impl<'a> Finder<'a> {
 
     /// 32-bit floats made at each run.
     fn is_variable(&self, slot: Slot) -> bool {
-        self.is_float(slot) && self.stored(slot).is_none()
+        self.is_float(slot) && !is_number(self.facts, slot)
     }
 
     /// A stored number.

@@ -5,7 +5,7 @@ use super::super::ops::Value;
 use super::{Fused, Linear, Places, Work};
 use crate::array::{Array, Data};
 use crate::error::{Error, ErrorKind, Result};
-use kernels::{Epilogue, Matrices, Pool, ScoreBias, attention, gemm, pack_b, permute};
+use kernels::{Epilogue, Matrices, Pool, ScoreBias, attention, gemm, permute};
 use std::sync::Arc;
 
 /// Buffers of results that nobody needs any more, for the next ones: fresh memory costs a page fault every 4 KiB.
@@ -92,16 +92,13 @@ impl Fused {
 
 impl Linear {
     fn run(&self, pool: &Pool, inputs: &[&[f32]], y: &mut [f32]) {
-        let (x, w) = (inputs[0], inputs[1]);
-        let depth = x.len() / self.rows.max(1);
-        let packed = self.packed.get_or_init(|| pack_b(depth, self.columns, w, self.turned));
-        let bias = self.has_bias.then(|| inputs[2]);
-        let residual = self.has_residual.then(|| inputs[2 + usize::from(self.has_bias)]);
+        let bias = self.has_bias.then(|| inputs[1]);
+        let residual = self.has_residual.then(|| inputs[1 + usize::from(self.has_bias)]);
         gemm(
             pool,
             self.rows,
-            x,
-            packed,
+            inputs[0],
+            &self.packed,
             &Epilogue { bias, residual, activation: self.activation },
             y,
         );

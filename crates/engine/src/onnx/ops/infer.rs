@@ -3,6 +3,8 @@
 
 use crate::array::{Array, DType};
 use crate::onnx::graph::{Attributes, Node};
+use crate::onnx::levels::Quantised;
+use std::sync::Arc;
 
 /// What is known of a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,18 +15,21 @@ pub(crate) struct Known {
     pub shape: Vec<usize>,
     /// Its numbers, where they are known.
     pub value: Option<Array>,
+    /// What they are made of, where they are made by the layers that read them.
+    pub levels: Option<Arc<Quantised>>,
 }
 
 impl Known {
     /// Of a type and shape.
     pub fn of(dtype: DType, shape: Vec<usize>) -> Known {
-        Known { dtype, shape, value: None }
+        Known { dtype, shape, value: None, levels: None }
     }
 }
 
 impl From<Array> for Known {
     fn from(array: Array) -> Known {
-        Known { dtype: array.dtype(), shape: array.shape().to_vec(), value: Some(array) }
+        let (dtype, shape) = (array.dtype(), array.shape().to_vec());
+        Known { dtype, shape, value: Some(array), levels: None }
     }
 }
 
