@@ -104,6 +104,50 @@ fn chexpert_blank_is_not_zero_and_minus_one_is_uncertain() {
 }
 
 #[test]
+fn chexpert_plus_has_labels_by_line_and_reports_of_many_lines() {
+    let dir = testkit::temp_dir("chexpert-plus");
+    write(
+        dir.path(),
+        "df_chexpert_plus_240401.csv",
+        "path_to_image,path_to_dcm,frontal_lateral,ap_pa,deid_patient_id,patient_report_date_order,report,\
+         section_findings,section_impression,age,sex,race,split\n\
+         train/patient42142/study5/view1_frontal.jpg,train/patient42142/study5/view1_frontal.dcm,Frontal,AP,\
+         patient42142,5,\"NARRATIVE:\nChest, one view.\",\"Heart, \"\"large\"\".\nNo effusion.\",1. Cardiomegaly.,68,Female,White,train\n\
+         train/patient42142/study6/view1_frontal.jpg,,Frontal,PA,patient42142,6,x,,2. Same.,0,Female,White,train\n\
+         valid/patient64541/study1/view2_lateral.jpg,,Lateral,,patient64541,1,x,,,73,Unknown,Unknown,valid\n",
+    );
+    write(dir.path(), "PNG/PNG/train/patient42142/study5/view1_frontal.png", "x");
+    let plain = checked(dir.path(), "chexpert-plus");
+    assert!(plain["notes"].to_string().contains("chexbert_labels/ is not there"));
+    assert_eq!(plain["labels"]["Cardiomegaly"]["unknown"], 3);
+    write(
+        dir.path(),
+        "chexbert_labels/report_fixed.json",
+        "{\"path_to_image\":\"train/patient42142/study5/view1_frontal.jpg\",\"Cardiomegaly\":1.0,\"Edema\":-1.0,\"Fracture\":null,\"Pneumothorax\":0.0}\n\
+         {\"path_to_image\":\"train/patient42142/study6/view1_frontal.jpg\",\"Cardiomegaly\":1.0}\n",
+    );
+    let found = checked(dir.path(), "chexpert-plus");
+    assert_eq!(found["credentialed"], true);
+    assert_eq!((&found["cases"], &found["patients"]), (&json!(3), &json!(2)));
+    assert_eq!(found["missing_files"], 2);
+    assert_eq!(found["splits"]["train"]["cases"], 2);
+    let card = &found["labels"]["Cardiomegaly"];
+    assert_eq!((&card["positive"], &card["unknown"]), (&json!(2), &json!(1)));
+    assert_eq!(found["labels"]["Edema"]["uncertain"], 1);
+    assert_eq!(found["labels"]["Pneumothorax"]["negative"], 1);
+    assert_eq!(found["labels"]["impression"]["texts"], 2);
+    assert!(found["notes"].to_string().contains("report_fixed.json"));
+    let text = truth(dir.path(), "chexpert-plus");
+    assert!(text.contains("\"Heart, \"\"large\"\".\nNo effusion.\""), "{text}");
+    assert!(text.contains("patient42142,Female,,Frontal,PA,White,patient42142/study6"), "{text}");
+
+    write(dir.path(), "chexbert_labels/report_fixed.json", "{\"path_to_image\": \"a\",\n");
+    let output = consilium(dir.path(), &["datasets", "check", "chexpert-plus:."]);
+    assert_eq!(code(&output), 1);
+    assert!(said(&output).contains("report_fixed.json") && said(&output).contains("JSON"));
+}
+
+#[test]
 fn mimic_is_read_gzipped_and_knows_where_images_lie() {
     let dir = testkit::temp_dir("mimic");
     let gz = |name: &str, text: &str| {
@@ -339,6 +383,16 @@ fn folders_of_masks_are_read() {
     }
     write(dir.path(), "labelsTr/b.nii.gz", "x");
     write(dir.path(), "imagesTs/c_0000.nii.gz", "x");
+    let regions = testkit::temp_dir("nnunet-regions");
+    let labels = json!({ "background": 0, "core": [2, 3], "whole": [1, 2, 3], "rim": 3 });
+    write(regions.path(), "dataset.json", &json!({ "labels": labels }).to_string());
+    for folder in ["labelsTr", "pred"] {
+        common::judge::row(&regions.join(format!("{folder}/a.nii")), &[1, 2, 3, 3]);
+    }
+    let line = ["score", "--task", "segmentation", "pred", "nnunet:."];
+    let found = common::judge::judged(regions.path(), &line);
+    assert_eq!(found["regions"], json!({ "whole": [1, 2, 3], "core": [2, 3], "rim": [3] }));
+    assert_eq!(found["labels"]["core"]["cases"][0]["dice"], 1.0);
     let found = checked(dir.path(), "nnunet");
     assert_eq!(
         found["splits"],

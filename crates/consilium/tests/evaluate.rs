@@ -5,7 +5,10 @@
 mod common;
 
 use common::trained::{model, volume};
-use common::{ALL, code, command, consilium, film, names, printed, result, said, weights, zip};
+use common::{
+    ALL, code, command, consilium, evaluated, evaluation, film, names, printed, result, said,
+    weights, zip,
+};
 use imaging::dicom::Projection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -77,23 +80,8 @@ fn films_are_judged_as_score_judges_them_and_failures_are_listed() {
     film(&set.join("c04.dcm"), |film| film.view = Projection::Lateral);
     fs::remove_file(set.join("c07.dcm")).unwrap();
     let line = |out: &'static str, threads: &'static str| {
-        vec![
-            "evaluate",
-            "--dataset",
-            "table:set",
-            "--model",
-            ALL,
-            "--weights",
-            weights(),
-            "--by",
-            "sex",
-            "--shard",
-            "3",
-            "--out",
-            out,
-            "--threads",
-            threads,
-        ]
+        let more = ["--by", "sex", "--shard", "3", "--out", out, "--threads", threads];
+        evaluation("table:set", ALL, &more)
     };
     let output = consilium(dir.path(), &[line("out", "2"), vec!["--json"]].concat());
     // A case failed, which the exit code says; the numbers are there all the same.
@@ -163,16 +151,9 @@ fn a_killed_run_continues_and_gives_the_same_bytes() {
     let dir = testkit::temp_dir("evaluate-killed");
     films(&dir.join("set"), 12);
     let line = |out: &'static str| {
-        [
-            "evaluate",
-            "--dataset",
-            "table:set",
+        let more = [
             "--split",
             "test",
-            "--model",
-            ALL,
-            "--weights",
-            weights(),
             "--shard",
             "2",
             "--resamples",
@@ -181,7 +162,8 @@ fn a_killed_run_continues_and_gives_the_same_bytes() {
             out,
             "--threads",
             "1",
-        ]
+        ];
+        evaluation("table:set", ALL, &more)
     };
     assert_eq!(code(&consilium(dir.path(), &line("whole"))), 0);
     let mut running = command(dir.path(), &line("cut")).spawn().unwrap();
@@ -248,10 +230,9 @@ fn what_does_not_belong_together_is_refused_before_anything_is_read() {
     fs::create_dir_all(dir.join("frac/images/Non_fractured")).unwrap();
     one_film(&dir.join("frac/images/Fractured/a.dcm"), 1);
     let run = |set: &str, model: &str, more: &[&str]| {
-        let line =
-            [&["evaluate", "--dataset", set, "--model", model, "--weights", weights()], more]
-                .concat();
-        let output = consilium(dir.path(), &line);
+        let own = ["--weights", weights()];
+        let more = if model == ALL { more.to_vec() } else { [&own, more].concat() };
+        let output = consilium(dir.path(), &evaluation(set, model, &more));
         assert!(!dir.join("consilium-out").exists(), "something was written");
         (code(&output), said(&output))
     };
@@ -316,12 +297,7 @@ fn films_of_a_study_may_be_one_case() {
     }
     fs::write(dir.join("set/table.csv"), table).unwrap();
     let pool = ["--pool", "scanner=max"];
-    let line =
-        ["evaluate", "--dataset", "table:set", "--model", ALL, "--weights", weights(), "--json"];
-    let output = consilium(dir.path(), &[&line[..], &pool].concat());
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let found = &told["models"][0];
+    let found = &evaluated(dir.path(), "table:set", ALL, &pool);
     assert_eq!([&found["n"], &found["units"]], [&json!(4), &json!(2)]);
     assert_eq!(found["run"]["settings"]["pool"], json!(["scanner", "max"]));
     let place = |name: &str| format!("consilium-out/{ALL}/{name}.csv");
@@ -341,19 +317,8 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
     model(&dir.join("model"));
     volumes(&dir.join("set"), &["a", "b", "c"]);
     fs::write(dir.join("set/imagesTr/c_0000.nii.gz"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
-    let line = |out: &'static str| {
-        vec![
-            "evaluate",
-            "--dataset",
-            "nnunet:set",
-            "--model",
-            "model",
-            "--out",
-            out,
-            "--threads",
-            "2",
-        ]
-    };
+    let line =
+        |out: &'static str| evaluation("nnunet:set", "model", &["--out", out, "--threads", "2"]);
     let output = consilium(dir.path(), &[line("out"), vec!["--json"]].concat());
     assert_eq!(code(&output), 1, "{}", said(&output));
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -416,7 +381,7 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
     same_trees(&dir.join("out"), &dir.join("two"));
     // The same set inside an archive is the same set.
     zip(dir.path(), "set", &dir.join("set.zip"));
-    let zipped = ["evaluate", "--dataset", "nnunet:set.zip", "--model", "model", "--out", "zip"];
+    let zipped = evaluation("nnunet:set.zip", "model", &["--out", "zip"]);
     assert_eq!(code(&consilium(dir.path(), &zipped)), 1);
     let (own, other) =
         (result(dir.join("out/model/scores.json")), result(dir.join("zip/model/scores.json")));
@@ -434,7 +399,7 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
         let image = |end: &str| dir.join(format!("plain/images/{name}{end}.nii.gz"));
         fs::rename(image("_0000"), image("")).unwrap();
     }
-    let plain = ["evaluate", "--dataset", "nifti:plain", "--model", "model", "--out", "plain-out"];
+    let plain = evaluation("nifti:plain", "model", &["--out", "plain-out"]);
     assert_eq!(code(&consilium(dir.path(), &plain)), 1);
     let scores = result(dir.join("plain-out/model/scores.json"));
     assert!(scores["notes"].to_string().contains("same number"), "{}", scores["notes"]);
@@ -479,12 +444,7 @@ fn values_are_judged_as_values() {
     table += "c5,,1\n";
     one_film(&dir.join("set/c5.dcm"), 5);
     fs::write(dir.join("set/table.csv"), table).unwrap();
-    let line =
-        ["evaluate", "--dataset", "table:set", "--model", "./ages", "--out", "out", "--json"];
-    let output = consilium(dir.path(), &line);
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let found = &told["models"][0];
+    let found = &evaluated(dir.path(), "table:set", "./ages", &["--out", "out"]);
     // Months, of which 1.0 is a value too; the label that is there or not is of another kind.
     assert_eq!((&found["task"], &found["group"]), (&json!("regression"), &Value::Null));
     let labels = found["labels"].as_object().unwrap();
@@ -517,25 +477,8 @@ fn a_leaderboard_takes_only_finished_runs_over_the_same_data() {
     let both = format!("{ALL},{NIH}");
     let (all, nih) = (format!("{ALL}={}", weights()), format!("{NIH}={}", weights()));
     let evaluate = |out: &str, more: &[&str]| {
-        let line = [
-            &[
-                "evaluate",
-                "--dataset",
-                "table:set",
-                "--model",
-                &both,
-                "--weights",
-                &all,
-                "--weights",
-                &nih,
-                "--resamples",
-                "200",
-                "--out",
-                out,
-            ],
-            more,
-        ]
-        .concat();
+        let own = ["--weights", &all, "--weights", &nih, "--resamples", "200", "--out", out];
+        let line = evaluation("table:set", &both, &[&own, more].concat());
         let output = consilium(dir.path(), &line);
         assert_eq!(code(&output), 0, "{}", said(&output));
     };

@@ -5,7 +5,7 @@
 mod common;
 
 use common::judge::{judged, refused, write};
-use common::{ALL, code, consilium, result, said, weights, zip};
+use common::{ALL, consilium, evaluated, zip};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -78,26 +78,8 @@ fn films_of_chestxray14_are_checked_and_evaluated() {
     assert_eq!(found["splits"]["test"]["cases"], there);
 
     // Two films of one patient are in the table; of those evaluated all are of different ones.
-    let line = [
-        "evaluate",
-        "--dataset",
-        "chestxray14:nih",
-        "--split",
-        "test",
-        "--model",
-        ALL,
-        "--weights",
-        weights(),
-        "--by",
-        "view",
-        "--resamples",
-        "100",
-        "--out",
-        "out",
-    ];
-    let output = consilium(dir.path(), &line);
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    let found = &result(dir.join("out/evaluation.json"))["models"][0];
+    let more = ["--split", "test", "--by", "view", "--resamples", "100", "--out", "out"];
+    let found = evaluated(dir.path(), "chestxray14:nih", ALL, &more);
     assert_eq!((&found["n"], &found["run"]["answered"]), (&json!(there), &json!(there)));
     let pneumonia = &found["labels"]["Pneumonia"];
     let counts = [&pneumonia["positives"], &pneumonia["negatives"]].map(|n| n.as_u64().unwrap());
@@ -145,11 +127,7 @@ fn grades_of_real_knees_are_counted_and_evaluated() {
     let plain = consilium(dir.path(), &["datasets", "show", "table:knees"]);
     assert!(common::printed(&plain).contains("(0: 15, 1: 10, 2: 9, 3: 11, 4: 9)"));
 
-    let line =
-        ["evaluate", "--dataset", "table:knees", "--model", "consilium-knee", "--resamples", "200"];
-    let output = consilium(dir.path(), &line);
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    let found = &result(dir.join("consilium-out/evaluation.json"))["models"][0];
+    let found = evaluated(dir.path(), "table:knees", "consilium-knee", &["--resamples", "200"]);
     assert_eq!([&found["n"], &found["units"]], [54, 53]);
     assert_eq!(found["group"], "patient");
     let area = &found["labels"]["knee-kl-at-least-2"]["metrics"]["roc_auc_score"];
@@ -158,6 +136,31 @@ fn grades_of_real_knees_are_counted_and_evaluated() {
     assert!(
         ends[0].as_f64() < area["value"].as_f64() && ends[1].as_f64() >= area["value"].as_f64()
     );
+
+    // The most probable grade against the true one, by the name of the column.
+    let grade = &found["labels"]["KL grade"];
+    let metrics = &grade["metrics"];
+    for name in ["cohen_kappa_score_quadratic", "accuracy_score", "mean_absolute_error"] {
+        let (value, ends) = (metrics[name]["value"].as_f64().unwrap(), &metrics[name]["ci"]);
+        assert!(ends[0].as_f64().unwrap() < value && value < ends[1].as_f64().unwrap(), "{name}");
+    }
+    assert!(metrics["cohen_kappa_score_quadratic"]["value"].as_f64().unwrap() > 0.6);
+    assert_eq!(grade["grades"], json!([0.0, 1.0, 2.0, 3.0, 4.0]));
+    let rows = grade["confusion_matrix"].as_array().unwrap();
+    for (row, count) in rows.iter().zip(counts) {
+        let cells = row.as_array().unwrap().iter().map(|cell| cell.as_f64().unwrap());
+        assert_eq!(cells.sum::<f64>(), f64::from(count));
+    }
+    let right: f64 = (0..5).map(|at| rows[at][at].as_f64().unwrap()).sum();
+    near(&metrics["accuracy_score"]["value"], right / 54.0, 1e-12);
+    let page = fs::read_to_string(dir.join("consilium-out/evaluation.html")).unwrap();
+    assert!(page.contains("class=\"confusion\"") && page.contains("true grade"));
+    // `score` judges what was written the same.
+    let own = "consilium-out/consilium-knee";
+    let tables = ["predictions.csv", "truth.csv"].map(|name| format!("{own}/{name}"));
+    let again = ["score", "--task", "classification", &tables[0], &tables[1]];
+    let again = [&again[..], &["--group", "patient", "--resamples", "200"]].concat();
+    assert_eq!(judged(dir.path(), &again)["labels"]["KL grade"]["metrics"], *metrics);
 }
 
 #[test]

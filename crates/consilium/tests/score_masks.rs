@@ -228,6 +228,133 @@ fn masks_of_a_data_set_bring_their_patients() {
     refused(dir.path(), &line, 1, &["BraTS-GLI-00006-000"]);
 }
 
+/// A label map as a BraTS case: its folder, four sequences that nobody opens, the mask.
+fn brats_case(set: &Path, name: &str, size: [usize; 3], voxels: &[u8]) {
+    for end in ["t1n", "t1c", "t2w", "t2f"] {
+        write(set, &format!("{name}/{name}-{end}.nii.gz"), "x");
+    }
+    mask(&set.join(format!("{name}/{name}-seg.nii")), size, voxels, 0.0);
+}
+
+#[test]
+fn the_regions_of_brats_2023_are_scored_as_the_challenge_does() {
+    let path = testkit::project_root().join("crates/consilium/tests/fixtures/brats2023.json");
+    let fixture: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let size: Vec<usize> =
+        fixture["size"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+    let size = [size[0], size[1], size[2]];
+    let dir = testkit::temp_dir("brats-2023");
+    let cases = fixture["cases"].as_object().unwrap();
+    let voxels = |text: &Value| -> Vec<u8> {
+        text.as_str().unwrap().bytes().map(|digit| digit - b'0').collect()
+    };
+    for (track, region) in [("GLI", "ET"), ("MEN", "TC"), ("MET", "WT")] {
+        let (set, out) = (dir.join(track), dir.join(format!("pred-{track}")));
+        for (name, case) in cases {
+            let id = format!("BraTS-{track}-{name}-000");
+            brats_case(&set, &id, size, &voxels(&case["truth"]));
+            mask(&out.join(format!("{id}.nii")), size, &voxels(&case["predicted"]), 0.0);
+        }
+        let (pred, truth) = (format!("pred-{track}"), format!("brats:{track}"));
+        let found = judged(dir.path(), &["score", "--task", "segmentation", &pred, &truth]);
+        assert_eq!(found["regions"], json!({ "WT": [1, 2, 3], "TC": [1, 3], "ET": [3] }));
+        let labels = found["labels"].as_object().unwrap();
+        assert_eq!(labels.keys().collect::<Vec<_>>().len(), 3, "{labels:?}");
+        let (mut dice, mut hd95) = (0.0, 0.0);
+        for (name, case) in cases {
+            let id = format!("BraTS-{track}-{name}-000");
+            let own = found["labels"][region]["cases"].as_array().unwrap();
+            let own = own.iter().find(|case| case["id"] == id.as_str()).unwrap();
+            let expected = &case["scores"][track][region];
+            // The challenge counts 1 and 0 where there is nothing; here that has no value.
+            let one = |name: &str, empty: f64| own[name].as_f64().unwrap_or(empty);
+            let near = |got: f64, expected: &Value| {
+                let expected = expected.as_f64().unwrap();
+                assert!((got - expected).abs() < 1e-9, "{id} {region}: {got} is not {expected}");
+            };
+            near(one("lesion_wise_dice", 1.0), &expected["lesion_dice"]);
+            near(one("lesion_wise_hd95", 0.0), &expected["lesion_hd95"]);
+            let both_empty = own["status"] == "both_empty";
+            near(one("dice", f64::from(both_empty)), &expected["dice"]);
+            let worst = if both_empty { 0.0 } else { 374.0 };
+            near(one("hausdorff_distance_95_surfels", worst), &expected["hd95"]);
+            dice += expected["lesion_dice"].as_f64().unwrap() / cases.len() as f64;
+            hd95 += expected["lesion_hd95"].as_f64().unwrap() / cases.len() as f64;
+        }
+        let metrics = &found["labels"][region]["metrics"];
+        let mean = |name: &str| metrics[name]["value"].as_f64().unwrap();
+        assert!((mean("brats_lesion_wise_dice") - dice).abs() < 1e-9);
+        assert!((mean("brats_lesion_wise_hd95") - hd95).abs() < 1e-9);
+        assert!(metrics["brats_lesion_wise_dice"]["ci"].is_array());
+    }
+}
+
+#[test]
+fn regions_are_those_of_the_generation_or_as_typed() {
+    let dir = testkit::temp_dir("regions");
+    let old = dir.join("old/BraTS20_Training_001");
+    for end in ["t1", "t1ce", "t2", "flair"] {
+        write(&old, &format!("BraTS20_Training_001_{end}.nii.gz"), "x");
+    }
+    row(&old.join("BraTS20_Training_001_seg.nii"), &[1, 2, 4, 4]);
+    row(&dir.join("pred/BraTS20_Training_001.nii"), &[1, 2, 2, 4]);
+    let line = ["score", "--task", "segmentation", "pred", "brats:old"];
+    let found = judged(dir.path(), &line);
+    assert_eq!(found["regions"], json!({ "WT": [1, 2, 4], "TC": [1, 4], "ET": [4] }));
+    let dice = |name: &str| found["labels"][name]["metrics"]["dice"]["value"].as_f64().unwrap();
+    assert_eq!((dice("WT"), dice("TC"), dice("ET")), (1.0, 0.8, 2.0 / 3.0));
+    assert!(found["labels"]["ET"]["metrics"].get("brats_lesion_wise_dice").is_none());
+    // By label where labels are asked for; folders have regions where these are named.
+    let by_label = judged(dir.path(), &[&line[..], &["--labels", "1,2,4=ET"]].concat());
+    assert_eq!(by_label["labels"]["ET"]["label"], 4);
+    let truth = "old/BraTS20_Training_001/BraTS20_Training_001_seg.nii";
+    let files = ["score", "--task", "segmentation", "pred/BraTS20_Training_001.nii", truth];
+    let typed = judged(dir.path(), &[&files[..], &["--regions", "brats2021"]].concat());
+    assert_eq!(typed["labels"]["TC"]["metrics"]["dice"]["value"], 0.8);
+    let written = [&files[..], &["--regions", "core=4+1,all=1+2+4", "--more", "lesion_wise=gli"]];
+    let written = judged(dir.path(), &written.concat());
+    assert_eq!(written["labels"]["core"]["labels"], json!([1, 4]));
+    assert!(written["labels"]["all"]["metrics"]["brats_lesion_wise_dice"]["value"].is_number());
+    // Labels of no region are named with their file.
+    let outside = [&files[..], &["--regions", "brats2023"]].concat();
+    refused(dir.path(), &outside, 1, &["4", "BraTS20_Training_001"]);
+    refused(dir.path(), &[&files[..], &["--regions", "brats"]].concat(), 2, &["brats2021"]);
+    let both = [&files[..], &["--regions", "brats2021", "--labels", "1"]].concat();
+    refused(dir.path(), &both, 2, &["--regions"]);
+    let pages = judged(dir.path(), &[&line[..], &["--out", "out", "--lang", "zh"]].concat());
+    assert_eq!(pages["n"], 1);
+    let page = fs::read_to_string(dir.join("out/scores.html")).unwrap();
+    assert!(page.contains("TC = 1 + 4") && page.contains("class=\"slice plain\""));
+}
+
+#[test]
+fn brats_says_when_its_labels_cannot_be_told() {
+    let dir = testkit::temp_dir("brats-unclear");
+    let (size, voxels) = ([4, 4, 2], [0u8; 32]);
+    let mut tumour = voxels;
+    tumour[..4].copy_from_slice(&[1, 2, 3, 4]);
+    brats_case(&dir.join("ped"), "BraTS-PED-00001-000", size, &tumour);
+    mask(&dir.join("pred/BraTS-PED-00001-000.nii"), size, &tumour, 0.0);
+    let line = ["score", "--task", "segmentation", "pred", "brats:ped"];
+    refused(dir.path(), &line, 2, &["BraTS-PED", "--regions brats2024-ped"]);
+    let found = judged(dir.path(), &[&line[..], &["--regions", "brats2024-ped"]].concat());
+    assert_eq!(found["labels"].as_object().unwrap().len(), 6);
+    assert_eq!(found["labels"]["ED"]["labels"], json!([4]));
+
+    // The resection cavity is a region where the truth has it, and no label of the set where it has not.
+    brats_case(&dir.join("gli"), "BraTS-GLI-00001-100", size, &tumour);
+    mask(&dir.join("with/BraTS-GLI-00001-100.nii"), size, &tumour, 0.0);
+    let line = |pred: &'static str| ["score", "--task", "segmentation", pred, "brats:gli"];
+    let found = judged(dir.path(), &line("with"));
+    assert_eq!(found["labels"]["WT"]["cases"][0]["dice"], 1.0);
+    assert_eq!(found["labels"]["RC"]["labels"], json!([4]));
+    tumour[3] = 0;
+    mask(&dir.join("gli/BraTS-GLI-00001-100/BraTS-GLI-00001-100-seg.nii"), size, &tumour, 0.0);
+    refused(dir.path(), &line("with"), 1, &["outside", "4", "BraTS-GLI-00001-100"]);
+    mask(&dir.join("with/BraTS-GLI-00001-100.nii"), size, &tumour, 0.0);
+    assert!(judged(dir.path(), &line("with"))["labels"].get("RC").is_none());
+}
+
 #[test]
 fn lesions_are_judged_as_picai_does() {
     let dir = testkit::temp_dir("lesions");

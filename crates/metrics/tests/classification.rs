@@ -7,8 +7,8 @@ mod common;
 use common::{fixture, floats, near, same, truths, whole};
 use metrics::calibration::Binning;
 use metrics::classification::{
-    Binary, Proportion, auroc_interval, cohen_kappa, delong_test, macro_average, pooled,
-    quadratic_kappa,
+    Binary, Proportion, auroc_interval, cohen_kappa, delong_test, macro_average, newcombe_interval,
+    pooled, quadratic_kappa,
 };
 use metrics::{Fault, Undefined};
 use serde_json::Value as Json;
@@ -114,6 +114,18 @@ fn delong_is_the_variance_over_all_pairs() {
     near("p", test.p, pair["p"].as_f64().unwrap(), 1e-11);
     let same = delong_test(&of("a"), &of("a"), 0.95).unwrap().unwrap();
     assert_eq!((same.z, same.p), (0.0, 1.0));
+}
+
+#[test]
+fn the_score_interval_keeps_its_width_at_the_ends() {
+    for row in fixture("newcombe.json").as_array().unwrap() {
+        let row = floats(row);
+        let [area, m, n, level, low, high] = row.as_slice() else { panic!() };
+        let found = newcombe_interval(*area, *m as usize, *n as usize, *level);
+        near(&format!("{row:?}"), found.low, *low, 1e-9);
+        near(&format!("{row:?}"), found.high, *high, 1e-9);
+        assert!(found.high - found.low > 0.001);
+    }
 }
 
 #[test]

@@ -69,6 +69,11 @@ pub trait System: Send + Sync {
         None
     }
 
+    /// The ordinal grade among its values (0, 1, 2, …), by its identifier.
+    fn grade(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Weights that are part of the program, the bytes of a safetensors file.
     fn own_weights(&self) -> Option<&'static [u8]> {
         None

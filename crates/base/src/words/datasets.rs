@@ -63,6 +63,12 @@ texts! { static:
     /// Kind.
     CHEXPERT = "CheXpert v1.0: train.csv, valid.csv and images", "CheXpert v1.0：train.csv、valid.csv 及影像";
     /// Kind.
+    CHEXPERT_PLUS = "CheXpert Plus: df_chexpert_plus_240401.csv, chexbert_labels/ and PNG or DICOM images", "CheXpert Plus：df_chexpert_plus_240401.csv、chexbert_labels/ 及 PNG 或 DICOM 影像";
+    /// Remark.
+    PNG_NOT_JPG = "The table names JPEG files; the set was published as PNG and DICOM, which are looked for under the same names.", "表中所列为 JPEG 文件名；该数据集以 PNG 与 DICOM 发布，按相同名称查找。";
+    /// Remark.
+    WITHOUT_CHEXBERT = "chexbert_labels/ is not there: the fourteen labels are unknown, only the texts can be judged.", "缺少 chexbert_labels/：十四项标签均为未知，仅可评价报告文本。";
+    /// Kind.
     MIMIC = "MIMIC-CXR-JPG 2.0: its three tables and files/", "MIMIC-CXR-JPG 2.0：三个表格及 files/";
     /// Kind.
     MIMIC_NEGBIO = "the same with NegBio's labels instead of CheXpert's", "同上，采用 NegBio 标签而非 CheXpert 标签";
@@ -243,6 +249,16 @@ pub fn patients_shared(count: usize) -> Text {
     Text::filled(
         format!("{count} patients occur in more than one split: scores on them flatter"),
         format!("{count} 名患者同时出现在多个划分中：所得评分会偏高"),
+    )
+}
+
+/// Which of the label files was read.
+pub fn chexbert(file: &str) -> Text {
+    Text::filled(
+        format!(
+            "The labels are CheXbert's of {file}: read from reports by a program, and often wrong."
+        ),
+        format!("标签为 CheXbert 由 {file} 提取，系程序自动标注，错误较多。"),
     )
 }
 

@@ -243,6 +243,14 @@ pub fn score(value: f64) -> Text {
     Text::filled(format!("score {value:.4}"), format!("评分 {value:.4}"))
 }
 
+/// A film's grades.
+pub fn grades(truth: f64, predicted: f64) -> Text {
+    Text::filled(
+        format!("true grade {truth}, predicted {predicted}"),
+        format!("参考 {truth} 级，预测 {predicted} 级"),
+    )
+}
+
 /// A film's value.
 pub fn values(truth: f64, predicted: f64) -> Text {
     Text::filled(

@@ -72,6 +72,13 @@ pub fn metric(name: &str) -> Option<Text> {
         "panoptic_quality" => ("panoptic quality", "全景质量 PQ"),
         "lesion_wise_dice" => ("lesion-wise Dice", "逐病灶 Dice"),
         "lesion_wise_hd95" => ("lesion-wise HD95, mm", "逐病灶 HD95（mm）"),
+        "brats_lesion_wise_dice" => {
+            ("lesion-wise Dice (BraTS: 1 where both empty)", "逐病灶 Dice（BraTS：均空计 1）")
+        }
+        "brats_lesion_wise_hd95" => (
+            "lesion-wise HD95, mm (BraTS: 0 where both empty)",
+            "逐病灶 HD95（mm，BraTS：均空计 0）",
+        ),
         "true_positives" => ("true positives", "真阳性"),
         "AP" => ("mAP (IoU 0.50 to 0.95)", "mAP（IoU 0.50–0.95）"),
         "AP50" => ("AP50", "AP50"),

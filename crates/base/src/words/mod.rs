@@ -39,6 +39,7 @@ pub mod nnunet;
 pub mod oai_analysis;
 pub mod own;
 pub mod panel;
+pub mod regions;
 pub mod report;
 pub mod resample;
 pub mod score;

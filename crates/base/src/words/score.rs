@@ -80,6 +80,8 @@ texts! { static:
     MISSED = "the structure is present and was missed", "结构存在但被漏诊";
     /// Structure made up.
     SPURIOUS = "something was marked where nothing is", "结构不存在却被标出（假阳性）";
+    /// An interval without width.
+    ALL_ALIKE = "every resample gave the same value: this interval does not say how certain it is", "各次重抽样结果完全相同，该区间不能反映其不确定性";
     /// Resamples without value.
     UNSTABLE_RESAMPLES = "too many resamples had no value", "过多重抽样样本无法计算该指标";
     /// Nothing reaches what was asked.
@@ -219,8 +221,14 @@ texts! { static:
     STRUCTURE = "structure", "结构";
     /// Title.
     COMPARISON_TITLE = "Comparison", "模型比较";
+    /// Beside a number.
+    THRESHOLD = "threshold", "阈值";
+    /// Title.
+    CONFUSION = "Confusion matrix (rows: truth, columns: prediction)", "混淆矩阵（行：参考；列：预测）";
     /// Title.
     WORST_CASES = "Worst cases", "最差病例";
+    /// On the page of a table, boxes or reports.
+    NO_PICTURES = "The worst cases are named, not pictured: what was judged holds no images. `consilium evaluate`, which reads the images of a data set itself, shows them.", "此处仅列出最差病例的编号，不附图像：所评价的文件不含影像。consilium evaluate 自行读取数据集影像，会附图展示。";
     /// Title.
     PAGE_TITLE = "Scores", "评价结果";
     /// Title.
@@ -355,10 +363,10 @@ pub fn meteor(synonyms: bool) -> Text {
     };
     Text::filled(
         format!(
-            "METEOR is that of Lavie and Agarwal 2007 (as NLTK computes it): {en}. It is not coco-caption's METEOR 1.5, and the two cannot be compared."
+            "METEOR is that of Lavie and Agarwal 2007 (as NLTK computes it): {en}. It is not coco-caption's METEOR 1.5, whose paraphrase table, function words and weights are no part of this program; the two cannot be compared."
         ),
         format!(
-            "METEOR 采用 Lavie 与 Agarwal 2007 年的定义（与 NLTK 一致）：{zh}；不同于 coco-caption 的 METEOR 1.5，两者不可比较。"
+            "METEOR 采用 Lavie 与 Agarwal 2007 年的定义（与 NLTK 一致）：{zh}；不同于 coco-caption 的 METEOR 1.5（其释义表、虚词表与权重未包含在本程序中），两者不可比较。"
         ),
     )
 }
@@ -606,13 +614,24 @@ pub fn ranking(name: &str) -> Text {
 pub fn method(name: &str) -> Text {
     let zh = match name {
         "bootstrap percentile" => "自助法百分位数",
+        "bootstrap, all resamples alike" => "自助法，各次重抽样结果相同",
         "wilson" => "Wilson 法",
         "wald" => "Wald 法",
         "wald by patient" => "按患者聚类的 Wald 法",
         "t" => "t 分布",
         "F" => "F 分布",
         "z transform" => "z 变换",
+        "score (Newcombe 2006)" => "得分法（Newcombe 2006）",
+        "score by patient (Newcombe 2006)" => "按患者的得分法（Newcombe 2006）",
         other => other,
     };
     Text::filled(name, zh)
+}
+
+/// An image whose boxes went wrong.
+pub fn boxes_wrong(missed: usize, targets: usize, alarms: usize) -> Text {
+    Text::filled(
+        format!("missed {missed} of {targets} targets at IoU 0.5; boxes on nothing: {alarms}"),
+        format!("IoU 0.5 时漏检 {missed}/{targets} 个目标；误检框 {alarms} 个"),
+    )
 }

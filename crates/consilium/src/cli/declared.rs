@@ -45,6 +45,7 @@ mod texts {
     pub(super) use base::words::leaderboard::{
         FLAG_BOARD, FLAG_FILE as FLAG_BOARDS, FLAG_LABEL, FLAG_METRIC, FLAG_OUT as FLAG_OUT_BOARD,
     };
+    pub(super) use base::words::regions::FLAG_REGIONS;
     pub(super) use base::words::score::{
         FLAG_BY, FLAG_GROUP, FLAG_LABELS, FLAG_LEVEL, FLAG_MARGIN, FLAG_MORE, FLAG_OUT_SCORE,
         FLAG_POOL, FLAG_PREVALENCE, FLAG_RESAMPLE, FLAG_RESAMPLES, FLAG_SEED, FLAG_TASK,
@@ -99,6 +100,7 @@ flags! {
     THRESHOLD: "--threshold", None, Some("X"), FLAG_THRESHOLD;
     UNCERTAIN: "--uncertain", None, Some("POLICY"), FLAG_UNCERTAIN;
     LABELS: "--labels", None, Some("N[=NAME],…"), FLAG_LABELS;
+    REGIONS: "--regions", None, Some("NAME=N+N,…"), FLAG_REGIONS;
     TOLERANCE: "--tolerance", None, Some("MM"), FLAG_TOLERANCE;
     RESAMPLE: "--resample", None, None, FLAG_RESAMPLE;
     MORE: "--more", None, Some("METRIC,…"), FLAG_MORE;
@@ -289,6 +291,7 @@ pub(super) static COMMANDS: &[Command] = &[
             &PREVALENCE,
             &UNCERTAIN,
             &LABELS,
+            &REGIONS,
             &TOLERANCE,
             &RESAMPLE,
             &MORE,
@@ -309,6 +312,7 @@ pub(super) static COMMANDS: &[Command] = &[
             "consilium score --task classification predictions.csv truth.csv --group patient",
             "consilium score --task segmentation predicted/ labelsTs/ --labels 1=liver,2=tumour --json",
             "consilium score --task segmentation predicted/ labelsTs/ --group cases.csv/patient",
+            "consilium score --task segmentation predicted/ labelsTs/ --regions brats2023 --more lesion_wise=gli",
             "consilium score --task detection boxes.json yolo:fractures/ --split test",
             "consilium score --task regression ages.csv truth.csv --by sex --out scores",
         ],
@@ -318,9 +322,9 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: "--task TASK A B … TRUTH",
         about: &score::COMPARE,
         flags: &[
-            &TASK, &GROUP, &POOL, &BY, &THRESHOLD, &UNCERTAIN, &LABELS, &TOLERANCE, &RESAMPLE,
-            &MARGIN, &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED, &LEVEL, &OUT_SCORE,
-            &LANG, &THREADS, &JSON, &HELP,
+            &TASK, &GROUP, &POOL, &BY, &THRESHOLD, &UNCERTAIN, &LABELS, &REGIONS, &TOLERANCE,
+            &RESAMPLE, &MARGIN, &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED, &LEVEL,
+            &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
         ],
         examples: &[
             "consilium compare --task classification a.csv b.csv truth.csv --group patient --by sex,age",
@@ -345,8 +349,8 @@ pub(super) static COMMANDS: &[Command] = &[
         about: &evaluate::EVALUATE,
         flags: &[
             &DATASET, &JUDGED, &WEIGHTS, &SPLIT, &JUDGE, &UNCERTAIN, &BY, &POOL, &THRESHOLD,
-            &TOLERANCE, &RESAMPLE, &MORE, &RESAMPLES, &SEED, &LEVEL, &DESPITE, &TTA, &SHARD,
-            &OUT_RUN, &LANG, &THREADS, &EXACT, &ISA, &JSON_ONE, &VERBOSE, &QUIET, &HELP,
+            &REGIONS, &TOLERANCE, &RESAMPLE, &MORE, &RESAMPLES, &SEED, &LEVEL, &DESPITE, &TTA,
+            &SHARD, &OUT_RUN, &LANG, &THREADS, &EXACT, &ISA, &JSON_ONE, &VERBOSE, &QUIET, &HELP,
         ],
         examples: &[
             "consilium evaluate --dataset chestxray14:/data/nih --split test --model xrv-densenet121-res224-all,xrv-densenet121-res224-nih --out nih-test",

@@ -1,7 +1,9 @@
 //! BraTS, all generations: a folder a patient, four sequences and a mask.
 
 use super::{Case, Dataset, Files, Truth};
+use crate::score::{Region, Regions, named_regions};
 use base::words::datasets as words;
+use base::words::regions as region_words;
 use base::{Note, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,12 +32,46 @@ pub(super) fn read(files: &Files, root: &Path) -> Result<Dataset> {
         }
     }
     let mut notes = Vec::new();
-    for new in generations {
-        let text = if new { &words::BRATS_NEW } else { &words::BRATS_OLD };
+    for new in &generations {
+        let text = if *new { &words::BRATS_NEW } else { &words::BRATS_OLD };
         notes.push(Note::info("label-map", text.clone()));
     }
     let strata = if has_grades { vec!["grade"] } else { Vec::new() };
-    Ok(Dataset { labels: vec!["mask".into()], strata, cases, notes, ..Dataset::default() })
+    let regions = regions(&generations, &cases);
+    let labels = vec!["mask".into()];
+    Ok(Dataset { labels, strata, regions, cases, notes, ..Dataset::default() })
+}
+
+/// The regions of the generation and, since 2023, how its track ranks lesions. The resection cavity that
+/// label 4 is since 2024 belongs to none of them and is a region where a mask has it.
+fn regions(generations: &BTreeSet<bool>, cases: &[Case]) -> Regions {
+    // `BraTS-GLI-00000-000`, `BraTS-MET-…`: the track.
+    let track = |case: &Case| case.id.split('-').nth(1).unwrap_or("").to_owned();
+    let tracks: BTreeSet<String> = cases.iter().map(track).collect();
+    let unclear = |why: &base::Text| Regions { unclear: Some(why.clone()), ..Regions::default() };
+    if generations.len() > 1 {
+        return unclear(&region_words::GENERATIONS_MIXED);
+    }
+    if !generations.contains(&true) {
+        let list = named_regions("brats2021").unwrap_or_default();
+        return Regions { list, ..Regions::default() };
+    }
+    if tracks.contains("PED") {
+        return unclear(&region_words::PED_UNCLEAR);
+    }
+    let rules: BTreeSet<&'static str> = tracks
+        .iter()
+        .map(|track| match track.as_str() {
+            "MEN" => "lesion_wise=men",
+            "MET" => "lesion_wise=met",
+            _ => "lesion_wise=gli",
+        })
+        .collect();
+    let mut list = named_regions("brats2023").unwrap_or_default();
+    list.push(Region { optional: true, ..Region::new("RC", &[4]) });
+    // Tracks with different rules have none in common.
+    let lesion_rule = if rules.len() == 1 { rules.first().copied() } else { None };
+    Regions { list, lesion_rule, unclear: None }
 }
 
 /// A patient's folder, and whether it is of the new generation; `None` of others.

@@ -1,7 +1,7 @@
 //! Folders in no particular set's layout: a table with images, images with masks, nnU-Net's.
 
 use super::{Case, Dataset, Files, Truth};
-use crate::score::table;
+use crate::score::{Region, Regions, table};
 use base::words::{datasets as words, score};
 use base::{Error, Kind, Note, Result};
 use serde_json::Value as Json;
@@ -195,10 +195,35 @@ pub(super) fn nnunet(disk: &Files, root: &Path) -> Result<Dataset> {
             notes.push(Note::warning("count", words::count_differs(claimed, found)));
         }
     }
+    let mut list = Vec::new();
     if let Some(labels) = json["labels"].as_object() {
         notes.push(Note::info("label-map", words::label_map(&label_map(labels))));
+        list = regions(labels);
     }
-    Ok(Dataset { labels: vec!["mask".into()], cases, notes, ..Dataset::default() })
+    let regions = Regions { list, ..Regions::default() };
+    Ok(Dataset { labels: vec!["mask".into()], regions, cases, notes, ..Dataset::default() })
+}
+
+/// The structures of a set trained by regions, the largest first: where a name stands for several labels,
+/// every name is a region. None of a set whose names stand for one label each.
+fn regions(labels: &serde_json::Map<String, Json>) -> Vec<Region> {
+    let label = |value: &Json| value.as_u64().and_then(|label| u16::try_from(label).ok());
+    if !labels.values().any(Json::is_array) {
+        return Vec::new();
+    }
+    let mut found: Vec<Region> = labels
+        .iter()
+        .filter_map(|(name, value)| {
+            let own: Option<Vec<u16>> = match value.as_array() {
+                Some(several) => several.iter().map(label).collect(),
+                None => label(value).map(|one| vec![one]),
+            };
+            let own: Vec<u16> = own?.into_iter().filter(|label| *label > 0).collect();
+            (!own.is_empty()).then(|| Region::new(name, &own))
+        })
+        .collect();
+    found.sort_by_key(|region| (std::cmp::Reverse(region.labels.len()), region.name.clone()));
+    found
 }
 
 /// `1 liver, 2 tumour`, from either way of writing it: number to name, or name to number.

@@ -1,8 +1,8 @@
 //! The kinds of data sets, declared once: list, help and readers come from here.
 
 use super::{
-    Dataset, Files, boxes, brats, chexpert, folders, iu, mimic, nih, padchest, pneumonia, skeleton,
-    vindr,
+    Dataset, Files, boxes, brats, chexpert, chexpert_plus, folders, iu, mimic, nih, padchest,
+    pneumonia, skeleton, vindr,
 };
 use base::words::datasets as words;
 use base::{Result, Text};
@@ -33,6 +33,7 @@ pub static KINDS: &[Kind] = &[
     kind("chestxray14-google", &words::CHESTXRAY14_GOOGLE, false, nih::google),
     kind("chestxray14", &words::CHESTXRAY14, false, nih::read),
     kind("chexpert", &words::CHEXPERT, true, chexpert::read),
+    kind("chexpert-plus", &words::CHEXPERT_PLUS, true, chexpert_plus::read),
     kind("mimic-cxr-jpg-negbio", &words::MIMIC_NEGBIO, true, mimic::jpg_negbio),
     kind("mimic-cxr-jpg", &words::MIMIC, true, mimic::jpg),
     kind("mimic-cxr", &words::MIMIC_DICOM, true, mimic::dicom),

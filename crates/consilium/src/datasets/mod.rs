@@ -4,6 +4,7 @@
 mod boxes;
 mod brats;
 mod chexpert;
+mod chexpert_plus;
 mod csv;
 mod files;
 mod folders;
@@ -28,6 +29,7 @@ pub(crate) use pneumonia::runs;
 use crate::World;
 use crate::cli::{Arguments, print};
 use crate::read::{Common, io_error, write_file};
+use crate::score::Regions;
 use base::words::datasets as words;
 use base::{Error, Kind as ErrorKind, Note, Result, nearest};
 use std::collections::BTreeSet;
@@ -86,6 +88,8 @@ pub struct Dataset {
     pub box_labels: Vec<BoxLabel>,
     /// Names of the strata.
     pub strata: Vec<&'static str>,
+    /// Structures that several labels of its masks make together.
+    pub regions: Regions,
     /// The cases.
     pub cases: Vec<Case>,
     /// What should be known.

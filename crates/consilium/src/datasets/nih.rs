@@ -87,6 +87,7 @@ pub(super) fn read(files: &Files, root: &Path) -> Result<Dataset> {
         strata: vec!["sex", "age", "view"],
         cases,
         notes,
+        ..Dataset::default()
     })
 }
 

@@ -188,6 +188,7 @@ pub(super) fn grazpedwri(files: &Files, root: &Path) -> Result<Dataset> {
         cases: cases.collect(),
         box_labels: if boxes.is_some() { numbered(&GRAZ_BOXES, 0) } else { Vec::new() },
         notes: vec![Note::info("no-split", words::NO_SPLIT.clone())],
+        ..Dataset::default()
     })
 }
 
@@ -282,6 +283,7 @@ pub(super) fn fracatlas(files: &Files, root: &Path) -> Result<Dataset> {
         box_labels: if boxes.is_some() { numbered(&["fractured"], 0) } else { Vec::new() },
         cases,
         notes: vec![Note::info("cut-off", words::SOME_CUT_OFF.clone())],
+        ..Dataset::default()
     })
 }
 

@@ -55,9 +55,13 @@ impl FilmModel {
             ModelTask::Regression => Task::Regression,
             _ => return Err(Error::new(Kind::Refused, words::NO_SCORES.clone())),
         };
-        let outputs: Vec<String> =
+        let mut outputs: Vec<String> =
             card.labels.iter().flatten().map(|code| code.id.to_owned()).collect();
-        let usable = |label: usize| of_task(source, label, task);
+        let grade = loaded.system().grade();
+        outputs.extend(grade.map(str::to_owned));
+        let usable = |label: usize| {
+            of_task(source, label, task) || grade.is_some() && holds_grades(source, label)
+        };
         let matched = findings::matched(&source.set.labels, &usable, &outputs, &asked.labels)?;
         let lanes = panel.lanes(source.cases().len());
         Ok(FilmModel { panel, lanes, task, outputs, matched })
@@ -138,6 +142,16 @@ fn of_task(source: &Source, label: usize, task: Task) -> bool {
     let values = truths.clone().any(|truth| matches!(truth, Truth::Value(_)));
     let texts = truths.any(|truth| matches!(truth, Truth::Text(_)));
     !texts && values == (task == Task::Regression)
+}
+
+/// Whether a label's truth is a grade: whole numbers, none below 0.
+fn holds_grades(source: &Source, label: usize) -> bool {
+    let mut truths = source.cases().iter().filter_map(|case| case.truth.get(label));
+    truths.all(|truth| match truth {
+        Truth::Value(value) => *value >= 0.0 && value.fract() == 0.0,
+        Truth::Uncertain | Truth::Text(_) => false,
+        Truth::Unknown | Truth::Negative | Truth::Positive => true,
+    })
 }
 
 /// What came of one film.

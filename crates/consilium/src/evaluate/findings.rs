@@ -18,6 +18,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("infiltrate", "infiltration"),
     ("fracture-visible", "fracture"),
     ("fractured", "fracture"),
+    ("kl-grade", "kellgren-lawrence"),
+    ("kl", "kellgren-lawrence"),
+    ("klg", "kellgren-lawrence"),
+    ("kellgren-lawrence-grade", "kellgren-lawrence"),
     ("boneage-months", "bone-age"),
     ("boneage", "bone-age"),
 ];

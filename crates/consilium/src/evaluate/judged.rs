@@ -164,7 +164,11 @@ fn settings_json(settings: &Settings) -> Json {
         "resamples": settings.resamples,
         "seed": settings.seed,
     });
-    // Only where it is used, so that earlier runs stay comparable.
+    // Only where they are used, so that earlier runs stay comparable.
+    if !settings.regions.is_empty() {
+        let one = |region: &score::Region| (region.name.clone(), json!(region.labels));
+        settings_json["regions"] = Json::Object(settings.regions.iter().map(one).collect());
+    }
     if let Some(path) = &settings.relabel {
         let hash = sha256::of_file(path, false).map(|found| found.sha256);
         settings_json["relabel_sha256"] = json!(hash.ok());
@@ -316,6 +320,7 @@ fn masks(
     });
     let pairs = Paired {
         labels: Vec::new(),
+        regions: source.set.regions.clone(),
         files,
         patients: grouped.then(|| cases.iter().map(|case| case.patient.clone()).collect()),
         strata: strata.collect(),

@@ -33,10 +33,12 @@ use crate::World;
 use crate::cli::{Arguments, complain, print, say};
 use crate::datasets::Case;
 use crate::read::{Common, io_error, write_file};
+use crate::score::Task;
 use crate::segment;
 use ask::Asked;
 use base::words::cli;
 use base::words::evaluate as words;
+use base::words::score as score_words;
 use base::{Error, Kind, Result, Text};
 use films::FilmModel;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -113,6 +115,10 @@ impl Model {
     ) -> Result<Model> {
         if volumes {
             return VolumeRun::open(asked, name, source).map(|run| Model::Volumes(Box::new(run)));
+        }
+        if !asked.settings.regions.is_empty() {
+            let text = score_words::flag_not_for("--regions", Task::Classification.name());
+            return Err(Error::new(Kind::Usage, text));
         }
         let model = FilmModel::open(world, asked, name, source)?;
         judged::check_uncertain(asked, source, &model.matched)?;
@@ -304,7 +310,7 @@ fn conclude(
         .collect();
     let json = json!({
         "schema": "consilium.evaluation/1",
-        "task": task.map(crate::score::Task::name),
+        "task": task.map(Task::name),
         "dataset": models.first().map(|model| model.record["dataset"].clone()),
         "models": all,
         "published": published::to_json(&published),

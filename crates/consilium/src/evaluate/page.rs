@@ -35,6 +35,9 @@ pub(crate) fn leading(task: Task) -> (&'static str, &'static str) {
     }
 }
 
+/// What is read first of grades.
+const OF_GRADES: &str = "cohen_kappa_score_quadratic";
+
 /// Everything that goes on the page.
 pub(super) struct Content<'a> {
     pub source: &'a Source,
@@ -111,10 +114,17 @@ fn overview(out: &mut String, models: &[Judged]) {
         }
     }
     for label in &labels {
-        let _ = write!(out, "<tr><td>{}</td>", escaped(label));
+        let graded = models.iter().any(|model| {
+            let mut own = model.outcome.blocks.iter().filter(|block| block.name == *label);
+            own.any(|block| block.more.contains_key("grades"))
+        });
+        let metric = score_words::metric(OF_GRADES).filter(|_| graded);
+        let metric = metric.map_or(String::new(), |name| format!(" · {}", both(&name)));
+        let _ = write!(out, "<tr><td>{}{metric}</td>", escaped(label));
         for model in models {
             let block = model.outcome.blocks.iter().find(|block| block.name == *label);
-            let row = block.and_then(|block| block.rows.iter().find(|row| row.name == of_label));
+            let find = |name: &str| block?.rows.iter().find(|row| row.name == name);
+            let row = find(of_label).or_else(|| find(OF_GRADES));
             out.push_str(&cell(row));
         }
         out.push_str("</tr>");
@@ -147,8 +157,13 @@ fn model(out: &mut String, judged: &Judged, worst: &[Worst], root: &Path) {
         ],
     );
     unanswered(out, judged);
-    body(out, &judged.outcome);
     let films = judged.matched.is_some();
+    let mut outcome = judged.outcome.clone();
+    if films {
+        // The worst follow with pictures.
+        outcome.blocks.iter_mut().for_each(|block| block.worst.clear());
+    }
+    body(out, &outcome);
     let class = if films { "card" } else { "card wide" };
     if worst.iter().any(|worst| !worst.cases.is_empty()) {
         let _ = write!(out, "<h2>{}</h2>", both(&words::WORST));

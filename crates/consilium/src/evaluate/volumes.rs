@@ -9,6 +9,7 @@ use crate::read::{Request, place, safe, unique};
 use crate::segment::{self, Ready, Segmented, VolumeModel};
 use crate::weights::hash as sha256;
 use base::words::evaluate as words;
+use base::words::regions as region_words;
 use base::{Error, Kind, Result, Text, Volume, Voxels, kebab};
 use imaging::volumes::nifti::{self, Level};
 use kernels::Pool;
@@ -127,6 +128,11 @@ impl VolumeRun {
     pub fn open(asked: &Asked, name: &str, source: &Source) -> Result<VolumeRun> {
         if source.cases().iter().all(|case| case.mask.is_none()) {
             return Err(Error::new(Kind::Refused, words::NO_MASKS.clone()));
+        }
+        let asked_for = !asked.labels.is_empty() || !asked.settings.regions.is_empty();
+        if let (false, Some(why)) = (asked_for, &source.set.regions.unclear) {
+            let error = Error::new(Kind::Usage, why.clone());
+            return Err(error.hint(region_words::REGIONS_HINT.clone()));
         }
         let request = Request {
             inputs: Vec::new(),

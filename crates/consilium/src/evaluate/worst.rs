@@ -7,7 +7,7 @@ use super::volumes::MASKS;
 use crate::World;
 use crate::datasets::Truth;
 use crate::score::slices::{self, MOST, address};
-use crate::score::{Block, Task, WorstCase};
+use crate::score::{Block, Task, WorstCase, labels_of};
 use base::Text;
 use base::words::evaluate as words;
 use imaging::{Limits, volumes};
@@ -118,7 +118,10 @@ fn of_label(
         let id = source.cases()[at].id.clone();
         cases.push(Shown { id, lines, picture: films.picture(source, at) });
     };
-    if task == Task::Regression {
+    let name = &source.set.labels[pair.label];
+    let block = judged.outcome.blocks.iter().find(|block| block.name == *name);
+    let graded = block.is_some_and(|block| block.more.contains_key("grades"));
+    if task == Task::Regression || graded {
         let value = |truth: &Truth| match truth {
             Truth::Value(value) => Some(*value),
             Truth::Positive => Some(1.0),
@@ -130,12 +133,12 @@ fn of_label(
             .filter_map(|(at, score, truth)| Some((*at, *score, value(truth)?)))
             .collect();
         off.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()).then(a.0.cmp(&b.0)));
+        off.retain(|(_, score, truth)| !graded || score != truth);
+        let said = if graded { words::grades } else { words::values };
         for (at, score, truth) in off.into_iter().take(2 * MOST) {
-            show(at, vec![words::values(truth, score)]);
+            show(at, vec![said(truth, score)]);
         }
     } else {
-        let name = &source.set.labels[pair.label];
-        let block = judged.outcome.blocks.iter().find(|block| block.name == *name);
         let threshold = block.and_then(|block| block.more.get("threshold")?.as_f64());
         let wrong = |score: f64, positive: bool| {
             threshold.is_none_or(|threshold| (score >= threshold) != positive)
@@ -166,10 +169,10 @@ fn of_structure(
     block: &Block,
     most: usize,
 ) -> Worst {
-    let label = block.more.get("label").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let labels = labels_of(block);
     let shown = |WorstCase { id, what, .. }: &WorstCase| {
         let at = source.cases().iter().position(|case| case.id == *id);
-        let slice = at.and_then(|at| slice(world, source, judged, at, label as u16));
+        let slice = at.and_then(|at| slice(world, source, judged, at, &labels));
         let mut lines = vec![what.clone()];
         lines.extend(slice.as_ref().map(|(_, where_)| where_.clone()));
         Shown { id: id.clone(), lines, picture: slice.map(|(picture, _)| picture) }
@@ -183,7 +186,7 @@ fn slice(
     source: &Source,
     judged: &Judged,
     at: usize,
-    label: u16,
+    labels: &[u16],
 ) -> Option<(String, Text)> {
     let unpacked = Unpacked::new(world, &judged.folder);
     let case = &source.cases()[at];
@@ -195,5 +198,5 @@ fn slice(
     let image = open(&on_disk(case.files.first()?)?)?;
     let truth = open(&on_disk(case.mask.as_ref()?)?)?;
     let predicted = open(&judged.folder.join(MASKS).join(name))?;
-    slices::slice(Some(&image), &truth, &predicted, label)
+    slices::slice(Some(&image), &truth, &predicted, labels)
 }

@@ -2,13 +2,15 @@
 
 use super::curves;
 use super::grades;
-use super::outcome::{Block, Outcome, Row};
+use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::pairs::{Label, Pairs, collect, number};
 use super::patients;
 use super::points;
 use super::prepared::{Column, Prepared, RESAMPLED};
 use super::settings::{Policy, Settings};
+use super::slices::MOST;
 use super::table;
+use base::words::evaluate::{self, TRUE_NEGATIVE, TRUE_POSITIVE};
 use base::words::score as words;
 use base::{Note, Result, Text};
 use metrics::classification::{Binary, Confusion, Ranked, auroc_interval, macro_average, pooled};
@@ -30,8 +32,9 @@ pub(super) fn judge(mut pairs: Pairs, settings: &Settings) -> Result<Outcome> {
     let columns = columns(&pairs, settings)?;
     let whole = Labels::new(&columns, &pairs.units, settings)?;
     let mut blocks = whole.blocks(&pairs, settings);
-    for (block, label) in blocks.iter_mut().zip(&whole.labels) {
+    for ((block, label), column) in blocks.iter_mut().zip(&whole.labels).zip(&columns) {
         block.plots = curves::plots(label, &pairs.units, settings);
+        block.worst = worst(column, label.threshold, &pairs);
     }
     let mut notes = vec![Note::info(
         "bootstrap",
@@ -131,6 +134,22 @@ impl Labels {
     }
 }
 
+/// The cases that were called wrongly, by their ids.
+fn worst(column: &Column, threshold: Option<f64>, pairs: &Pairs) -> Vec<WorstCase> {
+    let one = |(case, truth, score): (usize, bool, f64)| {
+        let (truth, score) = match truth {
+            true => (&TRUE_POSITIVE, evaluate::score(score)),
+            false => (&TRUE_NEGATIVE, evaluate::score(score)),
+        };
+        let what = Text::filled(
+            format!("{}, {}", truth.en(), score.en()),
+            format!("{}，{}", truth.zh(), score.zh()),
+        );
+        WorstCase { id: pairs.truth.rows[case].id().to_owned(), what, picture: None }
+    };
+    column.worst(threshold, MOST).into_iter().map(one).collect()
+}
+
 /// Scores and truth of every label.
 pub(super) fn columns(pairs: &Pairs, settings: &Settings) -> Result<Vec<Column>> {
     let column =
@@ -185,6 +204,11 @@ fn block(
     }
     for ((name, value), drawn) in RESAMPLED.iter().zip(&values).zip(drawn) {
         let mut row = Row::new(name, *value, drawn.interval(settings.level), PERCENTILE);
+        if *name == RESAMPLED[0]
+            && let Some((interval, method)) = label.perfect_interval(*value, settings)
+        {
+            row = Row { interval: Some(Ok(interval)), method, ..row };
+        }
         // Cases that stand for themselves have exact or score intervals where these exist.
         if settings.group.is_none() {
             row = by_formula(row, label, counts.as_ref(), settings.level);
@@ -237,6 +261,11 @@ fn block(
 fn by_formula(row: Row, label: &Prepared, counts: Option<&Confusion>, level: f64) -> Row {
     if row.name == "roc_auc_score" {
         let Ok(found) = auroc_interval(&label.binary, level) else { return row };
+        if found.standard_error == 0.0 {
+            // Its interval would have no width.
+            return row
+                .with("delong", json!({ "standard_error": 0.0, "ci": null, "ci_logit": null }));
+        }
         let ends = |interval: Interval| json!([interval.low, interval.high]);
         return row.with(
             "delong",

@@ -1,15 +1,16 @@
 //! Boxes: average precision and free-response ROC, images (or patients) resampled.
 
-use super::outcome::{Block, Outcome, Row};
+use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::patients;
 use super::plots::{Mark, Plot};
 use super::settings::Settings;
+use super::slices::MOST;
 use super::target::Target;
 use base::Note;
 use base::words::score as words;
 use metrics::Value;
 use metrics::compare::Units;
-use metrics::detection::{CPM_RATES, CocoSummary, Detections, FoundBox, TrueBox, froc};
+use metrics::detection::{CPM_RATES, CocoSummary, Detections, FoundBox, TrueBox, froc, overlap};
 use serde_json::{Map, Value as Json, json};
 
 /// Overlap at which a box counts as a hit on the free-response curve.
@@ -23,7 +24,11 @@ pub(super) fn judge(target: Target, all: &Detections, settings: &Settings) -> Ou
         .categories
         .iter()
         .enumerate()
-        .map(|(category, name)| block(name, &of_category(all, category), units, settings))
+        .map(|(category, name)| {
+            let own = of_category(all, category);
+            let worst = worst(&own, &target.names);
+            Block { worst, ..block(name, &own, units, settings) }
+        })
         .collect();
     let mut subgroups = Vec::new();
     for (column, value, members) in patients::groups(&target.subgroups) {
@@ -84,6 +89,44 @@ fn block(name: &str, own: &Detections, units: &Units, settings: &Settings) -> Bl
         rows: rows(own, units, settings),
         ..Block::default()
     }
+}
+
+/// The images with most missed targets of one category, then with most boxes on nothing. Boxes take the
+/// free target they overlap most, the surest first; those on a crowd are neither right nor wrong.
+fn worst(own: &Detections, names: &[String]) -> Vec<WorstCase> {
+    let mut images: Vec<(Vec<&TrueBox>, Vec<&FoundBox>)> = vec![Default::default(); own.images];
+    own.truth.iter().for_each(|one| images[one.image].0.push(one));
+    own.found.iter().for_each(|one| images[one.image].1.push(one));
+    let mut order: Vec<(usize, usize, usize, usize)> = Vec::new();
+    for (image, (truth, mut found)) in images.into_iter().enumerate() {
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let (crowds, targets): (Vec<_>, Vec<_>) = truth.into_iter().partition(|one| one.crowd);
+        let mut free: Vec<&TrueBox> = targets.clone();
+        let mut alarms = 0;
+        for one in found {
+            let best = free
+                .iter()
+                .enumerate()
+                .map(|(at, target)| (at, overlap(&one.bbox, &target.bbox)))
+                .filter(|(_, iou)| *iou >= FROC_IOU)
+                .max_by(|a, b| a.1.total_cmp(&b.1));
+            match best {
+                Some((at, _)) => _ = free.remove(at),
+                None if crowds.iter().any(|c| overlap(&one.bbox, &c.bbox) > 0.0) => {}
+                None => alarms += 1,
+            }
+        }
+        if !free.is_empty() || alarms > 0 {
+            order.push((free.len(), alarms, image, targets.len()));
+        }
+    }
+    order.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then(a.2.cmp(&b.2)));
+    let one = |(missed, alarms, image, targets): (usize, usize, usize, usize)| WorstCase {
+        id: names.get(image).cloned().unwrap_or_else(|| (image + 1).to_string()),
+        what: words::boxes_wrong(missed, targets, alarms),
+        picture: None,
+    };
+    order.into_iter().take(2 * MOST).map(one).collect()
 }
 
 /// Some of the images alone, numbered anew.

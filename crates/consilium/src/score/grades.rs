@@ -1,11 +1,13 @@
 //! Grades (0, 1, 2, …: Kellgren-Lawrence, BI-RADS and the like) against true ones: agreement beyond
 //! chance.
 
-use super::outcome::{Block, Row};
+use super::outcome::{Block, Row, WorstCase};
 use super::pairs::{Label, Pairs, number};
 use super::patients;
 use super::settings::Settings;
+use super::slices::MOST;
 use base::Result;
+use base::words::evaluate as words;
 use metrics::classification::{kappa_of_table, wilson};
 use metrics::compare::Units;
 use metrics::{Undefined, Value};
@@ -51,6 +53,18 @@ pub(super) fn block(pairs: &Pairs, label: &Label, settings: &Settings) -> Result
         one(name, &grades.collect::<Vec<_>>(), &pairs.units.only(cases), settings)
     };
     let mut block = of(&label.name, &every);
+    let mut off: Vec<(usize, f64, f64)> = every
+        .iter()
+        .map(|case| (*case, values[*case].unwrap_or(0.0), scores[*case]))
+        .filter(|(_, truth, predicted)| truth != predicted)
+        .collect();
+    off.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()).then(a.0.cmp(&b.0)));
+    let shown = |(case, truth, predicted): (usize, f64, f64)| WorstCase {
+        id: pairs.truth.rows[case].id().to_owned(),
+        what: words::grades(truth, predicted),
+        picture: None,
+    };
+    block.worst = off.into_iter().take(2 * MOST).map(shown).collect();
     for (column, value, members) in patients::groups(&pairs.subgroups) {
         let members: Vec<usize> = members.into_iter().filter(known).collect();
         block.subgroups.push((column.clone(), of(&value, &members)));

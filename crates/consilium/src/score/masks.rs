@@ -1,5 +1,6 @@
 //! Masks of two folders, paired by file name and read as labels.
 
+use super::regions::Regions;
 use super::settings::{Others, Settings};
 use crate::datasets::{self, Case, DEEPEST, Files, Opened};
 use base::words::{cli, judge, score as words};
@@ -89,6 +90,8 @@ pub(crate) struct Paired {
     pub strata: Vec<(String, Vec<String>)>,
     /// Numbers and names of the structures, where a data set says them.
     pub labels: Vec<(u32, String)>,
+    /// The structures of several labels that it says.
+    pub regions: Regions,
 }
 
 /// Labels voxel by voxel, x fastest.
@@ -130,6 +133,7 @@ pub(super) fn pair(predicted: &Path, truth: &Path, settings: &Settings) -> Resul
         patients: None,
         strata: Vec::new(),
         labels: Vec::new(),
+        regions: Regions::default(),
     };
     reader.openable(predicted)?;
     reader.openable(truth)?;
@@ -212,6 +216,7 @@ fn of_dataset(predicted: &Path, opened: Opened) -> Result<Paired> {
         files,
         reader,
         labels,
+        regions: opened.set.regions.clone(),
     })
 }
 

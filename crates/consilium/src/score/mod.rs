@@ -2,6 +2,7 @@
 
 mod classification;
 pub mod compare;
+mod confusion;
 mod curves;
 mod detection;
 mod grades;
@@ -17,16 +18,20 @@ mod points;
 mod policies;
 mod pool;
 mod prepared;
+mod regions;
 mod regression;
 mod report;
 mod segmentation;
 mod settings;
 pub(crate) mod slices;
+mod structures;
 pub mod table;
 mod target;
 mod wordnet;
 
 pub use outcome::{Block, Outcome, Row, WorstCase, bilingual, quoted};
+pub use regions::{Region, Regions, named as named_regions};
+pub(crate) use segmentation::labels_of;
 pub use settings::{Others, Policy, Settings, Task};
 
 use crate::World;

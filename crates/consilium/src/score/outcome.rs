@@ -1,5 +1,6 @@
 //! What the judge found: numbers with intervals, for people and for programs.
 
+use super::confusion;
 use super::plots::Plot;
 use super::settings::Settings;
 use base::words::score as words;
@@ -23,6 +24,9 @@ pub struct Row {
     pub more: Map<String, Json>,
 }
 
+/// The method of a bootstrap whose draws are all the same: its interval has no width, and says nothing.
+const ALL_ALIKE: &str = "bootstrap, all resamples alike";
+
 impl Row {
     /// A number without interval.
     pub fn plain(name: &str, value: Value) -> Row {
@@ -43,6 +47,8 @@ impl Row {
         method: &'static str,
     ) -> Row {
         let value = finite(value);
+        let alike = interval.is_ok_and(|ends| ends.low == ends.high);
+        let method = if alike && method == "bootstrap percentile" { ALL_ALIKE } else { method };
         // Without a value an interval means nothing.
         let interval = value.is_ok().then(|| {
             interval.and_then(|ends| finite(Ok(ends.low)).and(finite(Ok(ends.high))).and(Ok(ends)))
@@ -296,6 +302,7 @@ fn write_block(text: &mut String, block: &Block, name: &str, lang: Lang, heading
         .collect();
     let _ = writeln!(text, "\n{name}  ({})   {heading}", counts.join(" · "));
     write_rows(text, &block.rows, lang);
+    text.push_str(&confusion::lines(block, lang));
     for note in &block.notes {
         let _ = writeln!(text, "  ! {}", note.text.get(lang));
     }
@@ -339,7 +346,11 @@ fn write_rows(text: &mut String, rows: &[Row], lang: Lang) {
             Err(why) => format!("– {}", why.text().get(lang)),
         };
         let interval = match row.interval {
-            Some(Ok(interval)) => format!("   {:.4} … {:.4}", interval.low, interval.high),
+            Some(Ok(interval)) => {
+                let alike = if row.method == ALL_ALIKE { words::ALL_ALIKE.get(lang) } else { "" };
+                let gap = if alike.is_empty() { "" } else { "   – " };
+                format!("   {:.4} … {:.4}{gap}{alike}", interval.low, interval.high)
+            }
             Some(Err(why)) => format!("   – {}", why.text().get(lang)),
             None => String::new(),
         };

@@ -1,5 +1,6 @@
 //! The result as one page that needs nothing else, in both languages.
 
+use super::confusion;
 use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::plots::escaped;
 use super::settings::Task;
@@ -12,6 +13,7 @@ use std::fmt::Write;
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:66em;padding:0 1em;color:#111}\
 h1{font-size:1.5em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #bbb}h3{font-size:1em}\
 table{border-collapse:collapse;margin:.6em 0}td,th{padding:.15em .8em .15em 0;text-align:left;border-bottom:1px solid #ddd}\
+table.confusion td,table.confusion th{padding:.2em .7em;border:1px solid #ccc}td.right{font-weight:600;outline:1.5px solid #555;outline-offset:-2px}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.w{background:#f3f3f3;padding:.4em .8em;border-left:4px solid #555}\
 .none{color:#555;font-style:italic}.plots{display:flex;flex-wrap:wrap;gap:1em}svg{width:300px;height:240px}\
 svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
@@ -26,7 +28,9 @@ h1,h2,h3,.k{break-after:avoid}svg,tr,.card,.w,.s{break-inside:avoid}thead{displa
 /// Labels side by side: what is read first of each task.
 fn leading(task: Task) -> &'static [&'static str] {
     match task {
-        Task::Classification => &["roc_auc_score", "average_precision_score"],
+        Task::Classification => {
+            &["roc_auc_score", "average_precision_score", "cohen_kappa_score_quadratic"]
+        }
         Task::Regression => &["mean_absolute_error", "bias"],
         Task::Segmentation => &["dice", "hausdorff_distance_95", "surface_dice"],
         Task::Detection => &["AP", "AP50", "CPM"],
@@ -38,6 +42,9 @@ fn leading(task: Task) -> &'static [&'static str] {
 pub fn page(outcome: &Outcome, lang: Lang) -> String {
     let mut out = head(&words::PAGE_TITLE, outcome.settings.task.name(), lang);
     body(&mut out, outcome);
+    if outcome.settings.task != Task::Segmentation {
+        let _ = write!(out, "<p>{}</p>", both(&words::NO_PICTURES));
+    }
     out + foot()
 }
 
@@ -168,6 +175,7 @@ fn section(out: &mut String, block: &Block, level: f64) {
     }
     plots(out, &block.plots);
     table(out, &block.rows, level);
+    out.push_str(&confusion::table(block));
     worst(out, &block.worst);
     subgroups(out, &block.subgroups, level);
 }
@@ -216,6 +224,7 @@ fn subgroups(out: &mut String, groups: &[(String, Block)], level: f64) {
             let _ = write!(out, "<p class=\"w\">{}</p>", both(&note.text));
         }
         table(out, &group.rows, level);
+        out.push_str(&confusion::table(group));
     }
 }
 

@@ -4,9 +4,10 @@ use super::points::{self, PARTS};
 use super::settings::Settings;
 use base::words::score as words;
 use base::{Error, Kind, Result};
-use metrics::classification::{Binary, Confusion, Ranked};
+use metrics::classification::{Binary, Confusion, Ranked, newcombe_interval};
 use metrics::compare::Units;
-use metrics::{Undefined, Value};
+use metrics::{Interval, Undefined, Value};
+use std::collections::BTreeSet;
 
 /// Bins of calibration errors.
 pub(super) const BINS: usize = 15;
@@ -47,6 +48,23 @@ impl Column {
     pub fn new(scores: Vec<f64>, truth: Vec<Option<bool>>) -> Column {
         let probabilities = scores.iter().all(|score| (0.0..=1.0).contains(score));
         Column { scores, truth, probabilities }
+    }
+
+    /// The cases called wrongly at a threshold (without one all), those furthest off first: positive ones
+    /// with the lowest scores, then negative ones with the highest, up to so many of each. Place, truth, score.
+    pub fn worst(&self, threshold: Option<f64>, most: usize) -> Vec<(usize, bool, f64)> {
+        let of = |wanted: bool| {
+            let sign = if wanted { 1.0 } else { -1.0 };
+            let mut own: Vec<(usize, bool, f64)> = (0..self.truth.len())
+                .filter(|case| self.truth[*case] == Some(wanted))
+                .map(|case| (case, wanted, self.scores[case]))
+                .filter(|(_, _, score)| threshold.is_none_or(|at| (*score >= at) != wanted))
+                .collect();
+            own.sort_by(|a, b| (sign * a.2).total_cmp(&(sign * b.2)).then(a.0.cmp(&b.0)));
+            own.truncate(most);
+            own
+        };
+        [of(true), of(false)].concat()
     }
 
     /// Some of its cases.
@@ -104,6 +122,26 @@ impl Prepared {
     /// The unit of each case.
     pub fn units(&self) -> &[u32] {
         &self.unit
+    }
+
+    /// The interval of an area of exactly 0 or 1, where every resample's area is the same and DeLong's
+    /// error is 0, and how it was made. Patients count once for each class they have cases of.
+    pub fn perfect_interval(
+        &self,
+        area: Value,
+        settings: &Settings,
+    ) -> Option<(Interval, &'static str)> {
+        let area = area.ok().filter(|area| *area == 0.0 || *area == 1.0)?;
+        let patients = |wanted: bool| -> BTreeSet<u32> {
+            let cases = self.unit.iter().zip(self.binary.truth());
+            cases.filter(|(_, truth)| **truth == wanted).map(|(unit, _)| *unit).collect()
+        };
+        let (positives, negatives) = (patients(true).len(), patients(false).len());
+        let method = match settings.group {
+            Some(_) => "score by patient (Newcombe 2006)",
+            None => "score (Newcombe 2006)",
+        };
+        Some((newcombe_interval(area, positives, negatives, settings.level), method))
     }
 
     /// Whether each case was called right at the threshold; `None` without one.

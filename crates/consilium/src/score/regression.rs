@@ -1,10 +1,12 @@
 //! Measured values against true ones.
 
-use super::outcome::{Block, Outcome, Row};
+use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::pairs::{Label, Pairs};
 use super::patients;
 use super::plots::{Mark, Plot};
 use super::settings::Settings;
+use super::slices::MOST;
+use base::words::evaluate;
 use base::words::score as words;
 use base::{Error, Kind, Note, Result};
 use metrics::compare::Units;
@@ -26,6 +28,7 @@ pub(super) fn judge(pairs: &Pairs, settings: &Settings) -> Result<Outcome> {
             notes.push(Note::info("unknown-truth", words::left_out(&label.name, unknown)));
         }
         let mut block = block(&label.name, &known, &pairs.units, settings)?;
+        block.worst = worst(&known, pairs);
         for (column, value, members) in patients::groups(&pairs.subgroups) {
             let own = pairs.of(&members);
             let group = self::block(&value, &self::known(&own, label)?, &own.units, settings)?;
@@ -72,6 +75,20 @@ pub(super) fn known(pairs: &Pairs, label: &Label) -> Result<Known> {
         }
     }
     Ok(known)
+}
+
+/// The cases furthest from the truth.
+fn worst(known: &Known, pairs: &Pairs) -> Vec<WorstCase> {
+    let mut order: Vec<usize> = (0..known.cases.len()).collect();
+    let off = |at: usize| (known.predicted[at] - known.truth[at]).abs();
+    order.retain(|at| off(*at) > 0.0);
+    order.sort_by(|a, b| off(*b).total_cmp(&off(*a)).then(a.cmp(b)));
+    let one = |at: usize| WorstCase {
+        id: pairs.truth.rows[known.cases[at]].id().to_owned(),
+        what: evaluate::values(known.truth[at], known.predicted[at]),
+        picture: None,
+    };
+    order.into_iter().take(2 * MOST).map(one).collect()
 }
 
 fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Result<Block> {

@@ -1,13 +1,14 @@
 //! Texts of reports against references, and labels read from them.
 
-use super::outcome::{Block, Outcome, Row};
+use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::pairs::{Label, Pairs, collect, number};
 use super::patients;
 use super::settings::{Policy, Settings};
+use super::slices::MOST;
 use super::table;
 use super::wordnet::WordNet;
 use base::words::score as words;
-use base::{Error, Kind, Note, Result};
+use base::{Error, Kind, Note, Result, Text};
 use metrics::compare::Units;
 use metrics::text::{
     BleuCounts, Corpus, LabelF1, LabelPolicy, Mention, Synonyms, Tokens, bleu_counts, cider_d,
@@ -87,6 +88,14 @@ fn texts(
         })
     });
     more.insert("cases".into(), cases.collect());
+    let mut order: Vec<usize> = (0..texts.cases.len()).collect();
+    order.retain(|at| texts.each[0][*at] < 1.0);
+    order.sort_by(|a, b| texts.each[0][*a].total_cmp(&texts.each[0][*b]).then(a.cmp(b)));
+    let worst = order.into_iter().take(2 * MOST).map(|at| WorstCase {
+        id: pairs.truth.rows[texts.cases[at]].id().to_owned(),
+        what: Text::same(format!("ROUGE-L {:.4}", texts.each[0][at])),
+        picture: None,
+    });
     let group = |(column, value, members): (&String, String, Vec<usize>)| {
         let own = texts.of(&members);
         let block = Block {
@@ -101,6 +110,7 @@ fn texts(
     Ok(Block {
         name: label.name.clone(),
         counts: vec![("n", texts.cases.len() as u64)],
+        worst: worst.collect(),
         rows,
         more,
         subgroups: patients::groups(&pairs.subgroups).into_iter().map(group).collect(),

@@ -1,74 +1,25 @@
 //! Masks against masks, case by case and structure by structure.
 
-use super::masks::{self, Labels, Pair, Paired, Reader, file_name};
+use super::masks::{self, Labels, Pair, Paired, Reader};
 use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::patients;
 use super::plots::{Plot, columns};
-use super::settings::{Others, Settings};
+use super::regions::{self, Region, Regions};
+use super::settings::Settings;
 use super::slices;
+use super::structures::{FURTHER, Judged, METRICS, empty, of_case, with_failures};
+use base::words::regions as region_words;
 use base::words::score as words;
 use base::{Error, Kind, Note, Result, Text, Volume, Voxels};
 use metrics::compare::Units;
-use metrics::segmentation::{
-    Lattice, LesionRule, MaskPair, Overlap, Status, SurfaceDistances, centreline_dice, lesion_wise,
-    panoptic_quality,
-};
+use metrics::segmentation::{Lattice, Status};
 use metrics::{Undefined, Value, stats};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What a failure counts for in the mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Worst {
-    /// 0, as for Dice.
-    Zero,
-    /// The diagonal of the image.
-    Diagonal,
-    /// Nothing: only cases with both count.
-    None,
-}
-
-/// The metrics of a structure in one case.
-const METRICS: [(&str, Worst); 15] = [
-    ("dice", Worst::Zero),
-    ("iou", Worst::Zero),
-    ("sensitivity", Worst::None),
-    ("precision", Worst::None),
-    ("hausdorff_distance", Worst::Diagonal),
-    ("hausdorff_distance_95", Worst::Diagonal),
-    ("hausdorff_distance_95_surfels", Worst::Diagonal),
-    ("hausdorff_distance_95_pooled", Worst::Diagonal),
-    ("average_surface_distance", Worst::Diagonal),
-    ("mean_average_surface_distance", Worst::Diagonal),
-    ("surface_dice", Worst::Zero),
-    ("surface_dice_voxels", Worst::Zero),
-    ("volume_difference_ml", Worst::None),
-    ("relative_volume_difference", Worst::None),
-    ("absolute_volume_difference_ml", Worst::None),
-];
-
-/// Further metrics of `--more`.
-const FURTHER: [(&str, Worst); 4] = [
-    ("cl_dice", Worst::Zero),
-    ("panoptic_quality", Worst::None),
-    ("lesion_wise_dice", Worst::None),
-    ("lesion_wise_hd95", Worst::None),
-];
-
 /// How many of the worst cases are named.
 const WORST: usize = 10;
-
-/// One structure in one case.
-#[derive(Clone, Debug)]
-pub(super) struct Judged {
-    /// What the case is.
-    pub status: Status,
-    /// Metric by name.
-    pub values: BTreeMap<&'static str, Value>,
-    /// Diagonal of the image in mm.
-    pub diagonal_mm: f64,
-}
 
 /// All cases of all structures.
 pub(super) struct Cases {
@@ -80,8 +31,10 @@ pub(super) struct Cases {
     known_patients: bool,
     /// Subgroups: column, and each case's value.
     pub subgroups: Vec<(String, Vec<String>)>,
-    /// Structures: label, name, one entry a case.
+    /// Structures: label (of regions the place), name, one entry a case.
     pub structures: Vec<(u32, String, Vec<Judged>)>,
+    /// What the structures are made of, where they are regions.
+    regions: Vec<Region>,
 }
 
 /// Judges folders of masks.
@@ -91,9 +44,12 @@ pub(super) fn judge(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
 
 /// Judges pairs of masks. `predicted` is what errors name.
 pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Outcome> {
-    let (files, reader, named) = (pairs.files.clone(), pairs.reader.clone(), pairs.labels.clone());
-    let cases = cases_of(pairs, predicted, settings)?;
-    let settings = &cases.settings(&with_labels(settings, named));
+    let (files, reader) = (pairs.files.clone(), pairs.reader.clone());
+    let settings = &with_structures(settings, pairs.labels.clone(), &pairs.regions)?;
+    let mut cases = cases_of(pairs, predicted, settings)?;
+    cases.without_unused();
+    let shown = cases.structures.iter().filter_map(|(key, ..)| cases.regions.get(*key as usize));
+    let settings = &Settings { regions: shown.cloned().collect(), ..cases.settings(settings) };
     let units = &cases.units;
     let mut notes = vec![Note::info(
         "bootstrap",
@@ -101,6 +57,17 @@ pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) 
     )];
     notes.push(Note::info("failures", words::FAILURES.clone()));
     notes.push(Note::info("tolerance", words::tolerance(settings.tolerance_mm)));
+    if !settings.regions.is_empty() {
+        let parts: Vec<(&str, &[u16])> = settings
+            .regions
+            .iter()
+            .map(|region| (region.name.as_str(), region.labels.as_slice()))
+            .collect();
+        notes.push(Note::info("regions", region_words::regions(&parts)));
+    }
+    if settings.lesion_wise() {
+        notes.push(Note::info("lesion-wise", region_words::BRATS_MEAN.clone()));
+    }
     let mut blocks = cases.blocks(settings);
     if settings.pictures {
         draw(&mut blocks, &files, &reader, settings);
@@ -125,6 +92,9 @@ pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) 
     }
     let mut more = Map::new();
     more.insert("tolerance_mm".into(), json!(settings.tolerance_mm));
+    if !settings.regions.is_empty() {
+        more.insert("regions".into(), regions::to_json(&settings.regions));
+    }
     Ok(Outcome {
         settings: settings.clone(),
         cases: cases.names.len(),
@@ -141,8 +111,14 @@ pub(super) fn judge_pairs(pairs: Paired, predicted: &Path, settings: &Settings) 
 impl Cases {
     /// One a structure.
     fn blocks(&self, settings: &Settings) -> Vec<Block> {
-        let one = |(label, name, judged): &(u32, String, Vec<Judged>)| {
-            block(*label, name, judged, &self.names, &self.units, settings)
+        let one = |(key, name, judged): &(u32, String, Vec<Judged>)| {
+            let mut block = block(name, judged, &self.names, &self.units, settings);
+            let own = match self.regions.get(*key as usize) {
+                Some(region) => ("labels".into(), json!(region.labels)),
+                None => ("label".into(), json!(key)),
+            };
+            block.more.extend([own]);
+            block
         };
         self.structures.iter().map(one).collect()
     }
@@ -159,7 +135,17 @@ impl Cases {
             structures: structures
                 .map(|(label, name, judged)| (*label, name.clone(), own(judged)))
                 .collect(),
+            regions: self.regions.clone(),
         }
+    }
+
+    /// Leaves out the regions that may be left out and that no mask has.
+    fn without_unused(&mut self) {
+        let unused = |judged: &[Judged]| judged.iter().all(|case| case.status == Status::BothEmpty);
+        let optional: Vec<bool> = self.regions.iter().map(|region| region.optional).collect();
+        self.structures.retain(|(key, _, judged)| {
+            !optional.get(*key as usize).is_some_and(|optional| *optional) || !unused(judged)
+        });
     }
 
     /// The settings, with the patients that a data set knows.
@@ -191,23 +177,29 @@ pub(super) fn cases(predicted: &Path, truth: &Path, settings: &Settings) -> Resu
 }
 
 fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Cases> {
-    let Paired { files, patients, strata, reader, labels } = pairs;
-    let settings = &with_labels(settings, labels);
+    let Paired { files, patients, strata, reader, labels, regions } = pairs;
+    let settings = &with_structures(settings, labels, &regions)?;
     let names: Vec<String> = files.iter().map(|files| files.name.clone()).collect();
     let known_patients = patients.is_some() && settings.group.is_none();
     let units = units_of(&names, settings, patients, &strata)?;
     let subgroups = patients::strata_of(&settings.by, &strata, &[&names])?;
     let mut found = Vec::with_capacity(files.len());
-    let mut known: BTreeSet<u32> = settings.labels.iter().map(|(label, _)| *label).collect();
-    if settings.labels.is_empty() {
+    let of_regions = settings.regions.iter().flat_map(|region| &region.labels);
+    let mut known: BTreeSet<u32> = match settings.regions.is_empty() {
+        true => settings.labels.iter().map(|(label, _)| *label).collect(),
+        false => of_regions.map(|label| u32::from(*label)).collect(),
+    };
+    let found_out = known.is_empty();
+    if found_out {
         known.insert(1);
     }
     let mut outside: Vec<(u32, String)> = Vec::new();
     for files in &files {
-        let case = one_case(files, &reader, settings, &mut known, &mut outside)?;
+        let case = of_case(files, &reader, settings, &mut known, &mut outside)?;
         found.push(case);
     }
     outside.retain(|(label, _)| !known.contains(label));
+    outside.extend(not_in_truth(&settings.regions, &found, &files));
     if !outside.is_empty() {
         let labels: BTreeSet<u32> = outside.iter().map(|(label, _)| *label).collect();
         let labels: Vec<String> = labels.iter().map(u32::to_string).collect();
@@ -217,17 +209,24 @@ fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Case
         return Err(Error::new(Kind::BrokenInput, text).at(predicted));
     }
     let name_of = |label: u32| {
+        if let Some(region) = settings.regions.get(label as usize) {
+            return region.name.clone();
+        }
         let named = settings.labels.iter().find(|(number, _)| *number == label);
         named.and_then(|(_, name)| name.clone()).unwrap_or_else(|| label.to_string())
     };
     // Without labels given, 1 stands in only where there is nothing else.
-    if settings.labels.is_empty() && known.len() > 1 {
+    if found_out && known.len() > 1 {
         let anywhere = found.iter().any(|(case, _)| case.contains_key(&1));
         if !anywhere {
             known.remove(&1);
         }
     }
-    let structures = known
+    let keys: Vec<u32> = match settings.regions.len() {
+        0 => known.into_iter().collect(),
+        count => (0..count as u32).collect(),
+    };
+    let structures = keys
         .into_iter()
         .map(|label| {
             let entry = |(case, lattice): &(BTreeMap<u32, Judged>, Lattice)| {
@@ -236,22 +235,61 @@ fn cases_of(pairs: Paired, predicted: &Path, settings: &Settings) -> Result<Case
             (label, name_of(label), found.iter().map(entry).collect())
         })
         .collect();
-    Ok(Cases { names, units, known_patients, subgroups, structures })
+    let regions = settings.regions.clone();
+    Ok(Cases { names, units, known_patients, subgroups, structures, regions })
+}
+
+/// Labels of regions that a set need not have, does not have, and that are predicted all the same.
+fn not_in_truth(
+    regions: &[Region],
+    found: &[(BTreeMap<u32, Judged>, Lattice)],
+    files: &[Pair],
+) -> Vec<(u32, String)> {
+    let mut outside = Vec::new();
+    for (key, region) in (0..).zip(regions).filter(|(_, region)| region.optional) {
+        let status = |(case, _): &(BTreeMap<u32, Judged>, Lattice)| {
+            case.get(&key).map_or(Status::BothEmpty, |judged| judged.status)
+        };
+        if found.iter().any(|case| matches!(status(case), Status::Ok | Status::Missed)) {
+            continue;
+        }
+        let predicted =
+            found.iter().zip(files).filter(|(case, _)| status(case) != Status::BothEmpty);
+        outside.extend(predicted.flat_map(|(_, files)| {
+            let name = masks::file_name(files.predicted.path());
+            region.labels.iter().map(move |label| (u32::from(*label), name.clone()))
+        }));
+    }
+    outside
 }
 
 /// The settings with what a set calls its structures, where nothing else was asked for; what it calls
-/// `ignore` (nnU-Net: nobody said what is there) is no structure.
-fn with_labels(settings: &Settings, labels: Vec<(u32, String)>) -> Settings {
-    if !settings.labels.is_empty() {
-        return settings.clone();
+/// `ignore` (nnU-Net: nobody said what is there) is no structure. Errors: the set does not tell which
+/// labels make its regions.
+fn with_structures(
+    settings: &Settings,
+    labels: Vec<(u32, String)>,
+    regions: &Regions,
+) -> Result<Settings> {
+    if !settings.labels.is_empty() || !settings.regions.is_empty() {
+        return Ok(settings.clone());
+    }
+    if let Some(why) = &regions.unclear {
+        let error = Error::new(Kind::Usage, why.clone());
+        return Err(error.hint(region_words::REGIONS_HINT.clone()));
     }
     let (ignored, labels): (Vec<_>, Vec<_>) =
         labels.into_iter().partition(|(_, name)| name.eq_ignore_ascii_case("ignore"));
-    Settings {
-        labels: labels.into_iter().map(|(number, name)| (number, Some(name))).collect(),
-        ignored: ignored.first().map(|(number, _)| *number),
-        ..settings.clone()
+    let mut settings = settings.clone();
+    settings.ignored = ignored.first().map(|(number, _)| *number);
+    match regions.list.is_empty() {
+        true => settings.labels = labels.into_iter().map(|(at, name)| (at, Some(name))).collect(),
+        false => settings.regions = regions.list.clone(),
     }
+    if !settings.lesion_wise() {
+        settings.more.extend(regions.lesion_rule.map(str::to_owned));
+    }
+    Ok(settings)
 }
 
 /// The patients: those that `--group` names, else those a data set knows, else each case its own.
@@ -270,156 +308,7 @@ pub(super) fn units_of(
     }
 }
 
-fn one_case(
-    files: &Pair,
-    reader: &Reader,
-    settings: &Settings,
-    known: &mut BTreeSet<u32>,
-    outside: &mut Vec<(u32, String)>,
-) -> Result<(BTreeMap<u32, Judged>, Lattice)> {
-    let (predicted, truth) = masks::read(files, reader, settings)?;
-    let (in_p, in_t) = (boxes(&predicted), boxes(&truth));
-    let (p, t): (BTreeSet<u32>, BTreeSet<u32>) =
-        (in_p.keys().copied().collect(), in_t.keys().copied().collect());
-    if settings.labels.is_empty() {
-        known.extend(&t);
-        if settings.others == Others::Judged {
-            known.extend(&p);
-        }
-    } else {
-        let strange = t.iter().filter(|label| !known.contains(label));
-        outside.extend(strange.map(|label| (*label, file_name(files.truth.path()))));
-    }
-    let strange = p.iter().filter(|label| !known.contains(label));
-    outside.extend(strange.map(|label| (*label, file_name(files.predicted.path()))));
-    let lattice = truth.lattice();
-    let judged = p
-        .union(&t)
-        .map(|label| {
-            let number = *label as u16;
-            let both = [in_p.get(label), in_t.get(label)];
-            let (low, high) =
-                both.into_iter().flatten().fold(([usize::MAX; 3], [0; 3]), |(low, high), own| {
-                    let each = [0, 1, 2];
-                    (each.map(|a| low[a].min(own.0[a])), each.map(|a| high[a].max(own.1[a])))
-                });
-            let pair = MaskPair::cut_box(
-                &lattice,
-                low,
-                high,
-                |at| predicted.voxels[at] == number,
-                |at| truth.voxels[at] == number,
-                settings.threads,
-            );
-            (*label, structure(&pair, &lattice, settings))
-        })
-        .collect();
-    Ok((judged, lattice))
-}
-
-/// The box of each label but 0, ends included, in one pass over the volume.
-fn boxes(labels: &Labels) -> BTreeMap<u32, Box3> {
-    let [nx, ny, _] = labels.grid.size;
-    let mut found: Vec<Option<Box3>> = vec![None; 1 << 16];
-    for (row, voxels) in labels.voxels.chunks(nx.max(1)).enumerate() {
-        let (j, k) = (row % ny, row / ny);
-        // Runs of one label, of which only the ends matter.
-        let mut i = 0;
-        for run in voxels.chunk_by(|a, b| a == b) {
-            let (first, last) = (i, i + run.len() - 1);
-            i += run.len();
-            if run[0] == 0 {
-                continue;
-            }
-            let own = found[usize::from(run[0])].get_or_insert(([usize::MAX; 3], [0; 3]));
-            own.0 = [own.0[0].min(first), own.0[1].min(j), own.0[2].min(k)];
-            own.1 = [own.1[0].max(last), own.1[1].max(j), own.1[2].max(k)];
-        }
-    }
-    let named = found.into_iter().enumerate();
-    named.filter_map(|(label, own)| Some((label as u32, own?))).collect()
-}
-
-/// Lowest and highest voxel of a box.
-type Box3 = ([usize; 3], [usize; 3]);
-
-/// A structure that neither mask has.
-fn empty(lattice: &Lattice) -> Judged {
-    let every = METRICS.iter().chain(&FURTHER);
-    let values = every.map(|(name, _)| (*name, Err(Undefined::BothEmpty))).collect();
-    Judged { status: Status::BothEmpty, values, diagonal_mm: lattice.diagonal_mm() }
-}
-
-fn structure(pair: &MaskPair, lattice: &Lattice, settings: &Settings) -> Judged {
-    let overlap: Overlap = pair.overlap();
-    let voxels = SurfaceDistances::of_voxels(pair, settings.threads);
-    let surfels = SurfaceDistances::of_surfels(pair, settings.threads);
-    let of = |distances: &std::result::Result<SurfaceDistances, Undefined>,
-              f: &dyn Fn(&SurfaceDistances) -> f64|
-     -> Value { distances.as_ref().map(f).map_err(|why| *why) };
-    let difference = overlap.volume_difference_ml(lattice);
-    let tolerance = settings.tolerance_mm;
-    let mut values: BTreeMap<&'static str, Value> = BTreeMap::from([
-        ("dice", overlap.dice()),
-        ("iou", overlap.iou()),
-        ("sensitivity", overlap.sensitivity()),
-        ("precision", overlap.precision()),
-        ("hausdorff_distance", of(&voxels, &|d| d.hausdorff_mm())),
-        ("hausdorff_distance_95", of(&voxels, &|d| d.percentile_mm(95.0))),
-        ("hausdorff_distance_95_surfels", of(&surfels, &|d| d.percentile_mm(95.0))),
-        ("hausdorff_distance_95_pooled", of(&voxels, &|d| d.pooled_percentile_mm(95.0))),
-        ("average_surface_distance", of(&voxels, &|d| d.assd_mm())),
-        ("mean_average_surface_distance", of(&voxels, &|d| d.masd_mm())),
-        ("surface_dice", of(&surfels, &|d| d.surface_dice(tolerance))),
-        ("surface_dice_voxels", of(&voxels, &|d| d.surface_dice(tolerance))),
-        ("volume_difference_ml", Ok(difference)),
-        ("relative_volume_difference", overlap.relative_volume_difference()),
-        ("absolute_volume_difference_ml", Ok(difference.abs())),
-    ]);
-    further(pair, settings, &mut values);
-    Judged { status: overlap.status(), values, diagonal_mm: lattice.diagonal_mm() }
-}
-
-fn further(pair: &MaskPair, settings: &Settings, values: &mut BTreeMap<&'static str, Value>) {
-    let (p, r, lattice) = (&pair.predicted, &pair.reference, &pair.lattice);
-    for name in &settings.more {
-        let rule = match name.as_str() {
-            "cl_dice" => {
-                values.insert("cl_dice", centreline_dice(p, r, lattice).cl_dice);
-                continue;
-            }
-            "panoptic_quality" => {
-                let found = panoptic_quality(p, r, lattice).panoptic_quality;
-                values.insert("panoptic_quality", found);
-                continue;
-            }
-            "lesion_wise=men" => LesionRule::MENINGIOMA,
-            "lesion_wise=met" => LesionRule::METASTASES,
-            _ => LesionRule::GLIOMA,
-        };
-        let found = lesion_wise(p, r, lattice, &rule, settings.threads);
-        values.insert("lesion_wise_dice", found.dice);
-        values.insert("lesion_wise_hd95", found.hd95_mm);
-    }
-}
-
-/// A structure's metric in every case: the value, or what a failure counts for; `None` where the
-/// case does not count.
-pub(super) fn with_failures(judged: &[Judged], name: &str) -> Vec<Option<f64>> {
-    let every = METRICS.iter().chain(&FURTHER);
-    let worst =
-        every.clone().find(|(known, _)| *known == name).map_or(Worst::None, |found| found.1);
-    let one = |case: &Judged| match (case.values.get(name), case.status, worst) {
-        (Some(Ok(value)), ..) => Some(*value),
-        (_, Status::Missed | Status::Spurious, Worst::Zero) => Some(0.0),
-        (_, Status::Missed | Status::Spurious, Worst::Diagonal) => Some(case.diagonal_mm),
-        _ => None,
-    };
-    judged.iter().map(one).collect()
-}
-
 fn block(
-    label: u32,
     name: &str,
     judged: &[Judged],
     names: &[String],
@@ -427,7 +316,7 @@ fn block(
     settings: &Settings,
 ) -> Block {
     let count = |status| judged.iter().filter(|case| case.status == status).count() as u64;
-    let rows = METRICS
+    let mut rows: Vec<Row> = METRICS
         .iter()
         .chain(&FURTHER)
         .filter(|(metric, _)| {
@@ -436,8 +325,10 @@ fn block(
         })
         .map(|(metric, _)| row(metric, judged, units, settings))
         .collect();
+    if settings.lesion_wise() {
+        rows.extend(AS_BRATS.map(|names| as_brats(names, judged, units, settings)));
+    }
     let mut more = Map::new();
-    more.insert("label".into(), json!(label));
     more.insert("cases".into(), cases_json(judged, names));
     Block {
         name: name.into(),
@@ -491,12 +382,45 @@ fn draw(blocks: &mut [Block], files: &[Pair], reader: &Reader, settings: &Settin
         let image = image.map(|scan| slices::turned(&scan.volume));
         let image = image.filter(|image| image.size() == truth.size());
         for block in blocks.iter_mut() {
-            let label = block.more.get("label").and_then(Json::as_u64).unwrap_or(0) as u16;
+            let labels = labels_of(block);
             for case in block.worst.iter_mut().take(most).filter(|case| case.id == files.name) {
-                case.picture = slices::slice(image.as_ref(), &truth, &predicted, label);
+                case.picture = slices::slice(image.as_ref(), &truth, &predicted, &labels);
             }
         }
     }
+}
+
+/// The labels of a structure: its own, or those of its region.
+pub(crate) fn labels_of(block: &Block) -> Vec<u16> {
+    let number = |label: &Json| label.as_u64().map(|label| label as u16);
+    match block.more.get("labels").and_then(Json::as_array) {
+        Some(labels) => labels.iter().filter_map(number).collect(),
+        None => block.more.get("label").and_then(number).into_iter().collect(),
+    }
+}
+
+/// Lesion-wise metrics as BraTS averages them: name, metric of a case, and what a case counts for that
+/// has no lesion to judge on either side.
+const AS_BRATS: [(&str, &str, f64); 2] = [
+    ("brats_lesion_wise_dice", "lesion_wise_dice", 1.0),
+    ("brats_lesion_wise_hd95", "lesion_wise_hd95", 0.0),
+];
+
+fn as_brats(
+    (name, metric, empty): (&str, &str, f64),
+    judged: &[Judged],
+    units: &Units,
+    settings: &Settings,
+) -> Row {
+    let value = |case: &Judged| case.values.get(metric).and_then(|value| value.ok());
+    let all: Vec<Option<f64>> =
+        judged.iter().map(|case| Some(value(case).unwrap_or(empty))).collect();
+    let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
+    let drawn =
+        units.bootstrap(seed, resamples, threads, |weights| weighted_mean(&all, weights, units));
+    let every: Vec<f64> = all.iter().flatten().copied().collect();
+    let mean = stats::mean(&every).ok_or(Undefined::NoCases);
+    Row::new(name, mean, drawn.interval(settings.level), "bootstrap percentile")
 }
 
 /// The mean over cases, failures included, with the mean over those where both have the structure.

@@ -1,8 +1,10 @@
 //! What was asked of the judge.
 
+use super::regions::{self, Region};
 use crate::cli::Arguments;
 use crate::datasets::Readers;
 use crate::read::Common;
+use base::words::regions as region_words;
 use base::words::score as words;
 use base::{Error, Kind, Result};
 use std::path::PathBuf;
@@ -141,6 +143,8 @@ pub struct Settings {
     pub tolerance_mm: f64,
     /// Labels to judge, with the names given to them.
     pub labels: Vec<(u32, Option<String>)>,
+    /// Structures of several labels to judge instead.
+    pub regions: Vec<Region>,
     /// What to do with labels of masks that are not among those to judge.
     pub others: Others,
     /// Bring masks of another grid onto the truth's.
@@ -172,6 +176,7 @@ const ONLY_FOR: &[(&str, &[Task])] = &[
     ("--prevalence", &[Task::Classification]),
     ("--uncertain", &[Task::Classification, Task::Report]),
     ("--labels", &[Task::Segmentation]),
+    ("--regions", &[Task::Segmentation]),
     ("--tolerance", &[Task::Segmentation]),
     ("--resample", &[Task::Segmentation]),
     ("--more", &[Task::Segmentation]),
@@ -220,6 +225,10 @@ impl Settings {
         if let Some(other) = more.iter().find(|name| !MORE.contains(&name.as_str())) {
             return Err(out_of_range("--more", other, &MORE.join(", ")));
         }
+        let regions = regions::parsed(&typed.list("--regions"))?;
+        if !regions.is_empty() && typed.has("--labels") {
+            return Err(Error::new(Kind::Usage, region_words::EITHER.clone()));
+        }
         Ok(Settings {
             group: typed.value("--group").map(str::to_owned),
             by: typed.list("--by"),
@@ -237,6 +246,7 @@ impl Settings {
                 .unwrap_or(plain.tolerance_mm),
             resample: typed.has("--resample"),
             more,
+            regions,
             margin: number(typed, "--margin", "> 0", |x| x > 0.0)?,
             tokens,
             wordnet: typed.value("--wordnet").map(PathBuf::from),
@@ -263,6 +273,7 @@ impl Settings {
             level: 0.95,
             tolerance_mm: 1.0,
             labels: Vec::new(),
+            regions: Vec::new(),
             others: Others::Refused,
             resample: false,
             more: Vec::new(),
@@ -279,6 +290,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// Lesion by lesion, too.
+    pub fn lesion_wise(&self) -> bool {
+        self.more.iter().any(|name| name.starts_with("lesion_wise"))
+    }
+
     /// Names of the metrics of texts: METEOR says with which stages it was computed.
     pub fn text_names(&self) -> [&'static str; 7] {
         let mut names = super::report::NAMES;

@@ -43,18 +43,21 @@ pub(crate) fn turned(volume: &Volume) -> Volume {
 
 /// The slice with most disagreement, across the direction in which voxels are longest: the plane the
 /// volume was acquired in, else axial. Markup, and where it is. Volumes are [`turned`] and of one size;
-/// without an image the outlines stand alone, cut to what they hold.
+/// without an image the outlines stand alone, cut to what they hold. What is shown is where one of `labels` is.
 pub(crate) fn slice(
     image: Option<&Volume>,
     truth: &Volume,
     predicted: &Volume,
-    label: u16,
+    labels: &[u16],
 ) -> Option<(String, Text)> {
     let size = truth.size();
     if predicted.size() != size || image.is_some_and(|image| image.size() != size) {
         return None;
     }
-    let is = |volume: &Volume, index: usize| volume.value(index) == Some(f64::from(label));
+    let is = |volume: &Volume, index: usize| {
+        let value = volume.value(index);
+        labels.iter().any(|label| value == Some(f64::from(*label)))
+    };
     let spacing = truth.spacing_mm();
     let longest = (0..3).find(|axis| size[*axis] == 1).unwrap_or_else(|| {
         (0..3).fold(2, |best, axis| if spacing[axis] > 1.5 * spacing[best] { axis } else { best })

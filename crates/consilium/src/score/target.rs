@@ -21,6 +21,8 @@ pub(super) struct Target {
     truth: Vec<TrueBox>,
     /// Names of the categories.
     pub categories: Vec<String>,
+    /// What the images are called.
+    pub names: Vec<String>,
     /// The patients of the images.
     pub units: Units,
     /// Subgroups: column, and each image's value.
@@ -65,6 +67,7 @@ impl Target {
             category_of: BTreeMap::new(),
             truth: Vec::new(),
             categories: Vec::new(),
+            names: Vec::new(),
             units: Units::single(0),
             subgroups: Vec::new(),
             by_patient: true,
@@ -152,6 +155,7 @@ impl Target {
             category_of,
             truth: Vec::new(),
             categories: names,
+            names: Vec::new(),
             units: Units::single(images.len()),
             subgroups: Vec::new(),
             by_patient: false,
@@ -206,6 +210,7 @@ impl Target {
         let by_file = |at: usize| -> Option<Vec<String>> {
             files.iter().map(|names| names[at].clone()).collect()
         };
+        self.names = by_file(0).unwrap_or_else(|| ids.clone());
         let namings = [Some(ids), by_file(0), by_file(1)];
         let namings: Vec<&[String]> = namings.iter().flatten().map(Vec::as_slice).collect();
         let path = self.path.clone();

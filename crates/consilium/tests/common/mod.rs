@@ -56,6 +56,20 @@ pub fn weights() -> &'static str {
     })
 }
 
+/// The command line that evaluates a model on a data set; [`ALL`] brings its weights.
+pub fn evaluation<'a>(set: &'a str, model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let own: &[&str] = if model == ALL { &["--weights", weights()] } else { &[] };
+    [&["evaluate", "--dataset", set, "--model", model], own, more].concat()
+}
+
+/// What an evaluation that must succeed prints of its only model.
+pub fn evaluated(folder: &Path, set: &str, model: &str, more: &[&str]) -> Value {
+    let output = consilium(folder, &[evaluation(set, model, more), vec!["--json"]].concat());
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let mut told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    told["models"][0].take()
+}
+
 pub fn film(path: &Path, change: impl FnOnce(&mut Radiograph)) {
     let samples = (0..300 * 260).map(|i| ((i * 37 + i / 300 * 11) % 4096) as u16).collect();
     let mut film = Radiograph::chest(260, 300, samples);

@@ -4,12 +4,14 @@ mod confusion;
 mod curves;
 mod delong;
 mod kappa;
+mod newcombe;
 mod ranked;
 
 pub use confusion::{Confusion, Proportion, wilson};
 pub use curves::{CurvePoint, OperatingPoint};
 pub use delong::{AurocInterval, DelongTest, auroc_interval, delong_test};
 pub use kappa::{cohen_kappa, kappa_of_table, quadratic_kappa};
+pub use newcombe::newcombe_interval;
 pub use ranked::Ranked;
 
 use crate::undefined::{BadRows, check_pairs};

@@ -35,6 +35,8 @@ pub struct Knee;
 /// The weights: half-precision numbers.
 static WEIGHTS: &[u8] = include_bytes!("../../weights/consilium-knee.safetensors");
 
+/// The most probable grade among the values.
+const GRADE: &str = "kellgren-lawrence";
 /// Grades 0 to 4.
 const GRADES: usize = 5;
 const SIDE: usize = 224;
@@ -104,6 +106,10 @@ impl System for Knee {
         Ok(vec![("logits", logits), ("distance", distance)])
     }
 
+    fn grade(&self) -> Option<&'static str> {
+        Some(GRADE)
+    }
+
     fn own_weights(&self) -> Option<&'static [u8]> {
         Some(WEIGHTS)
     }
@@ -159,7 +165,7 @@ fn values(odds: &[f32; GRADES]) -> Vec<Measurement> {
         (1..GRADES).fold(0, |best, grade| if odds[grade] > odds[best] { grade } else { best });
     let (low, high) = interval(odds, best);
     let mut values = vec![Measurement {
-        id: "kellgren-lawrence",
+        id: GRADE,
         name: words::GRADE,
         value: best as f64,
         unit: "1",

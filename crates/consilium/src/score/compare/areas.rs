@@ -101,6 +101,11 @@ fn compare(
         let values: Vec<Value> = (0..models.len()).map(|model| full[at(model)]).collect();
         let draws: Vec<&Bootstrapped> = (0..models.len()).map(|model| &drawn[at(model)]).collect();
         let mut entry = entry(&name.name, &values, &draws, settings);
+        for ((value, interval), model) in entry.values.iter_mut().zip(&prepared) {
+            if let Some((ends, _)) = model[label].perfect_interval(*value, settings) {
+                *interval = Ok(ends);
+            }
+        }
         for pair in &mut entry.pairs {
             let (a, b) = (&prepared[pair.first][label], &prepared[pair.second][label]);
             tests(pair, a, b, &pairs.units, settings);

@@ -4,8 +4,9 @@ use super::side::{Entry, Pair, SideBySide, against_margin};
 use super::wholes::between;
 use crate::score::pairs::Pairs;
 use crate::score::regression;
-use crate::score::segmentation::{Cases, with_failures};
+use crate::score::segmentation::Cases;
 use crate::score::settings::Settings;
+use crate::score::structures::with_failures;
 use base::Result;
 use metrics::compare::{
     Better, Units, Way, aggregate_then_rank, by_unit, hodges_lehmann, rank_stability,

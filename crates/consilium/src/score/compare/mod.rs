@@ -107,47 +107,26 @@ trait Answers: Sized {
     fn only(&self, members: &[usize]) -> Self;
 }
 
-impl Answers for Pairs {
-    fn cases(&self) -> (usize, &Units) {
-        (self.truth.rows.len(), &self.units)
-    }
+/// Tables, masks and maps know their patients and subgroups under the same names.
+macro_rules! answers {
+    ($($own:ty),*) => {$(
+        impl Answers for $own {
+            fn cases(&self) -> (usize, &Units) {
+                (self.units.of_case().len(), &self.units)
+            }
 
-    fn subgroups(&self) -> &[(String, Vec<String>)] {
-        &self.subgroups
-    }
+            fn subgroups(&self) -> &[(String, Vec<String>)] {
+                &self.subgroups
+            }
 
-    fn only(&self, members: &[usize]) -> Pairs {
-        self.of(members)
-    }
+            fn only(&self, members: &[usize]) -> $own {
+                self.of(members)
+            }
+        }
+    )*};
 }
 
-impl Answers for Cases {
-    fn cases(&self) -> (usize, &Units) {
-        (self.names.len(), &self.units)
-    }
-
-    fn subgroups(&self) -> &[(String, Vec<String>)] {
-        &self.subgroups
-    }
-
-    fn only(&self, members: &[usize]) -> Cases {
-        self.of(members)
-    }
-}
-
-impl Answers for Lesions {
-    fn cases(&self) -> (usize, &Units) {
-        (self.cases.len(), &self.units)
-    }
-
-    fn subgroups(&self) -> &[(String, Vec<String>)] {
-        &self.subgroups
-    }
-
-    fn only(&self, members: &[usize]) -> Lesions {
-        self.of(members)
-    }
-}
+answers!(Pairs, Cases, Lesions);
 
 /// Several models' answers, and how they are compared. All of them are to the same cases, which are read
 /// off the first.
