@@ -47,6 +47,42 @@ fn models_are_compared_on_the_same_cases() {
 }
 
 #[test]
+fn grades_are_compared_as_they_are_scored() {
+    let dir = testkit::temp_dir("compare-grades");
+    let mut tables = ["id,patient,KL grade\n", "id,KL grade\n", "id,KL grade\n"].map(String::from);
+    for case in 0..40usize {
+        let grade = case % 5;
+        tables[0] += &format!("c{case},p{},{grade}\n", case / 2);
+        tables[1] += &format!("c{case},{}\n", if case % 7 == 0 { 4 - grade } else { grade });
+        tables[2] += &format!("c{case},{}\n", (grade + case % 3) % 5);
+    }
+    for (name, text) in ["truth.csv", "good.csv", "bad.csv"].iter().zip(&tables) {
+        write(dir.path(), name, text);
+    }
+    let group = ["--group", "patient", "--margin", "0.1"];
+    let line = ["compare", "--task", "classification", "good.csv", "bad.csv", "truth.csv"];
+    let line = [&line[..], &group, &["--out", "out"]].concat();
+    let found = judged(dir.path(), &line);
+    let kappa = &found["results"][0];
+    assert_eq!(kappa["metric"], "cohen_kappa_score_quadratic");
+    assert!(kappa["pairs"][0]["p_swap"].as_f64().unwrap() < 0.05);
+    for model in ["good.csv", "bad.csv"] {
+        let own = ["score", "--task", "classification", model, "truth.csv", "--group", "patient"];
+        let own = judged(dir.path(), &own);
+        let metrics = &own["labels"]["KL grade"]["metrics"];
+        for result in found["results"].as_array().unwrap() {
+            let (value, own) =
+                (&result["values"][model], &metrics[result["metric"].as_str().unwrap()]);
+            assert_eq!((&value["value"], &value["ci"]), (&own["value"], &own["ci"]));
+        }
+    }
+    let text = printed(&consilium(dir.path(), &[&line[..6], &["--lang", "zh"]].concat()));
+    assert!(text.contains("二次加权 κ") && text.contains("模型结果互换置换"), "{text}");
+    let page = fs::read_to_string(dir.join("out/comparison.html")).unwrap();
+    assert!(page.contains("not shown that [2] is not inferior"), "{page}");
+}
+
+#[test]
 fn boxes_and_reports_are_compared() {
     let dir = testkit::temp_dir("compare-boxes");
     let images: Vec<Value> = (0..12).map(|at| json!({ "id": at, "patient": at / 2 })).collect();

@@ -354,4 +354,18 @@ fn a_real_yolo_set_is_read() {
     write(dir.path(), "boxes.json", &json!(given_back).to_string());
     let found = score(dir.path(), &place, &["--resamples", "50"]);
     perfect(&found, "AP50");
+    // With a box moved away its image is shown with both; a file of boxes alone has no images.
+    let mut moved = given_back;
+    moved[0]["bbox"] = json!([0, 0, 8, 8]);
+    write(dir.path(), "boxes.json", &json!(moved).to_string());
+    let page = |truth: &str, out: &str| {
+        score(dir.path(), truth, &["--resamples", "50", "--out", out]);
+        fs::read_to_string(dir.join(out).join("scores.html")).unwrap()
+    };
+    let drawn = page(&place, "drawn");
+    assert_eq!(drawn.matches("<svg class=\"slice\"").count(), 1);
+    assert!(drawn.contains("data:image/jpeg;base64,") && drawn.contains("missed 1 of"), "{drawn}");
+    assert!(!drawn.contains("holds no images"));
+    let plain = page("made/boxes.json", "plain");
+    assert!(plain.contains("missed 1 of") && plain.contains("holds no images"));
 }

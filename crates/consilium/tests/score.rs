@@ -261,6 +261,63 @@ fn reports_are_scored_as_texts_or_as_labels() {
 }
 
 #[test]
+fn what_is_perfect_is_not_certain() {
+    let dir = testkit::temp_dir("perfect");
+    let mut tables = [String::from("id,patient,Edema\n"), String::from("id,Edema\n")];
+    for case in 0..24 {
+        let positive = u8::from(case % 3 == 0);
+        tables[0] += &format!("c{case},p{},{positive}\n", case / 6);
+        tables[1] += &format!("c{case},0.{}{case:02}\n", if positive == 1 { 8 } else { 1 });
+    }
+    write(dir.path(), "truth.csv", &tables[0]);
+    write(dir.path(), "predictions.csv", &tables[1]);
+    let line = ["score", "--task", "classification", "predictions.csv", "truth.csv"];
+    let area = |found: &Value| found["labels"]["Edema"]["metrics"]["roc_auc_score"].clone();
+    let found = judged(dir.path(), &[&line[..], &["--out", "out"]].concat());
+    let own = area(&found);
+    assert_eq!((&own["value"], &own["ci"][1]), (&json!(1.0), &json!(1.0)));
+    assert_eq!(own["ci_method"], "score (Newcombe 2006)");
+    // 8 of 24: the interval of the fixture's formula.
+    let low = own["ci"][0].as_f64().unwrap();
+    assert!((0.8..0.9).contains(&low), "{low}");
+    assert_eq!(own["delong"]["ci"], Value::Null);
+    let precision = &found["labels"]["Edema"]["metrics"]["average_precision_score"];
+    assert_eq!(precision["ci_method"], "bootstrap, all resamples alike");
+    // Four patients say less than 24 films.
+    let grouped = area(&judged(dir.path(), &[&line[..], &["--group", "patient"]].concat()));
+    assert_eq!(grouped["ci_method"], "score by patient (Newcombe 2006)");
+    assert!(grouped["ci"][0].as_f64().unwrap() < low - 0.1);
+    let text = printed(&consilium(dir.path(), &[&line[..], &["--lang", "zh"]].concat()));
+    assert!(text.contains("1.0000 … 1.0000 *") && text.contains("* 各次重抽样结果完全相同"));
+    let page = fs::read_to_string(dir.join("out/scores.html")).unwrap();
+    assert!(page.contains("score (Newcombe 2006)") && page.contains("consilium evaluate"));
+    // Against a model that errs, the perfect one keeps its interval.
+    write(dir.path(), "other.csv", &tables[1].replace("0.800", "0.050"));
+    let both = ["compare", "--task", "classification", "predictions.csv", "other.csv", "truth.csv"];
+    let found = judged(dir.path(), &both);
+    let value = &found["results"][0]["values"]["predictions.csv"];
+    assert_eq!((&value["value"], &value["ci"][0]), (&json!(1.0), &json!(low)));
+}
+
+#[test]
+fn the_page_says_operating_points_and_names_the_worst_cases() {
+    let dir = testkit::temp_dir("score-page");
+    sixty(dir.path());
+    let found = judged(dir.path(), &[&CLASSIFY[..], &["--out", "out", "--by", "sex"]].concat());
+    let page = fs::read_to_string(dir.join("out/scores.html")).unwrap();
+    for part in ["Youden", "specificity ≥ 0.95", "class=\"confusion\"", "<details>", "resolution"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    let label = found["labels"].as_object().unwrap().values().next().unwrap();
+    let worst = label["worst_cases"].as_array().unwrap();
+    assert!(!worst.is_empty() && worst.len() <= 6);
+    for id in worst {
+        assert!(page.contains(&format!("<li>{}", id.as_str().unwrap())));
+    }
+}
+
+#[test]
 fn grades_have_kappa_and_labels_all_their_numbers() {
     let dir = testkit::temp_dir("grades");
     write(

@@ -233,7 +233,12 @@ fn brats_case(set: &Path, name: &str, size: [usize; 3], voxels: &[u8]) {
     for end in ["t1n", "t1c", "t2w", "t2f"] {
         write(set, &format!("{name}/{name}-{end}.nii.gz"), "x");
     }
-    mask(&set.join(format!("{name}/{name}-seg.nii")), size, voxels, 0.0);
+    millimetres(&set.join(format!("{name}/{name}-seg.nii")), size, voxels);
+}
+
+/// A mask of voxels of 1 mm, as BraTS has them.
+fn millimetres(path: &Path, size: [usize; 3], voxels: &[u8]) {
+    common::judge::volume(path, size, [1.0; 3], 0.0, Voxels::U8(voxels.to_vec()));
 }
 
 #[test]
@@ -253,7 +258,7 @@ fn the_regions_of_brats_2023_are_scored_as_the_challenge_does() {
         for (name, case) in cases {
             let id = format!("BraTS-{track}-{name}-000");
             brats_case(&set, &id, size, &voxels(&case["truth"]));
-            mask(&out.join(format!("{id}.nii")), size, &voxels(&case["predicted"]), 0.0);
+            millimetres(&out.join(format!("{id}.nii")), size, &voxels(&case["predicted"]));
         }
         let (pred, truth) = (format!("pred-{track}"), format!("brats:{track}"));
         let found = judged(dir.path(), &["score", "--task", "segmentation", &pred, &truth]);
@@ -334,7 +339,7 @@ fn brats_says_when_its_labels_cannot_be_told() {
     let mut tumour = voxels;
     tumour[..4].copy_from_slice(&[1, 2, 3, 4]);
     brats_case(&dir.join("ped"), "BraTS-PED-00001-000", size, &tumour);
-    mask(&dir.join("pred/BraTS-PED-00001-000.nii"), size, &tumour, 0.0);
+    millimetres(&dir.join("pred/BraTS-PED-00001-000.nii"), size, &tumour);
     let line = ["score", "--task", "segmentation", "pred", "brats:ped"];
     refused(dir.path(), &line, 2, &["BraTS-PED", "--regions brats2024-ped"]);
     let found = judged(dir.path(), &[&line[..], &["--regions", "brats2024-ped"]].concat());
@@ -343,15 +348,16 @@ fn brats_says_when_its_labels_cannot_be_told() {
 
     // The resection cavity is a region where the truth has it, and no label of the set where it has not.
     brats_case(&dir.join("gli"), "BraTS-GLI-00001-100", size, &tumour);
-    mask(&dir.join("with/BraTS-GLI-00001-100.nii"), size, &tumour, 0.0);
+    millimetres(&dir.join("with/BraTS-GLI-00001-100.nii"), size, &tumour);
     let line = |pred: &'static str| ["score", "--task", "segmentation", pred, "brats:gli"];
     let found = judged(dir.path(), &line("with"));
     assert_eq!(found["labels"]["WT"]["cases"][0]["dice"], 1.0);
     assert_eq!(found["labels"]["RC"]["labels"], json!([4]));
     tumour[3] = 0;
-    mask(&dir.join("gli/BraTS-GLI-00001-100/BraTS-GLI-00001-100-seg.nii"), size, &tumour, 0.0);
+    let truth = dir.join("gli/BraTS-GLI-00001-100/BraTS-GLI-00001-100-seg.nii");
+    millimetres(&truth, size, &tumour);
     refused(dir.path(), &line("with"), 1, &["outside", "4", "BraTS-GLI-00001-100"]);
-    mask(&dir.join("with/BraTS-GLI-00001-100.nii"), size, &tumour, 0.0);
+    millimetres(&dir.join("with/BraTS-GLI-00001-100.nii"), size, &tumour);
     assert!(judged(dir.path(), &line("with"))["labels"].get("RC").is_none());
 }
 

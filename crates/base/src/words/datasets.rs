@@ -71,13 +71,13 @@ texts! { static:
     /// Kind.
     MIMIC = "MIMIC-CXR-JPG 2.0: its three tables and files/", "MIMIC-CXR-JPG 2.0：三个表格及 files/";
     /// Kind.
-    MIMIC_NEGBIO = "the same with NegBio's labels instead of CheXpert's", "同上，采用 NegBio 标签而非 CheXpert 标签";
+    MIMIC_NEGBIO = "MIMIC-CXR-JPG 2.0 with NegBio's labels instead of CheXpert's", "MIMIC-CXR-JPG 2.0，采用 NegBio 标签而非 CheXpert 标签";
     /// Kind.
     PNEUMONIA = "RSNA Pneumonia 2018: stage_2_train_labels.csv and images", "RSNA 肺炎 2018：stage_2_train_labels.csv 及影像";
     /// Kind.
-    VINDR = "VinDr-CXR of PhysioNet: annotations/, train/, test/", "VinDr-CXR（PhysioNet）：annotations/、train/、test/";
+    VINDR = "VinDr-CXR of PhysioNet (annotations/, train/, test/) or of Kaggle (train.csv)", "VinDr-CXR：PhysioNet 版（annotations/、train/、test/）或 Kaggle 版（train.csv）";
     /// Kind.
-    IU = "IU X-ray in Kaggle's layout: indiana_reports.csv and images", "IU X-ray（Kaggle 版）：indiana_reports.csv 及影像";
+    IU = "IU X-ray: the library's reports in XML and images, or Kaggle's tables and images", "IU X-ray：NLM 的 XML 报告及影像，或 Kaggle 版表格及影像";
     /// Kind.
     BONEAGE = "RSNA Bone Age 2017, in months", "RSNA 骨龄 2017（以月计）";
     /// Kind.

@@ -11,6 +11,18 @@ texts! { static:
     /// U-SelfTrained with the predictions that are judged.
     JUDGES_ITSELF = "the predictions that are judged cannot stand for the truth: --uncertain selftrained takes those of another model",
         "被评价的预测不能同时充当参考：--uncertain selftrained 须使用另一模型的预测";
+    /// Title.
+    OPERATING_POINTS = "Operating points, chosen on these very cases, hence optimistic", "工作点（阈值在本数据上选定，结果偏乐观）";
+    /// Beside the Brier score.
+    BRIER_PARTS = "Brier score = reliability − resolution + uncertainty", "Brier 评分 = 可靠性 − 分辨度 + 不确定性";
+    /// Point of the ROC curve.
+    YOUDEN = "Youden", "Youden";
+    /// Above a table.
+    FULL_TABLES = "all metrics of the subgroups", "各亚组全部指标";
+    /// Legend.
+    BOX_OUTLINES = "Solid line: truth. Dashed line: prediction, at most the ten surest boxes.", "实线：参考标准；虚线：模型预测（至多显示评分最高的 10 个框）。";
+    /// Estimate.
+    HODGES_LEHMANN = "Hodges-Lehmann", "Hodges-Lehmann 估计";
     /// A data set of boxes.
     ONLY_BOXES = "the truth of this data set are boxes, and no model of this build gives boxes", "该数据集的参考为检测框，而本版本没有输出检测框的模型";
     /// A data set of reports.
@@ -18,6 +30,31 @@ texts! { static:
     /// No three classes.
     ONE_SCORE = "--uncertain multiclass needs three scores a label, and the models that `evaluate` runs give one; `score` judges such tables",
         "--uncertain multiclass 要求每个标签有三个评分，而 evaluate 运行的模型只给出一个；此类表格请用 score 评价";
+}
+
+/// What a test is called.
+pub fn test(name: &str) -> Text {
+    match name {
+        "delong" => Text::fixed("DeLong", "DeLong"),
+        "mcnemar" => Text::fixed("McNemar", "McNemar"),
+        "wilcoxon" => Text::fixed("Wilcoxon", "Wilcoxon 符号秩"),
+        "sign_flip" => Text::fixed("sign flips", "符号翻转置换"),
+        "swap" => Text::fixed("answers swapped", "模型结果互换置换"),
+        other => Text::same(other),
+    }
+}
+
+/// A point of the ROC curve by what was asked of it: `sensitivity_0.90`.
+pub fn operating_point(name: &str) -> Text {
+    match name.split_once('_') {
+        Some(("sensitivity", at)) => {
+            Text::filled(format!("sensitivity ≥ {at}"), format!("敏感度 ≥ {at}"))
+        }
+        Some(("specificity", at)) => {
+            Text::filled(format!("specificity ≥ {at}"), format!("特异度 ≥ {at}"))
+        }
+        _ => YOUDEN.clone(),
+    }
 }
 
 /// How many labels of the truth are predictions.

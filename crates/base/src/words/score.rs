@@ -145,8 +145,6 @@ texts! { static:
     SMALL_SUBGROUP = "too small to trust: fewer than 10 positive or 10 negative cases", "样本过少，结果不可靠：阳性或阴性少于 10 例";
     /// A subgroup too small, without classes.
     FEW_CASES = "too small to trust: fewer than 10 independent cases", "样本过少，结果不可靠：独立病例少于 10 例";
-    /// Youden on the same data.
-    OPTIMISTIC = "chosen on these very cases, hence optimistic", "阈值在本数据上选定，结果偏乐观";
     /// Why there is no table at a threshold.
     NO_THRESHOLD = "scores lie outside 0 to 1: give --threshold for sensitivity, specificity and the like",
         "评分超出 0–1：如需敏感度、特异度等，请用 --threshold 指定阈值";

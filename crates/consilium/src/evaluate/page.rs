@@ -93,7 +93,11 @@ fn data_set(out: &mut String, content: &Content) {
 fn overview(out: &mut String, models: &[Judged]) {
     let Some(first) = models.first() else { return };
     let settings = &first.outcome.settings;
-    let (of_label, of_all) = leading(settings.task);
+    let (mut of_label, of_all) = leading(settings.task);
+    let graded = |block: &crate::score::Block| block.more.contains_key("grades");
+    if models.iter().flat_map(|model| &model.outcome.blocks).all(graded) {
+        of_label = OF_GRADES;
+    }
     let metric = score_words::metric(of_label).unwrap_or_else(|| Text::same(of_label));
     let _ = write!(
         out,
@@ -116,9 +120,9 @@ fn overview(out: &mut String, models: &[Judged]) {
     for label in &labels {
         let graded = models.iter().any(|model| {
             let mut own = model.outcome.blocks.iter().filter(|block| block.name == *label);
-            own.any(|block| block.more.contains_key("grades"))
+            own.any(graded)
         });
-        let metric = score_words::metric(OF_GRADES).filter(|_| graded);
+        let metric = score_words::metric(OF_GRADES).filter(|_| graded && of_label != OF_GRADES);
         let metric = metric.map_or(String::new(), |name| format!(" · {}", both(&name)));
         let _ = write!(out, "<tr><td>{}{metric}</td>", escaped(label));
         for model in models {

@@ -4,9 +4,9 @@ use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::patients;
 use super::plots::{Mark, Plot};
 use super::settings::Settings;
-use super::slices::MOST;
+use super::slices::{MOST, most};
 use super::target::Target;
-use base::Note;
+use base::{Note, Text};
 use base::words::score as words;
 use metrics::Value;
 use metrics::compare::Units;
@@ -26,7 +26,7 @@ pub(super) fn judge(target: Target, all: &Detections, settings: &Settings) -> Ou
         .enumerate()
         .map(|(category, name)| {
             let own = of_category(all, category);
-            let worst = worst(&own, &target.names);
+            let worst = worst(&own, &target, settings);
             Block { worst, ..block(name, &own, units, settings) }
         })
         .collect();
@@ -93,7 +93,7 @@ fn block(name: &str, own: &Detections, units: &Units, settings: &Settings) -> Bl
 
 /// The images with most missed targets of one category, then with most boxes on nothing. Boxes take the
 /// free target they overlap most, the surest first; those on a crowd are neither right nor wrong.
-fn worst(own: &Detections, names: &[String]) -> Vec<WorstCase> {
+fn worst(own: &Detections, target: &Target, settings: &Settings) -> Vec<WorstCase> {
     let mut images: Vec<(Vec<&TrueBox>, Vec<&FoundBox>)> = vec![Default::default(); own.images];
     own.truth.iter().for_each(|one| images[one.image].0.push(one));
     own.found.iter().for_each(|one| images[one.image].1.push(one));
@@ -121,12 +121,27 @@ fn worst(own: &Detections, names: &[String]) -> Vec<WorstCase> {
         }
     }
     order.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then(a.2.cmp(&b.2)));
-    let one = |(missed, alarms, image, targets): (usize, usize, usize, usize)| WorstCase {
-        id: names.get(image).cloned().unwrap_or_else(|| (image + 1).to_string()),
-        what: words::boxes_wrong(missed, targets, alarms),
-        picture: None,
+    let drawn = match settings.pictures {
+        true => most(target.categories.len()),
+        false => 0,
     };
-    order.into_iter().take(2 * MOST).map(one).collect()
+    let one = |(at, (missed, alarms, image, targets)): (usize, (usize, usize, usize, usize))| {
+        let picture = target.pictures.as_ref().filter(|_| at < drawn).and_then(|images| {
+            let truth: Vec<[f64; 4]> =
+                own.truth.iter().filter(|one| one.image == image).map(|one| one.bbox).collect();
+            let mut found: Vec<&FoundBox> =
+                own.found.iter().filter(|one| one.image == image).collect();
+            found.sort_by(|a, b| b.score.total_cmp(&a.score));
+            let found: Vec<[f64; 4]> = found.into_iter().map(|one| one.bbox).collect();
+            images.picture(image, &truth, &found)
+        });
+        WorstCase {
+            id: target.names.get(image).cloned().unwrap_or_else(|| (image + 1).to_string()),
+            what: words::boxes_wrong(missed, targets, alarms),
+            picture: picture.map(|picture| (picture, Text::same(""))),
+        }
+    };
+    order.into_iter().take(2 * MOST).enumerate().map(one).collect()
 }
 
 /// Some of the images alone, numbered anew.

@@ -18,7 +18,7 @@ const MOST_GRADES: usize = 100;
 
 /// As scikit-learn spells them where it has them; `cohen_kappa_score_quadratic` is its
 /// `weights="quadratic"`.
-const NAMES: [&str; 6] = [
+pub(super) const NAMES: [&str; 6] = [
     "cohen_kappa_score_quadratic",
     "cohen_kappa_score",
     "accuracy_score",
@@ -41,6 +41,12 @@ pub(super) fn apart(pairs: &Pairs) -> (Vec<Label>, Vec<Label>) {
         truth && high && cells.into_iter().all(|cell| grade(cell).is_some())
     };
     pairs.labels.iter().cloned().partition(graded)
+}
+
+/// Predicted and true grades of a label, case by case.
+pub(super) fn known(pairs: &Pairs, label: &Label) -> Result<Vec<Option<(f64, f64)>>> {
+    let (scores, values) = (pairs.scores(label)?, pairs.values(label)?);
+    Ok(scores.into_iter().zip(values).map(|(p, t)| Some((p, t?))).collect())
 }
 
 /// A label's grades, with its subgroups.
@@ -73,26 +79,9 @@ pub(super) fn block(pairs: &Pairs, label: &Label, settings: &Settings) -> Result
 }
 
 fn one(name: &str, cases: &[(f64, f64)], units: &Units, settings: &Settings) -> Block {
-    let mut grades: Vec<f64> = cases.iter().flat_map(|(p, t)| [*p, *t]).collect();
-    grades.sort_by(f64::total_cmp);
-    grades.dedup();
-    let place = |grade: f64| grades.partition_point(|other| *other < grade);
-    let cells: Vec<(usize, usize)> = cases.iter().map(|(p, t)| (place(*t), place(*p))).collect();
-    let table = |weights: &[u32]| -> Vec<Vec<f64>> {
-        let mut table = vec![vec![0.0; grades.len()]; grades.len()];
-        for ((row, column), unit) in cells.iter().zip(units.of_case()) {
-            table[*row][*column] += f64::from(weights[*unit as usize]);
-        }
-        table
-    };
-    let few = grades.len() <= MOST_GRADES;
-    let measure = |weights: &[u32]| -> Vec<Value> {
-        if few {
-            measured(&table(weights), &grades)
-        } else {
-            vec![Err(Undefined::TooLarge); NAMES.len()]
-        }
-    };
+    let cases: Vec<Option<(f64, f64)>> = cases.iter().copied().map(Some).collect();
+    let graded = Graded::new(vec![cases]);
+    let measure = |weights: &[u32]| graded.measured(&[(0, weights)], units);
     let full = measure(&vec![1; units.len()]);
     let (seed, resamples, threads) = (settings.seed, settings.resamples, settings.threads);
     let drawn = units.bootstrap_many(seed, resamples, threads, NAMES.len(), |weights, out| {
@@ -106,7 +95,8 @@ fn one(name: &str, cases: &[(f64, f64)], units: &Units, settings: &Settings) -> 
             Row::new(name, value, drawn.interval(settings.level), "bootstrap percentile")
         })
         .collect();
-    let right = cases.iter().filter(|(p, t)| p == t).count() as u64;
+    let cases = &graded.models[0];
+    let right = cases.iter().flatten().filter(|(p, t)| p == t).count() as u64;
     if let (None, Some(interval)) =
         (&settings.group, wilson(right, cases.len() as u64, settings.level))
     {
@@ -114,9 +104,10 @@ fn one(name: &str, cases: &[(f64, f64)], units: &Units, settings: &Settings) -> 
         rows[2].method = "wilson";
     }
     let mut more = Map::new();
-    if few {
-        more.insert("grades".into(), json!(grades));
-        more.insert("confusion_matrix".into(), json!(table(&vec![1; units.len()])));
+    if graded.few() {
+        let table = graded.table(&[(0, &vec![1; units.len()])], units);
+        more.insert("grades".into(), json!(graded.grades));
+        more.insert("confusion_matrix".into(), json!(table));
     }
     Block {
         name: name.into(),
@@ -125,6 +116,61 @@ fn one(name: &str, cases: &[(f64, f64)], units: &Units, settings: &Settings) -> 
         more,
         notes: patients::few(units.len()).into_iter().collect(),
         ..Block::default()
+    }
+}
+
+/// Grades of the same cases by one or more models.
+pub(super) struct Graded {
+    /// Every grade that occurs, in order.
+    grades: Vec<f64>,
+    /// Of each model, case by case, the places of the predicted and the true grade; `None` where the truth
+    /// is unknown.
+    models: Vec<Vec<Option<(usize, usize)>>>,
+}
+
+impl Graded {
+    /// From predicted and true grades, model by model and case by case.
+    pub fn new(models: Vec<Vec<Option<(f64, f64)>>>) -> Graded {
+        let all = models.iter().flatten().flatten();
+        let mut grades: Vec<f64> = all.flat_map(|(p, t)| [*p, *t]).collect();
+        grades.sort_by(f64::total_cmp);
+        grades.dedup();
+        let place = |grade: f64| grades.partition_point(|other| *other < grade);
+        let places = |case: &Option<(f64, f64)>| case.map(|(p, t)| (place(p), place(t)));
+        let models = models.iter().map(|cases| cases.iter().map(places).collect()).collect();
+        Graded { models, grades }
+    }
+
+    /// Some of the cases alone.
+    pub fn of(&self, members: &[usize]) -> Graded {
+        let own =
+            |cases: &Vec<Option<(usize, usize)>>| members.iter().map(|at| cases[*at]).collect();
+        Graded { grades: self.grades.clone(), models: self.models.iter().map(own).collect() }
+    }
+
+    fn few(&self) -> bool {
+        self.grades.len() <= MOST_GRADES
+    }
+
+    /// True grades (rows) by predicted ones, of models put together, each with its own weights of the units.
+    fn table(&self, parts: &[(usize, &[u32])], units: &Units) -> Vec<Vec<f64>> {
+        let mut table = vec![vec![0.0; self.grades.len()]; self.grades.len()];
+        for (model, weights) in parts {
+            for (case, unit) in self.models[*model].iter().zip(units.of_case()) {
+                if let Some((predicted, truth)) = case {
+                    table[*truth][*predicted] += f64::from(weights[*unit as usize]);
+                }
+            }
+        }
+        table
+    }
+
+    /// The values of [`NAMES`] of such a table.
+    pub fn measured(&self, parts: &[(usize, &[u32])], units: &Units) -> Vec<Value> {
+        match self.few() {
+            true => measured(&self.table(parts, units), &self.grades),
+            false => vec![Err(Undefined::TooLarge); NAMES.len()],
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `score`: anybody's predictions against the truth, without running a model.
 
+mod box_pictures;
 mod classification;
 pub mod compare;
 mod confusion;
@@ -8,6 +9,7 @@ mod detection;
 mod grades;
 mod lesions;
 pub(crate) mod masks;
+mod operating;
 mod outcome;
 pub(crate) mod page;
 mod pairs;

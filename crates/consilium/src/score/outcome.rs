@@ -47,13 +47,20 @@ impl Row {
         method: &'static str,
     ) -> Row {
         let value = finite(value);
-        let alike = interval.is_ok_and(|ends| ends.low == ends.high);
+        let alike = interval.is_ok_and(|ends| {
+            ends.high - ends.low <= 1e-12 * ends.high.abs().max(ends.low.abs()).max(1.0)
+        });
         let method = if alike && method == "bootstrap percentile" { ALL_ALIKE } else { method };
         // Without a value an interval means nothing.
         let interval = value.is_ok().then(|| {
             interval.and_then(|ends| finite(Ok(ends.low)).and(finite(Ok(ends.high))).and(Ok(ends)))
         });
         Row { name: name.into(), value, interval, method, more: Map::new() }
+    }
+
+    /// Its interval is of a bootstrap whose draws are all the same.
+    pub fn all_alike(&self) -> bool {
+        self.method == ALL_ALIKE && matches!(self.interval, Some(Ok(_)))
     }
 
     /// Says more of it in JSON.
@@ -347,13 +354,15 @@ fn write_rows(text: &mut String, rows: &[Row], lang: Lang) {
         };
         let interval = match row.interval {
             Some(Ok(interval)) => {
-                let alike = if row.method == ALL_ALIKE { words::ALL_ALIKE.get(lang) } else { "" };
-                let gap = if alike.is_empty() { "" } else { "   – " };
-                format!("   {:.4} … {:.4}{gap}{alike}", interval.low, interval.high)
+                let mark = if row.all_alike() { " *" } else { "" };
+                format!("   {:.4} … {:.4}{mark}", interval.low, interval.high)
             }
             Some(Err(why)) => format!("   – {}", why.text().get(lang)),
             None => String::new(),
         };
         let _ = writeln!(text, "  {name}{pad}  {value}{interval}");
+    }
+    if rows.iter().any(Row::all_alike) {
+        let _ = writeln!(text, "  * {}", words::ALL_ALIKE.get(lang));
     }
 }

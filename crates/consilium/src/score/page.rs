@@ -1,11 +1,13 @@
 //! The result as one page that needs nothing else, in both languages.
 
 use super::confusion;
+use super::operating;
 use super::outcome::{Block, Outcome, Row, WorstCase};
 use super::plots::escaped;
 use super::settings::Task;
 use super::slices;
 use base::words::evaluate::{CONTOURS, LABEL, OVERVIEW};
+use base::words::judge;
 use base::words::score as words;
 use base::{Lang, Severity, Text};
 use std::fmt::Write;
@@ -15,6 +17,7 @@ h1{font-size:1.5em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #bb
 table{border-collapse:collapse;margin:.6em 0}td,th{padding:.15em .8em .15em 0;text-align:left;border-bottom:1px solid #ddd}\
 table.confusion td,table.confusion th{padding:.2em .7em;border:1px solid #ccc}td.right{font-weight:600;outline:1.5px solid #555;outline-offset:-2px}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.w{background:#f3f3f3;padding:.4em .8em;border-left:4px solid #555}\
+.scroll{overflow-x:auto}details{margin:.4em 0}summary{cursor:pointer;color:#333}\
 .none{color:#555;font-style:italic}.plots{display:flex;flex-wrap:wrap;gap:1em}svg{width:300px;height:240px}\
 svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
 .axis{fill:none;stroke:#111}.grid{stroke:#ddd;stroke-width:.5}.line{fill:none;stroke:#000;stroke-width:1.5}\
@@ -22,7 +25,7 @@ svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
 .bar{stroke:#333;fill:none}.box{fill:#dde6ef;stroke:#333}\
 .cards{display:flex;flex-wrap:wrap;gap:.7em;margin:.4em 0 1em}.card{width:144px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
 #en:checked~main .zh,#zh:checked~main .en{display:none}\
-@media print{input,label{display:none}body{margin:0;max-width:none;font-size:11px}main>h2{margin-top:1.2em}\
+@media print{details>summary{display:none}details::details-content{content-visibility:visible;display:block}input,label{display:none}body{margin:0;max-width:none;font-size:11px}main>h2{margin-top:1.2em}\
 h1,h2,h3,.k{break-after:avoid}svg,tr,.card,.w,.s{break-inside:avoid}thead{display:table-header-group}.plots{break-before:avoid}}";
 
 /// Labels side by side: what is read first of each task.
@@ -38,11 +41,23 @@ fn leading(task: Task) -> &'static [&'static str] {
     }
 }
 
+/// What tables of subgroups show beside it.
+const OF_SUBGROUPS: &[&str] = &[
+    "recall_score",
+    "specificity_score",
+    "accuracy_score",
+    "mean_dice",
+    "mean_iou",
+    "root_mean_squared_error",
+];
+
 /// The page, opened in `lang`.
 pub fn page(outcome: &Outcome, lang: Lang) -> String {
     let mut out = head(&words::PAGE_TITLE, outcome.settings.task.name(), lang);
     body(&mut out, outcome);
-    if outcome.settings.task != Task::Segmentation {
+    let pictured = |case: &WorstCase| case.picture.is_some();
+    let worst = || outcome.blocks.iter().flat_map(|block| &block.worst);
+    if worst().next().is_some() && !worst().any(pictured) {
         let _ = write!(out, "<p>{}</p>", both(&words::NO_PICTURES));
     }
     out + foot()
@@ -63,14 +78,14 @@ pub(crate) fn body(out: &mut String, outcome: &Outcome) {
     if outcome.blocks.len() > 1 && !outcome.overall.is_empty() {
         let _ = write!(out, "<h2>{}</h2>", both(&words::ALL_LABELS));
         table(out, &outcome.overall, level);
-        subgroups(out, &outcome.subgroups, level);
+        subgroups(out, &outcome.subgroups, outcome.settings.task, level);
     }
     if outcome.blocks.len() > 1 {
         side_by_side(out, outcome);
     }
     plots(out, &outcome.plots);
     for block in &outcome.blocks {
-        section(out, block, level);
+        section(out, block, outcome.settings.task, level);
     }
 }
 
@@ -106,8 +121,10 @@ pub(crate) fn cell(row: Option<&Row>) -> String {
     let Some(row) = row else { return "<td class=\"n\">–</td>".into() };
     match (row.value, row.interval) {
         (Ok(value), Some(Ok(ends))) => format!(
-            "<td class=\"n\">{value:.3} <small>{:.3} … {:.3}</small></td>",
-            ends.low, ends.high
+            "<td class=\"n\">{value:.3} <small>{:.3} … {:.3}{}</small></td>",
+            ends.low,
+            ends.high,
+            if row.all_alike() { " *" } else { "" }
         ),
         (Ok(value), _) => format!("<td class=\"n\">{value:.3}</td>"),
         (Err(why), _) => format!("<td class=\"none\">{}</td>", both(why.text())),
@@ -167,7 +184,7 @@ fn counts(out: &mut String, counts: &[(&'static str, u64)]) {
     out.push_str("</p>");
 }
 
-fn section(out: &mut String, block: &Block, level: f64) {
+fn section(out: &mut String, block: &Block, task: Task, level: f64) {
     let _ = write!(out, "<h2>{}</h2>", escaped(&block.name));
     counts(out, &block.counts);
     for note in &block.notes {
@@ -176,19 +193,21 @@ fn section(out: &mut String, block: &Block, level: f64) {
     plots(out, &block.plots);
     table(out, &block.rows, level);
     out.push_str(&confusion::table(block));
-    worst(out, &block.worst);
-    subgroups(out, &block.subgroups, level);
+    out.push_str(&operating::table(block));
+    worst(out, &block.worst, task);
+    subgroups(out, &block.subgroups, task, level);
 }
 
 /// Those with pictures side by side, the others as a list.
-fn worst(out: &mut String, cases: &[WorstCase]) {
+fn worst(out: &mut String, cases: &[WorstCase], task: Task) {
     if cases.is_empty() {
         return;
     }
     let _ = write!(out, "<h3>{}</h3>", both(&words::WORST_CASES));
     let (drawn, plain): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.picture.is_some());
     if !drawn.is_empty() {
-        let _ = write!(out, "<p class=\"k\">{}</p><div class=\"cards\">", both(&CONTOURS));
+        let legend = if task == Task::Detection { &judge::BOX_OUTLINES } else { &CONTOURS };
+        let _ = write!(out, "<p class=\"k\">{}</p><div class=\"cards\">", both(legend));
         for case in drawn {
             let Some((picture, place)) = &case.picture else { continue };
             let _ = write!(
@@ -210,7 +229,53 @@ fn worst(out: &mut String, cases: &[WorstCase]) {
     }
 }
 
-fn subgroups(out: &mut String, groups: &[(String, Block)], level: f64) {
+/// One table a column with what is read first, a line a subgroup; then all their numbers, folded away on
+/// the screen.
+fn subgroups(out: &mut String, groups: &[(String, Block)], task: Task, level: f64) {
+    let mut columns: Vec<&str> = groups.iter().map(|(column, _)| column.as_str()).collect();
+    columns.dedup();
+    for column in columns {
+        let own = groups.iter().filter(|(own, _)| own == column).map(|(_, group)| group);
+        summary(out, column, &own.collect::<Vec<_>>(), task, level);
+    }
+    if !groups.is_empty() {
+        let _ = write!(out, "<details><summary>{}</summary>", both(&judge::FULL_TABLES));
+        full(out, groups, level);
+        out.push_str("</details>");
+    }
+}
+
+fn summary(out: &mut String, column: &str, groups: &[&Block], task: Task, level: f64) {
+    let row = |group: &Block, name: &str| group.rows.iter().position(|row| row.name == name);
+    let shown = leading(task).iter().chain(OF_SUBGROUPS).copied();
+    let shown: Vec<&str> =
+        shown.filter(|name| groups.iter().any(|group| row(group, name).is_some())).collect();
+    let _ = write!(
+        out,
+        "<h3>{} {} <small>({})</small></h3><div class=\"scroll\"><table><thead><tr><th></th><th class=\"n\">{}</th>",
+        both(&words::SUBGROUP),
+        escaped(column),
+        both(&words::interval_of(level)),
+        both(&words::CASES)
+    );
+    for name in &shown {
+        let metric = words::metric(name).map_or_else(|| escaped(name), |name| both(&name));
+        let _ = write!(out, "<th class=\"n\">{metric}</th>");
+    }
+    out.push_str("<th></th></tr></thead>");
+    for group in groups {
+        let n = group.counts.iter().find(|(name, _)| *name == "n").map_or(0, |(_, n)| *n);
+        let _ = write!(out, "<tr><td>{}</td><td class=\"n\">{n}</td>", escaped(&group.name));
+        for name in &shown {
+            out.push_str(&cell(row(group, name).map(|at| &group.rows[at])));
+        }
+        let notes: Vec<String> = group.notes.iter().map(|note| both(&note.text)).collect();
+        let _ = write!(out, "<td class=\"none\">{}</td></tr>", notes.join("<br>"));
+    }
+    out.push_str("</table></div>");
+}
+
+fn full(out: &mut String, groups: &[(String, Block)], level: f64) {
     for (column, group) in groups {
         let _ = write!(
             out,

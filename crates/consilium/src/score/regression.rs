@@ -138,25 +138,31 @@ fn block(name: &str, known: &Known, units: &Units, settings: &Settings) -> Resul
     Ok(Block {
         name: name.into(),
         counts: vec![("n", n as u64)],
-        rows,
         notes: patients::few(own.len()).into_iter().collect(),
-        plots: bland_altman(&paired, settings.level),
+        plots: bland_altman(&paired, &rows, settings.level),
+        rows,
         ..Block::default()
     })
 }
 
-/// Differences over means with the limits of agreement.
-fn bland_altman(paired: &Paired, level: f64) -> Vec<Plot> {
+/// Differences over means with the limits of agreement; the bands are the intervals of the table.
+fn bland_altman(paired: &Paired, rows: &[Row], level: f64) -> Vec<Plot> {
     let Ok(found) = paired.bland_altman(level) else { return Vec::new() };
     let pairs = paired.predicted().iter().zip(paired.truth());
     let dots: Vec<(f64, f64)> = pairs.map(|(p, t)| ((p + t) / 2.0, p - t)).collect();
     let xs: Vec<f64> = dots.iter().map(|(x, _)| *x).collect();
     let mut ys: Vec<f64> = dots.iter().map(|(_, y)| *y).collect();
-    ys.extend([found.lower_interval.low, found.upper_interval.high]);
+    let interval = |name: &str| {
+        let row = rows.iter().find(|row| row.name == name);
+        row.and_then(|row| row.interval).and_then(std::result::Result::ok)
+    };
+    let bands: Vec<Interval> =
+        [AGREEMENT[0], "bias", AGREEMENT[1]].into_iter().filter_map(interval).collect();
+    ys.extend(bands.iter().flat_map(|band| [band.low, band.high]));
     let mut plot = Plot::unit(&words::BLAND_ALTMAN, &words::AXIS_MEAN, &words::AXIS_DIFFERENCE)
         .around(&xs, &ys);
     let [left, right] = plot.x;
-    for interval in [found.lower_interval, found.bias_interval, found.upper_interval] {
+    for interval in bands {
         let ends = [left, right].map(|x| (x, interval.low, interval.high));
         plot = plot.with(Mark::Band(ends.to_vec()));
     }

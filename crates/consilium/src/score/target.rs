@@ -1,5 +1,6 @@
 //! Boxes to be judged: the truth of a COCO file or of a data set, and predictions in COCO's form.
 
+use super::box_pictures::Images;
 use super::patients;
 use super::settings::Settings;
 use super::table;
@@ -31,6 +32,8 @@ pub(super) struct Target {
     by_patient: bool,
     /// What should be known.
     pub notes: Vec<Note>,
+    /// The images themselves, where a data set has them.
+    pub pictures: Option<Images>,
 }
 
 impl Target {
@@ -72,7 +75,9 @@ impl Target {
             subgroups: Vec::new(),
             by_patient: true,
             notes: opened.set.notes,
+            pictures: None,
         };
+        let mut paths = Vec::new();
         let (mut patients, mut ids, mut left_out) = (Vec::new(), Vec::new(), 0);
         let mut names: Vec<[Option<String>; 2]> = Vec::new();
         let mut strata: Vec<(String, Vec<String>)> =
@@ -91,6 +96,7 @@ impl Target {
             }
             target.image_of.insert(Id::Text(case.id.clone()), image);
             names.push(file_names(case.files.first().map(PathBuf::as_path)));
+            paths.push(case.files.first().cloned());
             patients.push(case.patient.clone());
             ids.push(case.id.clone());
             for ((_, values), value) in strata.iter_mut().zip(&case.strata) {
@@ -107,6 +113,7 @@ impl Target {
                 }
             }));
         }
+        target.pictures = Some(Images { files: opened.files, paths });
         if target.images == 0 {
             return Err(target.bad(sets::NO_BOXES.clone()));
         }
@@ -160,6 +167,7 @@ impl Target {
             subgroups: Vec::new(),
             by_patient: false,
             notes: Vec::new(),
+            pictures: None,
         };
         // A category may also be called by its name.
         for (place, name) in target.categories.iter().enumerate() {

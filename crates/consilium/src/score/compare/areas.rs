@@ -1,9 +1,10 @@
 //! Classification side by side: AUROC with DeLong's paired test, right and wrong calls with McNemar's.
 
-use super::Models;
 use super::side::{Entry, Pair, SideBySide, against_margin};
 use super::wholes::{between, firmness, ranking};
+use super::{Models, grades};
 use crate::score::classification;
+use crate::score::grades::Graded;
 use crate::score::pairs::Pairs;
 use crate::score::prepared::{Column, Prepared};
 use crate::score::settings::Settings;
@@ -22,13 +23,16 @@ pub(super) struct Areas {
     pairs: Vec<Pairs>,
     /// One a label, in the truth's order, of each model.
     columns: Vec<Vec<Column>>,
+    /// Labels that are grades.
+    graded: Vec<(String, Graded)>,
 }
 
 impl Areas {
     /// Errors name cells of the truth that are no label, and scores that are no number.
-    pub fn new(pairs: Vec<Pairs>, settings: &Settings) -> Result<Areas> {
+    pub fn new(mut pairs: Vec<Pairs>, settings: &Settings) -> Result<Areas> {
+        let graded = grades::taken(&mut pairs)?;
         let columns = pairs.iter().map(|pairs| classification::columns(pairs, settings));
-        Ok(Areas { columns: columns.collect::<Result<_>>()?, pairs })
+        Ok(Areas { columns: columns.collect::<Result<_>>()?, pairs, graded })
     }
 }
 
@@ -50,11 +54,15 @@ impl Models for Areas {
         Areas {
             pairs: vec![self.pairs[0].of(members)],
             columns: self.columns.iter().map(own).collect(),
+            graded: self.graded.iter().map(|(name, own)| (name.clone(), own.of(members))).collect(),
         }
     }
 
     fn compare(&self, settings: &Settings, out: &mut SideBySide) -> Result<()> {
-        compare(&self.pairs[0], &self.columns, settings, out)
+        compare(&self.pairs[0], &self.columns, settings, out)?;
+        let (models, units) = (self.columns.len(), &self.pairs[0].units);
+        self.graded.iter().for_each(|own| grades::compare(own, models, units, settings, out));
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 mod areas;
 mod boxes;
 mod cases;
+mod grades;
 mod page;
 mod side;
 mod texts;

@@ -1,9 +1,10 @@
 //! The comparison as one page in both languages, with a heat map of ranks.
 
-use super::side::{Entry, SideBySide, shown_p, shown_ranks};
+use super::side::{Entry, SideBySide, is_firm, shown_p, shown_ranks};
 use crate::score::page::{both, foot, head};
 use crate::score::plots::escaped;
 use base::Lang;
+use base::words::judge;
 use base::words::score as words;
 use metrics::compare::RankStability;
 use metrics::{Interval, Undefined, Value};
@@ -76,7 +77,7 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
             out,
             "<table class=\"s\"><thead><tr><th></th><th class=\"n\">{}</th><th>{interval}</th>{}</tr></thead>",
             both(&words::DIFFERENCE),
-            if tested { "<th>p</th><th>Holm p</th>" } else { "" }
+            if tested { "<th>p</th><th>Holm p</th><th></th>" } else { "<th></th>" }
         );
     }
     for pair in &entry.pairs {
@@ -84,8 +85,12 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
             .tests
             .iter()
             .map(|(name, p)| match p {
-                Ok(p) => format!("{name} {}", escaped(&shown_p(*p))),
-                Err(why) => format!("{name} <span class=\"none\">{}</span>", both(why.text())),
+                Ok(p) => format!("{} {}", both(&judge::test(name)), escaped(&shown_p(*p))),
+                Err(why) => format!(
+                    "{} <span class=\"none\">{}</span>",
+                    both(&judge::test(name)),
+                    both(why.text())
+                ),
             })
             .collect();
         let _ = write!(
@@ -97,8 +102,14 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
         );
         if tested {
             let holm = pair.adjusted.map_or(String::new(), |p| escaped(&shown_p(p)));
+            let holm = holm.trim_start_matches("= ");
             let _ = write!(out, "<td>{}</td><td>{holm}</td>", tests.join("<br>"));
         }
+        let estimate = pair.hodges_lehmann();
+        let estimate = estimate.map(|at| format!("{} {at}", both(&judge::HODGES_LEHMANN)));
+        let said = [estimate, pair.non_inferior().map(|said| both(&said))];
+        let said: Vec<String> = said.into_iter().flatten().collect();
+        let _ = write!(out, "<td>{}</td>", said.join("<br>"));
         out.push_str("</tr>");
     }
     if !entry.pairs.is_empty() {
@@ -115,6 +126,9 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
         let name = both(&words::ranking(ranked.0));
         let ranks = escaped(&shown_ranks(ranked));
         let _ = write!(out, "<p>{} · {name}: {ranks}</p>", both(&words::RANKS));
+        if !is_firm(ranked) {
+            let _ = write!(out, "<p class=\"w\">{}</p>", both(&words::UNSTABLE_RANKING));
+        }
     }
 }
 

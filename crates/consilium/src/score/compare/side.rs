@@ -2,6 +2,7 @@
 
 use crate::score::outcome::{bilingual, notes_json, quoted};
 use crate::score::settings::{Policy, Settings};
+use base::words::judge;
 use base::words::score as words;
 use base::{Lang, Note};
 use metrics::compare::{RankStability, Ranking, holm, non_inferiority};
@@ -62,6 +63,25 @@ pub struct Pair {
     pub more: Map<String, Json>,
     /// Holm's adjustment of the first test over all pairs and labels of the metric.
     pub adjusted: Option<f64>,
+}
+
+impl Pair {
+    /// The median of the differences by Hodges and Lehmann with its interval, as it is printed.
+    pub(super) fn hodges_lehmann(&self) -> Option<String> {
+        let estimate = self.more.get("hodges_lehmann")?.as_f64()?;
+        let ends = self.more.get("hodges_lehmann_ci").and_then(Json::as_array);
+        let ends = match ends.map(|ends| (ends[0].as_f64(), ends[1].as_f64())) {
+            Some((Some(low), Some(high))) => format!("   {low:.4} … {high:.4}"),
+            _ => String::new(),
+        };
+        Some(format!("{estimate:.4}{ends}"))
+    }
+
+    /// Whether the second model is shown not to be inferior to the first, where a margin was given.
+    pub(super) fn non_inferior(&self) -> Option<base::Text> {
+        let fits = self.more.get("second_non_inferior")?.as_bool()?;
+        Some(words::non_inferior(self.second + 1, self.first + 1, fits))
+    }
 }
 
 fn ends(interval: Result<Interval, Undefined>) -> Json {
@@ -290,8 +310,10 @@ impl SideBySide {
                     .tests
                     .iter()
                     .map(|(name, p)| match p {
-                        Ok(p) => format!("{name} p {}", shown_p(*p)),
-                        Err(why) => format!("{name} – {}", why.text().get(lang)),
+                        Ok(p) => format!("{} p {}", judge::test(name).get(lang), shown_p(*p)),
+                        Err(why) => {
+                            format!("{} – {}", judge::test(name).get(lang), why.text().get(lang))
+                        }
                     })
                     .collect();
                 let holm =
@@ -303,20 +325,19 @@ impl SideBySide {
                     tests.join(" · ")
                 );
                 let _ = writeln!(text, "{}", line.trim_end());
-                if let Some(Json::Bool(fits)) = pair.more.get("second_non_inferior") {
-                    let _ = writeln!(
-                        text,
-                        "      {}",
-                        words::non_inferior(pair.second + 1, pair.first + 1, *fits).get(lang)
-                    );
+                if let Some(estimate) = pair.hodges_lehmann() {
+                    let name = judge::HODGES_LEHMANN.get(lang);
+                    let _ = writeln!(text, "      {name} {estimate}");
+                }
+                if let Some(said) = pair.non_inferior() {
+                    let _ = writeln!(text, "      {}", said.get(lang));
                 }
             }
             for ranked in &entry.rankings {
                 let name = words::ranking(ranked.0);
                 let (title, ranks) = (words::RANKS.get(lang), shown_ranks(ranked));
                 let _ = writeln!(text, "  {title} · {}: {ranks}", name.get(lang));
-                let tau = ranked.2.as_ref().and_then(|firm| firm.tau.ok());
-                if tau.is_some_and(|tau| tau < FIRM) {
+                if !is_firm(ranked) {
                     let _ = writeln!(text, "  ! {}", words::UNSTABLE_RANKING.get(lang));
                 }
             }
@@ -330,6 +351,12 @@ pub(super) fn shown_ranks((_, ranking, firm): &(&str, Ranking, Option<RankStabil
     let ranks: Vec<String> = ranking.rank.iter().enumerate().map(one).collect();
     let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
     ranks.join("  ") + &tau.map_or(String::new(), |tau| format!("   τ = {tau:.3}"))
+}
+
+/// Whether the resamples agree with a ranking, as far as that is known.
+pub(super) fn is_firm((.., firm): &(&str, Ranking, Option<RankStability>)) -> bool {
+    let tau = firm.as_ref().and_then(|firm| firm.tau.ok());
+    tau.is_none_or(|tau| tau >= FIRM)
 }
 
 /// Whether the second model is no worse than the first by more than the margin, where one is given.
