@@ -155,6 +155,16 @@ fn grades_of_real_knees_are_counted_and_evaluated() {
     near(&metrics["accuracy_score"]["value"], right / 54.0, 1e-12);
     let page = fs::read_to_string(dir.join("consilium-out/evaluation.html")).unwrap();
     assert!(page.contains("class=\"confusion\"") && page.contains("true grade"));
+    // A board of grades is ranked by agreement.
+    let board = ["leaderboard", "add", "consilium-out", "--file", "b.sqlite"];
+    assert_eq!(common::code(&consilium(dir.path(), &board)), 0);
+    let shown = consilium(
+        dir.path(),
+        &["leaderboard", "show", "--file", "b.sqlite", "--label", "KL grade", "--json"],
+    );
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["metric"], "cohen_kappa_score_quadratic");
+    assert_eq!(shown["runs"][0]["rank"], 1);
     // `score` judges what was written the same.
     let own = "consilium-out/consilium-knee";
     let tables = ["predictions.csv", "truth.csv"].map(|name| format!("{own}/{name}"));

@@ -290,7 +290,7 @@ fn what_is_perfect_is_not_certain() {
     let text = printed(&consilium(dir.path(), &[&line[..], &["--lang", "zh"]].concat()));
     assert!(text.contains("1.0000 … 1.0000 *") && text.contains("* 各次重抽样结果完全相同"));
     let page = fs::read_to_string(dir.join("out/scores.html")).unwrap();
-    assert!(page.contains("score (Newcombe 2006)") && page.contains("consilium evaluate"));
+    assert!(page.contains("score (Newcombe 2006)") && page.contains("1.0000 … 1.0000"));
     // Against a model that errs, the perfect one keeps its interval.
     write(dir.path(), "other.csv", &tables[1].replace("0.800", "0.050"));
     let both = ["compare", "--task", "classification", "predictions.csv", "other.csv", "truth.csv"];
@@ -309,6 +309,7 @@ fn the_page_says_operating_points_and_names_the_worst_cases() {
     {
         assert!(page.contains(part), "{part}");
     }
+    assert!(page.contains("holds no images. `consilium evaluate`"));
     let label = found["labels"].as_object().unwrap().values().next().unwrap();
     let worst = label["worst_cases"].as_array().unwrap();
     assert!(!worst.is_empty() && worst.len() <= 6);

@@ -238,7 +238,7 @@ fn brats_case(set: &Path, name: &str, size: [usize; 3], voxels: &[u8]) {
 
 /// A mask of voxels of 1 mm, as BraTS has them.
 fn millimetres(path: &Path, size: [usize; 3], voxels: &[u8]) {
-    common::judge::volume(path, size, [1.0; 3], 0.0, Voxels::U8(voxels.to_vec()));
+    volume(path, size, [1.0; 3], 0.0, base::Voxels::U8(voxels.to_vec()));
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod volumes;
 mod worst;
 
 pub(crate) use judged::SCORES;
-pub(crate) use page::leading;
+pub(crate) use page::{OF_GRADES, leading};
 
 use crate::World;
 use crate::cli::{Arguments, complain, print, say};

@@ -36,7 +36,7 @@ pub(crate) fn leading(task: Task) -> (&'static str, &'static str) {
 }
 
 /// What is read first of grades.
-const OF_GRADES: &str = "cohen_kappa_score_quadratic";
+pub(crate) const OF_GRADES: &str = "cohen_kappa_score_quadratic";
 
 /// Everything that goes on the page.
 pub(super) struct Content<'a> {

@@ -2,7 +2,7 @@
 
 use super::board::{Board, OnBoard};
 use super::entry::Score;
-use crate::evaluate::leading;
+use crate::evaluate::{OF_GRADES, leading};
 use crate::score::Task;
 use base::words::leaderboard as words;
 use base::{Error, Kind, Result, Text};
@@ -21,6 +21,9 @@ const METRICS: &[(&str, Better)] = &[
     ("balanced_accuracy_score", Better::Higher),
     ("f1_score", Better::Higher),
     ("matthews_corrcoef", Better::Higher),
+    ("cohen_kappa_score", Better::Higher),
+    ("cohen_kappa_score_quadratic", Better::Higher),
+    ("accuracy_within_one", Better::Higher),
     ("brier_score_loss", Better::Lower),
     ("expected_calibration_error", Better::Lower),
     ("expected_calibration_error_equal_mass", Better::Lower),
@@ -42,6 +45,8 @@ const METRICS: &[(&str, Better)] = &[
     ("panoptic_quality", Better::Higher),
     ("lesion_wise_dice", Better::Higher),
     ("lesion_wise_hd95", Better::Lower),
+    ("brats_lesion_wise_dice", Better::Higher),
+    ("brats_lesion_wise_hd95", Better::Lower),
     ("hausdorff_distance", Better::Lower),
     ("hausdorff_distance_95", Better::Lower),
     ("hausdorff_distance_95_surfels", Better::Lower),
@@ -79,10 +84,14 @@ impl By {
         };
         let (of_label, of_all) = leading(task);
         let label = label.unwrap_or("");
-        let metric = metric.unwrap_or(if label.is_empty() { of_all } else { of_label });
         let ranks = |name: &str| METRICS.iter().find(|(known, _)| *known == name);
         let scores = || runs.iter().flat_map(|run| &run.scores);
-        let there = scores().any(|score| score.metric == metric && score.label == label);
+        let has = |name: &str| scores().any(|own| own.metric == name && own.label == label);
+        let leading = if label.is_empty() { of_all } else { of_label };
+        // Grades have no area.
+        let leading = if has(leading) || !has(OF_GRADES) { leading } else { OF_GRADES };
+        let metric = metric.unwrap_or(leading);
+        let there = has(metric);
         if let (Some((_, better)), true) = (ranks(metric), there) {
             let (metric, label) = (metric.to_owned(), label.to_owned());
             return Ok(By { metric, label, better: *better });

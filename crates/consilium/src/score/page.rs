@@ -16,7 +16,7 @@ const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;ma
 h1{font-size:1.5em}h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #bbb}h3{font-size:1em}\
 table{border-collapse:collapse;margin:.6em 0}td,th{padding:.15em .8em .15em 0;text-align:left;border-bottom:1px solid #ddd}\
 table.confusion td,table.confusion th{padding:.2em .7em;border:1px solid #ccc}td.right{font-weight:600;outline:1.5px solid #555;outline-offset:-2px}\
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.w{background:#f3f3f3;padding:.4em .8em;border-left:4px solid #555}\
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td small{white-space:nowrap}.scroll td:first-child{white-space:nowrap}.w{background:#f3f3f3;padding:.4em .8em;border-left:4px solid #555}\
 .scroll{overflow-x:auto}details{margin:.4em 0}summary{cursor:pointer;color:#333}\
 .none{color:#555;font-style:italic}.plots{display:flex;flex-wrap:wrap;gap:1em}svg{width:300px;height:240px}\
 svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
@@ -25,7 +25,7 @@ svg text{font-size:9px;fill:#111}svg .t{font-size:11px;font-weight:600}\
 .bar{stroke:#333;fill:none}.box{fill:#dde6ef;stroke:#333}\
 .cards{display:flex;flex-wrap:wrap;gap:.7em;margin:.4em 0 1em}.card{width:144px;font-size:12px;line-height:1.35;overflow-wrap:anywhere}\
 #en:checked~main .zh,#zh:checked~main .en{display:none}\
-@media print{details>summary{display:none}details::details-content{content-visibility:visible;display:block}input,label{display:none}body{margin:0;max-width:none;font-size:11px}main>h2{margin-top:1.2em}\
+@media print{details{display:none}.scroll table{font-size:10px}input,label{display:none}body{margin:0;max-width:none;font-size:11px}main>h2{margin-top:1.2em}\
 h1,h2,h3,.k{break-after:avoid}svg,tr,.card,.w,.s{break-inside:avoid}thead{display:table-header-group}.plots{break-before:avoid}}";
 
 /// Labels side by side: what is read first of each task.
@@ -230,7 +230,7 @@ fn worst(out: &mut String, cases: &[WorstCase], task: Task) {
 }
 
 /// One table a column with what is read first, a line a subgroup; then all their numbers, folded away on
-/// the screen.
+/// the screen and left to the JSON and CSV on paper.
 fn subgroups(out: &mut String, groups: &[(String, Block)], task: Task, level: f64) {
     let mut columns: Vec<&str> = groups.iter().map(|(column, _)| column.as_str()).collect();
     columns.dedup();

@@ -1,6 +1,6 @@
 //! The comparison as one page in both languages, with a heat map of ranks.
 
-use super::side::{Entry, SideBySide, is_firm, shown_p, shown_ranks};
+use super::side::{Entry, SideBySide, all_alike, is_firm, shown_p, shown_ranks};
 use crate::score::page::{both, foot, head};
 use crate::score::plots::escaped;
 use base::Lang;
@@ -115,6 +115,9 @@ fn section(out: &mut String, entry: &Entry, level: f64) {
     if !entry.pairs.is_empty() {
         out.push_str("</table>");
     }
+    if entry.any_alike() {
+        let _ = write!(out, "<p class=\"none\">* {}</p>", both(&words::ALL_ALIKE));
+    }
     out.push_str("<div class=\"plots\">");
     for (name, ranking, firm) in &entry.rankings {
         if let Some(firm) = firm {
@@ -138,7 +141,10 @@ fn cells(value: Value, interval: Result<Interval, Undefined>) -> String {
         Err(why) => format!("<td class=\"none\">{}</td>", both(why.text())),
     };
     let ends = match interval {
-        Ok(interval) => format!("<td>{:.4} … {:.4}</td>", interval.low, interval.high),
+        Ok(interval) => {
+            let mark = if all_alike(interval) { " *" } else { "" };
+            format!("<td>{:.4} … {:.4}{mark}</td>", interval.low, interval.high)
+        }
         Err(why) => format!("<td class=\"none\">{}</td>", both(why.text())),
     };
     value + &ends

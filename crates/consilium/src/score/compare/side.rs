@@ -71,7 +71,7 @@ impl Pair {
         let estimate = self.more.get("hodges_lehmann")?.as_f64()?;
         let ends = self.more.get("hodges_lehmann_ci").and_then(Json::as_array);
         let ends = match ends.map(|ends| (ends[0].as_f64(), ends[1].as_f64())) {
-            Some((Some(low), Some(high))) => format!("   {low:.4} … {high:.4}"),
+            Some((Some(low), Some(high))) => format!(" ({low:.4} … {high:.4})"),
             _ => String::new(),
         };
         Some(format!("{estimate:.4}{ends}"))
@@ -333,6 +333,9 @@ impl SideBySide {
                     let _ = writeln!(text, "      {}", said.get(lang));
                 }
             }
+            if entry.any_alike() {
+                let _ = writeln!(text, "  * {}", words::ALL_ALIKE.get(lang));
+            }
             for ranked in &entry.rankings {
                 let name = words::ranking(ranked.0);
                 let (title, ranks) = (words::RANKS.get(lang), shown_ranks(ranked));
@@ -389,10 +392,25 @@ pub(super) fn shown_p(p: f64) -> String {
 /// A ranking whose resamples agree less is not firm.
 const FIRM: f64 = 0.9;
 
+/// An interval without width: every resample gave the same value.
+pub(super) fn all_alike(interval: Interval) -> bool {
+    interval.high - interval.low <= 1e-12 * interval.high.abs().max(1.0)
+}
+
+impl Entry {
+    /// Some interval in it has no width.
+    pub(super) fn any_alike(&self) -> bool {
+        let values = self.values.iter().map(|(_, interval)| *interval);
+        let pairs = self.pairs.iter().map(|pair| pair.interval);
+        values.chain(pairs).flatten().any(all_alike)
+    }
+}
+
 fn number(value: Value, interval: Result<Interval, Undefined>, lang: Lang) -> String {
     match (value, interval) {
         (Ok(value), Ok(interval)) => {
-            format!("{value:.4}   {:.4} … {:.4}", interval.low, interval.high)
+            let mark = if all_alike(interval) { " *" } else { "" };
+            format!("{value:.4}   {:.4} … {:.4}{mark}", interval.low, interval.high)
         }
         (Ok(value), Err(why)) => format!("{value:.4}   – {}", why.text().get(lang)),
         (Err(why), _) => format!("– {}", why.text().get(lang)),
