@@ -287,6 +287,48 @@ fn volumes(root: &Path, names: &[&str]) {
 }
 
 #[test]
+fn regions_of_a_data_set_are_judged_and_unclear_ones_asked_for_beforehand() {
+    let dir = testkit::temp_dir("evaluate-regions");
+    model(&dir.join("model"));
+    volumes(&dir.join("set"), &["a", "b"]);
+    let labels = json!({ "background": 0, "whole": [1, 2], "right": 1 });
+    let set = json!({ "labels": labels, "numTraining": 2, "channel_names": { "0": "T1" } });
+    fs::write(dir.join("set/dataset.json"), set.to_string()).unwrap();
+    let found = evaluated(dir.path(), "nnunet:set", "model", &["--out", "out"]);
+    assert_eq!(found["regions"], json!({ "whole": [1, 2], "right": [1] }));
+    assert!(found["notes"].to_string().contains("labels-by-number"));
+    let again = consilium(
+        dir.path(),
+        &["score", "--task", "segmentation", "out/model/masks", "nnunet:set", "--json"],
+    );
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    for name in ["whole", "right"] {
+        let dice = |found: &Value| found["labels"][name]["metrics"]["dice"]["value"].clone();
+        assert!(dice(&found).is_number() && dice(&found) == dice(&again), "{name}");
+    }
+    let page = fs::read_to_string(dir.join("out/evaluation.html")).unwrap();
+    assert!(page.contains("whole = 1 + 2") && page.contains("class=\"slice\""));
+    let more = ["--regions", "all=1+2", "--out", "two"];
+    let typed = evaluated(dir.path(), "nnunet:set", "model", &more);
+    assert_eq!(typed["labels"].as_object().unwrap().keys().collect::<Vec<_>>(), ["all"]);
+    assert_eq!(typed["run"]["settings"]["regions"], json!({ "all": [1, 2] }));
+
+    let name = "BraTS-PED-00001-000";
+    for end in ["t1n", "t1c", "t2w", "t2f", "seg"] {
+        let path = dir.join(format!("ped/{name}/{name}-{end}.nii.gz"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+    let unclear = consilium(dir.path(), &evaluation("brats:ped", "model", &["--out", "three"]));
+    assert!(code(&unclear) == 2 && said(&unclear).contains("--regions brats2023"));
+    assert!(!dir.join("three").exists());
+    films(&dir.join("films"), 2);
+    let line = evaluation("table:films", ALL, &["--regions", "all=1+2", "--out", "three"]);
+    let output = consilium(dir.path(), &line);
+    assert!(code(&output) == 2 && said(&output).contains("--regions"), "{}", said(&output));
+}
+
+#[test]
 fn films_of_a_study_may_be_one_case() {
     let dir = testkit::temp_dir("evaluate-pooled");
     fs::create_dir_all(dir.join("set")).unwrap();
