@@ -37,6 +37,7 @@ pub static VOLUME_SYSTEMS: &[&dyn VolumeSystem] = &[
     &systems::synthseg::SYSTEM,
     &systems::totalsegmentator::SYSTEM,
     &systems::totalspineseg::SYSTEM,
+    &systems::spineps::SYSTEM,
     &systems::bone_density::SYSTEM,
     &systems::oai_analysis::SYSTEM,
     &systems::lungmask::LUNGS,

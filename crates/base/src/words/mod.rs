@@ -46,6 +46,7 @@ pub mod score;
 pub mod seg;
 pub mod segmentation;
 pub mod series;
+pub mod spineps;
 pub mod structures;
 pub mod synthseg;
 pub mod totalsegmentator;

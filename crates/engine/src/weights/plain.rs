@@ -1,5 +1,6 @@
 //! Plain data as training scripts save them beside weights: JSON, or a pickle of numbers, texts,
-//! lists and dictionaries, NumPy's numbers and arrays among them. Nothing is executed.
+//! lists and dictionaries, NumPy's numbers and arrays among them; an object of any class is the table of its
+//! attributes. Nothing is executed.
 
 use std::fmt;
 
@@ -151,9 +152,13 @@ impl Convert<'_, '_> {
                 self.spend(module.len() + name.len())?;
                 Plain::Other(format!("{module}.{name}"))
             }
-            Value::Object(object) => match self.array(object, depth)? {
-                Some(value) => value,
-                None => Plain::Other(pickle.describe(id)),
+            Value::Object(object) => match (self.array(object, depth)?, object.state) {
+                (Some(value), _) => value,
+                // What a class of the training script holds: its attributes.
+                (None, Some(state)) if matches!(pickle.get(state), Value::Dict(_)) => {
+                    self.value(state, depth + 1)?
+                }
+                _ => Plain::Other(pickle.describe(id)),
             },
             Value::Big(_) | Value::Bytes(_) | Value::Persistent(_) => {
                 Plain::Other(pickle.describe(id))

@@ -7,7 +7,7 @@
 //!
 //! | file | reference |
 //! |---|---|
-//! | `scipy` | `scipy.ndimage.zoom` |
+//! | `scipy` | `scipy.ndimage.zoom`, `affine_transform` along the axes |
 //! | `skimage` | `skimage.transform.resize` |
 //! | `torch` | `torch.nn.functional.interpolate` |
 //! | `segment` | an argmax over resampled logits, without holding them |
@@ -40,7 +40,7 @@ pub use nnunet::NnUnet;
 pub use nnunet_torch::NnUnetTorch;
 pub use opencv::{OpenCv, opencv_u8, opencv_u16};
 pub use pil::{Pil, bilinear as pil_bilinear, pil_u8};
-pub use scipy::{Mode, Zoom};
+pub use scipy::{Mode, Zoom, rescale};
 pub use segment::{Decision, Segmenter, segment_volume};
 pub use skimage::{Edge, Resize, resize as skimage};
 pub use taps::{Taps, separable};

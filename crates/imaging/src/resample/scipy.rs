@@ -10,9 +10,13 @@
 //! them by the poles of the filter, so each is a fixed sum of the first few inside, and its weight is
 //! dealt out to those.
 
+use super::extents;
 use super::spline::{Continued, Padding, Prefilter, poles, weights};
 use super::taps::Taps;
-use super::volume::{Clip, Plan};
+use super::volume::{Clip, Plan, Resampler};
+use base::Result;
+use kernels::Pool;
+use std::borrow::Cow;
 
 /// What lies beyond the ends of an axis, under SciPy's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +82,7 @@ impl Zoom {
     /// The samples that make output `o` of an axis and their weights, without a filter: for orders
     /// 0 and 1 in the order in which the reference sums them.
     pub(super) fn samples(&self, o: usize, from: usize, to: usize) -> Vec<(usize, f64)> {
-        let knots = self.knots(self.order.min(5), o, from, to, false);
+        let knots = self.knots(self.order.min(5), self.position(o, from, to), from, false);
         let inside = knots.into_iter().filter_map(|(k, w)| Some((usize::try_from(k).ok()?, w)));
         inside.filter(|(index, _)| *index < from).collect()
     }
@@ -97,6 +101,17 @@ impl Zoom {
         if from == to && (self.prefilter || order < 2) {
             return (Taps::identity(from), None);
         }
+        self.axis_at(order, from, to, |o| self.position(o, from, to))
+    }
+
+    /// The tables of an axis whose output `o` lies at `position(o)`.
+    fn axis_at(
+        &self,
+        order: usize,
+        from: usize,
+        to: usize,
+        position: impl Fn(usize) -> f64,
+    ) -> (Taps, Option<Prefilter>) {
         let filter = if self.prefilter { self.filter(order) } else { None };
         match filter {
             // Too short for the decay outside to be told from inside: every weight directly.
@@ -106,7 +121,7 @@ impl Zoom {
                 let taps = Taps::gathered(
                     from,
                     (0..to).map(|o| {
-                        let row = self.knots(order, o, from, to, true);
+                        let row = self.knots(order, position(o), from, true);
                         let knot = |k: isize| (k + offset).max(0) as usize;
                         let response = |sample: usize| {
                             let one = |&(k, w): &(isize, f64)| w * columns[sample][knot(k)];
@@ -123,7 +138,7 @@ impl Zoom {
                 let taps = Taps::gathered(
                     from,
                     (0..to).map(|o| {
-                        let row = self.knots(order, o, from, to, filter.is_some());
+                        let row = self.knots(order, position(o), from, filter.is_some());
                         row.into_iter().flat_map(|(k, w)| dealt(k, w, from, &decay)).collect()
                     }),
                 );
@@ -143,17 +158,10 @@ impl Zoom {
         Prefilter::new(order, continued, padding)
     }
 
-    /// Knots and weights of an output; knots outside are kept only where the signal was padded.
+    /// Knots and weights of an output at `x`; knots outside are kept only where the signal was padded.
     /// Empty where the result is the constant.
-    fn knots(
-        &self,
-        order: usize,
-        o: usize,
-        from: usize,
-        to: usize,
-        padded: bool,
-    ) -> Vec<(isize, f64)> {
-        let Some(x) = self.mapped(self.position(o, from, to), from) else { return Vec::new() };
+    fn knots(&self, order: usize, x: f64, from: usize, padded: bool) -> Vec<(isize, f64)> {
+        let Some(x) = self.mapped(x, from) else { return Vec::new() };
         let (start, weights) = weights(order, x);
         let last = from as isize - 1;
         let place = |k: isize| match self.mode {
@@ -237,6 +245,40 @@ impl Zoom {
         };
         (0..DECAY as isize).map(outside).collect()
     }
+}
+
+/// `scipy.ndimage.affine_transform` with `mode="nearest"` and a diagonal matrix: output `o` of an axis lies at
+/// `o · step` of a volume `[from[0]][from[1]][from[2]]`.
+///
+/// Errors: as [`super::resample_volume`].
+pub fn rescale(
+    pool: &Pool,
+    data: &[f32],
+    from: [usize; 3],
+    to: [usize; 3],
+    step: [f64; 3],
+    order: usize,
+) -> Result<Vec<f32>> {
+    extents(data.len(), from, to)?;
+    let zoom = Zoom { order, mode: Mode::Nearest, ..Zoom::default() };
+    let order = order.min(5);
+    let axes = [0, 1, 2].map(|axis| {
+        // Beyond the last sample by less than one: a rounded number of samples of another size.
+        let position = |o: usize| (o as f64 * step[axis]).clamp(0.0, from[axis] as f64);
+        match step[axis] == 1.0 && from[axis] == to[axis] {
+            true => (Taps::identity(from[axis]), None),
+            false => zoom.axis_at(order, from[axis], to[axis], position),
+        }
+    });
+    let [a, b, c] = axes;
+    let plan = Plan {
+        smooth: None,
+        prefilter: [a.1, b.1, c.1],
+        axes: [a.0, b.0, c.0],
+        outside: 0.0,
+        clip: Clip::Free,
+    };
+    Ok(Resampler::planned(pool, Cow::Borrowed(data), plan).all(pool))
 }
 
 /// Longest axis whose filter is written into its weights.

@@ -16,6 +16,7 @@ pub mod resnet;
 pub mod resnet_autoencoder;
 pub mod retina_net;
 pub mod seg_res_net;
+pub mod spine_unet;
 pub mod swin_unetr;
 pub mod unet;
 pub mod unet_blocks;

@@ -5,6 +5,8 @@
 pub enum Neighbours {
     /// By faces: 6 in a volume, 4 in a plane (SciPy's default structure, scikit-image's connectivity 1).
     Faces,
+    /// By faces and edges: 18 in a volume, 8 in a plane (scikit-image's connectivity 2).
+    Edges,
     /// By faces, edges and corners: 26 in a volume, 8 in a plane (scikit-image's default).
     All,
 }
@@ -55,16 +57,21 @@ impl Components {
             }
             rows.push((first, runs.len()));
             let (z, y) = (row / height.max(1), row % height.max(1));
-            let corners = neighbours == Neighbours::All;
+            // Rows beside this one, and those across an edge; of each, how far runs may lie apart along it.
+            let (beside, across) = match neighbours {
+                Neighbours::Faces => (false, None),
+                Neighbours::Edges => (true, Some(false)),
+                Neighbours::All => (true, Some(true)),
+            };
             let before = [
-                (y > 0).then(|| row - 1),
-                (z > 0).then(|| row - height),
-                (corners && z > 0 && y > 0).then(|| row - height - 1),
-                (corners && z > 0 && y + 1 < height).then(|| row - height + 1),
+                (y > 0).then(|| (row - 1, beside)),
+                (z > 0).then(|| (row - height, beside)),
+                across.filter(|_| z > 0 && y > 0).map(|far| (row - height - 1, far)),
+                across.filter(|_| z > 0 && y + 1 < height).map(|far| (row - height + 1, far)),
             ];
-            for other in before.into_iter().flatten() {
+            for (other, diagonal) in before.into_iter().flatten() {
                 let offset = (row - other) * width;
-                join(&runs, &mut parents, rows[row], rows[other], offset, corners);
+                join(&runs, &mut parents, rows[row], rows[other], offset, diagonal);
             }
         }
         let mut number = vec![usize::MAX; runs.len()];
@@ -104,16 +111,17 @@ impl Components {
     }
 }
 
-/// Joins touching runs of one label in two rows, the second `offset` voxels before the first.
+/// Joins touching runs of one label in two rows, the second `offset` voxels before the first; `diagonal`:
+/// one voxel further along the row touches, too.
 fn join(
     runs: &[Run],
     parents: &mut [usize],
     row: (usize, usize),
     other: (usize, usize),
     offset: usize,
-    corners: bool,
+    diagonal: bool,
 ) {
-    let reach = usize::from(corners);
+    let reach = usize::from(diagonal);
     let mut first = other.0;
     for a in row.0..row.1 {
         let run = runs[a];
@@ -143,7 +151,7 @@ mod tests {
     use engine::weights::synth::noise;
 
     /// The same by flooding voxel by voxel.
-    fn plainly(map: &[u16], [depth, height, width]: [usize; 3], all: bool) -> Vec<usize> {
+    fn plainly(map: &[u16], [depth, height, width]: [usize; 3], reach: usize) -> Vec<usize> {
         let mut component = vec![0; map.len()];
         let mut count = 0;
         for seed in 0..map.len() {
@@ -160,7 +168,7 @@ mod tests {
                         for dx in x.saturating_sub(1)..(x + 2).min(width) {
                             let far = dz.abs_diff(z) + dy.abs_diff(y) + dx.abs_diff(x);
                             let to = (dz * height + dy) * width + dx;
-                            if component[to] == 0 && map[to] == map[at] && (all || far == 1) {
+                            if component[to] == 0 && map[to] == map[at] && far <= reach {
                                 component[to] = count;
                                 stack.push(to);
                             }
@@ -179,9 +187,10 @@ mod tests {
         {
             let values = noise(name, shape.iter().product());
             let map: Vec<u16> = values.iter().map(|v| ((v + 1.0) / 2.0 * levels) as u16).collect();
-            for (neighbours, all) in [(Neighbours::Faces, false), (Neighbours::All, true)] {
+            let kinds = [Neighbours::Faces, Neighbours::Edges, Neighbours::All];
+            for (neighbours, reach) in kinds.into_iter().zip(1..) {
                 let found = Components::of(&map, shape, neighbours);
-                let expected = plainly(&map, shape, all);
+                let expected = plainly(&map, shape, reach);
                 let mut got = vec![0; map.len()];
                 for run in &found.runs {
                     got[run.start..run.end].fill(run.component + 1);

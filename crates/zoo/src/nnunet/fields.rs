@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// An entry: its value, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     file: &'a Path,
     path: String,
     value: &'a Plain,

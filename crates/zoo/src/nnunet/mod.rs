@@ -14,7 +14,7 @@ mod architecture;
 mod components;
 mod dataset;
 mod export;
-mod fields;
+pub(crate) mod fields;
 mod folder;
 mod grid;
 mod lying;

@@ -82,6 +82,41 @@ impl Source {
         found.into_iter().collect()
     }
 
+    /// Names of the files below `folder`, at most so many folders deep, sorted.
+    pub fn files(&self, folder: &str, levels: usize) -> Vec<String> {
+        let mut found = match &self.archive {
+            Some(archive) => {
+                let begin = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+                let archive = archive.borrow();
+                let inside = |name: &&str| {
+                    let rest =
+                        name.strip_prefix(begin.as_str()).filter(|rest| !rest.ends_with('/'));
+                    rest.is_some_and(|rest| rest.matches('/').count() <= levels)
+                };
+                archive.names().filter(inside).map(str::to_owned).collect()
+            }
+            None => self.files_on_disk(folder, levels),
+        };
+        found.retain(|name| !name.contains("__MACOSX"));
+        found.sort();
+        found
+    }
+
+    fn files_on_disk(&self, folder: &str, levels: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        let entries = std::fs::read_dir(self.full(folder)).into_iter().flatten();
+        for entry in entries.take(MOST_ENTRIES).flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            match entry.path().is_dir() {
+                true if levels > 0 => found.extend(self.files_on_disk(&name, levels - 1)),
+                true => {}
+                false => found.push(name),
+            }
+        }
+        found
+    }
+
     /// A settings file.
     pub fn settings(&self, name: &str) -> Result<Vec<u8>> {
         let bytes = self.read(name, MOST_SETTINGS)?;

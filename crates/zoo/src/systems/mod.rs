@@ -10,6 +10,7 @@ pub mod hd_bet_v1;
 pub mod lungmask;
 pub mod meshnet;
 pub mod oai_analysis;
+pub mod spineps;
 pub mod synthseg;
 pub mod totalsegmentator;
 pub mod totalspineseg;

@@ -1,0 +1,442 @@
+//! SPINEPS and VERIDAH: every vertebra by itself, its parts, discs and endplates, cord and canal, on MRI and CT.
+//!
+//! Reference: Hendrik-code/spineps (60cc736) `seg_run.py` and what it calls, with the command line's defaults. An
+//! nnU-Net marks parts of vertebrae (phase 1); around each body three vertebrae are told apart in a cut-out, and
+//! what cut-outs agree on becomes a vertebra (phase 2); both maps clean each other on the case's own grid; a
+//! classifier looks at each vertebra, and the cheapest way through its answers names them (VERIDAH).
+
+mod attach;
+mod bodies;
+pub mod config;
+mod find;
+pub mod grid;
+pub mod instances;
+pub mod labels;
+mod names;
+mod network;
+pub mod post;
+pub mod semantic;
+mod told;
+mod turn;
+
+use crate::nnunet::{self, MadeUp, Model, Options};
+use crate::volume_system::{
+    Choice, Needed, Published, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
+    VolumeReader, VolumeSystem, fits_modality, map_on, single_image, write_made_up,
+};
+use base::words::spineps as words;
+use base::{Error, Grid, Kind, Modality, Note, Result, Text, Volume, Voxels};
+use config::{Config, Role};
+use engine::cpu::Pool;
+use find::{Found, pick, search};
+use grid::Prepared;
+use instances::{Nothing, Rules};
+use labels::Labels;
+use network::Cutouts;
+use post::{Counting, Maps};
+use std::path::Path;
+use std::time::Duration;
+
+/// The system.
+pub static SYSTEM: Spineps = Spineps;
+
+/// See the module.
+pub struct Spineps;
+
+/// Contrasts, each with a model of phase 1.
+const CONTRASTS: [&str; 4] = ["t2w", "t1w", "vibe", "ct"];
+/// A case of more voxels is cropped by the original if the model's spacing is at most so many millimetres.
+const MOST_VOXELS: usize = 200 * 200 * 200;
+const FINE_MM: f64 = 1.2;
+
+static CARD: VolumeCard = VolumeCard {
+    id: "spineps",
+    aliases: &["veridah"],
+    name: words::NAME,
+    survey_row: "spineps",
+    modalities: &[Modality::Mr, Modality::Ct],
+    choices: &[
+        Choice { name: "t2w", about: words::T2W },
+        Choice { name: "t1w", about: words::T1W },
+        Choice { name: "vibe", about: words::VIBE },
+        Choice { name: "ct", about: words::CT },
+        Choice { name: "parts", about: words::PARTS },
+    ],
+    weights: &[T2W, INSTANCE],
+    code_licence: "Apache-2.0",
+    weights_licence: words::WEIGHTS_LICENCE,
+    intended_use: words::USE,
+    limits: words::LIMITS,
+    paper: "Möller et al., European Radiology (2024), doi:10.1007/s00330-024-11155-y",
+};
+
+/// An archive as it is published (`utils/auto_download.py`).
+macro_rules! published {
+    ($release:literal, $name:literal) => {
+        Published {
+            name: $name,
+            url: concat!(
+                "https://github.com/Hendrik-code/spineps/releases/download/",
+                $release,
+                "/",
+                $name
+            ),
+            sha256: None,
+        }
+    };
+}
+
+const T2W: Published = published!("v1.0.9", "t2w.zip");
+const T1W: Published = published!("v1.0.9", "t1w.zip");
+const VIBE: Published = published!("v1.0.9", "vibe.zip");
+const CT: Published = published!("v1.4.2", "ct.zip");
+const INSTANCE: Published = published!("v1.2.0", "instance.zip");
+const CT_INSTANCE: Published = published!("v1.4.2", "CT_instance.zip");
+
+/// What a contrast needs.
+fn archives(contrast: Option<&str>) -> [Published; 2] {
+    match contrast {
+        Some("t1w") => [T1W, INSTANCE],
+        Some("vibe") => [VIBE, INSTANCE],
+        Some("ct") => [CT, CT_INSTANCE],
+        _ => [T2W, INSTANCE],
+    }
+}
+
+/// The contrast that was chosen. Errors: several.
+fn contrast(chosen: &[String]) -> Result<Option<&'static str>> {
+    let mut asked = CONTRASTS.into_iter().filter(|name| chosen.iter().any(|one| one == name));
+    match (asked.next(), asked.next()) {
+        (_, Some(_)) => Err(Error::new(Kind::Usage, words::ONE_CONTRAST)),
+        (one, None) => Ok(one),
+    }
+}
+
+impl VolumeSystem for Spineps {
+    fn card(&self) -> VolumeCard {
+        CARD.clone()
+    }
+
+    /// `path` is the folder with the archives, or with the folders that they unpack to, as the original keeps
+    /// them (`SPINEPS_SEGMENTOR_MODELS`).
+    fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
+        let contrast = contrast(&options.chosen)?;
+        let found = search(path)?;
+        let [semantic, instance] = archives(contrast);
+        let need = |role: Role, phase: &Text, file: &Published| -> Result<&Found> {
+            let absent = || {
+                let (en, zh) = (phase.get(base::Lang::En), phase.get(base::Lang::Zh));
+                let text = words::no_model(en, zh, file.name, file.url);
+                Error::new(Kind::Io, text).at(path)
+            };
+            pick(&found, role, contrast).ok_or_else(absent)
+        };
+        let semantic = need(Role::Semantic, &words::PHASES[0], &semantic)?;
+        let instance = need(Role::Instance, &words::PHASES[1], &instance)?;
+        if !semantic.config.nnunet {
+            return Err(Error::new(Kind::Unsupported, words::NOT_SEMANTIC).at(semantic.settings()));
+        }
+        let pool = options.compute.pool.clone();
+        let own = |config: &Config| Options {
+            folds: Some(config.folds.clone()),
+            step: config.step,
+            mirror: config.mirror || options.mirror,
+            postprocess: false,
+            exact: options.compute.exact,
+            ..Options::default()
+        };
+        Ok(Box::new(Reader {
+            model: Model::open(&semantic.path(), &pool, &own(&semantic.config))?,
+            cutouts: Cutouts::open(instance, &options.compute, &own(&instance.config))?,
+            semantic: semantic.config.clone(),
+            instance: instance.config.clone(),
+            parts: options.has("parts"),
+            pool,
+        }))
+    }
+
+    fn made_up(&self, folder: &Path, chosen: &[String]) -> Result<bool> {
+        made_up(folder, contrast(chosen)?)?;
+        Ok(true)
+    }
+
+    fn needed(&self, chosen: &[String]) -> Result<Option<Vec<Needed>>> {
+        let needed = |file: &Published| Needed {
+            file: file.name.to_owned(),
+            url: file.url.to_owned(),
+            licensed: false,
+        };
+        Ok(Some(archives(contrast(chosen)?).iter().map(needed).collect()))
+    }
+}
+
+/// Models of the published kind with weights of no meaning.
+fn made_up(folder: &Path, contrast: Option<&str>) -> Result<()> {
+    let failed = |error: std::io::Error| {
+        let text = base::words::nnunet::unreadable(&error.to_string());
+        Error::new(Kind::Io, text).at(folder)
+    };
+    let ct = contrast == Some("ct");
+    let (modality, spacing) =
+        if ct { ("CT", "[0.8, 0.8, 0.8]") } else { ("T2w", "[0.75, 0.75, 1.65]") };
+    let [semantic, instance] = archives(contrast).map(|file| file.name.trim_end_matches(".zip"));
+    let config = |modality: &str, kind: &str, labels: &str| {
+        format!(
+            r#"{{"log_name": "made up", "modality": "{modality}", "acquisition": "sag", "modeltype": "{kind}",
+"model_expected_orientation": ["P", "I", "R"], "available_folds": 1, "inference_augmentation": false,
+"resolution_range": {spacing}, "default_step_size": 0.5, "labels": {{{labels}}}}}"#
+        )
+    };
+    let parts = [41, 42, 43, 44, 45, 46, 47, 48, 49, 60, 61, 62, 100, 26];
+    let labels = parts.iter().zip(1..).map(|(label, class)| format!(r#""{class}": "{label}""#));
+    let labels = labels.collect::<Vec<_>>().join(", ");
+    let model = MadeUp {
+        configuration: "3d_fullres",
+        fold: "0",
+        channels: &[if ct { "CT" } else { "MRI" }],
+        spacing_mm: if ct { 0.8 } else { 0.75 },
+        labels: nnunet::Labels::Count(parts.len()),
+    };
+    let place = folder.join(semantic);
+    model.write(&place)?;
+    let write =
+        |place: &Path, text: String| std::fs::write(place.join(config::FILE), text).map_err(failed);
+    write(&place, config(modality, "nnunet", &labels))?;
+    let place = folder.join(instance);
+    std::fs::create_dir_all(&place).map_err(failed)?;
+    let three = r#""1": "1", "2": "2", "3": "3""#;
+    write(&place, config("SEG", "unet", three))?;
+    let (stem, channels) = if ct { (8, 11) } else { (16, 10) };
+    write_made_up(&place.join("made-up-weights.ckpt"), |b, scope| {
+        let image = b.input("parts", &[1, channels, 16, 16, 16]);
+        let network = crate::arch::spine_unet::SpineUnet { stem, classes: network::CLASSES };
+        network.logits(b, &scope.at(network::PREFIX.trim_end_matches('.')), image)
+    })
+}
+
+/// Loaded weights.
+struct Reader {
+    model: Model,
+    cutouts: Cutouts,
+    semantic: Config,
+    instance: Config,
+    parts: bool,
+    pool: Pool,
+}
+
+/// What networks say: classes of phase 1 along the model's axes, vertebrae of a cut-out.
+pub trait Networks {
+    /// Classes of an image, `[z][y][x]`.
+    fn classes(&mut self, images: nnunet::Images) -> Result<Vec<u16>>;
+
+    /// Vertebrae 1 to 3 of a cut-out; its number and their count.
+    fn vertebrae(
+        &mut self,
+        cutout: &Labels,
+        spacing_mm: [f64; 3],
+        at: [usize; 2],
+    ) -> Result<Labels>;
+}
+
+/// What is found, or why nothing is.
+pub enum Outcome {
+    /// Both maps along the case's axes i, j, k.
+    Found(Box<Maps>),
+    /// Why the result is empty.
+    Nothing(Text),
+}
+
+/// All of it between and after the networks.
+///
+/// Errors: kind `Refused` for an image of one value; whatever the networks give.
+pub fn segment(
+    pool: &Pool,
+    volume: &Volume,
+    semantic: &Config,
+    instance: &Config,
+    networks: &mut dyn Networks,
+) -> Result<Outcome> {
+    let ct = of_ct(semantic);
+    let (images, grid) = Prepared::new(volume, !ct, None)?
+        .images(pool, semantic.axes, |own| semantic.spacing_for(own))?;
+    let mut classes = networks.classes(images)?;
+    for class in &mut classes {
+        *class = semantic.labels.get(class).copied().unwrap_or(*class);
+    }
+    let (mut parts, grid) = along_pir(classes, &grid)?;
+    if parts.values.iter().all(|label| *label == 0) {
+        return Ok(Outcome::Nothing(words::NOTHING));
+    }
+    semantic::clean(&mut parts, grid.spacing_mm());
+    let (told, fine) = grid::labels_at(&parts, &grid, instance.spacing_for(grid.spacing_mm()))?;
+    let rules = Rules {
+        cutout: instance.cutout,
+        mapping: instance.mapping.clone(),
+        least_mm3: instance.least_mm3,
+    };
+    let spacing = fine.spacing_mm();
+    let mut predict = |cutout: &Labels, number: usize, count: usize| {
+        networks.vertebrae(cutout, spacing, [number, count])
+    };
+    let vertebrae = match instances::vertebrae(&told, spacing, &rules, &mut predict)? {
+        Ok(vertebrae) => vertebrae,
+        Err(Nothing::NoBody) => return Ok(Outcome::Nothing(words::NO_BODY)),
+        Err(Nothing::NoVertebra) => return Ok(Outcome::Nothing(words::NO_VERTEBRA)),
+    };
+    for label in parts.values.iter_mut().filter(|label| **label == names::BODY) {
+        *label = names::BODY_BORDER;
+    }
+    let maps = Maps {
+        parts: grid::nearest(&parts, &grid, volume.grid())?,
+        vertebrae: grid::nearest(&vertebrae, &fine, volume.grid())?,
+    };
+    let counting = counting(semantic);
+    let (axes, spacing) = (volume.orientation(), volume.spacing_mm());
+    let maps = post::clean(maps, axes, spacing, &counting, None)?;
+    Ok(Outcome::Found(Box::new(maps)))
+}
+
+/// Where counting begins: at C2, or at C1 where a model for CT marks it.
+fn counting(semantic: &Config) -> Counting {
+    let first = if of_ct(semantic) && semantic.has_c1 { 1 } else { 2 };
+    Counting { first, sacrum: semantic.sacrum.clone() }
+}
+
+fn of_ct(semantic: &Config) -> bool {
+    semantic.modalities.iter().any(|known| known == "CT")
+}
+
+/// Labels `[k][j][i]` of a grid along posterior, inferior, right, and the grid turned so.
+fn along_pir(labels: Vec<u16>, grid: &Grid) -> Result<(Labels, Grid)> {
+    let lost = || Error::new(Kind::Bug, base::words::volume_systems::OTHER_GRID);
+    let volume = Volume::new(*grid, Voxels::U16(labels)).ok_or_else(lost)?;
+    let turned = volume.reoriented(turn::pir());
+    let labels = crate::volume_system::labels_of(&turned);
+    Ok((grid::along_ijk(&labels, turned.size()), *turned.grid()))
+}
+
+/// The two models, and whom their runs are told.
+struct Running<'r> {
+    model: &'r mut Model,
+    cutouts: &'r mut Cutouts,
+    told: Told<'r>,
+    before: usize,
+    notes: Vec<Note>,
+}
+
+impl Networks for Running<'_> {
+    fn classes(&mut self, images: nnunet::Images) -> Result<Vec<u16>> {
+        let mut total = 0;
+        let found = self.model.predict(images, &mut |at| {
+            total = at.total;
+            (self.told)(at.done, at.total);
+        });
+        self.model.release_buffers();
+        self.before = total;
+        let found = found?;
+        self.notes.extend(found.notes);
+        Ok(found.labels)
+    }
+
+    fn vertebrae(
+        &mut self,
+        cutout: &Labels,
+        spacing_mm: [f64; 3],
+        [number, count]: [usize; 2],
+    ) -> Result<Labels> {
+        let answer = self.cutouts.predict(cutout, spacing_mm)?;
+        (self.told)(self.before + number + 1, self.before + count);
+        Ok(answer)
+    }
+}
+
+impl VolumeReader for Reader {
+    fn images(&self) -> Vec<String> {
+        vec![if of_ct(&self.semantic) { "CT" } else { "MR" }.into()]
+    }
+
+    fn sha256(&self) -> Option<String> {
+        self.model.sha256().first().cloned()
+    }
+
+    fn container(&self) -> String {
+        "nnU-Net, pytorch".into()
+    }
+
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        let way = volume.orientation().way_to(self.semantic.axes);
+        let size = way.map(|(axis, _)| volume.size()[axis]);
+        let own = way.map(|(axis, _)| volume.spacing_mm()[axis]);
+        let spacing = self.semantic.spacing_for(own);
+        let [x, y, z] = grid::foreseen(size, own, spacing);
+        let [dx, dy, dz] = spacing;
+        let voxels = [x, y, z].iter().map(|&count| count as u64).product::<u64>();
+        let first = self.model.need([z, y, x], [dz, dy, dx])?.bytes;
+        let second = self.cutouts.need_bytes()? + self.model.weight_bytes();
+        // Beside a network the image and maps on its grid, two for each cut-out; then both maps on the case's.
+        let maps = 24 * voxels + 40 * volume.frame_len() as u64;
+        Ok(first.max(second) + maps)
+    }
+
+    fn network_time(&self) -> Option<Duration> {
+        Some(self.model.network_time() + self.cutouts.ran())
+    }
+
+    fn rest(&mut self) {
+        self.model.release_buffers();
+        self.cutouts.rest();
+    }
+
+    fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
+        fits_modality(&CARD, case.facts)?;
+        let (volume, mut values) = single_image(&CARD, case)?;
+        let mut notes: Vec<Note> =
+            crate::volume_system::without_nan(&mut values).into_iter().collect();
+        drop(values);
+        let (model, cutouts) = (&mut self.model, &mut self.cutouts);
+        let mut running = Running { model, cutouts, told, before: 0, notes: Vec::new() };
+        let found = segment(&self.pool, volume, &self.semantic, &self.instance, &mut running)?;
+        notes.append(&mut running.notes);
+        self.cutouts.rest();
+        notes.extend(self.remarks(volume));
+        let (map, structures) = match found {
+            Outcome::Nothing(why) => {
+                notes.push(Note::warning("nothing-found", why));
+                (vec![0; volume.frame_len()], Vec::new())
+            }
+            Outcome::Found(maps) if self.parts => {
+                (grid::as_kji(&maps.parts), told::parts(&maps.parts))
+            }
+            Outcome::Found(maps) => {
+                notes.push(Note::info("counted", words::COUNTED));
+                let map = told::whole(&maps);
+                (grid::as_kji(&map), told::vertebrae(&map, Some(counting(&self.semantic).first)))
+            }
+        };
+        Ok(VolumeAnswer {
+            map: map_on(volume, map)?,
+            structures,
+            boxes: Vec::new(),
+            values: Vec::new(),
+            tables: Vec::new(),
+            pictures: Vec::new(),
+            notes,
+        })
+    }
+}
+
+impl Reader {
+    /// What the original would have done beside.
+    fn remarks(&self, volume: &Volume) -> Vec<Note> {
+        let coarsest = self.semantic.spacing_mm[1].into_iter().fold(0.0, f64::max);
+        let large = coarsest <= FINE_MM && volume.frame_len() > MOST_VOXELS;
+        let mut notes = Vec::new();
+        if large || self.semantic.needs_crop {
+            notes.push(Note::warning("not-cropped", words::UNCROPPED));
+        }
+        if !of_ct(&self.semantic) {
+            notes.push(Note::warning("not-corrected", words::UNCORRECTED));
+        }
+        notes
+    }
+}

@@ -1,0 +1,306 @@
+//! SPINEPS: its network on deterministic weights, and everything between its networks on answers made of real masks
+//! with errors in them, as its own code does it (`tools/reference/spineps.py` made the fixtures).
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
+
+mod common;
+
+use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
+use common::{compute, fixture, integers, packed_labels, pool, relative_error, scan};
+use engine::Tensor;
+use engine::cpu::Network;
+use engine::graph::Builder;
+use engine::weights::{Plain, Scope, write_pytorch_beside};
+use imaging::volumes::Scan;
+use serde_json::{Value, json};
+use std::path::Path;
+use zoo::arch::spine_unet::SpineUnet;
+use zoo::find_volume_system;
+use zoo::nnunet::Images;
+use zoo::systems::spineps::config::Config;
+use zoo::systems::spineps::labels::Labels;
+use zoo::systems::spineps::{Networks, Outcome, segment};
+use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
+
+#[test]
+fn the_network_of_phase_two_gives_what_the_original_gives() {
+    for case in fixture("systems/spineps.json")["networks"].as_array().unwrap() {
+        let size = |key: &str| case[key].as_u64().unwrap() as usize;
+        let (stem, channels) = (size("stem"), size("channels"));
+        let shape: [usize; 3] = integers(&case["input"]).try_into().unwrap();
+        let [z, y, x] = shape;
+        let mut b = Builder::new();
+        let image = b.input("parts", &[1, channels, z, y, x]);
+        let network = SpineUnet { stem, classes: 4 };
+        let logits = network.logits(&mut b, &Scope::recording().at("network"), image).unwrap();
+        let graph = b.finish(&[("logits", logits)]);
+        let mut network = Network::compile(graph, &compute().options()).unwrap();
+        let mut input = vec![0.0; channels * z * y * x];
+        for at in 0..z * y * x {
+            let label = (at * 7919 + at / x * 104_729) % 2049 % channels;
+            input[label * z * y * x + at] = 1.0;
+        }
+        let input = Tensor::new(&[1, channels, z, y, x], input).unwrap();
+        let logits = network.run(&[&input]).unwrap().remove(0);
+        let error = relative_error(logits.data(), &[4, z, y, x], &case["logits"]);
+        println!("{stem} {channels}: {error:.1e}");
+        assert!(error < 1e-4, "{error:.1e}");
+    }
+}
+
+fn config(value: &Value) -> Config {
+    let json = Plain::from_json(value.to_string().as_bytes()).unwrap();
+    Config::read(Path::new("inference_config.json"), &json).unwrap()
+}
+
+/// The image of `pattern` in the script, on the grid of the case.
+fn volume(case: &Value) -> Option<Volume> {
+    if let Some(image) = case["image"].as_str() {
+        return scan(image).map(|scan| scan.volume);
+    }
+    let size: [usize; 3] = integers(&case["size"]).try_into().unwrap();
+    let rows = case["affine"].as_array().unwrap().iter().map(|row| {
+        let row: Vec<f64> = row.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+        [row[0], row[1], row[2], row[3]]
+    });
+    let rows: Vec<[f64; 4]> = rows.collect();
+    let affine = Affine::new([rows[0], rows[1], rows[2]]);
+    let [ni, nj, nk] = size;
+    let floor: i16 = if case["ct"] == true { -1024 } else { 0 };
+    let value = |at: usize| {
+        let (k, j, i) = (at / (ni * nj), at / ni % nj, at % ni);
+        let n = (i * nj + j) * nk + k;
+        match (5..ni - 3).contains(&i) {
+            true => ((n * 7919 + n / nk * 104_729) % 2049) as i16 + floor,
+            false => floor,
+        }
+    };
+    let values = (0..ni * nj * nk).map(value);
+    let voxels = match case["real"] == true {
+        true => Voxels::F32(values.map(f32::from).collect()),
+        false => Voxels::I16(values.collect()),
+    };
+    Volume::new(Grid { size, affine }, voxels)
+}
+
+/// Gives the answers of a case, and holds what it is asked against what the original's networks were.
+struct Given<'c> {
+    case: &'c Value,
+    cutouts: Vec<u16>,
+}
+
+impl Networks for Given<'_> {
+    fn classes(&mut self, images: Images) -> base::Result<Vec<u16>> {
+        let [z, y, x] = images.shape;
+        let seen = &images.channels[0];
+        let at = |n: usize| (n % z * y + n / z % y) * x + n / (y * z);
+        let values: Vec<f32> = (0..seen.len()).map(|n| seen[at(n)]).collect();
+        let error = relative_error(&values, &[x, y, z], &self.case["seen"]);
+        println!("{} image: {error:.1e}", self.case["name"]);
+        // Of whole numbers a few lie half-way to the next one.
+        assert!(error < 3e-4, "{error:.1e}");
+        let labels = stored(&self.case["classes"]);
+        let back = |n: usize| (n % x * y + n / x % y) * z + n / (x * y);
+        Ok((0..labels.len()).map(|n| labels[back(n)]).collect())
+    }
+
+    fn vertebrae(
+        &mut self,
+        cutout: &Labels,
+        _spacing_mm: [f64; 3],
+        [number, count]: [usize; 2],
+    ) -> base::Result<Labels> {
+        let asked = integers(&self.case["asked"]);
+        assert_eq!(count, asked.len(), "{}", self.case["name"]);
+        let sum: usize = cutout.values.iter().map(|label| usize::from(*label)).sum();
+        assert_eq!(sum, asked[number], "{} cut-out {number}", self.case["name"]);
+        let length = cutout.values.len();
+        let values = self.cutouts[number * length..][..length].to_vec();
+        Ok(Labels { values, shape: cutout.shape })
+    }
+}
+
+fn stored(file: &Value) -> Vec<u16> {
+    packed_labels(&format!("systems/{}", file.as_str().unwrap()))
+}
+
+fn differ(a: &[u16], b: &[u16]) -> usize {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).filter(|(a, b)| a != b).count()
+}
+
+#[test]
+fn cases_go_between_the_networks_as_the_originals_do() {
+    for case in fixture("systems/spineps.json")["cases"].as_array().unwrap() {
+        let name = &case["name"];
+        let Some(volume) = volume(case) else { continue };
+        let (semantic, instance) = (config(&case["semantic"]), config(&case["instance"]));
+        let mut given = Given { case, cutouts: stored(&case["cutouts"]) };
+        let found = segment(&pool(), &volume, &semantic, &instance, &mut given).unwrap();
+        let Outcome::Found(maps) = found else { panic!("{name}: nothing found") };
+        // The original's last step makes endplates 1, and deletes those that were given to two vertebrae.
+        let expected = stored(&case["parts"]);
+        let pairs = || maps.parts.values.iter().zip(&expected);
+        let parts = pairs().filter(|(ours, theirs)| ours != theirs && **ours != 62).count();
+        let lost = pairs().filter(|(ours, theirs)| **ours == 62 && **theirs != 1).count();
+        assert!(pairs().all(|(ours, theirs)| *ours != 62 || *theirs < 2), "{name}");
+        let vertebrae = differ(&maps.vertebrae.values, &stored(&case["vertebrae"]));
+        println!("{name}: {parts} parts and {vertebrae} vertebrae differ, {lost} endplates");
+        assert_eq!((parts, vertebrae), (0, 0), "{name}");
+    }
+}
+
+/// Says of everything the same.
+struct Same(u16);
+
+impl Networks for Same {
+    fn classes(&mut self, images: Images) -> base::Result<Vec<u16>> {
+        Ok(vec![self.0; images.shape.iter().product()])
+    }
+
+    fn vertebrae(&mut self, cutout: &Labels, _: [f64; 3], _: [usize; 2]) -> base::Result<Labels> {
+        Ok(Labels { values: vec![0; cutout.values.len()], shape: cutout.shape })
+    }
+}
+
+#[test]
+fn where_nothing_is_it_is_said() {
+    let file = fixture("systems/spineps.json");
+    let case = &file["cases"][2];
+    let (volume, settings) = (volume(case).unwrap(), config(&case["semantic"]));
+    let instance = config(&case["instance"]);
+    // Background; discs without a body; bodies of which no vertebra is made.
+    let mut told = Vec::new();
+    for class in [0, 13, 9] {
+        let found = segment(&pool(), &volume, &settings, &instance, &mut Same(class)).unwrap();
+        let Outcome::Nothing(why) = found else { panic!("{class}: something found") };
+        told.push(why.get(base::Lang::En).to_owned());
+    }
+    told.dedup();
+    assert_eq!(told.len(), 3, "{told:?}");
+    let flat = volume.on_same_grid(Voxels::I16(vec![7; volume.frame_len()])).unwrap();
+    let error = segment(&pool(), &flat, &settings, &instance, &mut Same(0)).err().unwrap();
+    assert_eq!(error.kind(), Kind::Refused);
+}
+
+#[test]
+fn a_configuration_says_what_is_wrong_with_it() {
+    let good = fixture("systems/spineps.json")["cases"][0]["semantic"].clone();
+    let read = |json: &Value| {
+        let json = Plain::from_json(json.to_string().as_bytes()).unwrap();
+        Config::read(Path::new("t2w/inference_config.json"), &json)
+    };
+    assert!(read(&good).is_ok());
+    for key in ["modality", "modeltype", "model_expected_orientation", "resolution_range", "labels"]
+    {
+        let mut bad = good.clone();
+        bad.as_object_mut().unwrap().remove(key);
+        let error = read(&bad).unwrap_err().to_string();
+        assert!(error.contains(key) && error.contains("inference_config.json"), "{error}");
+    }
+    for (key, value) in [
+        ("modeltype", json!("transformer")),
+        ("model_expected_orientation", json!(["P", "P", "R"])),
+        ("resolution_range", json!([1.0, 0.0, 1.0])),
+        ("labels", json!({"1": "No_Such_Part"})),
+        ("expected_inputs", json!(["ip", "oop"])),
+        ("cutout_size", json!([8, 8])),
+    ] {
+        let mut bad = good.clone();
+        bad[key] = value;
+        let error = read(&bad).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+}
+
+/// Small models below a folder, of whose made-up ones the settings are taken.
+fn write_models(root: &Path, full: &Path) {
+    let inside = "nnUNetTrainer__nnUNetPlans__3d_fullres";
+    let (from, to) = (full.join("t2w").join(inside), root.join("t2w").join(inside));
+    std::fs::create_dir_all(to.join("fold_0")).unwrap();
+    let read =
+        |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let dataset = read(&from.join("dataset.json"));
+    let mut plans = read(&from.join("plans.json"));
+    let small = &mut plans["configurations"]["3d_fullres"];
+    small["patch_size"] = json!([32, 32, 32]);
+    small["UNet_base_num_features"] = json!(4);
+    for key in ["pool_op_kernel_sizes", "conv_kernel_sizes"] {
+        small[key] = json!(small[key].as_array().unwrap()[..3]);
+    }
+    small["n_conv_per_stage_encoder"] = json!([1, 1, 1]);
+    small["n_conv_per_stage_decoder"] = json!([1, 1]);
+    let [dataset, plans] = [dataset.to_string(), plans.to_string()];
+    std::fs::write(to.join("dataset.json"), &dataset).unwrap();
+    std::fs::write(to.join("plans.json"), &plans).unwrap();
+    let [dataset, plans] = [dataset, plans].map(|t| Plain::from_json(t.as_bytes()).unwrap());
+    let file = Path::new("plans.json");
+    let dataset = zoo::nnunet::Dataset::read(file, &dataset).unwrap();
+    let (channels, heads) = (dataset.channels.len(), dataset.heads());
+    let planned =
+        zoo::nnunet::Configuration::read(file, &plans, "3d_fullres", channels, heads).unwrap();
+    let (scope, mut b) = (Scope::recording(), Builder::new());
+    let image = b.input("image", &[1, channels, 32, 32, 32]);
+    planned.architecture.logits(&mut b, &scope, image).unwrap();
+    let text = |text: &str| Plain::Text(text.to_owned());
+    let settings = vec![("configuration".to_owned(), text("3d_fullres"))];
+    let beside = [("init_args".to_owned(), Plain::Table(settings))];
+    let file = to.join("fold_0/checkpoint_final.pth");
+    write_pytorch_beside(&file, "network_weights", &scope.recorded(), &beside).unwrap();
+    for (model, key, value) in [
+        ("t2w", "resolution_range", json!([1.5, 1.5, 1.5])),
+        ("instance", "cutout_size", json!([32, 24, 16])),
+    ] {
+        let file = Path::new(model).join("inference_config.json");
+        let mut config = read(&full.join(&file));
+        config[key] = value;
+        std::fs::create_dir_all(root.join(model)).unwrap();
+        std::fs::write(root.join(file), config.to_string()).unwrap();
+    }
+    let weights = "instance/made-up-weights.ckpt";
+    std::fs::copy(full.join(weights), root.join(weights)).unwrap();
+}
+
+#[test]
+fn made_up_networks_read_a_scan_one_after_the_other() {
+    let Some(mut scan) = scan("volumes/spine/sub-mri_label-6_T2w.nii.gz") else { return };
+    let (folder, full) = (testkit::temp_dir("spineps"), testkit::temp_dir("spineps-full"));
+    let system = find_volume_system("spineps").unwrap();
+    let mut options = VolumeOptions::new(compute());
+    let error = system.open(folder.path(), &options).err().unwrap().to_string();
+    assert!(error.contains("t2w.zip") && error.contains("releases/download/v1.0.9"), "{error}");
+    assert!(system.made_up(full.path(), &[]).unwrap());
+    write_models(folder.path(), full.path());
+    let read = |reader: &mut dyn zoo::VolumeReader, scan: &Scan| {
+        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+        reader.read(&case, &mut |done, total| assert!(done <= total))
+    };
+    for choice in [None, Some("parts")] {
+        options.chosen = choice.into_iter().map(str::to_owned).collect();
+        let mut reader = system.open(folder.path(), &options).unwrap();
+        assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 20);
+        let answer = read(&mut *reader, &scan).unwrap();
+        assert_eq!(answer.map.size(), scan.volume.size());
+        // What is marked has a name, and where nothing is it is said.
+        let named: Vec<u16> = answer.structures.iter().flat_map(|one| one.labels.clone()).collect();
+        let labels = labels_of(&answer.map);
+        assert!(labels.iter().all(|label| *label == 0 || named.contains(label)));
+        let empty = labels.iter().all(|label| *label == 0);
+        assert_eq!(empty, answer.notes.iter().any(|note| note.code == "nothing-found"));
+        println!("{choice:?}: {named:?}");
+    }
+    options.chosen = vec!["t1w".into(), "ct".into()];
+    assert_eq!(system.open(folder.path(), &options).err().unwrap().kind(), Kind::Usage);
+    options.chosen.clear();
+    let mut reader = system.open(folder.path(), &options).unwrap();
+    scan.facts.modality = Some(Modality::Us);
+    assert_eq!(read(&mut *reader, &scan).unwrap_err().kind(), Kind::Refused);
+    // What is missing or broken is named.
+    std::fs::write(folder.join("t2w/inference_config.json"), "{}").unwrap();
+    let error = system.open(folder.path(), &options).err().unwrap().to_string();
+    assert!(error.contains("t2w/inference_config.json") && error.contains("modeltype"), "{error}");
+    std::fs::remove_file(folder.join("t2w/inference_config.json")).unwrap();
+    std::fs::remove_file(folder.join("instance/made-up-weights.ckpt")).unwrap();
+    options.chosen = vec!["ct".into()];
+    let error = system.open(folder.path(), &options).err().unwrap().to_string();
+    assert!(error.contains("ct.zip"), "{error}");
+}
