@@ -1,7 +1,15 @@
 //! Where every value lives. All values share one arena; two may share the same place when their
 //! lives do not overlap. A value that ends in a concatenation is placed inside that
 //! concatenation's buffer, so that its producer writes it where it is wanted; chained
-//! concatenations, as in a DenseNet, thereby share one buffer.
+//! concatenations, as in a DenseNet, thereby share one buffer. Each of its parts is taken from when
+//! it is written on: until then others use its place, as the deeper levels of a U-Net do with the
+//! half of a skip connection's buffer that comes back up.
+//!
+//! ```text
+//! memory ▲  ░░ free to others ░░▓▓▓▓▓ up      one buffer, two parts
+//!        │  ▓▓▓▓▓▓▓▓▓ skip ▓▓▓▓▓▓▓▓▓▓
+//!        └──────────────────────────▶ nodes
+//! ```
 
 use crate::graph::{Graph, Op};
 use std::ops::Range;
@@ -30,10 +38,23 @@ struct Place {
 /// A buffer of the arena while it is being placed.
 struct Buffer {
     root: usize,
-    len: usize,
-    /// First node that writes, last node that reads.
-    life: (usize, usize),
+    parts: Vec<Part>,
     start: usize,
+}
+
+/// Elements of a buffer that belong to one value.
+#[derive(Clone, Copy)]
+struct Part {
+    offset: usize,
+    len: usize,
+    /// The node that writes it, and the last that reads it.
+    life: (usize, usize),
+}
+
+impl Buffer {
+    fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.offset + part.len).max().unwrap_or(0)
+    }
 }
 
 impl Plan {
@@ -80,14 +101,14 @@ impl Plan {
                 (at, offset)
             })
             .collect();
-        let buffers = place_buffers(lives(graph, &roots, &places));
+        let buffers = place_buffers(buffers(graph, &roots, &places));
         let mut starts = vec![0; nodes.len()];
         buffers.iter().for_each(|buffer| starts[buffer.root] = buffer.start);
         for (index, (root, offset)) in roots.into_iter().enumerate() {
             places[index].start = starts[root] + offset;
             places[index].stride = places[root].len;
         }
-        let ends = buffers.iter().map(|buffer| buffer.start.checked_add(buffer.len));
+        let ends = buffers.iter().map(|buffer| buffer.start.checked_add(buffer.len()));
         let arena_len = ends.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
         Some(Plan { places, arena_len })
     }
@@ -125,53 +146,73 @@ impl Plan {
     }
 }
 
-/// One buffer for each root, from its first writer to its last reader.
-fn lives(graph: &Graph, roots: &[(usize, usize)], places: &[Place]) -> Vec<Buffer> {
-    let count = graph.nodes.len();
-    let mut lives = vec![(usize::MAX, 0); count];
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let life = &mut lives[roots[index].0];
-        // Inputs are all written before the first node runs.
-        let written = if matches!(node.op, Op::Input) { 0 } else { index };
-        *life = (life.0.min(written), life.1.max(index));
-        for input in &node.inputs {
-            let life = &mut lives[roots[input.0].0];
-            life.1 = life.1.max(index);
+/// One buffer for each root; a part for each sample of each value in it.
+fn buffers(graph: &Graph, roots: &[(usize, usize)], places: &[Place]) -> Vec<Buffer> {
+    let lives = lives(graph);
+    let mut buffers: Vec<Option<Buffer>> = (0..roots.len()).map(|_| None).collect();
+    let mut shared = vec![false; roots.len()];
+    roots.iter().enumerate().for_each(|(index, (root, _))| shared[*root] |= *root != index);
+    for (index, &(root, offset)) in roots.iter().enumerate() {
+        let Place { len, batch, .. } = places[index];
+        let buffer =
+            buffers[root].get_or_insert_with(|| Buffer { root, parts: Vec::new(), start: 0 });
+        let life = lives[index];
+        if shared[root] {
+            let sample = |sample| Part { offset: offset + sample * places[root].len, len, life };
+            buffer.parts.extend((0..batch).map(sample));
+        } else {
+            buffer.parts.push(Part { offset, len: len * batch, life });
         }
     }
-    for (_, value) in &graph.outputs {
-        lives[roots[value.0].0].1 = count;
+    buffers.into_iter().flatten().collect()
+}
+
+/// The node that writes each value, and the last that reads it.
+fn lives(graph: &Graph) -> Vec<(usize, usize)> {
+    let count = graph.nodes.len();
+    let mut lives: Vec<(usize, usize)> = (0..count).map(|index| (index, index)).collect();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        // Inputs are all written before the first node runs.
+        if matches!(node.op, Op::Input) {
+            lives[index].0 = 0;
+        }
+        node.inputs.iter().for_each(|input| lives[input.0].1 = lives[input.0].1.max(index));
     }
-    (0..count)
-        .filter(|&index| roots[index].0 == index)
-        .map(|root| {
-            let len = places[root].len * places[root].batch;
-            Buffer { root, len, life: lives[root], start: 0 }
-        })
-        .collect()
+    graph.outputs.iter().for_each(|(_, value)| lives[value.0].1 = count);
+    lives
 }
 
 /// Greedy by size (Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
-/// 2020): the largest first, each at the lowest place free for the whole of its life. Starts are
-/// multiples of 16 elements, one cache line.
+/// 2020): the largest first, each at the lowest place where none of its parts meets another that
+/// lives at the same time. Starts are multiples of 16 elements, one cache line.
 fn place_buffers(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
-    buffers.sort_by_key(|buffer| (std::cmp::Reverse(buffer.len), buffer.root));
+    buffers.sort_by_key(|buffer| (std::cmp::Reverse(buffer.len()), buffer.root));
     let mut placed: Vec<Buffer> = Vec::with_capacity(buffers.len());
     for mut buffer in buffers {
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(|other| other.life.0 <= buffer.life.1 && buffer.life.0 <= other.life.1)
-            .map(|other| (other.start, other.start + other.len))
-            .collect();
-        taken.sort_unstable();
-        let mut start = 0usize;
-        for (from, to) in taken {
-            if start.saturating_add(buffer.len) <= from {
+        // Between these two a start would let two parts overlap.
+        let mut forbidden: Vec<(i64, i64)> = Vec::new();
+        for part in buffer.parts.iter().filter(|part| part.len > 0) {
+            for other in &placed {
+                let meets = |own: &&Part| {
+                    own.len > 0 && own.life.0 <= part.life.1 && part.life.0 <= own.life.1
+                };
+                forbidden.extend(other.parts.iter().filter(meets).map(|own| {
+                    let from = (other.start + own.offset) as i64 - part.offset as i64;
+                    (from - part.len as i64, from + own.len as i64)
+                }));
+            }
+        }
+        forbidden.sort_unstable();
+        let mut start = 0i64;
+        for (after, before) in forbidden {
+            if start <= after {
                 break;
             }
-            start = start.max(to.next_multiple_of(16));
+            if start < before {
+                start = (before as u64).next_multiple_of(16) as i64;
+            }
         }
-        buffer.start = start;
+        buffer.start = start as usize;
         placed.push(buffer);
     }
     placed
@@ -192,22 +233,50 @@ mod tests {
             let count = 1 + below(40);
             let buffers: Vec<Buffer> = (0..count)
                 .map(|root| {
-                    let first = below(50);
-                    let life = (first, first + below(12));
-                    Buffer { root, len: below(500), life, start: 0 }
+                    let mut offset = 0;
+                    let mut part = |_| {
+                        let (first, len) = (below(50), below(300));
+                        offset += len;
+                        Part { offset: offset - len, len, life: (first, first + below(12)) }
+                    };
+                    let parts = (0..1 + root % 3).map(&mut part).collect();
+                    Buffer { root, parts, start: 0 }
                 })
                 .collect();
-            let sum: usize = buffers.iter().map(|buffer| buffer.len.next_multiple_of(16)).sum();
+            let sum: usize = buffers.iter().map(|buffer| buffer.len().next_multiple_of(16)).sum();
             let placed = place_buffers(buffers);
             assert_eq!(placed.len(), count);
             for (index, a) in placed.iter().enumerate() {
-                assert!(a.start % 16 == 0 && a.start + a.len <= sum);
-                for b in &placed[index + 1..] {
-                    let together = a.life.0 <= b.life.1 && b.life.0 <= a.life.1;
-                    let apart = a.start + a.len <= b.start || b.start + b.len <= a.start;
-                    assert!(!together || apart || a.len == 0 || b.len == 0);
+                assert!(a.start % 16 == 0 && a.start + a.len() <= sum);
+                let others = placed[index + 1..].iter();
+                for (b, y) in others.flat_map(|b| b.parts.iter().map(move |y| (b, y))) {
+                    for x in &a.parts {
+                        let together = x.life.0 <= y.life.1 && y.life.0 <= x.life.1;
+                        let (from, to) = (a.start + x.offset, b.start + y.offset);
+                        let apart = from + x.len <= to || to + y.len <= from;
+                        assert!(!together || apart || x.len == 0 || y.len == 0);
+                    }
                 }
             }
         }
+    }
+
+    /// A skip connection and what comes back up, and between them two values that live at the same time: 640 without the hole.
+    #[test]
+    fn a_part_that_is_not_yet_written_is_free_to_others() {
+        let whole =
+            |root, len, life| Buffer { root, parts: vec![Part { offset: 0, len, life }], start: 0 };
+        let concat = Buffer {
+            root: 0,
+            parts: vec![
+                Part { offset: 0, len: 160, life: (1, 8) },
+                Part { offset: 160, len: 160, life: (7, 8) },
+                Part { offset: 0, len: 320, life: (8, 9) },
+            ],
+            start: 0,
+        };
+        let placed = place_buffers(vec![concat, whole(1, 160, (2, 3)), whole(2, 160, (3, 6))]);
+        let end = placed.iter().map(|buffer| buffer.start + buffer.len()).max();
+        assert_eq!(end, Some(480));
     }
 }
