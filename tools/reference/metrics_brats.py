@@ -86,6 +86,10 @@ def main():
                         "lesion_hd95": float(row["LesionWise_Score_HD95"]),
                         "dice": float(row["Legacy_Dice"]),
                         "hd95": float(row["Legacy_HD95"]),
+                        "specificity": float(row["Specificity"]),
+                        "found": float(row["Num_TP"]),
+                        "missed": float(row["Num_FN"]),
+                        "made_up": float(row["Num_FP"]),
                     }
                     for _, row in table.iterrows()
                 }

@@ -384,15 +384,19 @@ fn folders_of_masks_are_read() {
     write(dir.path(), "labelsTr/b.nii.gz", "x");
     write(dir.path(), "imagesTs/c_0000.nii.gz", "x");
     let regions = testkit::temp_dir("nnunet-regions");
-    let labels = json!({ "background": 0, "core": [2, 3], "whole": [1, 2, 3], "rim": 3 });
+    let labels =
+        json!({ "background": 0, "core": [2, 3], "whole": [1, 2, 3], "rim": 3, "ignore": 4 });
     write(regions.path(), "dataset.json", &json!({ "labels": labels }).to_string());
     for folder in ["labelsTr", "pred"] {
-        common::judge::row(&regions.join(format!("{folder}/a.nii")), &[1, 2, 3, 3]);
+        // Where the truth says "ignore", neither mask is looked at.
+        let last = if folder == "pred" { 1 } else { 4 };
+        common::judge::row(&regions.join(format!("{folder}/a.nii")), &[1, 2, 3, 3, last]);
     }
     let line = ["score", "--task", "segmentation", "pred", "nnunet:."];
     let found = common::judge::judged(regions.path(), &line);
     assert_eq!(found["regions"], json!({ "whole": [1, 2, 3], "core": [2, 3], "rim": [3] }));
     assert_eq!(found["labels"]["core"]["cases"][0]["dice"], 1.0);
+    assert_eq!(found["labels"]["whole"]["cases"][0]["dice"], 1.0);
     let found = checked(dir.path(), "nnunet");
     assert_eq!(
         found["splits"],

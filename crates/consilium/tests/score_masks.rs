@@ -277,6 +277,11 @@ fn the_regions_of_brats_2023_are_scored_as_the_challenge_does() {
                 let expected = expected.as_f64().unwrap();
                 assert!((got - expected).abs() < 1e-9, "{id} {region}: {got} is not {expected}");
             };
+            let counted = |name: &str| json!(own[name].as_f64().unwrap_or(0.0));
+            assert_eq!(counted("lesions_found"), expected["found"], "{id}");
+            assert_eq!(counted("lesions_missed"), expected["missed"], "{id}");
+            assert_eq!(counted("lesions_made_up"), expected["made_up"], "{id}");
+            near(one("specificity", 1.0), &expected["specificity"]);
             near(one("lesion_wise_dice", 1.0), &expected["lesion_dice"]);
             near(one("lesion_wise_hd95", 0.0), &expected["lesion_hd95"]);
             let both_empty = own["status"] == "both_empty";
@@ -321,6 +326,12 @@ fn regions_are_those_of_the_generation_or_as_typed() {
     assert_eq!(written["labels"]["core"]["labels"], json!([1, 4]));
     assert!(written["labels"]["all"]["metrics"]["brats_lesion_wise_dice"]["value"].is_number());
     // Labels of no region are named with their file.
+    // Models are put side by side by what their track ranks by.
+    let both = ["compare", "--task", "segmentation", "pred/BraTS20_Training_001.nii", truth, truth];
+    let both = [&both[..], &["--regions", "all=1+2+4", "--more", "lesion_wise=met"]].concat();
+    let both = judged(dir.path(), &both);
+    let metrics = both["results"].as_array().unwrap().iter().map(|result| &result["metric"]);
+    assert_eq!(metrics.last().unwrap(), "lesion_wise_hd95");
     let outside = [&files[..], &["--regions", "brats2023"]].concat();
     refused(dir.path(), &outside, 1, &["4", "BraTS20_Training_001"]);
     refused(dir.path(), &[&files[..], &["--regions", "brats"]].concat(), 2, &["brats2021"]);

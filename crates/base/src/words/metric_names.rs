@@ -57,6 +57,7 @@ pub fn metric(name: &str) -> Option<Text> {
         "iou" | "mean_iou" => ("IoU", "交并比"),
         "sensitivity" => ("sensitivity (voxels)", "敏感度（体素）"),
         "precision" => ("precision (voxels)", "精确度（体素）"),
+        "specificity" => ("specificity (voxels)", "特异度（体素）"),
         "hausdorff_distance" => ("Hausdorff distance, mm", "Hausdorff 距离（mm）"),
         "hausdorff_distance_95" => ("HD95, directed maximum, mm", "HD95（双向取大，mm）"),
         "hausdorff_distance_95_surfels" => ("HD95, by surface area, mm", "HD95（表面积加权，mm）"),
@@ -72,6 +73,9 @@ pub fn metric(name: &str) -> Option<Text> {
         "panoptic_quality" => ("panoptic quality", "全景质量 PQ"),
         "lesion_wise_dice" => ("lesion-wise Dice", "逐病灶 Dice"),
         "lesion_wise_hd95" => ("lesion-wise HD95, mm", "逐病灶 HD95（mm）"),
+        "lesions_found" => ("lesions found, a case", "检出病灶数（每例）"),
+        "lesions_missed" => ("lesions missed, a case", "漏检病灶数（每例）"),
+        "lesions_made_up" => ("lesions made up, a case", "误检病灶数（每例）"),
         "brats_lesion_wise_dice" => {
             ("lesion-wise Dice (BraTS: 1 where both empty)", "逐病灶 Dice（BraTS：均空计 1）")
         }

@@ -56,7 +56,7 @@ texts! { static:
     /// There is no case at all.
     NO_CASES = "no cases", "无病例";
     /// No case has the finding.
-    NO_POSITIVES = "no positive case", "无阳性病例";
+    NO_POSITIVES = "no positive case or target", "无阳性病例或目标";
     /// Every case has the finding.
     NO_NEGATIVES = "no negative case", "无阴性病例";
     /// Precision without positives.

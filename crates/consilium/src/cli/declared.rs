@@ -323,8 +323,8 @@ pub(super) static COMMANDS: &[Command] = &[
         about: &score::COMPARE,
         flags: &[
             &TASK, &GROUP, &POOL, &BY, &THRESHOLD, &UNCERTAIN, &LABELS, &REGIONS, &TOLERANCE,
-            &RESAMPLE, &MARGIN, &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED, &LEVEL,
-            &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
+            &RESAMPLE, &MORE, &MARGIN, &TOKENS, &WORDNET, &SPLIT, &READERS, &RESAMPLES, &SEED,
+            &LEVEL, &OUT_SCORE, &LANG, &THREADS, &JSON, &HELP,
         ],
         examples: &[
             "consilium compare --task classification a.csv b.csv truth.csv --group patient --by sex,age",

@@ -71,7 +71,7 @@ fn regions(generations: &BTreeSet<bool>, cases: &[Case]) -> Regions {
     list.push(Region { optional: true, ..Region::new("RC", &[4]) });
     // Tracks with different rules have none in common.
     let lesion_rule = if rules.len() == 1 { rules.first().copied() } else { None };
-    Regions { list, lesion_rule, unclear: None }
+    Regions { list, lesion_rule, ..Regions::default() }
 }
 
 /// A patient's folder, and whether it is of the new generation; `None` of others.

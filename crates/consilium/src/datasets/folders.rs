@@ -200,7 +200,9 @@ pub(super) fn nnunet(disk: &Files, root: &Path) -> Result<Dataset> {
         notes.push(Note::info("label-map", words::label_map(&label_map(labels))));
         list = regions(labels);
     }
-    let regions = Regions { list, ..Regions::default() };
+    let ignored = json["labels"]["ignore"].as_u64().filter(|_| !list.is_empty());
+    let ignored = ignored.and_then(|label| u32::try_from(label).ok());
+    let regions = Regions { list, ignored, ..Regions::default() };
     Ok(Dataset { labels: vec!["mask".into()], regions, cases, notes, ..Dataset::default() })
 }
 
@@ -213,6 +215,7 @@ fn regions(labels: &serde_json::Map<String, Json>) -> Vec<Region> {
     }
     let mut found: Vec<Region> = labels
         .iter()
+        .filter(|(name, _)| name.as_str() != "ignore")
         .filter_map(|(name, value)| {
             let own: Option<Vec<u16>> = match value.as_array() {
                 Some(several) => several.iter().map(label).collect(),

@@ -28,6 +28,8 @@ impl Region {
 pub struct Regions {
     /// In their order; empty of a set whose structures are its labels.
     pub list: Vec<Region>,
+    /// Where the truth has this label, nobody said what is there.
+    pub ignored: Option<u32>,
     /// The `--more` of lesion-wise scores that the set's own challenge ranks by.
     pub lesion_rule: Option<&'static str>,
     /// Why the set does not tell which labels make a region.

@@ -281,7 +281,7 @@ fn with_structures(
     let (ignored, labels): (Vec<_>, Vec<_>) =
         labels.into_iter().partition(|(_, name)| name.eq_ignore_ascii_case("ignore"));
     let mut settings = settings.clone();
-    settings.ignored = ignored.first().map(|(number, _)| *number);
+    settings.ignored = ignored.first().map(|(number, _)| *number).or(regions.ignored);
     match regions.list.is_empty() {
         true => settings.labels = labels.into_iter().map(|(at, name)| (at, Some(name))).collect(),
         false => settings.regions = regions.list.clone(),

@@ -22,11 +22,12 @@ pub(super) enum Worst {
 }
 
 /// The metrics of a structure in one case.
-pub(super) const METRICS: [(&str, Worst); 15] = [
+pub(super) const METRICS: [(&str, Worst); 16] = [
     ("dice", Worst::Zero),
     ("iou", Worst::Zero),
     ("sensitivity", Worst::None),
     ("precision", Worst::None),
+    ("specificity", Worst::None),
     ("hausdorff_distance", Worst::Diagonal),
     ("hausdorff_distance_95", Worst::Diagonal),
     ("hausdorff_distance_95_surfels", Worst::Diagonal),
@@ -41,11 +42,14 @@ pub(super) const METRICS: [(&str, Worst); 15] = [
 ];
 
 /// Further metrics of `--more`.
-pub(super) const FURTHER: [(&str, Worst); 4] = [
+pub(super) const FURTHER: [(&str, Worst); 7] = [
     ("cl_dice", Worst::Zero),
     ("panoptic_quality", Worst::None),
     ("lesion_wise_dice", Worst::None),
     ("lesion_wise_hd95", Worst::None),
+    ("lesions_found", Worst::None),
+    ("lesions_missed", Worst::None),
+    ("lesions_made_up", Worst::None),
 ];
 
 /// One structure in one case.
@@ -165,6 +169,7 @@ fn structure(pair: &MaskPair, lattice: &Lattice, settings: &Settings) -> Judged 
         ("iou", overlap.iou()),
         ("sensitivity", overlap.sensitivity()),
         ("precision", overlap.precision()),
+        ("specificity", specificity(&overlap, lattice)),
         ("hausdorff_distance", of(&voxels, &|d| d.hausdorff_mm())),
         ("hausdorff_distance_95", of(&voxels, &|d| d.percentile_mm(95.0))),
         ("hausdorff_distance_95_surfels", of(&surfels, &|d| d.percentile_mm(95.0))),
@@ -179,6 +184,15 @@ fn structure(pair: &MaskPair, lattice: &Lattice, settings: &Settings) -> Judged 
     ]);
     further(pair, settings, &mut values);
     Judged { status: overlap.status(), values, diagonal_mm: lattice.diagonal_mm() }
+}
+
+/// Share of the voxels outside the reference that are outside the prediction, over the whole image: BraTS
+/// ranked by it until 2022.
+fn specificity(overlap: &Overlap, lattice: &Lattice) -> Value {
+    match lattice.len() as u64 - overlap.reference() {
+        0 => Err(Undefined::NoNegatives),
+        outside => Ok(1.0 - overlap.only_predicted as f64 / outside as f64),
+    }
 }
 
 fn further(pair: &MaskPair, settings: &Settings, values: &mut BTreeMap<&'static str, Value>) {
@@ -201,6 +215,9 @@ fn further(pair: &MaskPair, settings: &Settings, values: &mut BTreeMap<&'static 
         let found = lesion_wise(p, r, lattice, &rule, settings.threads);
         values.insert("lesion_wise_dice", found.dice);
         values.insert("lesion_wise_hd95", found.hd95_mm);
+        values.insert("lesions_found", Ok(found.true_positives as f64));
+        values.insert("lesions_missed", Ok(found.false_negatives as f64));
+        values.insert("lesions_made_up", Ok(found.false_positives as f64));
     }
 }
 

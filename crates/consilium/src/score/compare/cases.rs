@@ -6,12 +6,13 @@ use crate::score::pairs::Pairs;
 use crate::score::regression;
 use crate::score::segmentation::Cases;
 use crate::score::settings::Settings;
-use crate::score::structures::with_failures;
+use crate::score::structures::{Judged, with_failures};
 use base::Result;
 use metrics::compare::{
     Better, Units, Way, aggregate_then_rank, by_unit, hodges_lehmann, rank_stability,
     rank_then_aggregate, sign_flip, test_then_rank, wilcoxon,
 };
+use metrics::segmentation::Status;
 use metrics::{Interval, Undefined, Value, stats};
 use serde_json::json;
 
@@ -36,12 +37,28 @@ pub(super) fn errors(tables: &[Pairs], settings: &Settings, out: &mut SideBySide
     Ok(())
 }
 
-/// Masks: Dice, HD95 and surface Dice, failures counted.
+/// Metrics of which less is better.
+const LOWER: [&str; 3] = ["hausdorff_distance_95", "lesion_wise_hd95", "absolute_error"];
+/// Metrics of `--more` that are compared where they were asked for.
+const FURTHER_COMPARED: [&str; 4] =
+    ["cl_dice", "panoptic_quality", "lesion_wise_dice", "lesion_wise_hd95"];
+
+/// Whether the metric was asked for, and both masks have the structure.
+fn measured(case: &Judged, name: &str) -> bool {
+    case.status == Status::Ok && case.values.contains_key(name)
+}
+
+/// Masks: Dice, HD95, surface Dice and what else was asked for, failures counted.
 pub(super) fn masks(judged: &[Cases], settings: &Settings, out: &mut SideBySide) -> Result<()> {
     let patients = judged[0].units.of_case();
     // Structures of any model; where a model has none of it, that is its failure.
     for (label, name, _) in &judged[0].structures {
-        for metric in ["dice", "hausdorff_distance_95", "surface_dice"] {
+        let first = judged[0].structures.iter().find(|(own, ..)| own == label);
+        let asked = |name: &&str| {
+            first.is_some_and(|(_, _, cases)| cases.iter().any(|case| measured(case, name)))
+        };
+        let further = FURTHER_COMPARED.into_iter().filter(asked);
+        for metric in ["dice", "hausdorff_distance_95", "surface_dice"].into_iter().chain(further) {
             let all: Vec<Vec<Option<f64>>> = judged
                 .iter()
                 .map(|model| {
@@ -55,7 +72,7 @@ pub(super) fn masks(judged: &[Cases], settings: &Settings, out: &mut SideBySide)
             }
             // A case that no model nor the truth has the structure in says nothing; where one model
             // marked it, the others were right to leave it, and are given the best value.
-            let best = if metric == "hausdorff_distance_95" { 0.0 } else { 1.0 };
+            let best = if LOWER.contains(&metric) { 0.0 } else { 1.0 };
             let kept: Vec<u32> = (0..cases)
                 .filter(|case| all.iter().any(|model| model[*case].is_some()))
                 .map(|case| case as u32)
@@ -82,7 +99,7 @@ pub(super) fn compare(
     settings: &Settings,
     out: &mut SideBySide,
 ) {
-    let higher = !matches!(metric, "hausdorff_distance_95" | "absolute_error");
+    let higher = !LOWER.contains(&metric);
     let better = if higher { Better::Higher } else { Better::Lower };
     let units = Units::grouped(patients);
     if units.is_empty() {
