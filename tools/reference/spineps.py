@@ -28,8 +28,11 @@ from synth import fill
 
 torch.set_num_threads(1)
 import spineps.phase_instance as phase_instance
+from spineps.architectures.pl_densenet import ARGS_MODEL, PLClassifier
 from spineps.architectures.unet3D import Unet3D
+from spineps.lab_model import VertLabelingClassifier
 from spineps.phase_instance import predict_instance_mask
+from spineps.phase_labeling import find_vert_path_from_predictions, perform_labeling_step
 from spineps.phase_post import phase_postprocess_combined
 from spineps.phase_pre import preprocess_input
 from spineps.phase_semantic import predict_semantic_mask
@@ -45,7 +48,17 @@ KEEP = 3000
 def samples(values):
     flat = np.asarray(values, np.float32).reshape(-1)
     kept = flat if len(flat) <= KEEP else flat[[k * (len(flat) - 1) // (KEEP - 1) for k in range(KEEP)]]
-    return {"shape": list(np.shape(values)), "value": [float(f"{v:.7g}") for v in kept]}
+    return {"shape": list(np.shape(values)), "value": short(kept)}
+
+
+def short(values):
+    return [float(f"{v:.6g}") for v in values]
+
+
+def spots(values):
+    """Three hundred of all values."""
+    flat = np.asarray(values, np.float32).reshape(-1)
+    return short(flat[[k * (len(flat) - 1) // 299 for k in range(300)]])
 
 
 def packed(name, values):
@@ -202,13 +215,111 @@ def oblique(spacing, code, shape):
     return affine
 
 
+HEADS = {"VERT": 24, "VERTREL": 6, "VERTGRP": 12, "REGION": 3, "FULLYVISIBLE": 2}
+
+
+def classifiers():
+    """Logits of every head of three backbones, on deterministic weights."""
+    found = []
+    for backbone in ("DENSENET121", "RESNET18", "RESNET50"):
+        opt = ARGS_MODEL(backbone=backbone, num_classes=sum(HEADS.values()))
+        net = PLClassifier(opt, HEADS).eval()
+        with torch.no_grad():
+            for name, tensor in net.state_dict().items():
+                if tensor.is_floating_point():
+                    tensor.copy_(torch.from_numpy(fill(name, tensor.shape)))
+            shape = (32, 48, 16) if backbone != "DENSENET121" else (64, 64, 32)
+            index = np.arange(np.prod(shape))
+            image = ((index * 7919 + index // shape[2] * 104729) % 2049 / 1024 - 1).astype(np.float32).reshape(1, 1, *shape)
+            logits = net(torch.from_numpy(image))
+            found.append({"backbone": backbone, "input": shape,
+                          "logits": {name: samples(values.numpy()) for name, values in logits.items()}})
+    # A checkpoint as Lightning writes it, but for its weights.
+    opt.final_size = (32, 48, 16)
+    torch.save({"state_dict": {"net.conv1.weight": torch.zeros(1)}, "pytorch-lightning_version": "2.5.0",
+                "hyper_parameters": {"opt": opt, "group_2_n_channel": HEADS}}, FIXTURES / "spineps-classifier.ckpt")
+    return found
+
+
+def softmax(values, sharp):
+    values = np.exp((values * sharp) - np.max(values * sharp))
+    return np.round(values / values.sum(), 4).astype(np.float32)
+
+
+def paths():
+    """Names of vertebrae by what a classifier says, for spines whole and in part, with more and fewer vertebrae."""
+    rng, found = np.random.default_rng(11), []
+    groups = [0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 8, 9, 9, 10, 10, 11]
+    for number in range(28):
+        start, count = int(rng.integers(0, 18)), int(rng.integers(1, 14))
+        truth = list(range(start, min(24, start + count)))
+        if number % 4 == 1 and 18 in truth:
+            truth.insert(truth.index(18), 18)
+        if number % 4 == 2 and 18 in truth and 17 in truth:
+            truth.remove(18)
+        if number % 5 == 3 and truth[-1] == 23:
+            truth.append(23)
+        heads = [["VERT", "VERTREL", "VERTGRP", "REGION", "FULLYVISIBLE"], ["VERT", "VERTREL", "VERTT13"], ["VERTGRP", "REGION"],
+                 ["VERT", "REGION", "VERTREL", "VERTT13", "FULLYVISIBLE"]][number % 4]
+        said = {}
+        for place, name in enumerate(truth):
+            region = 0 if name < 7 else 1 if name < 19 else 2
+            last = place + 1 < len(truth) and (0 if truth[place + 1] < 7 else 1 if truth[place + 1] < 19 else 2) > region
+            relation = {(0, True): 1, (1, True): 3}.get((region, last), {7: 2, 19: 4, 23: 5}.get(name, 0))
+            right = {"VERT": (24, name), "VERTREL": (6, relation), "VERTGRP": (12, groups[name]), "REGION": (3, region),
+                     "FULLYVISIBLE": (2, 1), "VERTT13": (2, int(place > 0 and truth[place - 1] == name == 18))}
+            said[place] = {"soft": {}}
+            for head in heads:
+                classes, index = right[head]
+                values = rng.normal(0, 1, classes)
+                values[index] += rng.choice([0, 1.5, 3])
+                said[place]["soft"][head] = softmax(values, 1.3)
+        options = dict(disable_c1=bool(number % 3), proc_lab_force_no_tl_anomaly=number % 7 == 0)
+        if number % 9 == 0 and len(truth) > 1:
+            options.update(force_c1_instance=0, force_c2_instance=1, disable_c1=False)
+        vertebrae = [{head: short(values) for head, values in one["soft"].items()} for one in said.values()]
+        _, _, names, *_ = find_vert_path_from_predictions(said, **options)
+        found.append({"vertebrae": vertebrae, "from_c1": not options["disable_c1"], "twelve": options["proc_lab_force_no_tl_anomaly"],
+                      "c1": options.get("force_c1_instance"), "c2": options.get("force_c2_instance"), "names": [int(n) for n in names]})
+    return found
+
+
+class Shown(VertLabelingClassifier):
+    """The classifier of VERIDAH whose network's answers are given."""
+
+    def __init__(self, settings, size):
+        super().__init__(tempfile.gettempdir(), settings, use_cpu=True)
+        from monai.transforms import CenterSpatialCropd, Compose, NormalizeIntensityd
+
+        self.cutout_size = self.final_size = size
+        self.transform = Compose([NormalizeIntensityd(keys=["img"], nonzero=True, channel_wise=False),
+                                  CenterSpatialCropd(keys=["img", "seg"], roi_size=size)])
+        self.predictor, self.seen, self.said, self.rng = self, [], [], np.random.default_rng(3)
+
+    def eval(self):
+        return self
+
+    def to(self, device):
+        return self
+
+    def softmax(self, values):
+        return values
+
+    def forward(self, patch):
+        self.seen.append(patch[0, 0].numpy().copy())
+        self.said.append({name: softmax(self.rng.normal(0, 1, classes), 2) for name, classes in HEADS.items()})
+        return {name: torch.from_numpy(values)[None] for name, values in self.said[-1].items()}
+
+
+# Spacings at which no voxel of the networks' grids lies half-way between two of the scan's: there the last bit of an affine
+# decides, here as there.
 CASES = [
     dict(name="mri", scan="mri", times=1, code=None, which=("holes",), noise=1, semantic={}, instance={}),
-    dict(name="long", scan="mri", times=4, code="LAS", type="int16", spacing=(1.6, 1.4, 1.5), which=("merged", "specks", "holes", "nodisc", "sacrum"), noise=1,
+    dict(name="long", scan="mri", times=4, code="LAS", type="int16", spacing=(1.7, 1.37, 1.53), which=("merged", "specks", "holes", "nodisc", "sacrum"), noise=1,
          semantic=dict(resolution_range=[[1.5, 1.5, 1.5], [1.5, 1.5, 2.0]]), instance=dict(resolution_range=[1.5, 1.5, 1.77])),
     dict(name="torn", scan="mri", times=3, code="RSP", type="float32", spacing=(1.5, 1.5, 1.5), which=("specks", "gaps", "fragments", "articular", "split"), noise=2,
          semantic={}, instance={}),
-    dict(name="ct", scan="ct", times=2, code="PIR", type="int16", spacing=(1.3, 1.5, 1.7), which=("specks", "holes", "articular"), noise=1,
+    dict(name="ct", scan="ct", times=2, code="PIR", type="int16", spacing=(1.3, 1.57, 1.7), which=("specks", "holes", "articular"), noise=1,
          semantic=dict(modality="CT", has_c1=True, sacrum_ids=[26]), instance={}),
 ]
 
@@ -285,6 +396,13 @@ def run(case, folder):
         img_nii=img, seg_nii=cleaned.resample_from_to(img), vert_nii=found.resample_from_to(img), model_labeling=None,
         debug_data=debug, labeling_offset=offset, disable_c1=not semantic.has_c1, sacrum_ids=semantic.sacrum_ids)
     print(number, "final", final[0].unique(), final[1].unique())
+    settings, naming = config(folder, f"{number}-labelling", modality="CT" if ct else "T2w", modeltype="classifier", labels={},
+                              resolution_range=[1.5, 1.2, 1.5] if ct else [1.5, 1.5, 2.1])
+    shown = Shown(settings, (40, 48, 24))
+    named = phase_postprocess_combined(
+        img_nii=img, seg_nii=cleaned.resample_from_to(img), vert_nii=found.resample_from_to(img), model_labeling=shown,
+        debug_data=debug, labeling_offset=offset, disable_c1=not semantic.has_c1, sacrum_ids=semantic.sacrum_ids)
+    print(number, "named", named[1].unique())
     seen = first.seen[0].get_array().astype(np.float16).astype(np.float32)
     pre = f"spineps-{number}"
     return {
@@ -296,12 +414,15 @@ def run(case, folder):
         "asked": [int(cut.get_seg_array().astype(np.int64).sum()) for cut in second.seen],
         "parts": packed(f"{pre}-parts.gz", final[0].get_seg_array()),
         "vertebrae": packed(f"{pre}-vertebrae.gz", final[1].get_seg_array()),
+        "labelling": naming, "patch": [40, 48, 24], "patches": [spots(patch) for patch in shown.seen],
+        "said": [{name: short(values) for name, values in one.items()} for one in shown.said],
+        "named": packed(f"{pre}-named.gz", named[1].get_seg_array()),
     }
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        found = {"networks": networks(), "cases": [run(case, folder) for case in CASES]}
+        found = {"networks": networks(), "classifiers": classifiers(), "paths": paths(), "cases": [run(case, folder) for case in CASES]}
     (FIXTURES / "spineps.json").write_text(json.dumps(found) + "\n")
 
 

@@ -7,6 +7,7 @@
 pub mod dicom;
 mod limits;
 pub mod mesh;
+pub mod n4;
 mod pictures;
 pub mod resample;
 mod resolution;
@@ -14,6 +15,7 @@ pub mod segmentation;
 pub mod series;
 mod study;
 mod tiff;
+mod vector;
 pub mod volumes;
 
 pub use limits::Limits;

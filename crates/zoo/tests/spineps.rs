@@ -5,20 +5,23 @@
 mod common;
 
 use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
-use common::{compute, fixture, integers, packed_labels, pool, relative_error, scan};
+use common::{compute, fixture, floats, integers, packed_labels, pool, relative_error, scan};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
-use engine::weights::{Plain, Scope, write_pytorch_beside};
+use engine::weights::{Checkpoint, Limits, Plain, Scope, write_pytorch, write_pytorch_beside};
+use imaging::n4::N4;
 use imaging::volumes::Scan;
 use serde_json::{Value, json};
 use std::path::Path;
 use zoo::arch::spine_unet::SpineUnet;
+use zoo::arch::vertebra_classifier::{Classifier, LEFT_OVER};
 use zoo::find_volume_system;
 use zoo::nnunet::Images;
 use zoo::systems::spineps::config::Config;
 use zoo::systems::spineps::labels::Labels;
-use zoo::systems::spineps::{Networks, Outcome, segment};
+use zoo::systems::spineps::path::{Heads, Known, names};
+use zoo::systems::spineps::{Networks, Outcome, Settings, segment};
 use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
 
 #[test]
@@ -45,6 +48,157 @@ fn the_network_of_phase_two_gives_what_the_original_gives() {
         println!("{stem} {channels}: {error:.1e}");
         assert!(error < 1e-4, "{error:.1e}");
     }
+}
+
+/// The image of `image` in `tools/reference/n4.py`, `[k][j][i]`.
+fn uneven([ni, nj, nk]: [usize; 3]) -> Vec<f32> {
+    let value = |at: usize| {
+        let (k, j, i) = (at / (ni * nj), at / ni % nj, at % ni);
+        let n = (i * nj + j) * nk + k;
+        let [x, y, z] = [i, j, k].map(|place| place as f64);
+        let tissue = 400.0 + 300.0 * (x / 5.0).sin() * (y / 7.0).cos() + 120.0 * (z / 3.0).cos();
+        let far = 0.6 * x / ni as f64 - 0.5 * (y / nj as f64).powi(2) + 0.1 * z / nk as f64;
+        if i < 4 { 0.0 } else { (tissue * far.exp() + (n * 7919 % 101) as f64) as f32 }
+    };
+    (0..ni * nj * nk).map(value).collect()
+}
+
+#[test]
+fn a_bias_field_is_taken_out_as_ants_takes_it_out() {
+    for case in fixture("systems/n4.json").as_array().unwrap() {
+        let size: [usize; 3] = integers(&case["size"]).try_into().unwrap();
+        let [ni, nj, nk] = size;
+        let spacing: Vec<f64> =
+            case["spacing"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+        let bounds: Vec<Vec<usize>> =
+            case["box"].as_array().unwrap().iter().map(integers).collect();
+        let image = uneven(size);
+        let inside = |at: usize| {
+            let place = [at % ni, at / ni % nj, at / (ni * nj)];
+            (0..3).all(|axis| (bounds[axis][0]..bounds[axis][1]).contains(&place[axis]))
+        };
+        let mask: Vec<bool> = (0..image.len()).map(inside).collect();
+        let n4 = N4 { distance_mm: 100.0, ..N4::default() };
+        let even = n4.correct(&image, &mask, size, [spacing[0], spacing[1], spacing[2]]).unwrap();
+        let expected = floats(&case["value"]);
+        let (mut difference, mut norm, mut changed) = (0.0, 0.0, 0.0);
+        for (n, &expected) in expected.iter().enumerate() {
+            let at = n * (image.len() - 1) / (expected_count(case) - 1);
+            let (i, j, k) = (at / (nj * nk), at / nk % nj, at % nk);
+            let at = (k * nj + j) * ni + i;
+            difference += f64::from(even[at] - expected).powi(2);
+            changed += f64::from(image[at] - expected).powi(2);
+            norm += f64::from(expected).powi(2);
+        }
+        let (error, changed) = ((difference / norm).sqrt(), (changed / norm).sqrt());
+        println!("{size:?}: {error:.1e}, changed by {changed:.2}");
+        assert!(error < 5e-3 && changed > 0.2, "{error:.1e} {changed:.2}");
+    }
+    // Too thin to look for a field, and nothing marked.
+    assert_eq!(N4::default().correct(&[1.0; 4], &[true; 4], [2, 2, 1], [200.0; 3]), None);
+    assert_eq!(N4::default().correct(&[1.0; 8], &[false; 8], [2; 3], [1.0; 3]), None);
+}
+
+fn expected_count(case: &Value) -> usize {
+    case["value"].as_array().unwrap().len()
+}
+
+/// The heads of the script.
+const HEADS: [(&str, usize); 5] =
+    [("VERT", 24), ("VERTREL", 6), ("VERTGRP", 12), ("REGION", 3), ("FULLYVISIBLE", 2)];
+
+#[test]
+fn the_classifiers_of_phase_three_give_what_the_originals_give() {
+    let folder = testkit::temp_dir("spineps-classifier");
+    for case in fixture("systems/spineps.json")["classifiers"].as_array().unwrap() {
+        let name = case["backbone"].as_str().unwrap();
+        let made = match name {
+            "DENSENET121" => Classifier::dense121(&HEADS),
+            _ => Classifier::residual(name == "RESNET50", &HEADS),
+        };
+        let shape: [usize; 3] = integers(&case["input"]).try_into().unwrap();
+        let [z, y, x] = shape;
+        let scope = Scope::recording();
+        let mut b = Builder::new();
+        let image = b.input("patch", &[1, 1, z, y, x]);
+        made.logits(&mut b, &scope, image).unwrap();
+        let file = folder.join(name);
+        write_pytorch(&file, &scope.recorded()).unwrap();
+        // How the network is made is read from the names of its weights.
+        let checkpoint = Checkpoint::open(&file, &Limits::default()).unwrap();
+        let classifier = Classifier::of(&checkpoint).unwrap();
+        let (scope, mut b) = (checkpoint.scope(), Builder::new());
+        let image = b.input("patch", &[1, 1, z, y, x]);
+        let logits = classifier.logits(&mut b, &scope, image).unwrap();
+        scope.finish(LEFT_OVER).unwrap();
+        let outputs: Vec<_> =
+            classifier.heads.iter().map(|head| head.name.as_str()).zip(logits).collect();
+        let mut network = Network::compile(b.finish(&outputs), &compute().options()).unwrap();
+        let value = |i: usize| ((i * 7919 + i / x * 104_729) % 2049) as f32 / 1024.0 - 1.0;
+        let input = Tensor::new(&[1, 1, z, y, x], (0..z * y * x).map(value).collect()).unwrap();
+        let answers = network.run(&[&input]).unwrap();
+        for (head, answer) in classifier.heads.iter().zip(&answers) {
+            let expected = &case["logits"][&head.name];
+            let error = relative_error(answer.data(), answer.shape(), expected);
+            println!("{name} {}: {error:.1e}", head.name);
+            assert!(error < 1e-4, "{name} {}: {error:.1e}", head.name);
+        }
+    }
+}
+
+#[test]
+fn settings_are_read_from_a_checkpoint_as_lightning_writes_it() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/systems/spineps-classifier.ckpt");
+    let checkpoint = Checkpoint::open(&file, &Limits::default()).unwrap();
+    assert!(checkpoint.entry("net.conv1.weight").is_some());
+    let opt = checkpoint.beside("hyper_parameters").unwrap().get("opt").unwrap();
+    let size = opt.get("final_size").unwrap().items().unwrap();
+    assert_eq!(size.iter().map(|one| one.size().unwrap()).collect::<Vec<_>>(), [32, 48, 16]);
+    assert_eq!(opt.get("backbone").unwrap().text(), Some("RESNET50"));
+}
+
+fn heads(value: &Value) -> Heads {
+    let row = |(name, values): (&String, &Value)| {
+        let values = values.as_array().unwrap().iter().map(|v| v.as_f64().unwrap());
+        (name.clone(), values.collect())
+    };
+    value.as_object().unwrap().iter().map(row).collect()
+}
+
+#[test]
+fn vertebrae_are_named_as_the_original_names_them() {
+    let mut others = [0; 2];
+    for (number, case) in
+        fixture("systems/spineps.json")["paths"].as_array().unwrap().iter().enumerate()
+    {
+        let said: Vec<Heads> = case["vertebrae"].as_array().unwrap().iter().map(heads).collect();
+        let place = |key: &str| case[key].as_u64().map(|at| at as usize);
+        let known = Known {
+            from_c1: case["from_c1"] == true,
+            twelve: case["twelve"] == true,
+            c1: place("c1"),
+            c2: place("c2"),
+        };
+        let expected: Vec<u16> =
+            integers(&case["names"]).into_iter().map(|name| name as u16).collect();
+        assert_eq!(names(&said, &known).unwrap(), expected, "{number}");
+        // Thirteen thoracic vertebrae, and eleven.
+        let pair = |a: u16, b: u16| expected.windows(2).any(|pair| pair == [a, b]);
+        for (count, found) in others.iter_mut().zip([expected.contains(&28), pair(18, 20)]) {
+            *count += usize::from(found);
+        }
+    }
+    assert!(others.iter().all(|count| *count > 0), "{others:?}");
+    // Six lumbar vertebrae.
+    let sure = |name: usize| {
+        let share = |at: usize| if at == name { 1.0 } else { 0.0 };
+        Heads::from([("VERT".to_owned(), (0..24).map(share).collect())])
+    };
+    let lumbar: Vec<Heads> = [21, 22, 23, 23].into_iter().map(sure).collect();
+    assert_eq!(names(&lumbar, &Known::default()).unwrap(), [22, 23, 24, 25]);
+    // More vertebrae than there are names.
+    assert_eq!(names(&vec![Heads::new(); 30], &Known::default()), None);
 }
 
 fn config(value: &Value) -> Config {
@@ -86,6 +240,7 @@ fn volume(case: &Value) -> Option<Volume> {
 struct Given<'c> {
     case: &'c Value,
     cutouts: Vec<u16>,
+    asked: usize,
 }
 
 impl Networks for Given<'_> {
@@ -117,6 +272,18 @@ impl Networks for Given<'_> {
         let values = self.cutouts[number * length..][..length].to_vec();
         Ok(Labels { values, shape: cutout.shape })
     }
+
+    fn names(&mut self, patch: &[f32], [number, count]: [usize; 2]) -> base::Result<Heads> {
+        let said = self.case["said"].as_array().unwrap();
+        assert_eq!(count, said.len(), "{}", self.case["name"]);
+        let expected = floats(&self.case["patches"][number]);
+        let spot = |k: usize| patch[k * (patch.len() - 1) / 299];
+        let far = (0..300).map(|k| (spot(k) - expected[k]).abs()).fold(0.0, f32::max);
+        // Of whole numbers a few lie half-way to the next one.
+        assert!(far < 4e-3, "{} patch {number}: {far}", self.case["name"]);
+        self.asked += 1;
+        Ok(heads(&said[number]))
+    }
 }
 
 fn stored(file: &Value) -> Vec<u16> {
@@ -134,9 +301,16 @@ fn cases_go_between_the_networks_as_the_originals_do() {
         let name = &case["name"];
         let Some(volume) = volume(case) else { continue };
         let (semantic, instance) = (config(&case["semantic"]), config(&case["instance"]));
-        let mut given = Given { case, cutouts: stored(&case["cutouts"]) };
-        let found = segment(&pool(), &volume, &semantic, &instance, &mut given).unwrap();
-        let Outcome::Found(maps) = found else { panic!("{name}: nothing found") };
+        let mut given = Given { case, cutouts: stored(&case["cutouts"]), asked: 0 };
+        let settings = Settings {
+            semantic: &semantic,
+            instance: &instance,
+            labelling: None,
+            twelve: false,
+            correct: false,
+        };
+        let found = segment(&pool(), &volume, settings, &mut given).unwrap();
+        let Outcome::Found(maps, false) = found else { panic!("{name}: nothing found") };
         // The original's last step makes endplates 1, and deletes those that were given to two vertebrae.
         let expected = stored(&case["parts"]);
         let pairs = || maps.parts.values.iter().zip(&expected);
@@ -146,6 +320,15 @@ fn cases_go_between_the_networks_as_the_originals_do() {
         let vertebrae = differ(&maps.vertebrae.values, &stored(&case["vertebrae"]));
         println!("{name}: {parts} parts and {vertebrae} vertebrae differ, {lost} endplates");
         assert_eq!((parts, vertebrae), (0, 0), "{name}");
+        // The same with names.
+        let patch: [usize; 3] = integers(&case["patch"]).try_into().unwrap();
+        let labelling = config(&case["labelling"]);
+        let settings = Settings { labelling: Some((&labelling, patch)), ..settings };
+        let found = segment(&pool(), &volume, settings, &mut given).unwrap();
+        let Outcome::Found(maps, true) = found else { panic!("{name}: no names") };
+        assert_eq!(given.asked, case["said"].as_array().unwrap().len(), "{name}");
+        let named = differ(&maps.vertebrae.values, &stored(&case["named"]));
+        assert_eq!(named, 0, "{name}");
     }
 }
 
@@ -160,25 +343,36 @@ impl Networks for Same {
     fn vertebrae(&mut self, cutout: &Labels, _: [f64; 3], _: [usize; 2]) -> base::Result<Labels> {
         Ok(Labels { values: vec![0; cutout.values.len()], shape: cutout.shape })
     }
+
+    fn names(&mut self, _: &[f32], _: [usize; 2]) -> base::Result<Heads> {
+        Ok(Heads::new())
+    }
 }
 
 #[test]
 fn where_nothing_is_it_is_said() {
     let file = fixture("systems/spineps.json");
     let case = &file["cases"][2];
-    let (volume, settings) = (volume(case).unwrap(), config(&case["semantic"]));
+    let (volume, semantic) = (volume(case).unwrap(), config(&case["semantic"]));
     let instance = config(&case["instance"]);
+    let settings = Settings {
+        semantic: &semantic,
+        instance: &instance,
+        labelling: None,
+        twelve: false,
+        correct: false,
+    };
     // Background; discs without a body; bodies of which no vertebra is made.
     let mut told = Vec::new();
     for class in [0, 13, 9] {
-        let found = segment(&pool(), &volume, &settings, &instance, &mut Same(class)).unwrap();
+        let found = segment(&pool(), &volume, settings, &mut Same(class)).unwrap();
         let Outcome::Nothing(why) = found else { panic!("{class}: something found") };
         told.push(why.get(base::Lang::En).to_owned());
     }
     told.dedup();
     assert_eq!(told.len(), 3, "{told:?}");
     let flat = volume.on_same_grid(Voxels::I16(vec![7; volume.frame_len()])).unwrap();
-    let error = segment(&pool(), &flat, &settings, &instance, &mut Same(0)).err().unwrap();
+    let error = segment(&pool(), &flat, settings, &mut Same(0)).err().unwrap();
     assert_eq!(error.kind(), Kind::Refused);
 }
 

@@ -23,7 +23,7 @@ texts! {
     /// Choice.
     PARTS = "the map of phase 1, cleaned: arch, spinous, transverse and articular processes, body, disc, endplate, cord, canal", "第一阶段的分割图（已清理）：椎弓、棘突、横突、关节突、椎体、椎间盘、终板、脊髓、椎管";
     /// Choice.
-    NO_N4 = "without correction of the inhomogeneity of MR images (the original's -non4)", "不做 MR 偏场校正（即原程序的 -non4）";
+    NO_N4 = "reads MR images without correcting their bias field (the original's -non4)", "不做 MR 偏场校正（即原程序的 -non4）";
     /// Choice.
     NO_LABELLING = "counts from above even where the weights of VERIDAH are there (the original's -model_labeling none)", "即使有 VERIDAH 权重也只自上而下计数（即原程序的 -model_labeling none）";
     /// Choice.
@@ -52,8 +52,12 @@ texts! {
     NO_VERTEBRA = "Bodies were marked, but no vertebra was told apart: no label is given.", "虽有椎体标记，但未能区分出单个椎骨，未给出标注。";
     /// Vertebrae have no names.
     COUNTED = "Vertebrae are counted from above; without the weights of VERIDAH they have no anatomical name.", "椎骨自上而下计数；无 VERIDAH 权重，不给出解剖节段。";
-    /// The image was not corrected.
-    UNCORRECTED = "The inhomogeneity of the image was not corrected.", "未做影像偏场校正。";
+    /// Vertebrae have no names.
+    NOT_NAMED = "Vertebrae are counted from above: VERIDAH could not fit their number between C1 and L6.", "椎骨自上而下计数：其数目与 C1 至 L6 不符，VERIDAH 未能命名。";
+    /// The checkpoint of phase 3.
+    NO_PATCH = "expected hyper_parameters.opt.final_size: three extents from 16 to 512", "应有 hyper_parameters.opt.final_size：三个 16 至 512 的边长";
+    /// The checkpoint of phase 3.
+    NO_HEAD = "none of the heads VERT, VERTEXACT, VERTEX and VERTGRP is there: vertebrae cannot be named", "缺少 VERT、VERTEXACT、VERTEX、VERTGRP 任一输出头，无法命名椎骨";
     /// The whole scan.
     UNCROPPED = "The original crops such a scan with another model (VIBESegmentator) before it reads it; here the whole scan was read.", "原程序对此类扫描先用另一模型（VIBESegmentator）裁剪后判读；此处判读完整扫描。";
     /// A disc without a vertebra.

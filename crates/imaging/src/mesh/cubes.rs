@@ -231,11 +231,11 @@ mod tests {
         assert!(off.fold(0.0, f64::max) < 0.1);
         for triangle in 0..mesh.triangles.len() {
             let [a, b, c] = mesh.corners(triangle);
-            let (u, v) = (super::super::minus(b, a), super::super::minus(c, a));
+            let (u, v) = (crate::vector::minus(b, a), crate::vector::minus(c, a));
             let normal =
                 [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
-            let outward = super::super::minus(a, centre);
-            assert!(super::super::dot(normal, outward) >= 0.0);
+            let outward = crate::vector::minus(a, centre);
+            assert!(crate::vector::dot(normal, outward) >= 0.0);
         }
         let moved = Values { values: &values, size, start: [3, 0, 0], spacing_mm };
         let apart = isosurface(&moved, 0.0);

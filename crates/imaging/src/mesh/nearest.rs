@@ -1,6 +1,7 @@
 //! The distance from a point to the nearest place of a surface.
 
-use super::{Mesh, dot, minus};
+use super::Mesh;
+use crate::vector::{dot, minus};
 
 /// Triangles in a leaf, at most.
 const LEAF: usize = 4;

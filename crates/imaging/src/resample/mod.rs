@@ -8,6 +8,7 @@
 //! | file | reference |
 //! |---|---|
 //! | `scipy` | `scipy.ndimage.zoom`, `affine_transform` along the axes |
+//! | `rotate` | `scipy.ndimage.rotate` |
 //! | `skimage` | `skimage.transform.resize` |
 //! | `torch` | `torch.nn.functional.interpolate` |
 //! | `segment` | an argmax over resampled logits, without holding them |
@@ -25,6 +26,7 @@ mod nnunet_torch;
 mod opencv;
 mod parallel;
 mod pil;
+mod rotate;
 mod scipy;
 mod segment;
 mod skimage;
@@ -40,6 +42,7 @@ pub use nnunet::NnUnet;
 pub use nnunet_torch::NnUnetTorch;
 pub use opencv::{OpenCv, opencv_u8, opencv_u16};
 pub use pil::{Pil, bilinear as pil_bilinear, pil_u8};
+pub use rotate::rotate_planes;
 pub use scipy::{Mode, Zoom, rescale};
 pub use segment::{Decision, Segmenter, segment_volume};
 pub use skimage::{Edge, Resize, resize as skimage};

@@ -1,6 +1,7 @@
 //! What one image, or one frame of a multi-frame object, says about its place.
 
 use crate::dicom::{Attributes, DicomImage};
+use crate::vector::dot;
 use base::Scale;
 
 /// Where a frame comes from and where it lies.
@@ -213,10 +214,6 @@ fn three(v: &[f64]) -> Option<[f64; 3]> {
 
 fn usable(mm: f64) -> bool {
     (1e-4..1e4).contains(&mm)
-}
-
-pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 /// Brought to length 1; `None` for what is no direction.

@@ -1,8 +1,9 @@
 //! Slices of one orientation behind one another: their order, their grid, or why they have none.
 
 use super::StudyOf;
-use super::slice::{Slice, dot};
+use super::slice::Slice;
 use crate::segmentation::{Origin, OriginImage};
+use crate::vector::dot;
 use base::words::series as words;
 use base::{Affine, Error, Grid, Kind, Note, Result};
 

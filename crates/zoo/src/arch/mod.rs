@@ -21,6 +21,7 @@ pub mod swin_unetr;
 pub mod unet;
 pub mod unet_blocks;
 pub mod unet_v1;
+pub mod vertebra_classifier;
 pub mod vista3d;
 
 /// Epsilon of every batch normalisation here: PyTorch's default.

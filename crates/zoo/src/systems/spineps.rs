@@ -7,13 +7,16 @@
 
 mod attach;
 mod bodies;
+mod classifier;
 pub mod config;
 mod find;
 pub mod grid;
 pub mod instances;
 pub mod labels;
 mod names;
+pub mod naming;
 mod network;
+pub mod path;
 pub mod post;
 pub mod semantic;
 mod told;
@@ -26,14 +29,18 @@ use crate::volume_system::{
 };
 use base::words::spineps as words;
 use base::{Error, Grid, Kind, Modality, Note, Result, Text, Volume, Voxels};
+use classifier::Names;
 use config::{Config, Role};
 use engine::cpu::Pool;
 use find::{Found, pick, search};
 use grid::Prepared;
 use instances::{Nothing, Rules};
 use labels::Labels;
+use naming::Asking;
 use network::Cutouts;
+use path::Heads;
 use post::{Counting, Maps};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,8 +68,11 @@ static CARD: VolumeCard = VolumeCard {
         Choice { name: "vibe", about: words::VIBE },
         Choice { name: "ct", about: words::CT },
         Choice { name: "parts", about: words::PARTS },
+        Choice { name: "no-labelling", about: words::NO_LABELLING },
+        Choice { name: "twelve", about: words::TWELVE },
+        Choice { name: "no-n4", about: words::NO_N4 },
     ],
-    weights: &[T2W, INSTANCE],
+    weights: &[T2W, INSTANCE, LABELLING],
     code_licence: "Apache-2.0",
     weights_licence: words::WEIGHTS_LICENCE,
     intended_use: words::USE,
@@ -92,14 +102,16 @@ const VIBE: Published = published!("v1.0.9", "vibe.zip");
 const CT: Published = published!("v1.4.2", "ct.zip");
 const INSTANCE: Published = published!("v1.2.0", "instance.zip");
 const CT_INSTANCE: Published = published!("v1.4.2", "CT_instance.zip");
+const LABELLING: Published = published!("v1.4.0", "labeling.zip");
+const CT_LABELLING: Published = published!("v1.4.0", "ct_labeling.zip");
 
 /// What a contrast needs.
-fn archives(contrast: Option<&str>) -> [Published; 2] {
+fn archives(contrast: Option<&str>) -> [Published; 3] {
     match contrast {
-        Some("t1w") => [T1W, INSTANCE],
-        Some("vibe") => [VIBE, INSTANCE],
-        Some("ct") => [CT, CT_INSTANCE],
-        _ => [T2W, INSTANCE],
+        Some("t1w") => [T1W, INSTANCE, LABELLING],
+        Some("vibe") => [VIBE, INSTANCE, LABELLING],
+        Some("ct") => [CT, CT_INSTANCE, CT_LABELLING],
+        _ => [T2W, INSTANCE, LABELLING],
     }
 }
 
@@ -122,7 +134,7 @@ impl VolumeSystem for Spineps {
     fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
         let contrast = contrast(&options.chosen)?;
         let found = search(path)?;
-        let [semantic, instance] = archives(contrast);
+        let [semantic, instance, _] = archives(contrast);
         let need = |role: Role, phase: &Text, file: &Published| -> Result<&Found> {
             let absent = || {
                 let (en, zh) = (phase.get(base::Lang::En), phase.get(base::Lang::Zh));
@@ -136,6 +148,12 @@ impl VolumeSystem for Spineps {
         if !semantic.config.nnunet {
             return Err(Error::new(Kind::Unsupported, words::NOT_SEMANTIC).at(semantic.settings()));
         }
+        // Without its weights vertebrae are counted.
+        let labelling = match options.has("no-labelling") {
+            true => None,
+            false => pick(&found, Role::Labelling, contrast),
+        };
+        let names = labelling.map(|found| Names::open(found, &options.compute)).transpose()?;
         let pool = options.compute.pool.clone();
         let own = |config: &Config| Options {
             folds: Some(config.folds.clone()),
@@ -150,7 +168,10 @@ impl VolumeSystem for Spineps {
             cutouts: Cutouts::open(instance, &options.compute, &own(&instance.config))?,
             semantic: semantic.config.clone(),
             instance: instance.config.clone(),
+            names,
             parts: options.has("parts"),
+            twelve: options.has("twelve"),
+            uncorrected: options.has("no-n4"),
             pool,
         }))
     }
@@ -166,7 +187,9 @@ impl VolumeSystem for Spineps {
             url: file.url.to_owned(),
             licensed: false,
         };
-        Ok(Some(archives(contrast(chosen)?).iter().map(needed).collect()))
+        let unnamed = chosen.iter().any(|name| name == "no-labelling");
+        let count = if unnamed { 2 } else { 3 };
+        Ok(Some(archives(contrast(chosen)?).iter().take(count).map(needed).collect()))
     }
 }
 
@@ -179,7 +202,8 @@ fn made_up(folder: &Path, contrast: Option<&str>) -> Result<()> {
     let ct = contrast == Some("ct");
     let (modality, spacing) =
         if ct { ("CT", "[0.8, 0.8, 0.8]") } else { ("T2w", "[0.75, 0.75, 1.65]") };
-    let [semantic, instance] = archives(contrast).map(|file| file.name.trim_end_matches(".zip"));
+    let [semantic, instance, labelling] =
+        archives(contrast).map(|file| file.name.trim_end_matches(".zip"));
     let config = |modality: &str, kind: &str, labels: &str| {
         format!(
             r#"{{"log_name": "made up", "modality": "{modality}", "acquisition": "sag", "modeltype": "{kind}",
@@ -207,6 +231,10 @@ fn made_up(folder: &Path, contrast: Option<&str>) -> Result<()> {
     let three = r#""1": "1", "2": "2", "3": "3""#;
     write(&place, config("SEG", "unet", three))?;
     let (stem, channels) = if ct { (8, 11) } else { (16, 10) };
+    let naming = folder.join(labelling);
+    std::fs::create_dir_all(&naming).map_err(failed)?;
+    write(&naming, config(modality, "classifier", ""))?;
+    classifier::made_up(&naming.join("val_f1=0-valf1-weights.ckpt"))?;
     write_made_up(&place.join("made-up-weights.ckpt"), |b, scope| {
         let image = b.input("parts", &[1, channels, 16, 16, 16]);
         let network = crate::arch::spine_unet::SpineUnet { stem, classes: network::CLASSES };
@@ -220,7 +248,11 @@ struct Reader {
     cutouts: Cutouts,
     semantic: Config,
     instance: Config,
+    names: Option<Names>,
     parts: bool,
+    twelve: bool,
+    /// It was asked for what is done: no correction of the bias field.
+    uncorrected: bool,
     pool: Pool,
 }
 
@@ -236,12 +268,30 @@ pub trait Networks {
         spacing_mm: [f64; 3],
         at: [usize; 2],
     ) -> Result<Labels>;
+
+    /// Probabilities of a patch around a vertebra; its number and their count.
+    fn names(&mut self, patch: &[f32], at: [usize; 2]) -> Result<Heads>;
+}
+
+/// The models' settings.
+#[derive(Clone, Copy)]
+pub struct Settings<'a> {
+    /// Phase 1.
+    pub semantic: &'a Config,
+    /// Phase 2.
+    pub instance: &'a Config,
+    /// Phase 3, and the extents of its patches, where vertebrae are to be named.
+    pub labelling: Option<(&'a Config, [usize; 3])>,
+    /// There are exactly twelve thoracic vertebrae.
+    pub twelve: bool,
+    /// The bias field of MR images is divided out first.
+    pub correct: bool,
 }
 
 /// What is found, or why nothing is.
 pub enum Outcome {
-    /// Both maps along the case's axes i, j, k.
-    Found(Box<Maps>),
+    /// Both maps along the case's axes i, j, k, and whether vertebrae have names.
+    Found(Box<Maps>, bool),
     /// Why the result is empty.
     Nothing(Text),
 }
@@ -252,13 +302,14 @@ pub enum Outcome {
 pub fn segment(
     pool: &Pool,
     volume: &Volume,
-    semantic: &Config,
-    instance: &Config,
+    settings: Settings<'_>,
     networks: &mut dyn Networks,
 ) -> Result<Outcome> {
+    let Settings { semantic, instance, .. } = settings;
     let ct = of_ct(semantic);
-    let (images, grid) = Prepared::new(volume, !ct, None)?
-        .images(pool, semantic.axes, |own| semantic.spacing_for(own))?;
+    let (images, grid) =
+        Prepared::new(volume, !ct, settings.correct)?
+            .images(pool, semantic.axes, |own| semantic.spacing_for(own))?;
     let mut classes = networks.classes(images)?;
     for class in &mut classes {
         *class = semantic.labels.get(class).copied().unwrap_or(*class);
@@ -292,8 +343,18 @@ pub fn segment(
     };
     let counting = counting(semantic);
     let (axes, spacing) = (volume.orientation(), volume.spacing_mm());
-    let maps = post::clean(maps, axes, spacing, &counting, None)?;
-    Ok(Outcome::Found(Box::new(maps)))
+    let mut named = false;
+    let mut give = |maps: &Maps, bounds: [[usize; 2]; 3]| -> Result<BTreeMap<u16, u16>> {
+        let Some((config, patch)) = settings.labelling else { return Ok(BTreeMap::new()) };
+        let from_c1 = counting.first == 1 || semantic.has_c1;
+        let asking = Asking { config, patch, from_c1, twelve: settings.twelve };
+        let mut classify = |patch: &[f32], at: [usize; 2]| networks.names(patch, at);
+        let names = naming::name(pool, volume, maps, bounds, &asking, &mut classify)?;
+        named = names.is_some();
+        Ok(names.unwrap_or_default())
+    };
+    let maps = post::clean(maps, axes, spacing, &counting, &mut give)?;
+    Ok(Outcome::Found(Box::new(maps), named))
 }
 
 /// Where counting begins: at C2, or at C1 where a model for CT marks it.
@@ -319,6 +380,7 @@ fn along_pir(labels: Vec<u16>, grid: &Grid) -> Result<(Labels, Grid)> {
 struct Running<'r> {
     model: &'r mut Model,
     cutouts: &'r mut Cutouts,
+    names: Option<&'r mut Names>,
     told: Told<'r>,
     before: usize,
     notes: Vec<Note>,
@@ -346,6 +408,17 @@ impl Networks for Running<'_> {
     ) -> Result<Labels> {
         let answer = self.cutouts.predict(cutout, spacing_mm)?;
         (self.told)(self.before + number + 1, self.before + count);
+        if number + 1 == count {
+            self.before += count;
+            self.cutouts.rest();
+        }
+        Ok(answer)
+    }
+
+    fn names(&mut self, patch: &[f32], [number, count]: [usize; 2]) -> Result<Heads> {
+        let Some(names) = &mut self.names else { return Ok(Heads::new()) };
+        let answer = names.classify(patch)?;
+        (self.told)(self.before + number + 1, self.before + count);
         Ok(answer)
     }
 }
@@ -372,19 +445,25 @@ impl VolumeReader for Reader {
         let [dx, dy, dz] = spacing;
         let voxels = [x, y, z].iter().map(|&count| count as u64).product::<u64>();
         let first = self.model.need([z, y, x], [dz, dy, dx])?.bytes;
-        let second = self.cutouts.need_bytes()? + self.model.weight_bytes();
+        let names = self.names.as_ref().map_or(0, Names::need_bytes);
+        let second = self.cutouts.need_bytes()? + names + self.model.weight_bytes();
         // Beside a network the image and maps on its grid, two for each cut-out; then both maps on the case's.
         let maps = 24 * voxels + 40 * volume.frame_len() as u64;
         Ok(first.max(second) + maps)
     }
 
     fn network_time(&self) -> Option<Duration> {
-        Some(self.model.network_time() + self.cutouts.ran())
+        Some(
+            self.model.network_time()
+                + self.cutouts.ran()
+                + self.names.as_ref().map_or(Duration::ZERO, Names::ran),
+        )
     }
 
     fn rest(&mut self) {
         self.model.release_buffers();
         self.cutouts.rest();
+        self.names.iter_mut().for_each(Names::rest);
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
@@ -393,24 +472,43 @@ impl VolumeReader for Reader {
         let mut notes: Vec<Note> =
             crate::volume_system::without_nan(&mut values).into_iter().collect();
         drop(values);
-        let (model, cutouts) = (&mut self.model, &mut self.cutouts);
-        let mut running = Running { model, cutouts, told, before: 0, notes: Vec::new() };
-        let found = segment(&self.pool, volume, &self.semantic, &self.instance, &mut running)?;
+        let labelling = self.names.as_ref().map(|names| (names.config.clone(), names.patch));
+        let settings = Settings {
+            semantic: &self.semantic,
+            instance: &self.instance,
+            labelling: labelling.as_ref().map(|(config, patch)| (config, *patch)),
+            twelve: self.twelve,
+            correct: !self.uncorrected,
+        };
+        let mut running = Running {
+            model: &mut self.model,
+            cutouts: &mut self.cutouts,
+            names: self.names.as_mut(),
+            told,
+            before: 0,
+            notes: Vec::new(),
+        };
+        let found = segment(&self.pool, volume, settings, &mut running)?;
         notes.append(&mut running.notes);
-        self.cutouts.rest();
+        self.rest();
         notes.extend(self.remarks(volume));
         let (map, structures) = match found {
             Outcome::Nothing(why) => {
                 notes.push(Note::warning("nothing-found", why));
                 (vec![0; volume.frame_len()], Vec::new())
             }
-            Outcome::Found(maps) if self.parts => {
+            Outcome::Found(maps, _) if self.parts => {
                 (grid::as_kji(&maps.parts), told::parts(&maps.parts))
             }
-            Outcome::Found(maps) => {
-                notes.push(Note::info("counted", words::COUNTED));
+            Outcome::Found(maps, named) => {
+                if !named {
+                    let lost = self.names.is_some();
+                    let why = if lost { words::NOT_NAMED } else { words::COUNTED };
+                    notes.push(Note::info("counted", why));
+                }
+                let first = Some(counting(&self.semantic).first).filter(|_| !named);
                 let map = told::whole(&maps);
-                (grid::as_kji(&map), told::vertebrae(&map, Some(counting(&self.semantic).first)))
+                (grid::as_kji(&map), told::vertebrae(&map, first))
             }
         };
         Ok(VolumeAnswer {
@@ -433,9 +531,6 @@ impl Reader {
         let mut notes = Vec::new();
         if large || self.semantic.needs_crop {
             notes.push(Note::warning("not-cropped", words::UNCROPPED));
-        }
-        if !of_ct(&self.semantic) {
-            notes.push(Note::warning("not-corrected", words::UNCORRECTED));
         }
         notes
     }

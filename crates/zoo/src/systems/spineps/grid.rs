@@ -11,6 +11,7 @@ use crate::systems::totalsegmentator::bounds_of;
 use base::words::volume_systems as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
+use imaging::n4::N4;
 use imaging::resample::rescale;
 
 /// What MR images are brought to (`NORMALIZE_MAX_VALUE`).
@@ -22,14 +23,15 @@ const SAME_MM: f64 = 1e-3;
 
 /// Whether values are whole numbers, and signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Numbers {
+pub(super) enum Numbers {
     Real,
     Signed,
     Unsigned,
 }
 
-/// Takes the inhomogeneity out of an image `[k][j][i]` of this size and spacing (i, j, k).
-pub type Correct<'c> = &'c dyn Fn(&[f32], [usize; 3], [f64; 3]) -> Result<Vec<f32>>;
+/// Values from which on the box of tissue is drawn for N4, and its spline distance (`n4_bias`).
+const TISSUE: f32 = 60.0;
+const SPLINE_MM: f64 = 100.0;
 
 /// An image prepared, and a place for labels on its grid.
 pub struct Prepared {
@@ -42,13 +44,9 @@ impl Prepared {
     /// Of a volume of one frame. MR images are brought to 0 to 1500 and may be corrected; CT is left as it is.
     ///
     /// Errors: kind `Refused` where all values are alike.
-    pub fn new(volume: &Volume, mr: bool, correct: Option<Correct<'_>>) -> Result<Prepared> {
-        let numbers = match volume.voxels() {
-            Voxels::F32(_) | Voxels::F64(_) => Numbers::Real,
-            Voxels::U8(_) | Voxels::U16(_) | Voxels::U32(_) => Numbers::Unsigned,
-            _ => Numbers::Signed,
-        };
-        let whole = numbers != Numbers::Real;
+    pub fn new(volume: &Volume, mr: bool, correct: bool) -> Result<Prepared> {
+        let numbers = Numbers::of(volume);
+        let whole = numbers.are_whole();
         let mut values = volume.frame_f32(0);
         for value in &mut values {
             *value = if value.is_finite() { *value } else { 0.0 };
@@ -64,8 +62,8 @@ impl Prepared {
         if mr {
             let size = bounds.map(|[from, to]| to - from);
             let mut part = cut(&values, volume.size(), bounds);
-            if let Some(correct) = correct {
-                part = correct(&part, size, volume.spacing_mm())?;
+            if correct {
+                part = even(part, size, volume.spacing_mm());
                 part.iter_mut().for_each(|v| *v = if whole { v.trunc() } else { *v });
             }
             normalise(&mut part, whole);
@@ -106,8 +104,21 @@ impl Prepared {
 }
 
 impl Numbers {
+    /// Of a volume.
+    pub(super) fn of(volume: &Volume) -> Numbers {
+        match volume.voxels() {
+            Voxels::F32(_) | Voxels::F64(_) => Numbers::Real,
+            Voxels::U8(_) | Voxels::U16(_) | Voxels::U32(_) => Numbers::Unsigned,
+            _ => Numbers::Signed,
+        }
+    }
+
+    pub(super) fn are_whole(self) -> bool {
+        self != Numbers::Real
+    }
+
     /// What is stored of a value between whole numbers.
-    fn nearest(self, value: f32) -> f32 {
+    pub(super) fn nearest(self, value: f32) -> f32 {
         match self {
             Numbers::Real => value,
             Numbers::Signed => value.round(),
@@ -125,7 +136,7 @@ pub(super) fn foreseen(size: [usize; 3], own: [f64; 3], spacing: [f64; 3]) -> [u
 }
 
 /// The same first voxel and axes at another spacing; the same grid where it is as good as that.
-fn at_spacing(grid: &Grid, spacing: [f64; 3]) -> Result<Grid> {
+pub(super) fn at_spacing(grid: &Grid, spacing: [f64; 3]) -> Result<Grid> {
     let own = grid.spacing_mm();
     let near = |axis: usize| (spacing[axis] - own[axis]).abs() <= SAME_MM + 1e-5 * own[axis].abs();
     if (0..3).all(near) {
@@ -192,6 +203,17 @@ pub(super) fn as_kji(labels: &Labels) -> Vec<u16> {
         labels.values[(i * nj + j) * nk + k]
     };
     (0..labels.values.len()).map(of).collect()
+}
+
+/// The image without its bias field, which is looked for in the box around tissue; an image that is too thin stays
+/// as it is.
+fn even(image: Vec<f32>, size: [usize; 3], spacing_mm: [f64; 3]) -> Vec<f32> {
+    let tissue: Vec<bool> = image.iter().map(|value| *value >= TISSUE).collect();
+    let Some(bounds) = bounds_of(&tissue, size, [0; 3]) else { return image };
+    let mut inside = vec![false; image.len()];
+    rows(size, bounds).for_each(|row| inside[row].fill(true));
+    let n4 = N4 { distance_mm: SPLINE_MM, ..N4::default() };
+    n4.correct(&image, &inside, size, spacing_mm).unwrap_or(image)
 }
 
 /// From the lowest value on, at most 1500.

@@ -57,7 +57,7 @@ pub fn clean(
     axes: Orientation,
     spacing_mm: [f64; 3],
     counting: &Counting,
-    name: Option<Name<'_>>,
+    name: Name<'_>,
 ) -> Result<Maps> {
     for (label, part) in maps.vertebrae.values.iter_mut().zip(&maps.parts.values) {
         if *part == 0 {
@@ -78,11 +78,8 @@ pub fn clean(
         Maps { parts: turn.there(&part.parts), vertebrae: turn.there(&part.vertebrae) };
     posterior(&mut turned);
     count(&mut turned.vertebrae, counting.first);
-    if let Some(name) = name {
-        part.vertebrae = turn.back(&turned.vertebrae);
-        let names = name(&part, bounds)?;
-        turned.vertebrae.rename(&names);
-    }
+    part.vertebrae = turn.back(&turned.vertebrae);
+    turned.vertebrae.rename(&name(&part, bounds)?);
     for (label, part) in turned.vertebrae.values.iter_mut().zip(&turned.parts.values) {
         if counting.sacrum.contains(part) {
             *label = SACRUM;
