@@ -182,8 +182,8 @@ fn bench_measures_a_network_in_a_process_of_its_own_and_doctor_the_machine() {
     let output = consilium(dir.path(), &line);
     assert_eq!(code(&output), 0, "{}", said(&output));
     let written: Value = serde_json::from_slice(&fs::read(dir.join("b.json")).unwrap()).unwrap();
-    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(written, printed);
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(written, shown);
     let network = &written["networks"][0];
     assert_eq!(network["id"], ALL);
     let (median, least) =
@@ -199,7 +199,9 @@ fn bench_measures_a_network_in_a_process_of_its_own_and_doctor_the_machine() {
     assert_eq!(speeds.len(), 4);
     assert!(speeds.iter().all(|speed| speed["value"].as_f64().unwrap() > 0.0), "{found:#}");
     let line = ["models", "export", "--bench", "b.json"];
-    assert!(String::from_utf8(consilium(dir.path(), &line).stdout).unwrap().contains("Measured"));
+    let survey = printed(&consilium(dir.path(), &line));
+    let set = written["machine"]["instruction_set"].as_str().unwrap();
+    assert!(survey.contains("Measured") && survey.contains(set), "{survey}");
 }
 
 #[test]

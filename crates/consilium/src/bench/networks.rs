@@ -129,7 +129,7 @@ pub fn run(
         }
     };
     let (mut networks, mut without): (Vec<Value>, Vec<&str>) = (Vec::new(), Vec::new());
-    let mut failed = None;
+    let (mut failed, mut all) = (None, Value::Null);
     for (index, &id) in ids.iter().enumerate() {
         say(common, &bench_words::now(index + 1, ids.len(), id));
         match measured(id, parsed, common) {
@@ -145,12 +145,11 @@ pub fn run(
             }
         }
         // Kept after each, so that a run that is broken off is not lost.
+        all = document(world, &networks, &without, common);
         if let Some(path) = parsed.value("--write") {
-            let all = document(world, &networks, &without, common);
             write_file(world, Path::new(path), format!("{all:#}\n").as_bytes())?;
         }
     }
-    let all = document(world, &networks, &without, common);
     if common.json {
         print(out, &format!("{all:#}\n"))?;
     } else {

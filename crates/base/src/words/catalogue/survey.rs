@@ -146,8 +146,8 @@ texts! {
     /// Title.
     MEASURED = "Measured on one machine", "本机实测";
     /// How it was measured.
-    HOW_MEASURED = "Time of one run of the network and peak memory of the process, on made-up weights and input, from `consilium bench`.",
-        "网络单次运行时间与进程内存峰值，由 `consilium bench` 以生成的权重和输入测得。";
+    HOW_MEASURED = "Time, and peak memory of the process, on made-up weights and input, from consilium bench: of networks for films one run, of systems for volumes a whole case from the image to the label map.",
+        "耗时与进程内存峰值，由 consilium bench 以生成的权重和输入测得：平片网络为单次运行，体数据系统为一例从影像到标签图的全过程。";
     /// Column.
     NETWORK = "network", "网络";
     /// Column.
@@ -166,6 +166,18 @@ texts! {
     LIMITS_TITLE = "Limits", "局限";
     /// Title.
     PRACTICE_TITLE = "Good practice", "最佳实践";
+}
+
+/// Of a machine.
+pub fn cores(number: u64) -> Text {
+    let plural = if number == 1 { "" } else { "s" };
+    Text::filled(format!("{number} core{plural}"), format!("{number} 核"))
+}
+
+/// Of a run.
+pub fn threads(number: u64) -> Text {
+    let plural = if number == 1 { "" } else { "s" };
+    Text::filled(format!("{number} thread{plural}"), format!("{number} 线程"))
 }
 
 /// What the survey says models need: kind, GPU memory, memory.

@@ -34,10 +34,16 @@ fn block(block: &Block) -> String {
 fn inlines(line: &[Inline]) -> String {
     let one = |inline: &Inline| match inline {
         Inline::Text(text) => escape(text),
-        Inline::Strong(text) => format!("**{}**", escape(text)),
+        Inline::Strong(text) => strong(text),
         Inline::Link { to, text } => format!("[{}](<{to}>)", escape(text)),
     };
     line.iter().map(one).collect()
+}
+
+/// Colons and spaces at the end stay outside the marks: after them closing marks are none (CommonMark 6.2).
+fn strong(text: &str) -> String {
+    let inner = text.trim_end_matches([':', '：', ' ']);
+    format!("**{}**{}", escape(inner), escape(&text[inner.len()..]))
 }
 
 /// Marks that Markdown would take for its own.
@@ -56,6 +62,15 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::models::export::doc::plain;
+
+    #[test]
+    fn strong_text_ends_where_markdown_sees_it() {
+        let line = |label: &str| {
+            text(&[Block::Paragraph(vec![Inline::Strong(label.into()), Inline::text("以")])])
+        };
+        assert_eq!(line("claim: "), "**claim**: 以\n");
+        assert_eq!(line("综述："), "**综述**：以\n");
+    }
 
     #[test]
     fn marks_in_texts_stay_texts() {

@@ -9,7 +9,7 @@ use crate::World;
 use crate::cli::{Arguments, print};
 use crate::read::{Common, write_file};
 use base::words::catalogue as words;
-use base::{Error, Kind, Result};
+use base::{Error, Kind, Lang, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,6 +17,15 @@ use std::path::Path;
 
 /// A file of measurements that is larger is not looked into.
 const MOST_BENCH_BYTES: u64 = 16 << 20;
+
+/// A file of `bench`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measurements {
+    /// Networks by id.
+    pub networks: BTreeMap<String, Measured>,
+    /// Processor, cores, memory in GB, instruction set, threads, day: as far as the file says them.
+    pub machine: Vec<String>,
+}
 
 /// What `bench` measured of one network.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +43,10 @@ pub fn run(
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let measured = typed.value("--bench").map(|path| measurements(Path::new(path))).transpose()?;
+    let measured = typed
+        .value("--bench")
+        .map(|path| measurements(Path::new(path), common.lang))
+        .transpose()?;
     let blocks = survey::blocks(&measured.unwrap_or_default(), common.lang);
     let text = match typed.value("--format") {
         None | Some("md") => md::text(&blocks),
@@ -58,8 +70,8 @@ pub fn run(
     }
 }
 
-/// Networks by id, from a file of `consilium bench --json`.
-fn measurements(path: &Path) -> Result<BTreeMap<String, Measured>> {
+/// From a file of `consilium bench --json`.
+fn measurements(path: &Path, lang: Lang) -> Result<Measurements> {
     let broken = || Error::new(Kind::BrokenInput, words::no_bench()).at(path);
     let failed = |error| Error::new(Kind::Io, base::words::cli::cannot_read(&error)).at(path);
     if std::fs::metadata(path).map_err(failed)?.len() > MOST_BENCH_BYTES {
@@ -68,12 +80,31 @@ fn measurements(path: &Path) -> Result<BTreeMap<String, Measured>> {
     let text = std::fs::read(path).map_err(failed)?;
     let value: Value = serde_json::from_slice(&text).map_err(|_| broken())?;
     let networks = value["networks"].as_array().ok_or_else(broken)?;
-    let mut found = BTreeMap::new();
+    let mut found = Measurements { machine: machine(&value, lang), ..Measurements::default() };
     for network in networks {
         let (id, seconds) = (network["id"].as_str(), network["median_s"].as_f64());
         let (Some(id), Some(seconds)) = (id, seconds) else { return Err(broken()) };
         let peak_mib = network["peak_mib"].as_f64();
-        found.insert(id.to_owned(), Measured { seconds, peak_mib });
+        found.networks.insert(id.to_owned(), Measured { seconds, peak_mib });
     }
     Ok(found)
+}
+
+/// What the file says of the machine and the day.
+fn machine(value: &Value, lang: Lang) -> Vec<String> {
+    let of = &value["machine"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let day = text(&value["date"]).and_then(|date| date.get(..10).map(str::to_owned));
+    let said = |text: base::Text| text.get(lang).to_owned();
+    [
+        text(&of["processor"]),
+        of["cores"].as_u64().map(|n| said(words::cores(n))),
+        of["ram_gb"].as_f64().map(|gb| format!("{gb:.0} GB")),
+        text(&of["instruction_set"]),
+        of["threads"].as_u64().map(|n| said(words::threads(n))),
+        day,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

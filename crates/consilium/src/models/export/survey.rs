@@ -1,12 +1,11 @@
 //! What the survey says, in order: how to read it, an overview, a table a section, what to choose,
 //! every system with its sources, the update log.
 
-use super::Measured;
+use super::Measurements;
 use super::doc::{Block, Inline, plain};
 use crate::models::rows;
 use base::words::catalogue as words;
 use base::{Lang, Text};
-use std::collections::BTreeMap;
 use zoo::catalogue::{Ability, Entry, Filter, Machine, catalogue, recommend};
 
 /// A machine on which everything fits: here the purposes are asked, not a machine.
@@ -15,7 +14,7 @@ const ANY_MACHINE: Machine = Machine { cores: 64, ram_gb: Some(512.0), gpu_gb: S
 const NAMED: usize = 8;
 
 /// The whole document.
-pub fn blocks(measured: &BTreeMap<String, Measured>, lang: Lang) -> Vec<Block> {
+pub fn blocks(measured: &Measurements, lang: Lang) -> Vec<Block> {
     let mut out = opening(lang);
     out.extend(overview(lang));
     for section in words::SECTIONS {
@@ -24,7 +23,7 @@ pub fn blocks(measured: &BTreeMap<String, Measured>, lang: Lang) -> Vec<Block> {
         out.push(table(&of, lang));
     }
     out.extend(choosing(lang));
-    if !measured.is_empty() {
+    if !measured.networks.is_empty() {
         out.extend(measurements(measured, lang));
     }
     out.extend(around(lang));
@@ -160,20 +159,28 @@ fn choosing(lang: Lang) -> Vec<Block> {
     out
 }
 
-fn measurements(measured: &BTreeMap<String, Measured>, lang: Lang) -> Vec<Block> {
+fn measurements(measured: &Measurements, lang: Lang) -> Vec<Block> {
     let head = [&words::NETWORK, &words::SYSTEM, &words::SECONDS, &words::PEAK_MEMORY];
-    let rows = measured.iter().map(|(id, measured)| {
+    let rows = measured.networks.iter().map(|(id, measured)| {
         let row = zoo::find(id).map(|system| system.card().survey_row);
         let volumes = || zoo::find_volume_system(id).map(|system| system.card().survey_row);
         let row = row.or_else(volumes).unwrap_or_default();
         let peak = measured.peak_mib.map_or("-".to_owned(), |mib| format!("{mib:.0}"));
         vec![plain(id), plain(row), plain(format!("{:.3}", measured.seconds)), plain(peak)]
     });
-    vec![
+    let mut out = vec![
         heading(2, words::MEASURED.get(lang), "measured"),
         Block::Paragraph(plain(words::HOW_MEASURED.get(lang))),
-        Block::Table { head: titles(&head, lang), rows: rows.collect() },
-    ]
+    ];
+    if !measured.machine.is_empty() {
+        let between = match lang {
+            Lang::En => ", ",
+            Lang::Zh => "，",
+        };
+        out.push(Block::Paragraph(plain(measured.machine.join(between))));
+    }
+    out.push(Block::Table { head: titles(&head, lang), rows: rows.collect() });
+    out
 }
 
 /// Data sets, rules, limits, practice: what the survey says around the models.
