@@ -45,8 +45,7 @@ def loss_of(net, x, prior, kind, side, rng, overlap):
     pick, weight = places(kind, rng)
     features = net.features(x[None, None], lasting(prior[None]))[0]
     features = features.permute(1, 2, 3, 0).reshape(-1, features.shape[0])[pick]
-    logits = features @ net.unfold.weight.reshape(features.shape[1], -1)
-    logits = logits.reshape(len(pick), CLASSES + 1, 8).permute(0, 2, 1) + net.unfold.bias
+    logits = net.at_places(features)
     split = lambda t: t.reshape(t.shape[0] // 2, 2, t.shape[1] // 2, 2, t.shape[2] // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(-1, 8)[pick]
     truth, sides = split(kind).long(), split(side)
     kinds = logits[..., :CLASSES].reshape(-1, CLASSES)
@@ -83,18 +82,28 @@ def exercise(done, rng):
     return style, slices, 0.6 + 0.4 * ripe
 
 
+class Drawn:
+    """Draws heads of training with the place, the class, the side and the prior of their voxels."""
+
+    def __init__(self, maps):
+        self.heads = Heads(maps, TRAINING, Path(maps, "labels_classes_priors"))
+        self.prior = Prior(maps, TRAINING)
+
+    def head(self, size, rng, style, slices, strength):
+        """Image (X, Y, Z), classes, sides, and prior (19, X/2, Y/2, Z/2) of a box of `size` voxels of a head taken at random."""
+        which = int(torch.randint(len(self.heads.codes), (), generator=rng))
+        x, kind, side, (taken, mirrored) = draw(self.heads, which, size(rng), rng, style, slices, strength)
+        return x, kind, side, self.prior.of(which, x.shape, taken, self.heads.offsets[which], mirrored, rng)
+
+
 def drawer(maps, step, steps, ahead):
     """Draws the heads of all steps from `step` on, in a process of its own."""
     torch.set_num_threads(1)
-    heads = Heads(maps, TRAINING, Path(maps, "labels_classes_priors"))
-    prior = Prior(maps, TRAINING)
+    drawn = Drawn(maps)
     for step in range(step, steps):
         rng = torch.Generator().manual_seed(77_000_000 + step)
-        style, slices, strength = exercise(step / steps, rng)
-        which = int(torch.randint(len(heads.codes), (), generator=rng))
-        x, kind, side, (taken, mirrored) = draw(heads, which, crop_size(step / steps, rng), rng, style, slices, strength)
-        known = prior.of(which, x.shape, taken, heads.offsets[which], mirrored, rng)
-        ahead.put([v.numpy() for v in (x, kind, side, known)])
+        drawing = drawn.head(lambda rng: crop_size(step / steps, rng), rng, *exercise(step / steps, rng))
+        ahead.put([v.numpy() for v in drawing])
 
 
 def main():
