@@ -10,6 +10,7 @@ pub use body::{Slice, prepare};
 pub use clean::clean;
 
 use crate::arch::lung_unet;
+use crate::channels;
 use crate::error::{translate, translate_volume};
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
@@ -209,7 +210,7 @@ impl VolumeReader for Reader {
                 let input =
                     Tensor::new(&[1, 1, SIDE, SIDE], slice.values.clone()).map_err(translate)?;
                 let logits = network.run(&[&input]).map_err(translate)?.remove(0);
-                small.extend(largest(logits.data(), *classes));
+                small.extend(channels::class(logits.data(), *classes));
                 done += 1;
                 told(done, total);
             }
@@ -252,18 +253,6 @@ pub fn fuse(mut lobes: Vec<u16>, lungs: &[u16], shape: [usize; 3]) -> Vec<u16> {
         }
     }
     clean(&lobes, shape, &[spare])
-}
-
-/// The class with the largest logit, the first of equals.
-fn largest(logits: &[f32], classes: usize) -> Vec<u16> {
-    let plane = logits.len() / classes.max(1);
-    let of = |at: usize| {
-        let better = |best: usize, class: usize| {
-            if logits[class * plane + at] > logits[best * plane + at] { class } else { best }
-        };
-        (1..classes).fold(0, better) as u16
-    };
-    (0..plane).map(of).collect()
 }
 
 /// Whether SimpleITK gives the image as whole numbers, which SciPy's zoom then rounds to.

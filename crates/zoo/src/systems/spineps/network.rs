@@ -8,6 +8,7 @@ use super::labels::Labels;
 use super::turn::pir;
 use crate::Compute;
 use crate::arch::spine_unet::{MULTIPLE, SpineUnet};
+use crate::channels;
 use crate::error::translate;
 use crate::nnunet::{Images, Model, Options};
 use base::words::spineps as words;
@@ -68,7 +69,7 @@ impl Cutouts {
         let mut values = match &mut self.kind {
             Which::Own { network, channels } => {
                 let logits = run(network, *channels, cutout)?;
-                largest(&logits, CLASSES)
+                channels::class(&logits, CLASSES)
             }
             Which::NnUnet(model) => {
                 let images = Images {
@@ -155,18 +156,6 @@ fn run(network: &mut Network, channels: usize, cutout: &Labels) -> Result<Vec<f3
     let input = Tensor::new(&[1, channels, depth, height, width], input).map_err(translate)?;
     let mut answers = network.run(&[&input]).map_err(translate)?;
     Ok(answers.pop().map_or(Vec::new(), Tensor::into_data))
-}
-
-/// The class with the largest logit, the first of equals.
-fn largest(logits: &[f32], classes: usize) -> Vec<u16> {
-    let voxels = logits.len() / classes;
-    let of = |at: usize| {
-        let better = |best: usize, class: usize| {
-            if logits[class * voxels + at] > logits[best * voxels + at] { class } else { best }
-        };
-        (1..classes).fold(0, better) as u16
-    };
-    (0..voxels).map(of).collect()
 }
 
 /// nnU-Net reads volumes with their axes the other way round.
