@@ -67,7 +67,9 @@ pub fn activation(pool: &Pool, act: Activation, x: &mut [f32]) {
     if act == Activation::Identity {
         return;
     }
-    let (tasks, step) = pieces(x.len(), 1 << 14);
+    // Whole cache lines.
+    let (tasks, lines) = pieces(pool, x.len().div_ceil(16), 1 << 10);
+    let step = 16 * lines;
     let (len, out) = (x.len(), Shared::new(x));
     pool.run(tasks, |task| {
         let from = (task * step).min(len);

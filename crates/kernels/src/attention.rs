@@ -22,7 +22,8 @@
 use crate::gemm::tile::{self, Tile};
 use crate::gemm::whole;
 use crate::isa::{Isa, isa, multiversion};
-use crate::shared::{Aligned, Shared, check};
+use crate::memory::Floats;
+use crate::shared::{Shared, check};
 use crate::simd::{Portable, Simd};
 use crate::{Pool, vmath};
 use std::cell::RefCell;
@@ -171,11 +172,11 @@ fn reaches_bias(b: &ScoreBias, s: &AttentionShape) {
 /// What a thread keeps from head to head.
 #[derive(Default)]
 struct Scratch {
-    keys: Aligned,
-    values: Aligned,
-    queries: Aligned,
-    scores: Aligned,
-    sums: Aligned,
+    keys: Floats,
+    values: Floats,
+    queries: Floats,
+    scores: Floats,
+    sums: Floats,
     rows: Vec<Running>,
 }
 
@@ -308,6 +309,8 @@ impl Head<'_> {
                 column_bias: null(),
                 residual: null(),
                 relu: false,
+                ahead: std::ptr::null(),
+                ahead_lines: 0,
             };
             // SAFETY: the extents were just checked, and the set is the machine's.
             unsafe { tile::run(self.isa, &tile) };

@@ -58,7 +58,9 @@ pub fn binary(pool: &Pool, op: BinaryOp, x: &[f32], y: &[f32], out: &mut [f32]) 
     if y.len() != 1 {
         check("y of binary", y.len(), x.len());
     }
-    let (tasks, step) = pieces(x.len(), 1 << 15);
+    // Whole cache lines.
+    let (tasks, lines) = pieces(pool, x.len().div_ceil(16), 1 << 11);
+    let step = 16 * lines;
     let shared = Shared::new(out);
     pool.run(tasks, |task| {
         let from = (task * step).min(x.len());
@@ -117,7 +119,7 @@ pub fn affine(
     if x.is_empty() {
         return;
     }
-    let (tasks, step) = pieces(scale.len(), (1usize << 14).div_ceil(spatial));
+    let (tasks, step) = pieces(pool, scale.len(), (1usize << 14).div_ceil(spatial));
     let out = Shared::new(y);
     pool.run(tasks, |task| {
         for c in task * step..((task + 1) * step).min(scale.len()) {

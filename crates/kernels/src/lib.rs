@@ -8,6 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`pool`](Pool) | the persistent threads and how work is dealt out |
+//! | [`Floats`] | memory on cache lines and in huge pages |
 //! | `isa` | which instruction set runs, chosen once at run time |
 //! | `simd` | a vector register as a type, one implementation per instruction set |
 //! | [`Weights`] | weights as they are handed over: floats, quantised levels, factors of a folded norm |
@@ -37,6 +38,7 @@ mod elementwise;
 mod gemm;
 mod isa;
 mod lines;
+mod memory;
 pub mod naive;
 mod norm;
 mod permute;
@@ -61,6 +63,7 @@ pub use conv::{
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};
 pub use isa::{Isa, cpu_name, set_isa};
+pub use memory::Floats;
 pub use norm::{
     Norm, channel_norm, group_norm, group_norm_add, instance_norm, layer_norm, norm_scale,
 };

@@ -185,7 +185,7 @@ pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32],
     if x.is_empty() {
         return;
     }
-    let (tasks, step) = pieces(rows, (1usize << 13).div_ceil(cols));
+    let (tasks, step) = pieces(pool, rows, (1usize << 13).div_ceil(cols));
     let out = Shared::new(y);
     pool.run(tasks, |task| {
         for row in task * step..((task + 1) * step).min(rows) {
@@ -213,7 +213,7 @@ pub fn channel_norm(pool: &Pool, channels: usize, norm: &Norm, x: &[f32], y: &mu
     assert!(x.len().is_multiple_of(channels), "{} elements in {channels} channels", x.len());
     let spatial = x.len() / channels;
     let blocks = spatial.div_ceil(TOGETHER);
-    let (tasks, step) = pieces(blocks, (1usize << 14).div_ceil(channels * TOGETHER));
+    let (tasks, step) = pieces(pool, blocks, (1usize << 14).div_ceil(channels * TOGETHER));
     let out = Shared::new(y);
     pool.run(tasks, |task| {
         for block in task * step..((task + 1) * step).min(blocks) {

@@ -52,7 +52,7 @@ pub fn permute(pool: &Pool, x: &[f32], axes: &[(usize, usize)], y: &mut [f32]) {
         (from, to)
     };
     let Some(swap) = swap else {
-        let (tasks, each) = pieces(rows, (1usize << 13).div_ceil(width));
+        let (tasks, each) = pieces(pool, rows, (1usize << 13).div_ceil(width));
         pool.run(tasks, |task| {
             for row in task * each..((task + 1) * each).min(rows) {
                 let (from, to) = place(row);

@@ -16,8 +16,9 @@ use crate::conv::{Prologue, steps};
 use crate::isa::Isa;
 use crate::isa::{isa, multiversion};
 use crate::lines::{Band, Before, HELD, Lines, Window, keep};
+use crate::memory::Floats;
 use crate::norm::lanes;
-use crate::shared::{Aligned, Shared, check, pieces};
+use crate::shared::{Shared, check, pieces};
 use crate::simd::{Portable, Simd};
 
 /// The shape of a pooling; axes are depth, height, width.
@@ -193,9 +194,9 @@ fn windows<F: Fold>(
     let (volume, positions) = (input.iter().product::<usize>(), output.iter().product::<usize>());
     let units = shape.channels * bands;
     let cost = lines.band_len() * lines.places.len();
-    let (tasks, step) = pieces(units, GRAIN.div_ceil(cost.max(1)));
+    let (tasks, step) = pieces(pool, units, GRAIN.div_ceil(cost.max(1)));
     let scratch: usize = lines.scratch().iter().sum();
-    let mut work = Aligned::zeros(pool.threads() * scratch);
+    let mut work = Floats::zeros(pool.threads() * scratch);
     let (work, out) = (Shared::new(&mut work), Shared::new(y));
     pool.run_workers(tasks, |worker, task| {
         // SAFETY: each thread has a part of its own.
@@ -312,7 +313,8 @@ unsafe fn fold<S: Simd, F: Fold, const N: usize>(line: *const f32, places: &[usi
 pub fn global_avg_pool(pool: &Pool, channels: usize, spatial: usize, x: &[f32], y: &mut [f32]) {
     check("x of a pooling", x.len(), channels * spatial);
     check("y of a pooling", y.len(), channels);
-    let (tasks, step) = crate::shared::pieces(channels, (1usize << 14).div_ceil(spatial.max(1)));
+    let grain = (1usize << 14).div_ceil(spatial.max(1));
+    let (tasks, step) = crate::shared::pieces(pool, channels, grain);
     let out = Shared::new(y);
     pool.run(tasks, |task| {
         for c in task * step..((task + 1) * step).min(channels) {

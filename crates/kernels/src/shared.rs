@@ -1,6 +1,8 @@
 //! One output slice, many tasks: the only way tasks of a [`Pool`](crate::Pool) write, and the length checks.
 
+use crate::Pool;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// A mutable slice handed to all tasks of one parallel loop; each takes the part that is its own.
 pub(crate) struct Shared<'a> {
@@ -40,54 +42,16 @@ pub(crate) fn check(what: &str, actual: usize, expected: usize) {
     assert!(actual == expected, "{what} has {actual} elements, its shape asks for {expected}");
 }
 
-/// Splits `0..n` in contiguous pieces of about `grain` elements, few enough to be worth a task each.
-pub(crate) fn pieces(n: usize, grain: usize) -> (usize, usize) {
-    let tasks = n.div_ceil(grain.max(1)).clamp(usize::from(n > 0), 64);
-    (tasks, n.div_ceil(tasks.max(1)))
+/// Splits `0..n` in contiguous pieces of about `grain` elements, few enough to be worth a task each and, where there are more than
+/// threads, so many that each thread gets as many as the others: their number, and the length of all but the last.
+pub(crate) fn pieces(pool: &Pool, n: usize, grain: usize) -> (usize, usize) {
+    let tasks = n.div_ceil(grain.max(1)).clamp(1, 64);
+    let even = if tasks > pool.threads() { tasks.next_multiple_of(pool.threads()) } else { tasks };
+    let step = n.div_ceil(even).max(1);
+    (n.div_ceil(step), step)
 }
 
-/// Numbers that start on a cache line: a vector load that straddles two lines costs double.
-#[derive(Clone, Debug)]
-pub(crate) struct Aligned {
-    lines: Vec<Line>,
-    len: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
-
-impl Default for Aligned {
-    fn default() -> Aligned {
-        Aligned::zeros(0)
-    }
-}
-
-impl Aligned {
-    /// At least `len` elements, of any value.
-    pub fn grow(&mut self, len: usize) {
-        if self.len < len {
-            *self = Aligned::zeros(len);
-        }
-    }
-
-    /// `len` zeros.
-    pub fn zeros(len: usize) -> Aligned {
-        Aligned { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
-    }
-}
-
-impl std::ops::Deref for Aligned {
-    type Target = [f32];
-    fn deref(&self) -> &[f32] {
-        // SAFETY: `lines` are `16 · lines.len() ≥ len` floats without gaps (`Line` is as large as its array).
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
-    }
-}
-
-impl std::ops::DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as in `deref`; the borrow is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
-    }
+/// Part `index` of `0..n` cut in `parts` that differ by one at most.
+pub(crate) fn share(n: usize, parts: usize, index: usize) -> Range<usize> {
+    n * index / parts..n * (index + 1) / parts
 }

@@ -15,7 +15,7 @@ pub fn softmax(pool: &Pool, rows: usize, cols: usize, x: &[f32], y: &mut [f32]) 
     if x.is_empty() {
         return;
     }
-    let (tasks, step) = pieces(rows, (1usize << 13).div_ceil(cols));
+    let (tasks, step) = pieces(pool, rows, (1usize << 13).div_ceil(cols));
     let out = Shared::new(y);
     pool.run(tasks, |task| {
         for row in task * step..((task + 1) * step).min(rows) {

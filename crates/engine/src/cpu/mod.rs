@@ -7,7 +7,7 @@ mod step;
 pub use crate::passes::Passes;
 pub use kernels::Pool;
 
-use kernels::PackOptions;
+use kernels::{Floats, PackOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Op};
@@ -77,47 +77,12 @@ pub struct Network {
     inputs: Vec<usize>,
     outputs: Vec<usize>,
     pool: Pool,
-    arena: Arena,
-    workspace: Vec<f32>,
+    /// The memory of all values.
+    arena: Floats,
+    workspace: Floats,
     memory: Memory,
     /// Time that runs have taken, all together.
     ran: Duration,
-}
-
-/// The memory of all values. It starts on a cache line, as the plan's places do: a vector that
-/// straddles two lines costs double.
-struct Arena {
-    memory: Vec<f32>,
-    start: usize,
-}
-
-impl Arena {
-    const LINE: usize = 64;
-    /// Elements to reach the next line.
-    const SPARE: usize = Arena::LINE / size_of::<f32>();
-
-    fn new(len: usize) -> Arena {
-        let memory = vec![0.0; len + Arena::SPARE];
-        let start = memory.as_ptr().align_offset(Arena::LINE).min(memory.len() - len);
-        Arena { memory, start }
-    }
-
-    /// What holds nothing.
-    fn released() -> Arena {
-        Arena { memory: Vec::new(), start: 0 }
-    }
-
-    fn is_released(&self) -> bool {
-        self.memory.is_empty()
-    }
-
-    fn values(&self) -> &[f32] {
-        &self.memory[self.start..]
-    }
-
-    fn values_mut(&mut self) -> &mut [f32] {
-        &mut self.memory[self.start..]
-    }
 }
 
 struct Planned {
@@ -135,7 +100,7 @@ impl Network {
         let graph = options.passes.rewrite(graph);
         let plan = Plan::new(&graph, options.passes.place_in_concat)
             .ok_or_else(|| Error::new(ErrorKind::Limit, "the network's sizes overflow"))?;
-        let activations = (plan.arena_len + Arena::SPARE) as u64 * 4;
+        let activations = plan.arena_len as u64 * 4;
         let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
         check_limit(options, activations + raw_weights)?;
 
@@ -147,7 +112,7 @@ impl Network {
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };
         check_limit(options, memory.total())?;
-        let (arena, workspace) = (Arena::new(plan.arena_len), vec![0.0; workspace]);
+        let (arena, workspace) = (Floats::zeros(plan.arena_len), Floats::zeros(workspace));
         let pool = options.pool.clone();
         let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
         let ran = Duration::ZERO;
@@ -164,8 +129,8 @@ impl Network {
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
             pool: pool.clone(),
-            arena: Arena::new(self.plan.arena_len),
-            workspace: vec![0.0; workspace],
+            arena: Floats::zeros(self.plan.arena_len),
+            workspace: Floats::zeros(workspace),
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
             ran: Duration::ZERO,
         }
@@ -203,8 +168,8 @@ impl Network {
     /// Gives the buffers back to the system; the next run takes them anew, for the price of touching
     /// them once.
     pub fn release_buffers(&mut self) {
-        self.arena = Arena::released();
-        self.workspace = Vec::new();
+        self.arena = Floats::default();
+        self.workspace = Floats::default();
     }
 
     /// Wall time of all runs so far.
@@ -273,9 +238,9 @@ impl Network {
             let message = format!("{} inputs given, {} wanted", inputs.len(), self.inputs.len());
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        if self.arena.is_released() {
-            self.arena = Arena::new(self.plan.arena_len);
-            self.workspace = vec![0.0; (self.memory.workspace / 4) as usize];
+        if self.arena.len() < self.plan.arena_len {
+            self.arena = Floats::zeros(self.plan.arena_len);
+            self.workspace = Floats::zeros((self.memory.workspace / 4) as usize);
         }
         for ((shape, values), &index) in inputs.iter().zip(&self.inputs) {
             let node = &self.nodes[index];
@@ -283,7 +248,7 @@ impl Network {
                 let message = format!("shape {shape:?} given, {:?} wanted", node.shape);
                 return Err(Error::new(ErrorKind::Shape, message).in_node(&node.name));
             }
-            self.plan.write(self.arena.values_mut(), index, values);
+            self.plan.write(&mut self.arena, index, values);
         }
         for (index, node) in self.nodes.iter().enumerate() {
             let started = Instant::now();
@@ -296,15 +261,13 @@ impl Network {
                     &node.shape,
                 ),
             };
-            node.step.run(&self.pool, &io, self.arena.values_mut(), &mut self.workspace);
+            node.step.run(&self.pool, &io, &mut self.arena, &mut self.workspace);
             done(node, started.elapsed());
         }
         let answers = self
             .outputs
             .iter()
-            .map(|&index| {
-                Tensor::new(&self.nodes[index].shape, self.plan.read(self.arena.values(), index))
-            })
+            .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
             .collect();
         self.ran += begun.elapsed();
         answers

@@ -75,7 +75,8 @@ impl Dense {
             }
         };
         let blocks = rows.div_ceil(ROWS);
-        let (tasks, step) = pieces(self.groups * blocks, GRAIN.div_ceil((ROWS * depth).max(1)));
+        let (tasks, step) =
+            pieces(pool, self.groups * blocks, GRAIN.div_ceil((ROWS * depth).max(1)));
         let order = AsGiven { outs: y.len(), terms: depth };
         let out = Shared::new(y);
         pool.run_workers(tasks, |worker, task| {

@@ -166,7 +166,7 @@ impl Direct {
         let (bands, beside) = (self.lines.bands(), self.beside());
         let cost = self.lines.band_len() * self.places.len() * self.outs * beside;
         let units = self.groups.div_ceil(beside) * bands;
-        let (tasks, step) = pieces(units, GRAIN.div_ceil(cost.max(1)));
+        let (tasks, step) = pieces(pool, units, GRAIN.div_ceil(cost.max(1)));
         let scratch = self.all_scratch();
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));

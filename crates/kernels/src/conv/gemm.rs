@@ -12,14 +12,17 @@
 
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
+use super::winograd::lanes;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, DEPTH, Tile};
-use crate::shared::Shared;
-use crate::simd::prefetch_to_write;
+use crate::shared::{Shared, share};
+use crate::simd::{prefetch_to_read, prefetch_to_write};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
 /// Panels of positions filled together.
 const TOGETHER: usize = 4;
+/// What filling an element costs, in multiply-adds of the tile (`choose.rs`).
+const FILL: usize = 15;
 /// Elements of weights that stay in the second-level cache beside all else.
 const NEAR: usize = 64 << 10;
 
@@ -147,14 +150,13 @@ impl Product {
 
     /// Runs; slices have been checked.
     pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
-        let (high, width) = tile::size(self.isa);
         let positions = self.geometry.positions();
         let depth = self.ins * self.geometry.taps();
         if y.is_empty() {
             return;
         }
         let sharing =
-            Sharing::new(positions, self.outs, [high, width], self.groups, depth, pool.threads());
+            Sharing::new(self.isa, positions, self.outs, [self.groups, depth], pool.threads());
         // Panels start on cache lines: a vector load that straddles two costs double.
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
@@ -209,6 +211,9 @@ impl Product {
             (column, columns, geometry.runs(column, columns))
         });
         let panels: Vec<_> = panels.collect();
+        // Where channels lie a multiple of 16 KiB apart, their lines meet in few sets of the caches: what is asked for long before its use is
+        // gone by then.
+        let crowded = (volume * size_of::<f32>()).is_multiple_of(16 << 10);
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
         let first = part.group * rounded(self.outs, high);
@@ -219,9 +224,10 @@ impl Product {
             let (weights, start) = ((part.group * depth + from) * rounded(self.outs, high), from);
             for (group, panels) in panels.chunks(TOGETHER).enumerate() {
                 let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
-                let next = left.min(TOGETHER * width);
+                let next = if crowded { 0 } else { left.min(TOGETHER * width) };
                 let runs: Vec<&Runs> = panels.iter().map(|(_, _, runs)| runs).collect();
-                let fill = Fill { x, volume, pre, from, depth: length, next, cold: group == 0 };
+                let fill =
+                    Fill { x, volume, pre, from, depth: length, next, cold: group == 0 || crowded };
                 fill.write(self.isa, &runs, filled, DEPTH * width);
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
@@ -250,10 +256,18 @@ impl Product {
                             column_bias: std::ptr::null(),
                             residual: pick(e.residual, at),
                             relu: last && e.activation == Activation::Relu,
+                            ahead: std::ptr::null(),
+                            ahead_lines: 0,
                         };
                         if last {
-                            for i in 0..tile.rows {
-                                prefetch_to_write(tile.c.wrapping_add(i * positions + width));
+                            // Of the next tile.
+                            let (row, (column, ..)) = match panels.get(panel + 1) {
+                                Some(next) => (row, next),
+                                None => (row + high, &panels[0]),
+                            };
+                            for row in row..rows.end.min(row + high) {
+                                let at = (part.group * self.outs + row) * positions + column;
+                                ask(out, e.residual, at, width);
                             }
                         }
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
@@ -274,12 +288,26 @@ impl Product {
     }
 }
 
+/// Asks for some columns of a row of the output, and of what is added to it: rows lie too far apart for the processor to see them coming.
+fn ask(out: &Shared, residual: Option<&[f32]>, at: usize, columns: usize) {
+    for at in (at..at + columns).step_by(16) {
+        prefetch_to_write(out.pointer().wrapping_add(at));
+        if let Some(residual) = residual {
+            prefetch_to_read(residual.as_ptr().wrapping_add(at));
+        }
+    }
+}
+
 /// How the output is cut in tasks: panels of positions and panels of out channels, in each group.
 struct Sharing {
-    columns: usize,
-    wide: usize,
+    /// Positions, and those of a panel.
+    positions: usize,
+    width: usize,
+    /// Panels of out channels.
     rows: usize,
-    tall: usize,
+    /// Parts that positions and out channels are cut in.
+    across: usize,
+    down: usize,
     groups: usize,
 }
 
@@ -294,34 +322,31 @@ impl Sharing {
     /// The cut that is done first, as far as a count of cycles tells: what a task computes, fills and reads, and how evenly the tasks fall
     /// on the threads.
     fn new(
+        isa: Isa,
         positions: usize,
         outs: usize,
-        [high, width]: [usize; 2],
-        groups: usize,
-        depth: usize,
+        [groups, depth]: [usize; 2],
         threads: usize,
     ) -> Sharing {
+        let ([high, width], lanes) = (tile::size(isa).into(), lanes(isa));
         let (columns, rows) = (positions.div_ceil(width), outs.div_ceil(high));
         // Up to 512 out channels and 384 positions: what a task adds to again and again stays in the second-level cache.
         let (most_tall, most_wide) = ((512 / high).max(1), (384 / width).max(1));
-        let (down, across) = (rows.div_ceil(most_tall), columns.div_ceil(most_wide));
-        let cost = |tall: usize, wide: usize| {
-            let tasks = rows.div_ceil(tall) * columns.div_ceil(wide) * groups;
-            let weights = tall * high * depth;
-            // Weights that do not stay in the second-level cache are read again for every few panels.
-            let passes = if weights <= NEAR { 1 } else { wide.div_ceil(TOGETHER) };
-            let task = wide * tall * high * depth + 8 * wide * depth + weights * passes / 3;
-            (task + 2000) * tasks.div_ceil(threads)
-        };
-        let talls = (down..=(down + 3 * threads).min(rows)).map(|parts| rows.div_ceil(parts));
-        let mut best = Sharing { columns, wide: 1, rows, tall: 1, groups };
+        let (least_down, least_across) = (rows.div_ceil(most_tall), columns.div_ceil(most_wide));
+        let mut best = Sharing { positions, width, rows, across: 1, down: 1, groups };
         let mut least = usize::MAX;
-        for tall in talls {
-            for parts in across..=(across + 6 * threads).min(columns) {
-                let wide = columns.div_ceil(parts);
-                let cost = cost(tall, wide);
+        for across in least_across..=(least_across + 6 * threads).min(columns) {
+            let cut = Sharing { across, ..best };
+            let long = cut.longest(lanes);
+            for down in least_down..=(least_down + 3 * threads).min(rows) {
+                let tall = rows.div_ceil(down);
+                let weights = tall * high * depth;
+                // Weights that do not stay in the second-level cache are read again for every few panels.
+                let passes = if weights <= NEAR { 1 } else { long.div_ceil(TOGETHER * width) };
+                let task = long * (tall * high + FILL) * depth / width + weights * passes / 3;
+                let cost = (task + 2000) * (down * across * groups).div_ceil(threads);
                 if cost < least {
-                    (best.tall, best.wide, least) = (tall, wide, cost);
+                    (best, least) = (Sharing { down, ..cut }, cost);
                 }
             }
         }
@@ -329,17 +354,42 @@ impl Sharing {
     }
 
     fn tasks(&self) -> usize {
-        self.rows.div_ceil(self.tall) * self.columns.div_ceil(self.wide) * self.groups
+        self.down * self.across * self.groups
     }
 
     fn part(&self, task: usize) -> Part {
-        let down = self.rows.div_ceil(self.tall);
-        let across = self.columns.div_ceil(self.wide);
-        let (row, column) = (task % down * self.tall, task / down % across * self.wide);
         Part {
-            group: task / down / across,
-            rows: row..(row + self.tall).min(self.rows),
-            columns: column..(column + self.wide).min(self.columns),
+            group: task / self.down / self.across,
+            rows: share(self.rows, self.down, task % self.down),
+            columns: self.columns(task / self.down % self.across),
         }
+    }
+
+    /// Positions of the longest part, in whole vectors: of a last panel only those are computed that hold a position.
+    fn longest(&self, lanes: usize) -> usize {
+        let columns = self.positions.div_ceil(self.width);
+        // Not worth the counting where parts are many panels, or many.
+        if columns > 32 {
+            return columns.div_ceil(self.across) * self.width;
+        }
+        let parts = (0..self.across).map(|part| {
+            let columns = self.columns(part);
+            (columns.end * self.width).min(self.positions) - columns.start * self.width
+        });
+        parts.max().unwrap_or(0).next_multiple_of(lanes)
+    }
+
+    /// The panels of a part; the last panel counts for as much as it holds.
+    fn columns(&self, part: usize) -> std::ops::Range<usize> {
+        let (all, parts) = (self.positions.div_ceil(self.width), self.across);
+        let edge = |i: usize| {
+            let whole = parts * self.width;
+            if i == parts {
+                all
+            } else {
+                ((i * self.positions + whole / 2) / whole).clamp(i, all - parts + i)
+            }
+        };
+        edge(part)..edge(part + 1)
     }
 }

@@ -21,16 +21,18 @@ pub(crate) mod tile;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;
-use crate::shared::{Aligned, Shared, check};
-use crate::simd::{prefetch, prefetch_far};
+use crate::memory::Floats;
+use crate::shared::{Shared, check, share};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 use store::{Order, Part, Store};
-use tile::Tile;
+use tile::{STEPS, Tile};
 
 /// Greatest depth of a block: 320 × 16 floats are 20 KiB.
 const DEPTH: usize = 320;
 /// Rows of a task: 224 × 320 floats are 280 KiB.
 const ROWS: usize = 224;
+/// Tasks a thread should have: some, for a thread that is held up.
+const TASKS: usize = 4;
 /// Most panels of a task where depth is cut: its part of `c` waits in the second level for the next block, 224 × 256 floats.
 const PANELS: usize = 16;
 
@@ -138,26 +140,21 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
     let (high, width) = tile::size(b.isa);
     let (blocks, step) = blocks(k);
     let panels = n.div_ceil(width);
-    // Rows in even parts, each a whole number of tiles; panels in as many parts as give every thread several tasks.
-    let tall = m.div_ceil(m.div_ceil(ROWS)).next_multiple_of(high);
-    let down = m.div_ceil(tall);
-    let wide = panels.div_ceil((6 * pool.threads()).div_ceil(down).min(panels));
-    let wide = if blocks > 1 { wide.min(PANELS) } else { wide };
-    let across = panels.div_ceil(wide);
+    let Cut { down, across } = Cut::new(m, panels, blocks, high, pool.threads());
     let out = Shared::new(c);
     let room = b.panels.room(step * width);
-    let mut widened = Aligned::zeros(room * pool.threads());
+    let mut widened = Floats::zeros(room * pool.threads());
     let widened = Shared::new(&mut widened);
     pool.run_workers(down * across, |worker, task| {
-        let (top, left) = (task / across * tall, task % across * wide);
-        let rows = tall.min(m - top);
-        let right = (left + wide).min(panels);
+        let tiles = share(m.div_ceil(high), down, task / across);
+        let (top, tasks) = (tiles.start * high, share(panels, across, task % across));
+        let rows = (tiles.end * high).min(m) - top;
         for block in 0..blocks {
             let from = block * step;
             let depth = step.min(k - from);
             let last = block + 1 == blocks;
             let tiles = rows.div_ceil(high);
-            for panel in left..right {
+            for panel in tasks.clone() {
                 let column = panel * width;
                 let at = from * panels * width + panel * width * depth;
                 // SAFETY: each thread has a part of its own.
@@ -166,21 +163,15 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                 let own = b.panels.part(part, room);
                 // The next panel lies right behind.
                 let ahead = b.panels.ahead(at + width * depth, width * depth);
-                let mut ahead =
-                    ahead.chunks(ahead.len().div_ceil(tiles).next_multiple_of(16).max(16));
+                // So many with every few steps of the depth that all are asked for once the last tile is done.
+                let lines = ahead.len().div_ceil(16).div_ceil(tiles * (depth / STEPS).max(1));
+                let mut asked = 0;
                 let pick = |v: Option<&[f32]>, at: usize| match v {
                     Some(v) if last => v[at..].as_ptr(),
                     _ => std::ptr::null(),
                 };
                 let mut row = 0;
                 while row < rows {
-                    let lines = ahead.next().unwrap_or(&[]).iter().step_by(16);
-                    // A block of a panel 48 wide fills the first-level cache by itself.
-                    if b.isa == Isa::Avx512 {
-                        lines.for_each(prefetch_far);
-                    } else {
-                        lines.for_each(prefetch);
-                    }
                     let here = whole(rows - row, high);
                     let at = (top + row) * n + column;
                     let tile = Tile {
@@ -198,7 +189,10 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                         column_bias: pick(e.bias, column),
                         residual: pick(e.residual, at),
                         relu: last && e.activation == Activation::Relu,
+                        ahead: ahead.as_ptr().wrapping_add(asked),
+                        ahead_lines: if asked < ahead.len() { lines } else { 0 },
                     };
+                    asked += 16 * lines * depth.div_ceil(STEPS);
                     // SAFETY: the set was supported when `b` was packed; the rows of `a` are there, and as many as the height
                     // of their tile; panels are whole; this part of `c` is this task's.
                     unsafe { tile::run(b.isa, &tile) };
@@ -213,6 +207,24 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
             }
         }
     });
+}
+
+/// Parts that the rows and the panels of a product are cut in, a task for each pair; they differ by a tile or a panel at most, so that
+/// threads that do as many tasks finish together.
+struct Cut {
+    down: usize,
+    across: usize,
+}
+
+impl Cut {
+    fn new(m: usize, panels: usize, blocks: usize, high: usize, threads: usize) -> Cut {
+        let (tiles, parts) = (m.div_ceil(high), m.div_ceil(ROWS));
+        let down = if parts > threads { parts.next_multiple_of(threads).min(tiles) } else { parts };
+        let least = if blocks > 1 { panels.div_ceil(PANELS) } else { 1 };
+        let wanted = (TASKS * threads).div_ceil(down).max(least).min(panels);
+        let even = (wanted..=panels).find(|across| (down * across).is_multiple_of(threads));
+        Cut { down, across: even.unwrap_or(wanted) }
+    }
 }
 
 /// As many of `rows` as fill a tile read in place: its height, or the greatest power of two below.

@@ -12,7 +12,7 @@
 
 use super::half::{is_bf16, is_f16, to_bf16, to_f16, widen_bf16, widen_f16};
 use crate::isa::multiversion;
-use crate::shared::Aligned;
+use crate::memory::Floats;
 use crate::weights::{Levels, Numbers, Weights};
 
 /// Floats below which half the memory is not worth widening.
@@ -64,7 +64,7 @@ pub(crate) struct Store {
 #[derive(Clone, Debug)]
 enum Kept {
     /// Factors are multiplied in.
-    Full(Aligned),
+    Full(Floats),
     Bf16(Vec<u16>),
     F16(Vec<u16>),
     Levels(Box<Steps>),
@@ -110,7 +110,7 @@ impl Store {
         } else if !few && floats.iter().all(|x| is_f16(*x)) {
             Store { kept: Kept::F16(halves(to_f16)), factor }
         } else {
-            let mut panels = Aligned::zeros(order.len());
+            let mut panels = Floats::for_weights(order.len());
             order.arrange(floats, &mut panels);
             for part in order.parts().iter().filter(|_| !factor.is_empty()) {
                 multiply(&factor[part.lane..][..part.wide], &mut panels[part.range()]);
@@ -121,7 +121,7 @@ impl Store {
 
     /// The same weights as floats.
     fn in_full(self, order: &impl Order) -> Store {
-        let mut panels = Aligned::zeros(order.len());
+        let mut panels = Floats::for_weights(order.len());
         for part in order.parts() {
             self.part(part, &mut panels[part.range()]);
         }

@@ -13,7 +13,7 @@
 //! at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
 
 use crate::Isa;
-use crate::simd::{Portable, Simd};
+use crate::simd::{Portable, Simd, prefetch_far, prefetch_to_read};
 
 /// Greatest depth of a block: 192 × 48 floats are 36 KiB.
 pub(crate) const DEPTH: usize = 192;
@@ -62,7 +62,14 @@ pub(crate) struct Tile {
     pub column_bias: *const f32,
     pub residual: *const f32,
     pub relu: bool,
+    /// What will be read later, asked for meanwhile: so many cache lines from here on with every [`STEPS`] of the depth. A few at a time, for
+    /// a burst of them would keep the processor's few buffers for lines on their way from what the tile itself reads.
+    pub ahead: *const f32,
+    pub ahead_lines: usize,
 }
+
+/// Steps of the depth between two requests for memory to be read later.
+pub(crate) const STEPS: usize = 8;
 
 /// Runs a tile whose A panel has the height `height(t.rows, …)`.
 ///
@@ -200,57 +207,100 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
         let mut sums = [[S::splat(0.0); N]; H];
         let (mut a, mut b) = (t.a, t.b);
         let (down, along) = if IN_PLACE { (t.a_stride, 1) } else { (1, H) };
-        for _ in 0..t.depth {
-            let mut row = [S::splat(0.0); N];
-            for j in 0..N {
-                row[j] = S::load(b.add(j * S::LANES));
-            }
-            for i in 0..H {
-                let factor = S::splat(*a.add(i * down));
-                for j in 0..N {
-                    sums[i][j] = S::fma(factor, row[j], sums[i][j]);
+        let (mut left, mut ahead) = (t.depth, t.ahead);
+        while left > 0 {
+            for _ in 0..t.ahead_lines {
+                // A block of a panel 48 wide fills the first-level cache by itself.
+                if S::VECTORS * S::LANES < 48 {
+                    prefetch_to_read(ahead)
+                } else {
+                    prefetch_far(ahead)
                 }
+                ahead = ahead.wrapping_add(16);
             }
-            a = a.add(along);
-            b = b.add(S::VECTORS * S::LANES);
+            let steps = left.min(STEPS);
+            left -= steps;
+            for _ in 0..steps {
+                let mut row = [S::splat(0.0); N];
+                for j in 0..N {
+                    row[j] = S::load(b.add(j * S::LANES));
+                }
+                for i in 0..H {
+                    let factor = S::splat(*a.add(i * down));
+                    for j in 0..N {
+                        sums[i][j] = S::fma(factor, row[j], sums[i][j]);
+                    }
+                }
+                a = a.add(along);
+                b = b.add(S::VECTORS * S::LANES);
+            }
         }
-        let bare = t.row_bias.is_null()
-            && t.column_bias.is_null()
-            && t.residual.is_null()
-            && !t.relu
-            && t.columns == N * S::LANES;
-        if bare && !t.add {
-            for i in 0..H {
-                if i < t.rows {
-                    for j in 0..N {
-                        S::store(t.c.add(i * t.stride + j * S::LANES), sums[i][j]);
+        if t.columns == N * S::LANES {
+            finish_whole::<S, H, N>(t, sums);
+            return;
+        }
+        // A copy: were the sums themselves indexed by a loop that is not unrolled, they would live in memory, and every step of the depth
+        // would store them.
+        let mut kept = [[S::splat(0.0); N]; H];
+        for i in 0..H {
+            for j in 0..N {
+                kept[i][j] = sums[i][j];
+            }
+        }
+        finish_rows::<S, H, N>(t, &kept);
+    }
+}
+
+/// Ends a tile as wide as its vectors: what is added is asked once for all of it, and the sums never leave their registers.
+#[inline(always)]
+unsafe fn finish_whole<S: Simd, const H: usize, const N: usize>(
+    t: &Tile,
+    mut sums: [[S::V; N]; H],
+) {
+    // Each loop is unrolled; rows past the last are computed, but neither read nor stored.
+    macro_rules! each {
+        ($i:ident, $j:ident => $v:expr) => {
+            for $i in 0..H {
+                if $i < t.rows {
+                    for $j in 0..N {
+                        sums[$i][$j] = S::add(sums[$i][$j], $v);
                     }
                 }
             }
-        } else if bare {
-            for i in 0..H {
-                if i < t.rows {
-                    for j in 0..N {
-                        let c = t.c.add(i * t.stride + j * S::LANES);
-                        S::store(c, S::add(sums[i][j], S::load(c)));
-                    }
-                }
-            }
-        } else {
-            // A copy: were the sums themselves indexed by a loop that is not unrolled, they would live in memory, and every step of the
-            // depth would store them.
-            let mut kept = [[S::splat(0.0); N]; H];
+        };
+    }
+    // SAFETY: passed on to the caller.
+    unsafe {
+        if t.add {
+            each!(i, j => S::load(t.c.add(i * t.stride + j * S::LANES)));
+        }
+        if !t.row_bias.is_null() {
+            each!(i, j => S::splat(*t.row_bias.add(i)));
+        }
+        if !t.column_bias.is_null() {
+            each!(i, j => S::load(t.column_bias.add(j * S::LANES)));
+        }
+        if !t.residual.is_null() {
+            each!(i, j => S::load(t.residual.add(i * t.stride + j * S::LANES)));
+        }
+        if t.relu {
             for i in 0..H {
                 for j in 0..N {
-                    kept[i][j] = sums[i][j];
+                    sums[i][j] = S::relu(sums[i][j]);
                 }
             }
-            finish_rows::<S, H, N>(t, &kept);
+        }
+        for i in 0..H {
+            if i < t.rows {
+                for j in 0..N {
+                    S::store(t.c.add(i * t.stride + j * S::LANES), sums[i][j]);
+                }
+            }
         }
     }
 }
 
-/// Ends a tile that is narrower than its panel or has something added.
+/// Ends a tile that is narrower than its vectors.
 #[inline(always)]
 unsafe fn finish_rows<S: Simd, const H: usize, const N: usize>(t: &Tile, sums: &[[S::V; N]; H]) {
     for (i, row) in sums.iter().enumerate().take(t.rows) {

@@ -81,17 +81,17 @@ pub(crate) fn prefetch(x: &f32) {
     prefetch_to_read(x);
 }
 
-/// Asks for the cache line of `x` ahead of its use, into the second-level cache: for more than the first would hold.
+/// Asks for the cache line of `p` ahead of its use, into the second-level cache: for more than the first would hold. `p` need not be valid.
 #[inline(always)]
-pub(crate) fn prefetch_far(x: &f32) {
+pub(crate) fn prefetch_far(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; SSE is part of x86-64.
+    // SAFETY: a hint, which never faults; SSE is part of x86-64.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(x).cast());
+        _mm_prefetch::<_MM_HINT_T1>(p.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    prefetch(x);
+    prefetch_to_read(p);
 }
 
 /// Asks for the cache line of `p` ahead of reading from it. `p` need not be valid.

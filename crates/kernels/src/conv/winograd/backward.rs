@@ -122,20 +122,23 @@ unsafe fn write<S: Simd>(
     for (p, i) in (0..down[0]).flat_map(|p| (0..down[1]).map(move |i| (p, i))) {
         let line = &strip[(p * step[1] + i) * columns * S::LANES..][..(columns + SPARE) * S::LANES];
         let row = channel * volume + ((first[0] + p) * h + first[1] + i) * w + first[2];
-        for at in (0..wide).step_by(S::SIDE) {
-            let n = S::SIDE.min(wide - at);
+        // A cache line's columns of some channels, then of others, as on the way forward.
+        for block in (0..wide).step_by(16) {
             for half in (0..valid).step_by(S::SIDE) {
-                let from = line[at * S::LANES + half..].as_ptr();
-                let from_row = row + half * volume + at;
-                let channels = half..valid.min(half + S::SIDE);
-                // SAFETY: the line has `SPARE ≥ SIDE` columns behind its last; this part of the output is this task's, by the contract.
-                unsafe {
-                    if n == S::SIDE && channels.len() == S::SIDE && e.residual.is_none() {
-                        let to = target.y.pointer().add(from_row);
-                        S::transpose(from, S::LANES, S::SIDE, to, volume);
-                    } else {
-                        let residual = e.residual.map(|r| (r, e.activation));
-                        block::<S>(from, target.y, residual, [from_row, volume, n], channels);
+                for at in (block..wide.min(block + 16)).step_by(S::SIDE) {
+                    let n = S::SIDE.min(wide - at);
+                    let from = line[at * S::LANES + half..].as_ptr();
+                    let from_row = row + half * volume + at;
+                    let channels = half..valid.min(half + S::SIDE);
+                    // SAFETY: the line has `SPARE ≥ SIDE` columns behind its last; this part of the output is this task's, by the contract.
+                    unsafe {
+                        if n == S::SIDE && channels.len() == S::SIDE && e.residual.is_none() {
+                            let to = target.y.pointer().add(from_row);
+                            S::transpose(from, S::LANES, S::SIDE, to, volume);
+                        } else {
+                            let residual = e.residual.map(|r| (r, e.activation));
+                            turn::<S>(from, target.y, residual, [from_row, volume, n], channels);
+                        }
                     }
                 }
             }
@@ -154,7 +157,7 @@ unsafe fn write<S: Simd>(
 /// # Safety
 /// `from` has `SIDE` columns; the instruction set; this part of the output is this task's.
 #[inline(always)]
-unsafe fn block<S: Simd>(
+unsafe fn turn<S: Simd>(
     from: *const f32,
     y: &Shared,
     residual: Option<(&[f32], Activation)>,

@@ -177,15 +177,19 @@ impl Plane {
             if valid == S::LANES {
                 let x = &source.x[first..];
                 assert!(x.len() >= (S::LANES - 1) * volume + high - low);
-                for at in (low..high).step_by(S::SIDE) {
-                    let n = S::SIDE.min(high - at);
+                // A cache line's columns of some channels, then of others: where planes are a power of two large the lines of all channels
+                // share a set of the first-level cache, which holds eight or twelve.
+                for wide in (low..high).step_by(16) {
                     for half in (0..S::LANES).step_by(S::SIDE) {
-                        // SAFETY: `n` elements of each of the `LANES` channels, by the assertion; the line has `SPARE ≥ SIDE` columns
-                        // more than `columns ≥ at`. What it writes too much is the next row's, which is filled later.
-                        unsafe {
-                            let from = x.as_ptr().add(half * volume + at - low);
-                            let to = line.as_mut_ptr().add(at * S::LANES + half);
-                            S::transpose(from, volume, n, to, S::LANES);
+                        for at in (wide..high.min(wide + 16)).step_by(S::SIDE) {
+                            let n = S::SIDE.min(high - at);
+                            // SAFETY: `n` elements of each of the `LANES` channels, by the assertion; the line has `SPARE ≥ SIDE` columns
+                            // more than `columns ≥ at`. What it writes too much is the next row's, which is filled later.
+                            unsafe {
+                                let from = x.as_ptr().add(half * volume + at - low);
+                                let to = line.as_mut_ptr().add(at * S::LANES + half);
+                                S::transpose(from, volume, n, to, S::LANES);
+                            }
                         }
                     }
                 }

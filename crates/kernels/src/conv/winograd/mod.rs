@@ -34,7 +34,8 @@ mod weights;
 
 use super::shape::{ConvArgs, ConvShape};
 use crate::gemm::tile::{self, Tile};
-use crate::shared::{Aligned, Shared};
+use crate::memory::Floats;
+use crate::shared::{Shared, share};
 use crate::{Isa, Pool};
 use points::STRIDED;
 pub(super) use points::{outs, phases, side};
@@ -65,13 +66,13 @@ pub(crate) struct Winograd {
     /// Zeros before the input along each axis.
     pad: [usize; 3],
     /// `[points][block of in channels][panel of out channels][in][width]`, zero past the last channel.
-    pub weight: Aligned,
+    pub weight: Floats,
 }
 
 /// How a run is shared out.
 #[derive(Clone, Copy)]
 enum Plan {
-    /// Tasks of so many tiles, each through all steps.
+    /// So many tasks, each some tiles through all steps.
     Batches(usize),
     /// All tiles through one step after another.
     Steps,
@@ -121,7 +122,7 @@ impl Winograd {
         let depth = depth(ins, isa, step);
         let (_, block) = tile::blocks(depth);
         let points: usize = step.map(side).iter().product();
-        let mut packed = Aligned::zeros(points * depth * wide);
+        let mut packed = Floats::for_weights(points * depth * wide);
         let mut kernels = Kernels::new(step);
         let taps: usize = s.kernel.iter().product();
         let (filled, [_, down, across]) =
@@ -183,9 +184,19 @@ impl Winograd {
         let high = tile::size(self.isa).0;
         let batch = BATCH / (self.points() * ins.max(outs) * size_of::<f32>()) / high * high;
         let batch = batch.clamp(12usize.next_multiple_of(high), 48);
-        let starved = threads > 1 && tiles < 2 * threads * batch;
+        let starved = threads > 1 && tiles < threads * batch;
         let heavy = self.weight.len() * size_of::<f32>() > HEAVY && tiles <= 600;
-        if starved || heavy { Plan::Steps } else { Plan::Batches(batch) }
+        if starved || heavy {
+            return Plan::Steps;
+        }
+        let tasks = tiles.div_ceil(batch);
+        Plan::Batches(tasks.next_multiple_of(threads).min(tiles.div_ceil(high)))
+    }
+
+    /// Most tiles of one of `tasks` tasks.
+    fn batch(&self, tasks: usize) -> usize {
+        let high = tile::size(self.isa).0;
+        self.tiles().div_ceil(high).div_ceil(tasks.max(1)) * high
     }
 
     /// Elements between the matrices of neighbouring points, for `tiles` tiles of `row` elements. The tile kernel reads whole panels of
@@ -198,7 +209,9 @@ impl Winograd {
     fn matrices(&self, plan: Plan) -> usize {
         let ([ins, outs], tiles) = (self.rows(), self.tiles());
         match plan {
-            Plan::Batches(batch) => (self.points() + 1) * self.slot(batch, ins.max(outs)),
+            Plan::Batches(tasks) => {
+                (self.points() + 1) * self.slot(self.batch(tasks), ins.max(outs))
+            }
             Plan::Steps => self.points() * (self.slot(tiles, ins) + self.slot(tiles, outs)),
         }
     }
@@ -223,23 +236,25 @@ impl Winograd {
         let target =
             Target { y: &y, outs: self.outs, output: self.output, epilogue: args.epilogue };
         match plan {
-            Plan::Batches(batch) => self.batches(pool, batch, &source, &target, &work),
+            Plan::Batches(tasks) => self.batches(pool, tasks, &source, &target, &work),
             Plan::Steps => self.steps(pool, &source, &target, &work),
         }
     }
 
-    fn batches(&self, pool: &Pool, batch: usize, source: &Source, target: &Target, work: &Shared) {
+    fn batches(&self, pool: &Pool, tasks: usize, source: &Source, target: &Target, work: &Shared) {
         let ([ins, outs], tiles) = (self.rows(), self.tiles());
         let (kind, points) = ((self.isa, self.step), self.points());
-        let slot = self.slot(batch, ins.max(outs));
+        let high = tile::size(self.isa).0;
+        let slot = self.slot(self.batch(tasks), ins.max(outs));
         let (matrices, scratch) =
-            (self.matrices(Plan::Batches(batch)), tiles::scratch(self.step, self.isa));
+            (self.matrices(Plan::Batches(tasks)), tiles::scratch(self.step, self.isa));
         let panels = 0..self.outs.div_ceil(tile::size(self.isa).1);
-        pool.run_workers(tiles.div_ceil(batch), |worker, task| {
+        pool.run_workers(tasks, |worker, task| {
             // SAFETY: each thread has a part of its own.
             let part = unsafe { work.part(worker * (matrices + scratch), matrices + scratch) };
             let (matrices, scratch) = part.split_at_mut(matrices);
-            let range = task * batch..tiles.min((task + 1) * batch);
+            let range = share(tiles.div_ceil(high), tasks, task);
+            let range = range.start * high..tiles.min(range.end * high);
             let m = matrices.as_mut_ptr();
             // SAFETY: the matrices have `points + 1` slots; V takes the last of them, M the first.
             let v = unsafe { m.add(slot) };
@@ -361,6 +376,8 @@ impl Winograd {
                         column_bias: std::ptr::null(),
                         residual: std::ptr::null(),
                         relu: false,
+                        ahead: std::ptr::null(),
+                        ahead_lines: 0,
                     };
                     tile::run_rows(self.isa, &tile);
                 }
