@@ -30,6 +30,8 @@ use std::cell::RefCell;
 
 /// Queries whose scores are kept at a time; a multiple of every tile's height.
 const QUERIES: usize = 48;
+/// So many are kept at a time where there are no more: a window of 7×7 is 49.
+const WINDOW: usize = 56;
 /// Most keys of a block.
 const KEYS: usize = 512;
 
@@ -83,6 +85,11 @@ pub struct ScoreBias<'a> {
 }
 
 impl AttentionShape {
+    /// Queries whose scores are kept at a time.
+    fn together(&self) -> usize {
+        if self.queries <= WINDOW { self.queries.max(1) } else { QUERIES }
+    }
+
     /// Elements of the result.
     pub fn output_len(&self) -> usize {
         self.count * self.queries * self.values
@@ -117,7 +124,8 @@ pub fn attention(
         return;
     }
     let isa = isa();
-    let groups = s.queries.div_ceil(QUERIES);
+    let together = s.together();
+    let groups = s.queries.div_ceil(together);
     // Heads are packed once a task; a task is a head unless there are more threads than heads.
     let split = (4 * pool.threads()).div_ceil(s.count).clamp(1, groups.div_ceil(4));
     let step = groups.div_ceil(split);
@@ -125,7 +133,7 @@ pub fn attention(
     pool.run(s.count * split, |task| {
         let (number, part) = (task / split, task % split);
         let rows =
-            (part * step * QUERIES).min(s.queries)..((part + 1) * step * QUERIES).min(s.queries);
+            (part * step * together).min(s.queries)..((part + 1) * step * together).min(s.queries);
         if rows.is_empty() {
             return;
         }
@@ -212,20 +220,21 @@ impl Head<'_> {
         out: impl Fn(usize) -> &'o mut [f32],
     ) {
         let (s, width) = (self.s, tile::size(self.isa).1);
+        let together = s.together();
         let blocks = s.keys.div_ceil(KEYS);
         let step = s.keys.div_ceil(blocks).next_multiple_of(width);
         let across = s.values.next_multiple_of(width);
         let line = step.next_multiple_of(16);
         w.keys.grow(s.keys.next_multiple_of(width) * s.depth);
         w.values.grow(s.keys * across);
-        w.queries.grow(QUERIES * s.depth);
-        w.scores.grow(QUERIES * line);
-        w.sums.grow(QUERIES * across);
+        w.queries.grow(together * s.depth);
+        w.scores.grow(together * line);
+        w.sums.grow(together * across);
         self.pack_keys(width, &mut w.keys);
         self.pack_values(width, step, &mut w.values);
         let end = range.end;
-        for top in range.step_by(QUERIES) {
-            let rows = QUERIES.min(end - top);
+        for top in range.step_by(together) {
+            let rows = together.min(end - top);
             self.take_queries(top, rows, &mut w.queries);
             let none = Running { most: f32::NEG_INFINITY, sum: 0.0, shrink: 0.0 };
             w.rows.clear();
@@ -311,6 +320,7 @@ impl Head<'_> {
                 relu: false,
                 ahead: std::ptr::null(),
                 ahead_lines: 0,
+                distant: false,
             };
             // SAFETY: the extents were just checked, and the set is the machine's.
             unsafe { tile::run(self.isa, &tile) };
@@ -374,8 +384,13 @@ impl Head<'_> {
         let (s, q) = (self.s, self.q);
         for (row, to) in to.chunks_mut(s.depth.max(1)).take(rows).enumerate() {
             let line = &q.data[(q.starts[self.number] + (top + row) * q.row).min(q.data.len())..];
-            let line = line.iter().step_by(q.column.max(1));
-            to.iter_mut().zip(line).for_each(|(t, v)| *t = *v * self.scale);
+            if q.column == 1 {
+                to.iter_mut().zip(line).for_each(|(t, v)| *t = *v);
+            } else {
+                let line = line.iter().step_by(q.column.max(1));
+                to.iter_mut().zip(line).for_each(|(t, v)| *t = *v);
+            }
+            scale(to, self.scale);
         }
     }
 
@@ -514,22 +529,33 @@ unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
             S::store_part(p.add(whole), e, rest);
             total = (whole..len).fold(total, |t, i| t + *p.add(i));
         }
-        let mut first = [0.0f32; 16];
-        let shrink = vmath::exp_flushed::<S>(S::splat(row.most - shift));
-        S::store(first.as_mut_ptr(), shrink);
-        row.shrink = first[0];
+        // Nothing before: nothing to be scaled down.
+        row.shrink = 0.0;
+        if row.most != f32::NEG_INFINITY {
+            let mut first = [0.0f32; 16];
+            let shrink = vmath::exp_flushed::<S>(S::splat(row.most - shift));
+            S::store(first.as_mut_ptr(), shrink);
+            row.shrink = first[0];
+        }
         row.sum = row.sum * row.shrink + total;
         row.most = most;
     }
 }
 
-/// Folds the lanes of a register in order.
+/// Folds the lanes of a register, half onto half.
 #[inline(always)]
 unsafe fn fold<S: Simd>(v: S::V, start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut all = [0.0f32; 16];
     // SAFETY: no set has more than sixteen lanes.
     unsafe { S::store(all.as_mut_ptr(), v) };
-    all[..S::LANES].iter().fold(start, |sum, v| f(sum, *v))
+    let mut half = S::LANES;
+    while half > 1 {
+        half /= 2;
+        for lane in 0..half {
+            all[lane] = f(all[lane], all[lane + half]);
+        }
+    }
+    f(start, all[0])
 }
 
 multiversion! {

@@ -353,8 +353,7 @@ fn what_is_planned_is_what_is_held() {
         let graph = random_graph(seed, 2, seed % 2 == 0);
         let mut network = Network::compile(graph, &options(2, Passes::all())).unwrap();
         let x = Random(seed).tensor(&network.nodes[network.inputs[0]].shape.clone());
-        let held =
-            |n: &Network| (n.arena.memory.capacity() as u64 * 4, n.workspace.capacity() as u64 * 4);
+        let held = |n: &Network| (n.arena.len() as u64 * 4, n.workspace.len() as u64 * 4);
         let (memory, before) = (network.memory(), held(&network));
         assert_eq!(before, (memory.activations, memory.workspace));
         network.run(&[&x]).unwrap();

@@ -16,7 +16,6 @@ use super::winograd::lanes;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, DEPTH, Tile};
 use crate::shared::{Shared, share};
-use crate::simd::{prefetch_to_read, prefetch_to_write};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
 /// Panels of positions filled together.
@@ -258,18 +257,8 @@ impl Product {
                             relu: last && e.activation == Activation::Relu,
                             ahead: std::ptr::null(),
                             ahead_lines: 0,
+                            distant: last,
                         };
-                        if last {
-                            // Of the next tile.
-                            let (row, (column, ..)) = match panels.get(panel + 1) {
-                                Some(next) => (row, next),
-                                None => (row + high, &panels[0]),
-                            };
-                            for row in row..rows.end.min(row + high) {
-                                let at = (part.group * self.outs + row) * positions + column;
-                                ask(out, e.residual, at, width);
-                            }
-                        }
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
                         // owns these rows and columns of the output.
                         unsafe { tile::run(self.isa, &tile) };
@@ -284,16 +273,6 @@ impl Product {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Asks for some columns of a row of the output, and of what is added to it: rows lie too far apart for the processor to see them coming.
-fn ask(out: &Shared, residual: Option<&[f32]>, at: usize, columns: usize) {
-    for at in (at..at + columns).step_by(16) {
-        prefetch_to_write(out.pointer().wrapping_add(at));
-        if let Some(residual) = residual {
-            prefetch_to_read(residual.as_ptr().wrapping_add(at));
         }
     }
 }

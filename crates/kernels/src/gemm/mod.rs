@@ -191,6 +191,7 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                         relu: last && e.activation == Activation::Relu,
                         ahead: ahead.as_ptr().wrapping_add(asked),
                         ahead_lines: if asked < ahead.len() { lines } else { 0 },
+                        distant: true,
                     };
                     asked += 16 * lines * depth.div_ceil(STEPS);
                     // SAFETY: the set was supported when `b` was packed; the rows of `a` are there, and as many as the height

@@ -13,7 +13,7 @@
 //! at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
 
 use crate::Isa;
-use crate::simd::{Portable, Simd, prefetch_far, prefetch_to_read};
+use crate::simd::{Portable, Simd, prefetch_far, prefetch_to_read, prefetch_to_write};
 
 /// Greatest depth of a block: 192 × 48 floats are 36 KiB.
 pub(crate) const DEPTH: usize = 192;
@@ -66,6 +66,8 @@ pub(crate) struct Tile {
     /// a burst of them would keep the processor's few buffers for lines on their way from what the tile itself reads.
     pub ahead: *const f32,
     pub ahead_lines: usize,
+    /// C and what is added to it lie outside the nearer caches: they are asked for while the last steps run.
+    pub distant: bool,
 }
 
 /// Steps of the depth between two requests for memory to be read later.
@@ -208,6 +210,9 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
         let (mut a, mut b) = (t.a, t.b);
         let (down, along) = if IN_PLACE { (t.a_stride, 1) } else { (1, H) };
         let (mut left, mut ahead) = (t.depth, t.ahead);
+        // Vectors of C still to be asked for, and how many at a time.
+        let mut wanted = if t.distant { H * N } else { 0 };
+        let each = wanted.div_ceil((t.depth / STEPS).max(1)).max(1);
         while left > 0 {
             for _ in 0..t.ahead_lines {
                 // A block of a panel 48 wide fills the first-level cache by itself.
@@ -217,6 +222,14 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
                     prefetch_far(ahead)
                 }
                 ahead = ahead.wrapping_add(16);
+            }
+            while wanted > 0 && wanted + each > left.div_ceil(STEPS) * each {
+                wanted -= 1;
+                let at = wanted / N * t.stride + wanted % N * S::LANES;
+                prefetch_to_write(t.c.wrapping_add(at));
+                if !t.residual.is_null() {
+                    prefetch_to_read(t.residual.wrapping_add(at));
+                }
             }
             let steps = left.min(STEPS);
             left -= steps;

@@ -378,6 +378,7 @@ impl Winograd {
                         relu: false,
                         ahead: std::ptr::null(),
                         ahead_lines: 0,
+                        distant: false,
                     };
                     tile::run_rows(self.isa, &tile);
                 }
