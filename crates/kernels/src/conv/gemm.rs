@@ -14,7 +14,7 @@ use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
 use super::winograd::lanes;
 use crate::gemm::store::{Order, Part as Piece, Store};
-use crate::gemm::tile::{self, DEPTH, Tile};
+use crate::gemm::tile::{self, DEPTH, STEPS, Tile};
 use crate::shared::{Shared, share};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
@@ -213,6 +213,7 @@ impl Product {
         // Where channels lie a multiple of 16 KiB apart, their lines meet in few sets of the caches: what is asked for long before its use is
         // gone by then.
         let crowded = (volume * size_of::<f32>()).is_multiple_of(16 << 10);
+        let heavy = rows.len() * step > NEAR;
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
         let first = part.group * rounded(self.outs, high);
@@ -231,6 +232,14 @@ impl Product {
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
                     let tall = tile::height(high.min(self.outs - row), high);
+                    // The next rows' weights come from far, unless the panels before have brought them.
+                    let ahead = if row + high < rows.end && (group == 0 || heavy) {
+                        self.weight.ahead(weights + (row + high) * length, high * length)
+                    } else {
+                        &[]
+                    };
+                    let (lines, chunks) = (ahead.len().div_ceil(16), (length / STEPS).max(1));
+                    let lines = lines.div_ceil(panels.len() * chunks);
                     let (from, lane) = (weights + row * length, first + row);
                     let piece = Piece { from, lane, wide: tall, term: start, rows: length };
                     let weights = self.weight.part(piece, wide);
@@ -255,8 +264,10 @@ impl Product {
                             column_bias: std::ptr::null(),
                             residual: pick(e.residual, at),
                             relu: last && e.activation == Activation::Relu,
-                            ahead: std::ptr::null(),
-                            ahead_lines: 0,
+                            ahead: ahead
+                                .as_ptr()
+                                .wrapping_add(16 * lines * length.div_ceil(STEPS) * panel),
+                            ahead_lines: lines,
                             distant: last,
                         };
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task

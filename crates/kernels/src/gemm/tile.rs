@@ -162,6 +162,7 @@ unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
         while left >= H {
             t.rows = H;
             tile::<S, H, N, true>(&t);
+            t.ahead_lines = 0;
             t.a = t.a.add(H * t.a_stride);
             t.c = t.c.add(H * t.stride);
             left -= H;

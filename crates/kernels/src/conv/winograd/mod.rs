@@ -33,7 +33,7 @@ mod tiles;
 mod weights;
 
 use super::shape::{ConvArgs, ConvShape};
-use crate::gemm::tile::{self, Tile};
+use crate::gemm::tile::{self, STEPS, Tile};
 use crate::memory::Floats;
 use crate::shared::{Shared, share};
 use crate::{Isa, Pool};
@@ -270,7 +270,7 @@ impl Winograd {
                 // SAFETY: as above; M of a point lies over V of the point before.
                 unsafe {
                     let (v, m) = (v.add(xi * slot), m.add(xi * slot));
-                    self.product(xi, range.len(), panels.clone(), v, m);
+                    self.product((xi, false), range.len(), panels.clone(), v, m);
                 }
             }
             for segment in self.segments(range.clone()) {
@@ -318,7 +318,7 @@ impl Winograd {
             unsafe {
                 let (v, m) =
                     (work.pointer().add(v + xi * slots[0]), work.pointer().add(m + xi * slots[1]));
-                self.product(xi, tiles, panels, v, m);
+                self.product((xi, true), tiles, panels, v, m);
             }
         });
         let groups = outs.div_ceil(group);
@@ -338,13 +338,13 @@ impl Winograd {
         });
     }
 
-    /// `M = V U` of one point for some panels of out channels.
+    /// `M = V U` of one point for some panels of out channels; `cold` where the weights come from memory.
     ///
     /// # Safety
     /// The processor has `self.isa`; `v` and `m` have room for `tiles` rows rounded up to a panel's height; no other task writes there.
     unsafe fn product(
         &self,
-        xi: usize,
+        (xi, cold): (usize, bool),
         tiles: usize,
         panels: Range<usize>,
         v: *const f32,
@@ -376,8 +376,9 @@ impl Winograd {
                         column_bias: std::ptr::null(),
                         residual: std::ptr::null(),
                         relu: false,
-                        ahead: std::ptr::null(),
-                        ahead_lines: 0,
+                        // The weights themselves, some way on: the first tile brings them for the others.
+                        ahead: b.wrapping_add(4 * STEPS * width),
+                        ahead_lines: if cold { STEPS * width / 16 } else { 0 },
                         distant: false,
                     };
                     tile::run_rows(self.isa, &tile);
