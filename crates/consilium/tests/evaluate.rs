@@ -7,7 +7,7 @@ mod common;
 use common::trained::{model, volume};
 use common::{
     ALL, code, command, consilium, evaluated, evaluation, film, names, printed, result, said,
-    weights, zip,
+    weights,
 };
 use imaging::dicom::Projection;
 use serde_json::{Value, json};
@@ -422,7 +422,7 @@ fn volumes_are_judged_by_the_names_of_their_labels() {
     assert_eq!(code(&consilium(dir.path(), &line("two"))), 1);
     same_trees(&dir.join("out"), &dir.join("two"));
     // The same set inside an archive is the same set.
-    zip(dir.path(), "set", &dir.join("set.zip"));
+    testkit::zip(dir.path(), "set", &dir.join("set.zip"));
     let zipped = evaluation("nnunet:set.zip", "model", &["--out", "zip"]);
     assert_eq!(code(&consilium(dir.path(), &zipped)), 1);
     let (own, other) =

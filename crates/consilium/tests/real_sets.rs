@@ -5,7 +5,7 @@
 mod common;
 
 use common::judge::{judged, refused, write};
-use common::{ALL, consilium, evaluated, zip};
+use common::{ALL, consilium, evaluated};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -189,7 +189,7 @@ fn names_with_blanks_and_brackets_are_names() {
         }
     }
     write(&dir.join("set"), "table.csv", &table);
-    zip(dir.path(), "set", &dir.join("set.zip"));
+    testkit::zip(dir.path(), "set", &dir.join("set.zip"));
     for place in ["table:set", "table:set.zip"] {
         let found = judged(dir.path(), &["datasets", "check", place]);
         assert_eq!(
@@ -235,7 +235,7 @@ fn cords_outlined_twice_are_judged_as_others_judge_them() {
     assert_eq!(page.matches("<svg class=\"slice\"").count(), 2);
     assert_eq!(page.matches("data:image/jpeg;base64,").count(), 2);
     // The same inside an archive; a single pair has no interval.
-    zip(dir.path(), "set", &dir.join("set.zip"));
+    testkit::zip(dir.path(), "set", &dir.join("set.zip"));
     let archived =
         judged(dir.path(), &["score", "--task", "segmentation", "found", "nifti:set.zip"]);
     assert_eq!(archived["labels"], found["labels"]);

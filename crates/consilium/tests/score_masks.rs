@@ -4,7 +4,7 @@
 mod common;
 
 use common::judge::{judged, map, refused, row, tar, volume, write};
-use common::{code, consilium, printed, said, zip};
+use common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -120,7 +120,7 @@ fn headers_in_archives_find_their_voxels() {
     for (name, header, voxels) in pairs {
         fs::write(dir.join("pred").join(name), header).unwrap();
         fs::write(dir.join("pred").join(voxels), &liver).unwrap();
-        zip(dir.path(), "pred", &dir.join("pred.zip"));
+        testkit::zip(dir.path(), "pred", &dir.join("pred.zip"));
         fs::write(dir.join("pred.tar"), tar(&dir.join("pred"))).unwrap();
         for place in ["pred", "pred.zip", "pred.tar"] {
             let line = ["score", "--task", "segmentation", place, "truth"];
@@ -128,7 +128,7 @@ fn headers_in_archives_find_their_voxels() {
         }
         // Without its voxels it is named with what is missing.
         fs::remove_file(dir.join("pred").join(voxels)).unwrap();
-        zip(dir.path(), "pred", &dir.join("pred.zip"));
+        testkit::zip(dir.path(), "pred", &dir.join("pred.zip"));
         refused(
             dir.path(),
             &["score", "--task", "segmentation", "pred.zip", "truth"],
@@ -428,7 +428,7 @@ fn masks_are_compared_failures_counted() {
 fn masks_are_read_inside_archives() {
     let dir = masks("mask-archives");
     let plain = judged(dir.path(), &SEGMENT);
-    zip(dir.path(), "pred", &dir.join("pred.zip"));
+    testkit::zip(dir.path(), "pred", &dir.join("pred.zip"));
     let truth = tar(&dir.join("truth"));
     fs::write(dir.join("truth.tar"), &truth).unwrap();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -448,7 +448,7 @@ fn masks_are_read_inside_archives() {
     assert_eq!(judged(dir.path(), &both)["results"][0]["values"]["truth.tar"]["value"], 1.0);
     // What is wrong in an archive is said of the file in it.
     mask(&dir.join("pred/ok.nii"), SIZE, &block([1, 1, 1], [5, 5, 3], 1), 1.0);
-    zip(dir.path(), "pred", &dir.join("moved.zip"));
+    testkit::zip(dir.path(), "pred", &dir.join("moved.zip"));
     let line = ["score", "--task", "segmentation", "moved.zip", "truth.tar"];
     refused(dir.path(), &line, 1, &["moved.zip", "ok.nii", "another grid"]);
     fs::write(dir.join("cut.zip"), b"PK\x03\x04").unwrap();
@@ -457,7 +457,7 @@ fn masks_are_read_inside_archives() {
     // Maps of lesions likewise.
     row(&dir.join("lesions/a.nii"), &[1, 1, 0, 1]);
     map(&dir.join("maps/a.nii"), &[0.9, 0.7]);
-    zip(dir.path(), "maps", &dir.join("maps.zip"));
+    testkit::zip(dir.path(), "maps", &dir.join("maps.zip"));
     let line = ["score", "--task", "detection", "maps.zip", "lesions"];
     assert_eq!(judged(dir.path(), &line)["labels"]["lesions"]["targets"], 2);
 }

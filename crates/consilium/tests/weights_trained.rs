@@ -80,7 +80,7 @@ fn an_archive_of_models_is_unpacked_and_one_that_is_none_is_refused() {
     let temp = testkit::temp_dir("trained-zip");
     let dir = temp.path();
     trained::model(&dir.join("Dataset007_Knee"));
-    common::zip(dir, "Dataset007_Knee", &dir.join("export.zip"));
+    testkit::zip(dir, "Dataset007_Knee", &dir.join("export.zip"));
     let found = kept(dir, &["weights", "import", "export.zip", "--json"]);
     assert_eq!(found.len(), 3);
     assert!(found.iter().all(|(id, _)| id == "dataset007-knee"), "{found:?}");
@@ -112,7 +112,7 @@ fn a_bundle_is_read_from_its_folder_its_archive_and_the_store() {
     let temp = testkit::temp_dir("trained-bundle");
     let dir = temp.path();
     bundle(&dir.join("organ_unet"));
-    common::zip(dir, "organ_unet", &dir.join("bundle.zip"));
+    testkit::zip(dir, "organ_unet", &dir.join("bundle.zip"));
     trained::volume(&dir.join("case.nii.gz"), 1);
     let found = kept(dir, &["weights", "import", "organ_unet", "--json"]);
     let files: Vec<&str> = found.iter().map(|(_, file)| file.as_str()).collect();

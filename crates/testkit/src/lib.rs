@@ -5,7 +5,10 @@
 //! unless `CONSILIUM_REQUIRE_TEST_DATA` is set.
 #![allow(clippy::panic, clippy::print_stdout)]
 
+mod archive;
 pub mod onnx;
+
+pub use archive::zip;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -37,31 +37,19 @@ pub fn softmax(pool: &Pool, logits: &mut [f32], classes: usize) {
     });
 }
 
-/// The channel with the largest value at each voxel, the first of equals.
-pub fn largest(values: &[f32], voxels: usize) -> Vec<u8> {
-    let mut best = vec![0u8; voxels];
+/// The channel with the largest value at each voxel, the first of equals; of at most 256.
+pub fn largest<L: From<u8> + Clone>(values: &[f32], voxels: usize) -> Vec<L> {
+    let mut best = vec![L::from(0); voxels];
     let Some(first) = values.get(..voxels) else { return best };
     let mut most = first.to_vec();
     for (number, channel) in values.chunks_exact(voxels.max(1)).enumerate().skip(1) {
         for ((best, most), &value) in best.iter_mut().zip(&mut most).zip(channel) {
             if value > *most {
-                (*best, *most) = (number as u8, value);
+                (*best, *most) = (L::from(number as u8), value);
             }
         }
     }
     best
-}
-
-/// The class with the largest logit at each place, the first of equals; unlike [`largest`] in 16 bits.
-pub fn class(logits: &[f32], classes: usize) -> Vec<u16> {
-    let places = logits.len() / classes.max(1);
-    let of = |at: usize| {
-        let better = |best: usize, class: usize| {
-            if logits[class * places + at] > logits[best * places + at] { class } else { best }
-        };
-        (1..classes).fold(0, better) as u16
-    };
-    (0..places).map(of).collect()
 }
 
 #[cfg(test)]
@@ -77,5 +65,7 @@ mod tests {
             assert!((values[2 * n] - ((n + 1) as f32).exp() / sum).abs() < 1e-6);
         }
         assert_eq!([values[1], values[3], values[5]], [0.5, 0.5, 0.0]);
+        assert_eq!(largest::<u8>(&values, 2), [2, 0]);
+        assert_eq!(largest::<u16>(&values, 2), [2, 0]);
     }
 }

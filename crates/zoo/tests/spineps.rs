@@ -5,11 +5,13 @@
 mod common;
 
 use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
-use common::{compute, fixture, floats, integers, packed_labels, pool, relative_error, scan};
+use common::{
+    compute, fixture, floats, integers, nnunet, packed_labels, pool, relative_error, scan,
+};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
-use engine::weights::{Checkpoint, Limits, Plain, Scope, write_pytorch, write_pytorch_beside};
+use engine::weights::{Checkpoint, Limits, Plain, Scope, write_pytorch};
 use imaging::n4::N4;
 use imaging::volumes::Scan;
 use serde_json::{Value, json};
@@ -308,6 +310,7 @@ fn cases_go_between_the_networks_as_the_originals_do() {
             labelling: None,
             twelve: false,
             correct: false,
+            within: None,
         };
         let found = segment(&pool(), &volume, settings, &mut given).unwrap();
         let Outcome::Found(maps, false) = found else { panic!("{name}: nothing found") };
@@ -361,6 +364,7 @@ fn where_nothing_is_it_is_said() {
         labelling: None,
         twelve: false,
         correct: false,
+        within: None,
     };
     // Background; discs without a body; bodies of which no vertebra is made.
     let mut told = Vec::new();
@@ -408,44 +412,13 @@ fn a_configuration_says_what_is_wrong_with_it() {
 
 /// Small models below a folder, of whose made-up ones the settings are taken.
 fn write_models(root: &Path, full: &Path) {
-    let inside = "nnUNetTrainer__nnUNetPlans__3d_fullres";
-    let (from, to) = (full.join("t2w").join(inside), root.join("t2w").join(inside));
-    std::fs::create_dir_all(to.join("fold_0")).unwrap();
-    let read =
-        |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
-    let dataset = read(&from.join("dataset.json"));
-    let mut plans = read(&from.join("plans.json"));
-    let small = &mut plans["configurations"]["3d_fullres"];
-    small["patch_size"] = json!([32, 32, 32]);
-    small["UNet_base_num_features"] = json!(4);
-    for key in ["pool_op_kernel_sizes", "conv_kernel_sizes"] {
-        small[key] = json!(small[key].as_array().unwrap()[..3]);
-    }
-    small["n_conv_per_stage_encoder"] = json!([1, 1, 1]);
-    small["n_conv_per_stage_decoder"] = json!([1, 1]);
-    let [dataset, plans] = [dataset.to_string(), plans.to_string()];
-    std::fs::write(to.join("dataset.json"), &dataset).unwrap();
-    std::fs::write(to.join("plans.json"), &plans).unwrap();
-    let [dataset, plans] = [dataset, plans].map(|t| Plain::from_json(t.as_bytes()).unwrap());
-    let file = Path::new("plans.json");
-    let dataset = zoo::nnunet::Dataset::read(file, &dataset).unwrap();
-    let (channels, heads) = (dataset.channels.len(), dataset.heads());
-    let planned =
-        zoo::nnunet::Configuration::read(file, &plans, "3d_fullres", channels, heads).unwrap();
-    let (scope, mut b) = (Scope::recording(), Builder::new());
-    let image = b.input("image", &[1, channels, 32, 32, 32]);
-    planned.architecture.logits(&mut b, &scope, image).unwrap();
-    let text = |text: &str| Plain::Text(text.to_owned());
-    let settings = vec![("configuration".to_owned(), text("3d_fullres"))];
-    let beside = [("init_args".to_owned(), Plain::Table(settings))];
-    let file = to.join("fold_0/checkpoint_final.pth");
-    write_pytorch_beside(&file, "network_weights", &scope.recorded(), &beside).unwrap();
+    nnunet::shrink(&full.join("t2w"), &root.join("t2w"));
     for (model, key, value) in [
         ("t2w", "resolution_range", json!([1.5, 1.5, 1.5])),
         ("instance", "cutout_size", json!([32, 24, 16])),
     ] {
         let file = Path::new(model).join("inference_config.json");
-        let mut config = read(&full.join(&file));
+        let mut config = nnunet::json_file(&full.join(&file));
         config[key] = value;
         std::fs::create_dir_all(root.join(model)).unwrap();
         std::fs::write(root.join(file), config.to_string()).unwrap();
@@ -497,4 +470,103 @@ fn made_up_networks_read_a_scan_one_after_the_other() {
     options.chosen = vec!["ct".into()];
     let error = system.open(folder.path(), &options).err().unwrap().to_string();
     assert!(error.contains("ct.zip"), "{error}");
+}
+
+#[test]
+fn weights_in_one_zip_or_in_zips_are_those_of_the_folders() {
+    let Some(scan) = scan("volumes/spine/sub-mri_label-6_T2w.nii.gz") else { return };
+    let (folder, full) = (testkit::temp_dir("spineps-zip"), testkit::temp_dir("spineps-full"));
+    let system = find_volume_system("spineps").unwrap();
+    assert!(system.made_up(full.path(), &[]).unwrap());
+    let root = folder.join("models");
+    write_models(&root, full.path());
+    std::fs::create_dir(folder.join("zips")).unwrap();
+    for name in ["t2w", "instance"] {
+        testkit::zip(&root, name, &folder.join(format!("zips/{name}.zip")));
+    }
+    // A second model of phase 1, with another network.
+    nnunet::shrink(&full.join("t2w"), &root.join("t1w"));
+    let settings = root.join("t1w/inference_config.json");
+    let mut config = nnunet::json_file(&root.join("t2w/inference_config.json"));
+    config["modality"] = json!("T1w");
+    std::fs::write(settings, config.to_string()).unwrap();
+    let weights = "nnUNetTrainer__nnUNetPlans__3d_fullres/fold_0/checkpoint_final.pth";
+    let mut other = std::fs::read(root.join("t1w").join(weights)).unwrap();
+    // Behind the end of the archive, where no reader looks.
+    let end = other.len() - 2;
+    other[end] = 1;
+    other.push(b' ');
+    std::fs::write(root.join("t1w").join(weights), other).unwrap();
+    testkit::zip(folder.path(), "models", &folder.join("spineps.zip"));
+    let mut options = VolumeOptions::new(compute());
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let mut answers = Vec::new();
+    for place in ["models", "zips", "spineps.zip"] {
+        options.chosen.clear();
+        let mut reader = system.open(&folder.join(place), &options).unwrap();
+        let answer = reader.read(&case, &mut |_, _| {}).unwrap();
+        answers.push((reader.sha256(), answer));
+        if place != "zips" {
+            options.chosen = vec!["t1w".into()];
+            let reader = system.open(&folder.join(place), &options).unwrap();
+            assert_ne!(reader.sha256(), answers[0].0, "{place}");
+        }
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    // What is missing or broken in an archive is named.
+    std::fs::remove_dir_all(root.join("instance")).unwrap();
+    testkit::zip(folder.path(), "models", &folder.join("half.zip"));
+    options.chosen.clear();
+    let error = system.open(&folder.join("half.zip"), &options).err().unwrap().to_string();
+    assert!(error.contains("half.zip") && error.contains("instance.zip"), "{error}");
+    let whole = std::fs::read(folder.join("spineps.zip")).unwrap();
+    std::fs::write(folder.join("cut.zip"), &whole[..whole.len() / 2]).unwrap();
+    let error = system.open(&folder.join("cut.zip"), &options).err().unwrap();
+    assert!(error.kind() == Kind::BrokenInput && error.to_string().contains("cut.zip"), "{error}");
+}
+
+#[test]
+fn large_scans_are_cropped_for_fine_models_where_the_weights_for_it_are_there() {
+    let Some(scan) = scan("volumes/spine/sub-ct_label-22_ct.nii.gz") else { return };
+    let (folder, full) = (testkit::temp_dir("spineps-region"), testkit::temp_dir("spineps-full"));
+    let system = find_volume_system("spineps").unwrap();
+    assert!(system.made_up(full.path(), &[]).unwrap());
+    write_models(folder.path(), full.path());
+    let settings = folder.join("t2w/inference_config.json");
+    let mut config = nnunet::json_file(&settings);
+    config["needs_corp"] = json!(true);
+    std::fs::write(&settings, config.to_string()).unwrap();
+    let options = VolumeOptions::new(compute());
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let mut codes = |place: &Path| {
+        let mut reader = system.open(place, &options).unwrap();
+        assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 20);
+        let mut last = 0;
+        let answer = reader.read(&case, &mut |done, total| {
+            assert!(done <= total && total >= last);
+            last = total;
+        });
+        answer.unwrap().notes.into_iter().map(|note| note.code).collect::<Vec<_>>()
+    };
+    assert!(codes(folder.path()).contains(&"not-cropped"));
+    // The archive as it is published, and what it unpacks to.
+    let own = testkit::temp_dir("vibeseg");
+    nnunet::shrink(&full.join("t2w"), &own.join("Dataset100"));
+    let dataset = own.join("Dataset100").join(nnunet::INSIDE).join("dataset.json");
+    let mut json = nnunet::json_file(&dataset);
+    (json["orientation"], json["spacing"]) = (json!(["L", "A", "S"]), json!([3.0, 2.0, 2.0]));
+    std::fs::write(&dataset, json.to_string()).unwrap();
+    testkit::zip(own.path(), "Dataset100", &folder.join("100.zip"));
+    let zipped = codes(folder.path());
+    assert!(!zipped.contains(&"not-cropped"));
+    std::fs::remove_file(folder.join("100.zip")).unwrap();
+    testkit::zip(own.path(), "Dataset100", &own.join("100.zip"));
+    std::fs::rename(own.join("Dataset100"), folder.join("Dataset100")).unwrap();
+    assert_eq!(codes(folder.path()), zipped);
+    let needed = system.needed(&["ct".into()]).unwrap().unwrap();
+    assert!(
+        needed.iter().any(|file| file.file == "100.zip" && file.url.contains("VibeSegmentator"))
+    );
+    let usual = system.needed(&[]).unwrap().unwrap();
+    assert!(usual.iter().all(|file| file.file != "100.zip"));
 }

@@ -59,7 +59,7 @@ texts! {
     /// The checkpoint of phase 3.
     NO_HEAD = "none of the heads VERT, VERTEXACT, VERTEX and VERTGRP is there: vertebrae cannot be named", "缺少 VERT、VERTEXACT、VERTEX、VERTGRP 任一输出头，无法命名椎骨";
     /// The whole scan.
-    UNCROPPED = "The original crops such a scan with another model (VIBESegmentator) before it reads it; here the whole scan was read.", "原程序对此类扫描先用另一模型（VIBESegmentator）裁剪后判读；此处判读完整扫描。";
+    NO_REGION = "VIBESegmentator, by which such a scan is cropped to the spine, saw no spine in it: the whole scan was read, which the original does not do.", "用于将此类扫描裁剪至脊柱的 VIBESegmentator 未检出脊柱：已判读完整扫描，原程序不作此处理。";
     /// A disc without a vertebra.
     DISC_ALONE = "Intervertebral disc (its vertebra is not marked)", "椎间盘（未标注所属椎骨）";
     /// A structure.
@@ -146,3 +146,15 @@ pub const PHASES: [Text; 3] = [
     Text::fixed("phase 2 (single vertebrae)", "第二阶段（单个椎骨）"),
     Text::fixed("names of vertebrae", "椎体节段命名"),
 ];
+
+/// The whole scan was read, for the weights of the model that crops it are not there.
+pub fn uncropped(file: &str, url: &str) -> Text {
+    Text::filled(
+        format!(
+            "The original crops such a scan to the spine with VIBESegmentator before it reads it. Its weights ({file}, {url}) do not lie beside the others: the whole scan was read."
+        ),
+        format!(
+            "原程序对此类扫描先用 VIBESegmentator 裁剪至脊柱后判读。其权重（{file}，{url}）不在其他权重旁，故判读了完整扫描。"
+        ),
+    )
+}

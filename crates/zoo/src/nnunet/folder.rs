@@ -1,6 +1,7 @@
 //! Finding a trained model: its settings, its folds, the stage before it in a cascade.
 
 use super::dataset::Dataset;
+use super::model::Options;
 use super::plans::{Configuration, Plans};
 use super::postprocess::Postprocessing;
 use super::source::Source;
@@ -60,19 +61,19 @@ impl Trained {
         configuration: Option<&str>,
         folds: Option<&[String]>,
     ) -> Result<Trained> {
-        Trained::opened(path, configuration, folds, false)
+        let options = Options {
+            configuration: configuration.map(str::to_owned),
+            folds: folds.map(<[String]>::to_vec),
+            ..Options::default()
+        };
+        Trained::opened(path, &options)
     }
 
-    /// The same; `best` takes the checkpoint that was best in training, where a fold has it, before the last.
-    pub(super) fn opened(
-        path: &Path,
-        configuration: Option<&str>,
-        folds: Option<&[String]>,
-        best: bool,
-    ) -> Result<Trained> {
+    /// The same with all that may be said of where a model lies and what of it is read.
+    pub(super) fn opened(path: &Path, options: &Options) -> Result<Trained> {
         let source = Rc::new(Source::open(path)?);
-        let folder = choose(&source, configuration)?;
-        Trained::at(source, folder, folds, best)
+        let folder = choose(&source, &options.inside, options.configuration.as_deref())?;
+        Trained::at(source, folder, options.folds.as_deref(), options.best)
     }
 
     fn at(
@@ -166,6 +167,15 @@ impl Trained {
         self.source.full(&self.folder)
     }
 
+    /// A file of settings beside the model's own, and where it is; `None` where there is none.
+    pub(crate) fn beside(&self, name: &str) -> Result<Option<(PathBuf, Plain)>> {
+        let file = inside(&self.folder, name);
+        match self.source.has(&file) {
+            true => Ok(Some((self.source.full(&file), self.source.json(&file)?))),
+            false => Ok(None),
+        }
+    }
+
     /// The stage before in a cascade, which nnU-Net puts beside it: the folder of the same trainer
     /// and plans.
     pub fn previous(&self) -> Result<Option<Trained>> {
@@ -220,13 +230,13 @@ fn is_model(source: &Source, folder: &str) -> bool {
 
 /// Whether a trained model lies at `path`: a folder, a folder above it, or an exported zip.
 pub fn holds_model(path: &Path) -> bool {
-    Source::open(path).is_ok_and(|source| !candidates(&source).is_empty())
+    Source::open(path).is_ok_and(|source| !candidates(&source, "").is_empty())
 }
 
-/// Folders with a model's settings.
-pub(super) fn candidates(source: &Source) -> Vec<String> {
+/// Folders with a model's settings: `folder` itself, or those below it.
+pub(super) fn candidates(source: &Source, folder: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut level = vec![String::new()];
+    let mut level = vec![folder.to_owned()];
     for _ in 0..=MOST_LEVELS {
         let mut deeper = Vec::new();
         for folder in level {
@@ -242,8 +252,8 @@ pub(super) fn candidates(source: &Source) -> Vec<String> {
 }
 
 /// The folder of the model: here, or the only one below, or the one that is wanted.
-fn choose(source: &Source, configuration: Option<&str>) -> Result<String> {
-    let mut found = candidates(source);
+fn choose(source: &Source, inside: &str, configuration: Option<&str>) -> Result<String> {
+    let mut found = candidates(source, inside);
     let of = |folder: &String| folder.rsplit("__").next().unwrap_or_default().to_owned();
     if let Some(wanted) = configuration.filter(|_| found.len() > 1) {
         found.retain(|folder| of(folder) == wanted || folder.rsplit('/').nth(1) == Some(wanted));
@@ -262,9 +272,9 @@ fn choose(source: &Source, configuration: Option<&str>) -> Result<String> {
     }
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Error::new(Kind::BrokenInput, words::NO_MODEL).at(source.full(""))),
+        0 => Err(Error::new(Kind::BrokenInput, words::NO_MODEL).at(source.full(inside))),
         _ => Err(Error::new(Kind::Usage, words::which_model(&found.join(", ")))
-            .at(source.full(""))
+            .at(source.full(inside))
             .hint(words::NAME_ONE)),
     }
 }

@@ -24,7 +24,7 @@ const WEIGHTS: [&str; 4] = [
 /// Errors: an archive that cannot be read.
 pub fn lying(path: &Path) -> Result<Vec<Lying>> {
     let source = Source::open(path)?;
-    let found = candidates(&source).into_iter().map(|folder| {
+    let found = candidates(&source, "").into_iter().map(|folder| {
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let whole = whole.join(&folder);
         let above = whole.ancestors().filter_map(|one| one.file_name()?.to_str());

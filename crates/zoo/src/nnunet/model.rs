@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Options {
     /// Which of several configurations below a folder.
     pub configuration: Option<String>,
+    /// The folder within what is opened where the model lies, or below which it lies; all of it when empty.
+    pub inside: String,
     /// Folds by name; all that are there when `None`.
     pub folds: Option<Vec<String>>,
     /// Share of a tile from one tile to the next at most; nnU-Net's default is one half.
@@ -41,6 +43,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             configuration: None,
+            inside: String::new(),
             folds: None,
             step: 0.5,
             mirror: false,
@@ -131,9 +134,7 @@ impl Model {
     ///
     /// Errors name the file and the entry that is wrong, or every tensor that does not fit.
     pub fn open(path: &Path, pool: &Pool, options: &Options) -> Result<Model> {
-        let folds = options.folds.as_deref();
-        let configuration = options.configuration.as_deref();
-        let mut trained = vec![Trained::opened(path, configuration, folds, options.best)?];
+        let mut trained = vec![Trained::opened(path, options)?];
         while let Some(previous) = trained[trained.len() - 1].previous()? {
             let again = trained.iter().any(|stage| stage.path() == previous.path());
             if again {

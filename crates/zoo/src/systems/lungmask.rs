@@ -136,7 +136,7 @@ impl VolumeSystem for Lungmask {
                     Network::compile(graph, &options.compute.options())
                 })
                 .map_err(|error| translate_volume(&card, error.at(&file)))?;
-            networks.push((network, classes));
+            networks.push(network);
             sha256.push(checkpoint.sha256().to_owned());
         }
         let pool = options.compute.pool.clone();
@@ -156,8 +156,7 @@ impl VolumeSystem for Lungmask {
 
 struct Reader {
     card: VolumeCard,
-    /// Each with its number of classes.
-    networks: Vec<(Network, usize)>,
+    networks: Vec<Network>,
     structures: &'static [&'static str],
     sha256: Vec<String>,
     pool: Pool,
@@ -178,18 +177,18 @@ impl VolumeReader for Reader {
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         let [_, _, slices] = volume.size();
-        let networks: u64 = self.networks.iter().map(|(network, _)| network.planned_bytes()).sum();
+        let networks: u64 = self.networks.iter().map(Network::planned_bytes).sum();
         // The image, labels of both grids, and what cleaning keeps of each voxel.
         let small = (slices * SIDE * SIDE) as u64;
         Ok(networks + 8 * volume.frame_len() as u64 + 16 * small)
     }
 
     fn network_time(&self) -> Option<Duration> {
-        Some(self.networks.iter().map(|(network, _)| network.ran()).sum())
+        Some(self.networks.iter().map(Network::ran).sum())
     }
 
     fn rest(&mut self) {
-        self.networks.iter_mut().for_each(|(network, _)| network.release_buffers());
+        self.networks.iter_mut().for_each(Network::release_buffers);
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
@@ -204,13 +203,13 @@ impl VolumeReader for Reader {
         drop(image);
         let (mut done, total) = (0, nk * self.networks.len());
         let mut maps = Vec::new();
-        for (network, classes) in &mut self.networks {
+        for network in &mut self.networks {
             let mut small = Vec::with_capacity(nk * SIDE * SIDE);
             for slice in &slices {
                 let input =
                     Tensor::new(&[1, 1, SIDE, SIDE], slice.values.clone()).map_err(translate)?;
                 let logits = network.run(&[&input]).map_err(translate)?.remove(0);
-                small.extend(channels::class(logits.data(), *classes));
+                small.extend(channels::largest::<u16>(logits.data(), SIDE * SIDE));
                 done += 1;
                 told(done, total);
             }

@@ -1,7 +1,7 @@
 //! SPINEPS and VERIDAH: every vertebra by itself, its parts, discs and endplates, cord and canal, on MRI and CT.
 //!
 //! Reference: Hendrik-code/spineps (60cc736) `seg_run.py` and what it calls, with the command line's defaults. An
-//! nnU-Net marks parts of vertebrae (phase 1); around each body three vertebrae are told apart in a cut-out, and
+//! nnU-Net marks parts of vertebrae (phase 1), in large scans at fine models only near the spine; around each body three vertebrae are told apart in a cut-out, and
 //! what cut-outs agree on becomes a vertebra (phase 2); both maps clean each other on the case's own grid; a
 //! classifier looks at each vertebra, and the cheapest way through its answers names them (VERIDAH).
 
@@ -18,6 +18,7 @@ pub mod naming;
 mod network;
 pub mod path;
 pub mod post;
+pub mod region;
 pub mod semantic;
 mod told;
 mod turn;
@@ -35,11 +36,12 @@ use engine::cpu::Pool;
 use find::{Found, pick, search};
 use grid::Prepared;
 use instances::{Nothing, Rules};
-use labels::Labels;
+use labels::{Box3, Labels};
 use naming::Asking;
 use network::Cutouts;
 use path::Heads;
 use post::{Counting, Maps};
+use region::Region;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -52,9 +54,6 @@ pub struct Spineps;
 
 /// Contrasts, each with a model of phase 1.
 const CONTRASTS: [&str; 4] = ["t2w", "t1w", "vibe", "ct"];
-/// A case of more voxels is cropped by the original if the model's spacing is at most so many millimetres.
-const MOST_VOXELS: usize = 200 * 200 * 200;
-const FINE_MM: f64 = 1.2;
 
 static CARD: VolumeCard = VolumeCard {
     id: "spineps",
@@ -130,7 +129,7 @@ impl VolumeSystem for Spineps {
     }
 
     /// `path` is the folder with the archives, or with the folders that they unpack to, as the original keeps
-    /// them (`SPINEPS_SEGMENTOR_MODELS`).
+    /// them (`SPINEPS_SEGMENTOR_MODELS`), or a zip with these folders.
     fn open(&self, path: &Path, options: &VolumeOptions) -> Result<Box<dyn VolumeReader>> {
         let contrast = contrast(&options.chosen)?;
         let found = search(path)?;
@@ -155,17 +154,23 @@ impl VolumeSystem for Spineps {
         };
         let names = labelling.map(|found| Names::open(found, &options.compute)).transpose()?;
         let pool = options.compute.pool.clone();
-        let own = |config: &Config| Options {
-            folds: Some(config.folds.clone()),
-            step: config.step,
-            mirror: config.mirror || options.mirror,
+        let region = match region::is_fine(&semantic.config) {
+            true => Region::open(path, &pool, options.compute.exact)?,
+            false => None,
+        };
+        let own = |found: &Found| Options {
+            inside: found.folder.clone(),
+            folds: Some(found.config.folds.clone()),
+            step: found.config.step,
+            mirror: found.config.mirror || options.mirror,
             postprocess: false,
             exact: options.compute.exact,
             ..Options::default()
         };
         Ok(Box::new(Reader {
-            model: Model::open(&semantic.path(), &pool, &own(&semantic.config))?,
-            cutouts: Cutouts::open(instance, &options.compute, &own(&instance.config))?,
+            model: Model::open(&semantic.root, &pool, &own(semantic))?,
+            cutouts: Cutouts::open(instance, &options.compute, &own(instance))?,
+            region,
             semantic: semantic.config.clone(),
             instance: instance.config.clone(),
             names,
@@ -189,7 +194,11 @@ impl VolumeSystem for Spineps {
         };
         let unnamed = chosen.iter().any(|name| name == "no-labelling");
         let count = if unnamed { 2 } else { 3 };
-        Ok(Some(archives(contrast(chosen)?).iter().take(count).map(needed).collect()))
+        let contrast = contrast(chosen)?;
+        // Its model for CT is fine enough for large scans to be cropped.
+        let region = (contrast == Some("ct")).then_some(region::WEIGHTS);
+        let own = archives(contrast).into_iter().take(count);
+        Ok(Some(own.chain(region).map(|file| needed(&file)).collect()))
     }
 }
 
@@ -245,6 +254,8 @@ fn made_up(folder: &Path, contrast: Option<&str>) -> Result<()> {
 /// Loaded weights.
 struct Reader {
     model: Model,
+    /// What large scans are cropped by.
+    region: Option<Region>,
     cutouts: Cutouts,
     semantic: Config,
     instance: Config,
@@ -286,6 +297,8 @@ pub struct Settings<'a> {
     pub twelve: bool,
     /// The bias field of MR images is divided out first.
     pub correct: bool,
+    /// The part of the case that phase 1 is given.
+    pub within: Option<Box3>,
 }
 
 /// What is found, or why nothing is.
@@ -307,9 +320,11 @@ pub fn segment(
 ) -> Result<Outcome> {
     let Settings { semantic, instance, .. } = settings;
     let ct = of_ct(semantic);
-    let (images, grid) =
-        Prepared::new(volume, !ct, settings.correct)?
-            .images(pool, semantic.axes, |own| semantic.spacing_for(own))?;
+    let (images, grid) = Prepared::new(volume, settings.within, !ct, settings.correct)?.images(
+        pool,
+        semantic.axes,
+        |own| semantic.spacing_for(own),
+    )?;
     let mut classes = networks.classes(images)?;
     for class in &mut classes {
         *class = semantic.labels.get(class).copied().unwrap_or(*class);
@@ -388,13 +403,13 @@ struct Running<'r> {
 
 impl Networks for Running<'_> {
     fn classes(&mut self, images: nnunet::Images) -> Result<Vec<u16>> {
-        let mut total = 0;
+        let (mut total, before) = (0, self.before);
         let found = self.model.predict(images, &mut |at| {
             total = at.total;
-            (self.told)(at.done, at.total);
+            (self.told)(before + at.done, before + at.total);
         });
         self.model.release_buffers();
-        self.before = total;
+        self.before += total;
         let found = found?;
         self.notes.extend(found.notes);
         Ok(found.labels)
@@ -446,15 +461,22 @@ impl VolumeReader for Reader {
         let voxels = [x, y, z].iter().map(|&count| count as u64).product::<u64>();
         let first = self.model.need([z, y, x], [dz, dy, dx])?.bytes;
         let names = self.names.as_ref().map_or(0, Names::need_bytes);
-        let second = self.cutouts.need_bytes()? + names + self.model.weight_bytes();
+        let mut weights = self.model.weight_bytes();
+        let mut region = 0;
+        if let Some(own) = self.region.as_ref().filter(|_| region::wanted(&self.semantic, volume)) {
+            region = own.need_bytes(volume)?;
+            weights += own.model.weight_bytes();
+        }
+        let second = self.cutouts.need_bytes()? + names + weights;
         // Beside a network the image and maps on its grid, two for each cut-out; then both maps on the case's.
         let maps = 24 * voxels + 40 * volume.frame_len() as u64;
-        Ok(first.max(second) + maps)
+        Ok(first.max(second).max(region) + maps)
     }
 
     fn network_time(&self) -> Option<Duration> {
         Some(
             self.model.network_time()
+                + self.region.as_ref().map_or(Duration::ZERO, |own| own.model.network_time())
                 + self.cutouts.ran()
                 + self.names.as_ref().map_or(Duration::ZERO, Names::ran),
         )
@@ -472,6 +494,11 @@ impl VolumeReader for Reader {
         let mut notes: Vec<Note> =
             crate::volume_system::without_nan(&mut values).into_iter().collect();
         drop(values);
+        let mut before = 0;
+        let within = self.within(volume, &mut notes, &mut |done, total| {
+            before = total;
+            told(done, total);
+        })?;
         let labelling = self.names.as_ref().map(|names| (names.config.clone(), names.patch));
         let settings = Settings {
             semantic: &self.semantic,
@@ -479,19 +506,19 @@ impl VolumeReader for Reader {
             labelling: labelling.as_ref().map(|(config, patch)| (config, *patch)),
             twelve: self.twelve,
             correct: !self.uncorrected,
+            within,
         };
         let mut running = Running {
             model: &mut self.model,
             cutouts: &mut self.cutouts,
             names: self.names.as_mut(),
             told,
-            before: 0,
+            before,
             notes: Vec::new(),
         };
         let found = segment(&self.pool, volume, settings, &mut running)?;
         notes.append(&mut running.notes);
         self.rest();
-        notes.extend(self.remarks(volume));
         let (map, structures) = match found {
             Outcome::Nothing(why) => {
                 notes.push(Note::warning("nothing-found", why));
@@ -524,14 +551,26 @@ impl VolumeReader for Reader {
 }
 
 impl Reader {
-    /// What the original would have done beside.
-    fn remarks(&self, volume: &Volume) -> Vec<Note> {
-        let coarsest = self.semantic.spacing_mm[1].into_iter().fold(0.0, f64::max);
-        let large = coarsest <= FINE_MM && volume.frame_len() > MOST_VOXELS;
-        let mut notes = Vec::new();
-        if large || self.semantic.needs_crop {
-            notes.push(Note::warning("not-cropped", words::UNCROPPED));
+    /// The part of a large scan that phase 1 is given.
+    fn within(
+        &mut self,
+        volume: &Volume,
+        notes: &mut Vec<Note>,
+        told: Told<'_>,
+    ) -> Result<Option<Box3>> {
+        if !region::wanted(&self.semantic, volume) {
+            return Ok(None);
         }
-        notes
+        let Some(region) = &mut self.region else {
+            let file = region::WEIGHTS;
+            let text = words::uncropped(file.name, file.url);
+            notes.push(Note::warning("not-cropped", text));
+            return Ok(None);
+        };
+        let found = region.find(&self.pool, volume, told)?;
+        if found.is_none() {
+            notes.push(Note::warning("no-spine-region", words::NO_REGION));
+        }
+        Ok(found)
     }
 }

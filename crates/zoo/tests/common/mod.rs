@@ -1,6 +1,8 @@
 //! Fixtures and the numbers of a comparison, shared by the tests of the zoo.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod nnunet;
+
 use engine::Tensor;
 use engine::cpu::Pool;
 use engine::graph::Builder;

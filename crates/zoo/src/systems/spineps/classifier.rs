@@ -10,6 +10,7 @@ use super::turn::pir;
 use crate::Compute;
 use crate::arch::vertebra_classifier::{Classifier, Head, LEFT_OVER};
 use crate::error::translate;
+use crate::steps::softmax;
 use base::words::spineps as words;
 use base::{Error, Kind, Result};
 use engine::Tensor;
@@ -74,7 +75,13 @@ impl Names {
         let input = Tensor::new(&[1, 1, p, i, r], patch.to_vec()).map_err(translate)?;
         let answers = self.network.run(&[&input]).map_err(translate)?;
         let named = self.heads.iter().map(|head| head.name.clone());
-        Ok(named.zip(answers.iter().map(|logits| softmax(logits.data()))).collect())
+        // In 32 bits, as PyTorch does it in the original.
+        let shares = answers.into_iter().map(|logits| {
+            let mut shares = logits.into_data();
+            softmax(&mut shares);
+            shares.into_iter().map(f64::from).collect()
+        });
+        Ok(named.zip(shares).collect())
     }
 
     /// Bytes that it takes while it runs.
@@ -91,13 +98,6 @@ impl Names {
     pub fn rest(&mut self) {
         self.network.release_buffers();
     }
-}
-
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = logits.iter().map(|value| f64::from(value - highest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
 }
 
 /// Writes made-up weights of DenseNet-169, the original's default, with its heads.

@@ -4,6 +4,7 @@
 //! Reference: Hendrik-code/spineps (60cc736) `get_models.py`, `utils/auto_download.py`.
 
 use super::config::{Config, FILE, Role};
+use super::region;
 use crate::error::translate;
 use crate::nnunet::source::Source;
 use base::words::spineps as words;
@@ -17,9 +18,9 @@ const LEVELS: usize = 3;
 /// A model: where it lies, what it is.
 pub struct Found {
     /// The folder or archive that was opened.
-    root: PathBuf,
+    pub root: PathBuf,
     /// Its folder within.
-    folder: String,
+    pub folder: String,
     /// What it is called: its folder or archive, in lower case.
     name: String,
     /// Its settings.
@@ -27,14 +28,6 @@ pub struct Found {
 }
 
 impl Found {
-    /// The model's own folder, or its archive.
-    pub fn path(&self) -> PathBuf {
-        match self.root.is_dir() && !self.folder.is_empty() {
-            true => self.root.join(&self.folder),
-            false => self.root.clone(),
-        }
-    }
-
     /// Where the settings stand.
     pub fn settings(&self) -> PathBuf {
         self.root.join(&self.folder).join(FILE)
@@ -55,7 +48,9 @@ impl Found {
             [.., last] if files.len() == 1 || !only => last,
             _ => {
                 let pattern = format!("*{}*{}", parts[0], parts[1]);
-                return Err(Error::new(Kind::Io, words::no_weights(&pattern)).at(self.path()));
+                return Err(
+                    Error::new(Kind::Io, words::no_weights(&pattern)).at(source.full(&self.folder))
+                );
             }
         };
         let (path, limits) = (source.full(file), Limits::default());
@@ -66,28 +61,31 @@ impl Found {
     }
 }
 
-/// All models at a path: a folder with folders or archives, a model's own folder, an archive.
+/// All models at a path: a folder with folders or archives, a model's own folder, an archive of one model or of
+/// several in their folders.
 ///
 /// Errors name the file of settings that cannot be read.
 pub fn search(path: &Path) -> Result<Vec<Found>> {
     let mut roots = vec![path.to_path_buf()];
     if path.is_dir() {
         let inside = Source::open(path)?.files("", 1);
-        let archives = inside.into_iter().filter(|name| name.to_lowercase().ends_with(".zip"));
+        let archives = inside
+            .into_iter()
+            .filter(|name| name.to_lowercase().ends_with(".zip") && !region::is_its(name));
         roots.extend(archives.map(|name| path.join(name)));
     }
     let mut found = Vec::new();
     for root in roots {
         let source = Source::open(&root)?;
-        for file in source.files("", LEVELS) {
-            let folder = match file.rsplit_once('/') {
-                Some((folder, FILE)) => folder,
-                None if file == FILE => "",
-                _ => continue,
-            };
-            let config = Config::read(&source.full(&file), &source.json(&file)?)?;
+        let files = source.files("", LEVELS).into_iter();
+        let other = |file: &str| file.split('/').any(region::is_its);
+        let files: Vec<String> =
+            files.filter(|file| file.rsplit('/').next() == Some(FILE) && !other(file)).collect();
+        for file in &files {
+            let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let config = Config::read(&source.full(file), &source.json(file)?)?;
             found.push(Found {
-                name: name(&root, folder),
+                name: name(&root, folder, files.len() == 1),
                 root: root.clone(),
                 folder: folder.to_owned(),
                 config,
@@ -97,11 +95,11 @@ pub fn search(path: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// A model is called by its folder, or the one above where that is nnU-Net's; in an archive by that.
-fn name(root: &Path, folder: &str) -> String {
+/// A model is called by its folder, or the one above where that is nnU-Net's; in an archive of its own by that.
+fn name(root: &Path, folder: &str, alone: bool) -> String {
     let own = folder.rsplit('/').find(|name| !name.contains("nnUNetPlans") && !name.is_empty());
     let of_root = || root.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = match root.is_dir() {
+    let name = match root.is_dir() || !alone {
         true => own.map(str::to_owned).or_else(of_root),
         false => of_root(),
     };

@@ -41,36 +41,61 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Of a volume of one frame. MR images are brought to 0 to 1500 and may be corrected; CT is left as it is.
+    /// Of a volume of one frame, or the part of it in a box. MR images are brought to 0 to 1500 and may be corrected;
+    /// CT is left as it is.
     ///
     /// Errors: kind `Refused` where all values are alike.
-    pub fn new(volume: &Volume, mr: bool, correct: bool) -> Result<Prepared> {
-        let numbers = Numbers::of(volume);
+    pub fn new(volume: &Volume, within: Option<Box3>, mr: bool, correct: bool) -> Result<Prepared> {
+        let Prepared { mut values, grid, numbers } = Prepared::stored(volume, within);
         let whole = numbers.are_whole();
-        let mut values = volume.frame_f32(0);
-        for value in &mut values {
-            *value = if value.is_finite() { *value } else { 0.0 };
-            *value = if whole { value.trunc() } else { *value };
-        }
         if mr {
             normalise(&mut values, whole);
         }
         let floor = if mr { 0.0 } else { lowest(&values) };
         let inside: Vec<bool> = values.iter().map(|value| *value > floor).collect();
         let flat = || Error::new(Kind::Refused, words::FLAT);
-        let bounds = bounds_of(&inside, volume.size(), [0; 3]).ok_or_else(flat)?;
+        let bounds = bounds_of(&inside, grid.size, [0; 3]).ok_or_else(flat)?;
         if mr {
             let size = bounds.map(|[from, to]| to - from);
-            let mut part = cut(&values, volume.size(), bounds);
+            let mut part = cut(&values, grid.size, bounds);
             if correct {
-                part = even(part, size, volume.spacing_mm());
+                part = even(part, size, grid.spacing_mm());
                 part.iter_mut().for_each(|v| *v = if whole { v.trunc() } else { *v });
             }
             normalise(&mut part, whole);
-            put(&mut values, volume.size(), bounds, &part);
+            put(&mut values, grid.size, bounds, &part);
         }
-        let (values, grid) = padded(&values, volume.grid());
+        let (values, grid) = padded(&values, &grid);
         Ok(Prepared { values, grid, numbers })
+    }
+
+    /// A volume as it is, but where it reaches above `highest`: then to 1000.
+    pub fn untouched(volume: &Volume, highest: f32) -> Prepared {
+        let mut prepared = Prepared::stored(volume, None);
+        let most = prepared.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if most > highest {
+            prepared.values.iter_mut().for_each(|value| *value /= most / 1000.0);
+            prepared.numbers = Numbers::Real;
+        }
+        prepared
+    }
+
+    /// Values as a file of the volume's type holds them, those that are no numbers 0.
+    fn stored(volume: &Volume, within: Option<Box3>) -> Prepared {
+        let numbers = Numbers::of(volume);
+        let mut values = volume.frame_f32(0);
+        for value in &mut values {
+            *value = if value.is_finite() { *value } else { 0.0 };
+            *value = if numbers.are_whole() { value.trunc() } else { *value };
+        }
+        let mut grid = *volume.grid();
+        if let Some(bounds) = within {
+            values = cut(&values, grid.size, bounds);
+            let first = bounds.map(|[from, _]| from as f64);
+            let size = bounds.map(|[from, to]| to - from);
+            grid = Grid { size, affine: shifted(&grid.affine, first) };
+        }
+        Prepared { values, grid, numbers }
     }
 
     /// The image along these axes at this spacing, as nnU-Net reads it, and its grid.
@@ -261,13 +286,16 @@ fn padded(values: &[f32], grid: &Grid) -> (Vec<f32>, Grid) {
     let size = grid.size.map(|count| count + 2 * PAD);
     let mut out = vec![lowest(values); size.iter().product()];
     put(&mut out, size, grid.size.map(|count| [PAD, PAD + count]), values);
-    let first = grid.affine.apply([-(PAD as f64); 3]);
-    let rows = grid.affine.rows();
-    let rows = std::array::from_fn(|row| {
+    (out, Grid { size, affine: shifted(&grid.affine, [-(PAD as f64); 3]) })
+}
+
+/// The affine of a grid that begins at this voxel.
+fn shifted(affine: &Affine, voxel: [f64; 3]) -> Affine {
+    let (first, rows) = (affine.apply(voxel), affine.rows());
+    Affine::new(std::array::from_fn(|row| {
         let [a, b, c, _] = rows[row];
         [a, b, c, first[row]]
-    });
-    (out, Grid { size, affine: Affine::new(rows) })
+    }))
 }
 
 /// The nearest number of half precision, of two the even one.

@@ -56,7 +56,7 @@ impl Cutouts {
             return Err(wrong(words::CUTOUT));
         }
         let kind = if config.nnunet {
-            Which::NnUnet(Box::new(Model::open(&found.path(), &compute.pool, nnunet)?))
+            Which::NnUnet(Box::new(Model::open(&found.root, &compute.pool, nnunet)?))
         } else {
             let (network, channels) = own(found, shape, compute)?;
             Which::Own { network: Box::new(network), channels }
@@ -69,7 +69,7 @@ impl Cutouts {
         let mut values = match &mut self.kind {
             Which::Own { network, channels } => {
                 let logits = run(network, *channels, cutout)?;
-                channels::class(&logits, CLASSES)
+                channels::largest(&logits, cutout.values.len())
             }
             Which::NnUnet(model) => {
                 let images = Images {
