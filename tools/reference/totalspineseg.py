@@ -4,7 +4,8 @@
 
 ORIGINAL is a checkout of neuropoly/totalspineseg (ddab04b1); TorchIO 1.2.1 beside the versions of requirements.txt. Writes
 crates/zoo/tests/fixtures/systems/totalspineseg.json and totalspineseg-*.gz: spines as a network might answer, whole and in
-part, with errors, and how its algorithm labels them; and a real scan taken through everything between the networks.
+part, with errors, and how its algorithm labels them, by themselves and beside localizers; and a real scan taken through
+everything between the networks, with soft maps of cord and canal.
 """
 import gzip
 import json
@@ -102,6 +103,46 @@ CASES = [
 ]
 
 
+# Localizers of some of them: what they show of discs by output label, spacing in mm, how far they lie shifted.
+DISCS = {name: label for name, label in zip(LEVELS[1:], [*range(63, 68), *range(71, 83), *range(91, 96), 100])}
+LOCALIZERS = [
+    # No landmark in the image, none in the localizer.
+    ("thorax", {name: DISCS[name] for name in LEVELS[10:15]}, 2.0, (0.7, -1.2, 0.4)),
+    # Landmarks of the localizer that are none to the image: two of them.
+    ("open", {name: DISCS[name] for name in ("C6", "C7", "T1")}, 1.5, (0, 0, 0)),
+    ("missing", {name: DISCS[name] for name in LEVELS[6:14]}, 3.0, (-1, 0.5, 2)),
+    # The localizer says other than the image.
+    ("upper", {"C3": 71, "C4": 72}, 1.0, (0, 0, 0)),
+    # It shows nothing that is there: C2-C3 and L5-S of the image are left.
+    ("alike", {}, 2.0, (0, 0, 0)),
+    ("mixed", {}, 2.0, (0, 0, 0)),
+    # A sixth lumbar disc, and a label that no disc has.
+    ("six", {"L6": 96}, 1.0, (0, 0, 0)),
+    ("tail", {"L1": 68}, 1.0, (0, 0, 0)),
+]
+
+
+def localizer(shape, names, shown, scale, shift):
+    """Discs of a spine as another image of the same patient shows them."""
+    z_of = spine(0, shape, names, 0)
+    full = np.zeros(shape, np.uint8)
+    top, height = shape[2] - 4, (shape[2] - 8) // len(names)
+    for place, name in enumerate(names):
+        low = top - place * height - height + max(3, height // 4)
+        z = np.arange(shape[2])[None, None, :]
+        between = (z < low) & (z >= low - max(3, height // 4)) & np.isin(z_of, [1, 2, 3, 4, 5])
+        full[between] = shown.get(name, 0)
+    size = [int(np.ceil(extent / scale)) + 2 for extent in shape]
+    index = np.indices(size).reshape(3, -1).T * scale + np.asarray(shift)
+    at = np.round(index).astype(int)
+    inside = np.all((at >= 0) & (at < np.asarray(shape)), axis=1)
+    values = np.zeros(len(at), np.uint8)
+    values[inside] = full[tuple(at[inside].T)]
+    affine = np.diag([scale, scale, scale, 1.0])
+    affine[:3, 3] = shift
+    return nib.Nifti1Image(values.reshape(size), affine)
+
+
 def packed(name, values):
     data = np.ascontiguousarray(np.asarray(values).astype(np.uint8)).tobytes()
     (FIXTURES / name).write_bytes(gzip.compress(data, 9, mtime=0))
@@ -118,6 +159,7 @@ def main():
     from totalspineseg.utils.average4d import average4d
     from totalspineseg.utils.crop_image2seg import crop_image2seg
     from totalspineseg.utils.extract_alternate import extract_alternate
+    from totalspineseg.utils.extract_soft import extract_soft
     from totalspineseg.utils.fill_canal import fill_canal
     from totalspineseg.utils.iterative_label import iterative_label
     from totalspineseg.utils.largest_component import largest_component
@@ -128,12 +170,33 @@ def main():
         made = nib.Nifti1Image(np.asarray(values).round().astype(np.uint8), np.eye(4) if like is None else like.affine)
         return made
 
-    def counted(raw, step):
+    def counted(raw, step, loc=None):
         kept = image(largest_component(raw, binarize=True, dilate=5).get_fdata(), raw)
-        found = iterative_label(kept, selected_disc_landmarks=[2, 5, 3, 4], **COMMON, **STEPS[step])
+        asked = dict(selected_disc_landmarks=[2, 5, 3, 4])
+        if loc is not None:
+            asked = dict(loc=loc, selected_disc_landmarks=[2, 5], loc_disc_labels=list(range(63, 101)))
+        found = iterative_label(kept, **asked, **COMMON, **STEPS[step])
         return image(fill_canal(found, canal_label=2, cord_label=1, largest_canal=True, largest_cord=True).get_fdata(), raw)
 
-    found = {"labelled": []}
+    found = {"labelled": [], "localized": []}
+    for name, shown, scale, shift in LOCALIZERS:
+        number = next(number for number, case in enumerate(CASES) if case[0] == name)
+        _, names, faults = CASES[number]
+        shape = (30, 36, 8 + 11 * len(names))
+        loc = localizer(shape, names, shown, scale, shift)
+        for step in (0, 1):
+            raw = image(spine(step, shape, names, number, faults))
+            try:
+                answer = counted(raw, step, loc).get_fdata().astype(np.uint8)
+                file = packed(f"totalspineseg-{name}-{step + 1}-loc.gz", answer)
+            except ValueError as error:
+                answer, file = np.zeros(1), None
+                print(name, step + 1, error)
+            print(name, step + 1, "localized", np.unique(answer).tolist())
+            found["localized"].append({
+                "name": name, "step": step, "shape": shape, "raw": f"totalspineseg-{name}-{step + 1}-raw.gz", "answer": file,
+                "size": list(loc.shape), "scale": scale, "shift": list(shift),
+                "localizer": packed(f"totalspineseg-{name}-loc.gz", loc.get_fdata())})
     for number, (name, names, faults) in enumerate(CASES):
         for step in (0, 1):
             shape = (30, 36, 8 + 11 * len(names))
@@ -167,10 +230,22 @@ def main():
     final = transform_seg2image(scan, transform_seg2image(input_image, second))
     alone = transform_seg2image(scan, first)
     print(shape, cropped.shape, np.unique(final.get_fdata()), np.unique(alone.get_fdata()), np.unique(discs.get_fdata()))
+    # Shares of regions as step 1 might give them, [region][z][y][x].
+    c, z, y, x = np.indices((9, *shape[::-1]), dtype=np.int64)
+    shares = (((c * 611 + z * 7919 + y * 104_729 + x * 1_299_709) % 2049) / 2048).astype(np.float32)
+    soft = {}
+    for name, label, seg_labels in (("canal", 8, [1, 2]), ("cord", 9, [1])):
+        map_ = extract_soft({"probabilities": shares.copy()}, first, label=label, seg_labels=seg_labels, dilate=1)
+        map_ = transform_seg2image(scan, nib.Nifti1Image(np.asanyarray(map_.dataobj).astype(np.float32), map_.affine), interpolation="linear")
+        values = np.asanyarray(map_.dataobj).astype(np.float32).reshape(-1)
+        marked = np.flatnonzero(values)
+        at = marked[np.arange(1500) * (len(marked) - 1) // 1499]
+        soft[name] = {"at": at.tolist(), "value": values[at].tolist(), "sum": float(values.astype(np.float64).sum())}
+        print(name, len(marked), soft[name]["sum"])
     flat = np.asanyarray(input_image.dataobj).astype(np.float32).reshape(-1)
     keep = np.arange(3000, dtype=np.int64) * (flat.size - 1) // 2999
     found["read"] = {
-        "image": IMAGE, "affine": input_image.affine.tolist(), "input": {"shape": list(shape), "value": flat[keep].tolist()},
+        "soft": soft, "image": IMAGE, "affine": input_image.affine.tolist(), "input": {"shape": list(shape), "value": flat[keep].tolist()},
         "cropped": list(cropped.shape), "origin": cropped.affine[:3, 3].tolist(),
         "first": packed("totalspineseg-scan-1-raw.gz", raw.get_fdata()), "discs": packed("totalspineseg-scan-discs.gz", discs.get_fdata()),
         "second": packed("totalspineseg-scan-2-raw.gz", second_raw.get_fdata()),

@@ -56,3 +56,35 @@ fn what_cannot_be_meant_is_said_before_anything_is_read() {
     let mixed = ["read", "t1.nii.gz", "--model", "deepbrain,xrv-pspnet-anatomy", "--weights", "w"];
     assert_eq!(refused(&mixed, "cannot read the same case"), 2);
 }
+
+#[test]
+fn bone_density_is_measured_in_masks_that_are_given_without_any_weights() {
+    let ct = "volumes/spine/sub-ct_label-22_ct.nii.gz";
+    let masks = "volumes/spine/sub-ct_seg-vert_label-22_msk.nii.gz";
+    let (Some(ct), Some(masks)) = (testkit::data(ct), testkit::data(masks)) else { return };
+    let dir = testkit::temp_dir("bone-density-cli");
+    let (ct, masks) = (ct.to_str().unwrap(), masks.to_str().unwrap());
+    let line = ["read", ct, "--model", "bone-density:verse", "--masks", masks, "--out", "o"];
+    let output = consilium(dir.path(), &line);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let result = result(dir.join("o/result.json"));
+    let values = result["models"][0]["values"].as_array().unwrap();
+    let value = values.iter().find(|value| value["code"] == "l3-trabecular-attenuation");
+    // crates/zoo/tests/fixtures/systems/bone_density.json
+    assert!((value.unwrap()["value"].as_f64().unwrap() - 58.271).abs() < 0.01, "{values:?}");
+    let refused = |line: &[&str], part: &str| {
+        let output = consilium(dir.path(), &[&["read", ct, "--model"], line].concat());
+        assert!(said(&output).contains(part), "{}", said(&output));
+        code(&output)
+    };
+    // Without masks its weights are missed; others have no use for masks, and one label map comes with a case.
+    assert_eq!(refused(&["bone-density"], "Dataset292"), 2);
+    assert_eq!(
+        refused(&["bone-density", "--masks", masks, "--localizer", masks], "one of them"),
+        2
+    );
+    common::trained::model_of(&dir.join("model"), "CT", "liver", "spleen");
+    assert_eq!(refused(&["model", "--masks", masks], "no use for a label map"), 1);
+    assert_eq!(refused(&["model", "--fast"], "'fast'"), 2);
+    assert_eq!(refused(&["lungmask-r231", "--fast"], "nothing to choose"), 2);
+}

@@ -86,12 +86,14 @@ pub struct VolumeOptions {
     pub chosen: Vec<String>,
     /// Reads mirrored copies too, where the original can.
     pub mirror: bool,
+    /// With every case comes a label map ([`VolumeReader::give_labels`]).
+    pub labelled: bool,
 }
 
 impl VolumeOptions {
     /// The usual way on these threads.
     pub fn new(compute: Compute) -> VolumeOptions {
-        VolumeOptions { compute, chosen: Vec::new(), mirror: false }
+        VolumeOptions { compute, chosen: Vec::new(), mirror: false, labelled: false }
     }
 
     /// Whether `name` was asked for.
@@ -129,8 +131,8 @@ pub trait VolumeSystem: Send + Sync {
         false
     }
 
-    /// Opens the weights that are part of the program; `None` for systems whose weights are published
-    /// elsewhere.
+    /// Opens what needs no weights from elsewhere: those that are part of the program, or none where label maps are
+    /// given. `None` for systems whose weights are published elsewhere.
     fn open_own(&self, _options: &VolumeOptions) -> Option<Result<Box<dyn VolumeReader>>> {
         None
     }
@@ -219,6 +221,11 @@ pub trait VolumeReader {
         false
     }
 
+    /// Whether the frames of one file are one image to it, of which it reads the mean.
+    fn averages_frames(&self) -> bool {
+        false
+    }
+
     /// SHA-256 of the weights, lower-case hex.
     fn sha256(&self) -> Option<String>;
 
@@ -235,6 +242,17 @@ pub trait VolumeReader {
 
     /// Gives back what only a run needs: the networks' buffers. The next case takes them anew.
     fn rest(&mut self) {}
+
+    /// Takes a label map of the patient for the next case: of another image, from which levels are counted, or of the
+    /// same, in which is measured. `None` takes it away.
+    ///
+    /// Errors of kind `Usage` where the system has no use for it.
+    fn give_labels(&mut self, labels: Option<Volume>) -> Result<()> {
+        match labels {
+            Some(_) => Err(Error::new(Kind::Usage, words::NO_LABELS)),
+            None => Ok(()),
+        }
+    }
 
     /// Reads one case.
     ///

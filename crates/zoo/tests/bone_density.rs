@@ -4,12 +4,14 @@
 
 mod common;
 
-use base::Orientation;
+use base::{Kind, Orientation};
 use common::fixture;
 use imaging::volumes;
+use zoo::find_volume_system;
 use zoo::systems::bone_density::{
     Calibration, areal_density, fat_and_air, measure, t_score, trabecular, z_score,
 };
+use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
 
 #[test]
 fn the_region_in_a_real_vertebra_is_the_reference_s() {
@@ -37,14 +39,56 @@ fn the_region_in_a_real_vertebra_is_the_reference_s() {
     let mean = region.iter().map(|&n| f64::from(values[n])).sum::<f64>() / region.len() as f64;
     assert!((mean - expected["trabecular_hu"].as_f64().unwrap()).abs() < 1e-3, "{mean}");
 
-    // The same by the labels of TotalSegmentator's part, of which 5 is L3.
+    // The same by labels.
     let part: Vec<u16> = mask.iter().map(|&inside| if inside { 5 } else { 0 }).collect();
-    let measured = measure(&values, &part, size, spacing);
+    let measured = measure(&values, &part, [9, 8, 5, 4, 3], size, spacing);
     let (inside, whole) = measured.levels[2].unwrap();
     assert!((inside - mean).abs() < 1e-9);
     assert!((whole - expected["whole_hu"].as_f64().unwrap()).abs() < 1e-3, "{whole}");
     assert!(measured.levels.iter().flatten().count() == 1);
     assert_eq!(measured.regions.iter().filter(|&&label| label == 3).count(), region.len());
+}
+
+/// The whole system on a real CT with the masks that come with it (VerSe's numbers; 22 is L3), with no weights at all.
+#[test]
+fn masks_that_are_given_are_measured_in_whatever_their_grid() {
+    let expected = fixture("systems/bone_density.json");
+    let read =
+        |key: &str| common::scan(&format!("volumes/spine/{}", expected[key].as_str().unwrap()));
+    let (Some(scan), Some(masks)) = (read("image"), read("mask")) else { return };
+    let system = find_volume_system("bone-density").unwrap();
+    let mut options = VolumeOptions::new(common::compute());
+    assert!(system.open_own(&options).is_none());
+    options.labelled = true;
+    options.chosen = vec!["verse".into()];
+    let mut reader = system.open_own(&options).unwrap().unwrap();
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    assert_eq!(reader.read(&case, &mut |_, _| {}).unwrap_err().kind(), Kind::Refused);
+    for masks in [masks.volume.clone(), masks.volume.reoriented(Orientation::LPS)] {
+        reader.give_labels(Some(masks)).unwrap();
+        let answer = reader.read(&case, &mut |_, _| {}).unwrap();
+        let value = |id: &str| answer.values.iter().find(|value| value.id == id).unwrap().value;
+        let near = |id: &str, key: &str| {
+            assert!(
+                (value(id) - expected[key].as_f64().unwrap()).abs() < 1e-3,
+                "{id}: {}",
+                value(id)
+            );
+        };
+        near("l3-trabecular-attenuation", "trabecular_hu");
+        near("l3-attenuation", "whole_hu");
+        let marked = labels_of(&answer.map).iter().filter(|label| **label == 3).count() as u64;
+        assert_eq!(marked, expected["voxels"].as_u64().unwrap());
+        let codes: Vec<&str> = answer.notes.iter().map(|note| note.code).collect();
+        assert!(codes.contains(&"given-masks") && codes.contains(&"uncalibrated"), "{codes:?}");
+    }
+    // Numbers of another program find nothing there.
+    options.chosen = vec!["totalspineseg".into()];
+    let mut reader = system.open_own(&options).unwrap().unwrap();
+    reader.give_labels(Some(masks.volume.clone())).unwrap();
+    assert!(reader.read(&case, &mut |_, _| {}).unwrap().values.is_empty());
+    options.chosen.push("verse".into());
+    assert_eq!(system.open_own(&options).unwrap().err().unwrap().kind(), Kind::Usage);
 }
 
 #[test]

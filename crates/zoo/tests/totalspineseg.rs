@@ -4,16 +4,17 @@
 
 mod common;
 
-use base::{Kind, Modality, Volume, Voxels};
+use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
 use common::{compute, fixture, floats, integers, packed_labels, pool, relative_error};
 use imaging::volumes::{self, Scan};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
 use zoo::find_volume_system;
 use zoo::systems::totalspineseg::label::{FIRST, SECOND, label};
 use zoo::systems::totalspineseg::masks::{fill_canal, largest_piece};
-use zoo::systems::totalspineseg::{grid, label_spine};
-use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
+use zoo::systems::totalspineseg::soft::Gathered;
+use zoo::systems::totalspineseg::{Asked, Labelled, grid, label_spine, localizer};
+use zoo::volume_system::{Shares, VolumeCase, VolumeOptions, labels_of};
 
 /// A label map `[x][y][z]` of the fixtures.
 fn stored(file: &Value) -> Vec<u16> {
@@ -29,7 +30,7 @@ fn spines_are_counted_as_the_original_counts_them() {
         let shape: [usize; 3] = integers(&case["shape"]).try_into().unwrap();
         let mut labels = stored(&case["raw"]);
         largest_piece(&mut labels, shape);
-        let answer = label(&labels, shape, &step);
+        let answer = label(&labels, shape, &step, None);
         if case["answer"].is_null() {
             let why = answer.unwrap_err();
             assert!(!why.get(base::Lang::En).is_empty(), "{name}");
@@ -103,8 +104,13 @@ fn a_scan_goes_through_both_steps_as_the_originals_does() {
         Ok(as_volume(&stored(&case[raw]), images[0]))
     };
     for (key, first_only) in [("final", false), ("alone", true)] {
-        let (map, why) = label_spine(&pool(), &scan.volume, first_only, &mut network).unwrap();
+        let asked = Asked { first_only, localizer: None };
+        let Labelled { map, why, first } =
+            label_spine(&pool(), &scan.volume, asked, &mut network).unwrap();
         assert_eq!(why, None);
+        if first_only {
+            soft_maps_are_the_originals(&first.unwrap(), &scan.volume, &case["soft"]);
+        }
         assert_eq!(map.affine(), scan.volume.affine());
         // The original's map is [i][j][k].
         let expected = labels_of(&as_volume(&stored(&case[key]), &scan.volume));
@@ -117,57 +123,99 @@ fn a_scan_goes_through_both_steps_as_the_originals_does() {
     let mut nothing = |_: usize, images: &[&Volume]| {
         Ok(images[0].on_same_grid(Voxels::U8(vec![0; images[0].frame_len()])).unwrap())
     };
-    let (map, why) = label_spine(&pool(), &scan.volume, false, &mut nothing).unwrap();
+    let Labelled { map, why, .. } =
+        label_spine(&pool(), &scan.volume, Asked::default(), &mut nothing).unwrap();
     assert!(why.is_some() && labels_of(&map).iter().all(|label| *label == 0));
     assert_eq!(map.size(), scan.volume.size());
 }
 
+/// Cord and canal of made-up shares, near the labels of step 1, on the scan's grid.
+fn soft_maps_are_the_originals(first: &Volume, scan: &Volume, expected: &Value) {
+    let mut gathered = Gathered::default();
+    let [nx, ny, nz] = first.size();
+    gathered.begin(first.grid(), 9).unwrap();
+    for z in 0..nz {
+        let share = |at: usize| {
+            let (class, y, x) = (at / (nx * ny), at / nx % ny, at % nx);
+            ((class * 611 + z * 7919 + y * 104_729 + x * 1_299_709) % 2049) as f32 / 2048.0
+        };
+        gathered.plane(&(0..9 * nx * ny).map(share).collect::<Vec<f32>>()).unwrap();
+    }
+    let maps = gathered.on(&pool(), first, scan.grid()).unwrap();
+    for (map, name) in maps.iter().zip(["cord", "canal"]) {
+        // The original's map is [i][j][k].
+        let [ni, nj, nk] = scan.size();
+        let of = |at: usize| map[(at % nk * nj + at / nk % nj) * ni + at / (nk * nj)];
+        let values: Vec<f32> = (0..map.len()).map(of).collect();
+        let indices = integers(&expected[name]["at"]);
+        let wanted = floats(&expected[name]["value"]);
+        let far = |(at, wanted): (&usize, &f32)| (values[*at] - wanted).abs();
+        let worst = indices.iter().zip(&wanted).map(far).fold(0.0, f32::max);
+        let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
+        let theirs = expected[name]["sum"].as_f64().unwrap();
+        println!("{name}: {worst:.1e} at {} voxels, sum {sum:.2} {theirs:.2}", wanted.len());
+        assert!(
+            worst < 1e-3 && (sum / theirs - 1.0).abs() < 1e-4,
+            "{name}: {worst} {sum} {theirs}"
+        );
+    }
+}
+
+#[test]
+fn levels_are_counted_from_a_localizer_as_the_original_counts_them() {
+    let mut told = 0;
+    for case in fixture("systems/totalspineseg.json")["localized"].as_array().unwrap() {
+        let name = format!("{} {}", case["name"].as_str().unwrap(), case["step"]);
+        let step = if case["step"] == 0 { FIRST } else { SECOND };
+        let shape: [usize; 3] = integers(&case["shape"]).try_into().unwrap();
+        let affine = |scale: f64, shift: [f64; 3]| {
+            let row = |axis: usize| {
+                let mut row = [0.0, 0.0, 0.0, shift[axis]];
+                row[axis] = scale;
+                row
+            };
+            Affine::new([row(0), row(1), row(2)])
+        };
+        let placed = |size: [usize; 3], affine: Affine| {
+            let voxels = Voxels::U8(vec![0; size.iter().product()]);
+            Volume::new(Grid { size, affine }, voxels).unwrap()
+        };
+        let image = placed(shape, affine(1.0, [0.0; 3]));
+        let size: [usize; 3] = integers(&case["size"]).try_into().unwrap();
+        let shift = floats(&case["shift"]);
+        let shift = [0, 1, 2].map(|axis: usize| f64::from(shift[axis]));
+        let scale = case["scale"].as_f64().unwrap();
+        let shown = as_volume(&stored(&case["localizer"]), &placed(size, affine(scale, shift)));
+        // Labels may be stored as any type.
+        let shown = shown.on_same_grid(Voxels::F32(shown.frame_f32(0))).unwrap();
+        let seen = localizer::beside(&pool(), &shown, &image).unwrap();
+        let mut labels = stored(&case["raw"]);
+        largest_piece(&mut labels, shape);
+        let answer = label(&labels, shape, &step, Some(&seen));
+        if case["answer"].is_null() {
+            println!("{name}: {}", answer.unwrap_err().get(base::Lang::En));
+            told += 1;
+            continue;
+        }
+        let mut answer = answer.unwrap();
+        fill_canal(&mut answer, shape);
+        let expected = stored(&case["answer"]);
+        let other = answer.iter().zip(&expected).filter(|(a, b)| a != b).count();
+        println!("{name}: {other} of {} voxels differ", expected.len());
+        assert_eq!(other, 0, "{name}");
+    }
+    assert_eq!(told, 6);
+}
+
 /// Models of the published shape but small, below a folder as the original keeps them.
 fn write_models(root: &Path) {
-    use engine::graph::Builder;
-    use engine::weights::{Plain, Scope, write_pytorch_beside};
     let system = find_volume_system("totalspineseg").unwrap();
     let full = testkit::temp_dir("totalspineseg-full");
     assert!(system.made_up(full.path(), &[]).unwrap());
     for name in
         ["Dataset101_TotalSpineSeg_step1_r20251124", "Dataset102_TotalSpineSeg_step2_r20251124"]
     {
-        let inside = "nnUNetTrainer__nnUNetPlans__3d_fullres";
-        let (from, to) = (full.join(name).join(inside), root.join(name).join(inside));
-        std::fs::create_dir_all(to.join("fold_0")).unwrap();
-        let read = |file: &str| -> Value {
-            serde_json::from_slice(&std::fs::read(from.join(file)).unwrap()).unwrap()
-        };
-        let (dataset, mut plans) = (read("dataset.json"), read("plans.json"));
-        let small = &mut plans["configurations"]["3d_fullres"];
-        small["patch_size"] = json!([32, 32, 32]);
-        small["UNet_base_num_features"] = json!(4);
-        for key in ["pool_op_kernel_sizes", "conv_kernel_sizes"] {
-            small[key] = json!(small[key].as_array().unwrap()[..3]);
-        }
-        small["n_conv_per_stage_encoder"] = json!([1, 1, 1]);
-        small["n_conv_per_stage_decoder"] = json!([1, 1]);
-        let [dataset, plans] = [dataset.to_string(), plans.to_string()];
-        std::fs::write(to.join("dataset.json"), &dataset).unwrap();
-        std::fs::write(to.join("plans.json"), &plans).unwrap();
-        let [dataset, plans] = [dataset, plans].map(|t| Plain::from_json(t.as_bytes()).unwrap());
-        let file = Path::new("plans.json");
-        let dataset = zoo::nnunet::Dataset::read(file, &dataset).unwrap();
-        let (channels, heads) = (dataset.channels.len(), dataset.heads());
-        let planned =
-            zoo::nnunet::Configuration::read(file, &plans, "3d_fullres", channels, heads).unwrap();
-        let (scope, mut b) = (Scope::recording(), Builder::new());
-        let image = b.input("image", &[1, channels, 32, 32, 32]);
-        planned.architecture.logits(&mut b, &scope, image).unwrap();
-        let text = |text: &str| Plain::Text(text.to_owned());
-        let settings = vec![("configuration".to_owned(), text("3d_fullres"))];
-        let beside = [
-            ("init_args".to_owned(), Plain::Table(settings)),
-            ("trainer_name".to_owned(), text("nnUNetTrainerDAExt")),
-            ("inference_allowed_mirroring_axes".to_owned(), Plain::None),
-        ];
-        let file = to.join("fold_0/checkpoint_final.pth");
-        write_pytorch_beside(&file, "network_weights", &scope.recorded(), &beside).unwrap();
+        common::nnunet::shrink(&full.join(name), &root.join(name));
     }
 }
 
@@ -182,6 +230,10 @@ fn two_networks_of_regions_read_a_scan_one_after_the_other() {
     write_models(&folder.join("nnUNet/results/r20251124"));
     let mut reader = system.open(folder.path(), &options).unwrap();
     assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 20);
+    // CT as well as MRI, and the mean of frames; levels may be counted from a localizer.
+    assert!(reader.images() == ["image"] && reader.averages_frames());
+    reader.give_labels(Some(scan.volume.clone())).unwrap();
+    reader.give_labels(None).unwrap();
     let read = |reader: &mut dyn zoo::VolumeReader, scan: &Scan| {
         let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
         reader.read(&case, &mut |done, total| assert!(done <= total))

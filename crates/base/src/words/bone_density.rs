@@ -22,6 +22,16 @@ texts! {
     UNCALIBRATED = "Values are as scanned: without TotalSegmentator's model of the tissues (Dataset481) nothing calibrates them, and no density is estimated.", "数值未经校准：未提供 TotalSegmentator 组织模型（Dataset481），故不估计骨密度。";
     /// Remark.
     NOT_CALIBRATED = "No calibration: L1 to L4, visceral fat or the air in front of the abdomen were not found where they should be, or not with plausible values.", "无法校准：L1–L4、内脏脂肪或腹前空气未在应有位置找到，或其数值不合理。";
+    /// Choice.
+    VERSE = "with --masks: vertebrae numbered as VerSe and SPINEPS do (L1 = 20)", "与 --masks 合用：椎骨按 VerSe、SPINEPS 编号（L1 = 20）";
+    /// Choice.
+    TOTAL_SPINE_SEG = "with --masks: vertebrae numbered as TotalSpineSeg does (L1 = 41)", "与 --masks 合用：椎骨按 TotalSpineSeg 编号（L1 = 41）";
+    /// Wrong use.
+    ONE_NUMBERING = "masks are numbered one way: verse, totalspineseg or, without either, as TotalSegmentator does", "标签图只能有一种编号：verse、totalspineseg，或均不指定（TotalSegmentator 编号）";
+    /// Refused.
+    NO_MASKS = "no label map with vertebrae was given for this case, and no weights to find them", "该病例未给出椎骨标签图，亦未提供用于检出椎骨的权重";
+    /// Remark.
+    GIVEN_MASKS = "Vertebrae were measured in the label map that was given, and not looked for.", "在给定的椎骨标签图内测量，未自动检出椎骨。";
     /// Measurement.
     CALIBRATED = "Calibrated attenuation L1–L4", "L1–L4 校准后 CT 值";
     /// Measurement.
@@ -81,5 +91,25 @@ pub fn l1(hu: f64, threshold: Option<(usize, f64)>) -> Text {
     Text::filled(
         format!("Trabecular attenuation of L1 is {hu:.0} HU: {en}."),
         format!("L1 松质骨 CT 值为 {hu:.0} HU：{zh}。"),
+    )
+}
+
+/// Where the calibrated mean of L1 to L4 lies about the original's threshold in HU.
+pub fn calibrated(hu: f64, threshold: f64, abnormal: bool) -> Text {
+    let (en, zh) = match abnormal {
+        true => ("below", "低于"),
+        false => ("not below", "不低于"),
+    };
+    let (calls, says) = match abnormal {
+        true => ("abnormal (T-score below −1)", "异常（T 值低于 −1）"),
+        false => ("normal", "正常"),
+    };
+    Text::filled(
+        format!(
+            "The calibrated mean of L1 to L4, {hu:.0} HU, is {en} {threshold:.0} HU: what Comp2Comp's pipeline calls {calls}."
+        ),
+        format!(
+            "L1–L4 校准后平均 CT 值 {hu:.0} HU，{zh} {threshold:.0} HU：按 Comp2Comp 流程判为{says}。"
+        ),
     )
 }

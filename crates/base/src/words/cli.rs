@@ -56,6 +56,12 @@ texts! {
     /// Flag.
     FLAG_PROBABILITIES = "Volumes: the shares of all classes of an nnU-Net model as\na 4-D file.", "三维影像：将 nnU-Net 模型各类别的概率图输出为四维文件。";
     /// Flag.
+    FLAG_FAST = "Volumes: coarser and faster, where a system can\n(TotalSegmentator at 3 mm; the same as ID:fast).", "三维影像：以较低分辨率快速计算（如 TotalSegmentator 的 3 mm\n模式，等同于 ID:fast）。";
+    /// Flag.
+    FLAG_MASKS = "Bone density: a label map with the vertebrae of the case,\nor a folder with one for each case; no weights are needed.", "骨密度评估：该病例的椎骨标签图，或每例一图的文件夹；\n无需权重。";
+    /// Flag.
+    FLAG_LOCALIZER = "Spines: a label map that the system made of a localizer,\nto count levels from; or a folder with one for each case.", "脊柱影像：由定位像所得的标签图，据此计数节段；\n或每例一图的文件夹。";
+    /// Flag.
     FLAG_ROI = "Volumes: keep only these structures.", "三维影像：仅保留所列结构。";
     /// Flag.
     FLAG_MEMORY_LIMIT = "Volumes: refuse a case that needs more memory (default:\nwhat the system has available).", "三维影像：所需内存超出此值的病例不予判读\n（默认：系统可用内存）。";

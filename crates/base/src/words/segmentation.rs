@@ -56,6 +56,8 @@ texts! {
     ONE_KIND = "models for volumes (nnU-Net) and for pictures cannot read the same case together", "三维分割模型（nnU-Net）与平片模型不能同时判读同一病例";
     /// Error.
     NO_VOLUMES = "there is no volume among the inputs: NIfTI, NRRD, MetaImage, MGH files or folders with a DICOM series", "输入中没有三维影像：可用 NIfTI、NRRD、MetaImage、MGH 文件或含 DICOM 序列的文件夹";
+    /// Wrong use.
+    ONE_LABEL_MAP = "--localizer and --masks both name the label map that comes with a case: give one of them", "--localizer 与 --masks 均指定随病例给出的标签图，请只用其一";
     /// Remark.
     SHARES = "The file of probabilities holds one frame for each class in the model's order, the background first where the model has one. They are the network's own shares and not calibrated; where the model's axes are in another order, the file's are, too, and its voxels lie where the image's lie.", "概率文件按模型的类别顺序每类一帧（若有背景则在首位）。数值为网络直接输出，未经校准；若模型轴序与影像不同，文件亦采用模型轴序，体素空间位置不变。";
     /// Remark.
@@ -145,5 +147,23 @@ pub fn found(structures: usize, total: usize) -> Text {
     Text::filled(
         format!("{structures} of {total} structures found"),
         format!("检出 {structures}/{total} 个结构"),
+    )
+}
+
+/// A folder of label maps without one for the case.
+pub fn labels_absent(folder: &str) -> Text {
+    Text::filled(
+        format!("No label map for this case lies in {folder}: it was read without."),
+        format!("{folder} 中没有该病例的标签图，判读时未使用。"),
+    )
+}
+
+/// Several label maps for one case.
+pub fn several_labels(name: &str, first: &str, second: &str) -> Text {
+    Text::filled(
+        format!(
+            "several label maps fit {name}: {first}, {second}; name one file, or give one the image's own name"
+        ),
+        format!("有多个标签图与 {name} 相符：{first}、{second}；请直接指定文件，或使其与影像同名"),
     )
 }

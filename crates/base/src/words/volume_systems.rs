@@ -54,8 +54,14 @@ pub fn weights_absent(file: &str, url: &str) -> Text {
 
 /// The system hands on no shares of its classes.
 pub const NO_SHARES: Text = Text::fixed(
-    "this system gives no shares of its classes; --probabilities is for trained nnU-Net models and HD-BET 2",
-    "该系统不提供各类别概率图；--probabilities 仅适用于 nnU-Net 模型与 HD-BET 2",
+    "this system gives no shares of its classes; --probabilities is for trained nnU-Net models, HD-BET 2 and TotalSpineSeg",
+    "该系统不提供各类别概率图；--probabilities 仅适用于 nnU-Net 模型、HD-BET 2 与 TotalSpineSeg",
+);
+
+/// The system neither counts nor measures in given labels.
+pub const NO_LABELS: Text = Text::fixed(
+    "this system has no use for a label map; --localizer is for TotalSpineSeg, --masks for bone density",
+    "该系统不使用随病例给出的标签图；--localizer 适用于 TotalSpineSeg，--masks 适用于骨密度评估",
 );
 
 /// The image is the same everywhere.

@@ -77,6 +77,9 @@ flags! {
     TTA: "--tta", None, None, FLAG_TTA;
     STATISTICS: "--statistics", None, None, FLAG_STATISTICS;
     PROBABILITIES: "--probabilities", None, None, FLAG_PROBABILITIES;
+    FAST: "--fast", None, None, FLAG_FAST;
+    MASKS: "--masks", None, Some("FILE|DIR"), FLAG_MASKS;
+    LOCALIZER: "--localizer", None, Some("FILE|DIR"), FLAG_LOCALIZER;
     ROI: "--roi", None, Some("NAME[,…]"), FLAG_ROI;
     MEMORY_LIMIT: "--memory-limit", None, Some("4G|none"), FLAG_MEMORY_LIMIT;
     SEG: "--seg", None, Some("binary|labelmap|none[,…]"), FLAG_SEG;
@@ -173,6 +176,9 @@ pub(super) static COMMANDS: &[Command] = &[
             &EXPLAIN,
             &DESPITE,
             &TTA,
+            &FAST,
+            &LOCALIZER,
+            &MASKS,
             &ROI,
             &STATISTICS,
             &PROBABILITIES,

@@ -141,6 +141,14 @@ fn split(path: &Path) -> (String, Option<usize>) {
     }
 }
 
+/// The name of a case whose image this is.
+pub(super) fn stem(path: &Path) -> String {
+    match path.is_dir() {
+        true => path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned()),
+        false => split(path).0,
+    }
+}
+
 /// Reads all images of a case. Errors: a file cannot be read, makes no volume, or lies on another grid.
 pub(super) fn decode(case: &Case) -> Result<Decoded> {
     let started = Instant::now();

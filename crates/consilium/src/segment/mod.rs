@@ -5,6 +5,7 @@
 mod cases;
 mod dicom;
 mod fit;
+mod given;
 mod memory;
 mod models;
 mod options;
@@ -270,6 +271,7 @@ impl Loaded {
         let common = &request.common;
         let started = Instant::now();
         let given = match &decoded.scans[..] {
+            [_] if self.reader.averages_frames() => 1,
             // Channels may be the frames of one volume.
             [only] => only.volume.frames(),
             several => several.len(),
@@ -291,6 +293,11 @@ impl Loaded {
             let (flat, despite) = (self.reader.flat(), common.despite_header);
             let found = fit::check(images, flat, &scan.volume, &scan.facts, despite);
             fitting.extend(found.map_err(|error| error.at(&case.files[number]))?);
+        }
+        if let Some(path) = &request.volume.labels {
+            let (labels, note) = given::of(path, &case.files[0])?;
+            self.reader.give_labels(labels)?;
+            fitting.extend(note);
         }
         let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
         let bytes = self.reader.need_bytes(volume)?;

@@ -70,15 +70,21 @@ pub(super) fn load(request: &Request, pool: &Pool) -> Result<Vec<Loaded>> {
     Ok(loaded)
 }
 
+/// What `--fast` chooses.
+const FAST: &str = "fast";
+
 type Opened = (String, Text, Box<dyn VolumeReader>);
 
 fn open(
     system: &'static dyn VolumeSystem,
-    chosen: Vec<String>,
+    mut chosen: Vec<String>,
     request: &Request,
 ) -> Result<Opened> {
     let card = system.card();
     let known: Vec<&str> = card.choices.iter().map(|choice| choice.name).collect();
+    if request.volume.fast && !chosen.iter().any(|one| one == FAST) {
+        chosen.push(FAST.to_owned());
+    }
     if let Some(unknown) = chosen.iter().find(|asked| !known.contains(&asked.as_str())) {
         let text = words::unknown_choice(card.id, unknown, &known.join(", "));
         return Err(Error::new(Kind::Usage, text));
@@ -88,8 +94,9 @@ fn open(
         id.push('-');
         id.push_str(&choice.replace('_', "-"));
     }
-    let options =
-        VolumeOptions { compute: request.common.compute(), chosen, mirror: request.mirror };
+    let labelled = request.volume.labels.is_some();
+    let compute = request.common.compute();
+    let options = VolumeOptions { compute, chosen, mirror: request.mirror, labelled };
     let weights = weights_of(system, request);
     // Weights that were given come before those in the program.
     let reader = match (weights, system.open_own(&options)) {
@@ -126,10 +133,13 @@ fn weights_of(system: &dyn VolumeSystem, request: &Request) -> Result<PathBuf> {
 
 fn folder(name: &str, request: &Request, pool: &Pool) -> Result<Opened> {
     let (path, chosen) = chosen_of(name);
+    if request.volume.fast {
+        return Err(Error::new(Kind::Usage, words::unknown_choice(path, FAST, "")));
+    }
     let path = Path::new(path);
     let compute = Compute { exact: request.common.exact, ..Compute::new(pool.clone()) };
     let asked: String = chosen.iter().map(|class| format!("-{class}")).collect();
-    let options = VolumeOptions { compute, chosen, mirror: request.mirror };
+    let options = VolumeOptions { compute, chosen, mirror: request.mirror, labelled: false };
     let reader = zoo::trained::open(path, &options)?;
     let name = std::fs::canonicalize(path).ok();
     let name =

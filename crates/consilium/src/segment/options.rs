@@ -5,6 +5,7 @@ use crate::cli::Arguments;
 use base::words::segmentation as own;
 use base::{Error, Kind, Result};
 use imaging::segmentation::Form;
+use std::path::PathBuf;
 
 /// Settings of `read` that concern volumes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +18,10 @@ pub struct VolumeOptions {
     pub statistics: bool,
     /// The shares of all classes as a 4-D file.
     pub probabilities: bool,
+    /// Systems that have a faster, coarser way take it.
+    pub fast: bool,
+    /// Label maps of the patients, of localizers or of the cases themselves: a file, or a folder with one a case.
+    pub labels: Option<PathBuf>,
     /// Structures to keep; all when empty.
     pub structures: Vec<String>,
     /// Bytes that a case may take; what the system has when `None`.
@@ -31,9 +36,19 @@ impl VolumeOptions {
             with_patient: parsed.has("--with-patient"),
             statistics: parsed.has("--statistics"),
             probabilities: parsed.has("--probabilities"),
+            fast: parsed.has("--fast"),
+            labels: given(parsed)?,
             structures: parsed.list("--roi"),
             memory_limit: parsed.value("--memory-limit").map(memory::parse).transpose()?.flatten(),
         })
+    }
+}
+
+/// `--localizer` or `--masks`: what is meant is said by the system.
+fn given(parsed: &Arguments) -> Result<Option<PathBuf>> {
+    match (parsed.value("--localizer"), parsed.value("--masks")) {
+        (Some(_), Some(_)) => Err(Error::new(Kind::Usage, own::ONE_LABEL_MAP.clone())),
+        (one, other) => Ok(one.or(other).map(PathBuf::from)),
     }
 }
 

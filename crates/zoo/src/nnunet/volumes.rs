@@ -27,7 +27,7 @@ impl Model {
     }
 
     /// The same; `shares` takes the shares of the classes, planes along the axes of the plans.
-    pub(super) fn predict_volumes_shares(
+    pub(crate) fn predict_volumes_shares(
         &mut self,
         volumes: &[&Volume],
         progress: &mut dyn FnMut(Progress),

@@ -6,6 +6,8 @@
 //! visceral fat and the air in front of the abdomen calibrate the values, and areal density and T-score
 //! are estimated (`scale.rs`).
 //!
+//! Where masks of the vertebrae are given they are measured in, and nothing is looked for.
+//!
 //! References: StanfordMIMI/Comp2Comp for the regions and equations; Pickhardt et al., Annals of Internal
 //! Medicine 158(8):588-595 (2013) for the thresholds at L1. The original measures fat with a model of its
 //! own; here it is TotalSegmentator's `torso_fat`, so that calibrated values may differ from it.
@@ -18,11 +20,13 @@ pub use scale::{ABNORMAL_HU, Calibration, areal_density, t_score, z_score};
 
 use super::totalsegmentator::{Chain, Mode, find, labels_of_part, make_up};
 use crate::volume_system::{
-    Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
-    VolumeSystem, fits_modality, labels_of, map_on, single_image,
+    Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
+    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on, single_image,
 };
 use base::words::bone_density as words;
 use base::{Error, Kind, Measurement, Modality, Note, Orientation, Result, Text, Volume};
+use engine::cpu::Pool;
+use imaging::resample::labels_to_grid;
 use std::path::Path;
 
 /// The system.
@@ -43,6 +47,9 @@ const LEVELS: [(&str, &str, &str); 5] = [
     ("vertebrae_L4", "l4-trabecular-attenuation", "l4-attenuation"),
     ("vertebrae_L5", "l5-trabecular-attenuation", "l5-attenuation"),
 ];
+/// Other ways to number L1 to L5 in masks that are given: VerSe's (and SPINEPS's), TotalSpineSeg's.
+const NUMBERINGS: [(&str, [u16; 5]); 2] =
+    [("verse", [20, 21, 22, 23, 24]), ("totalspineseg", [41, 42, 43, 44, 45])];
 /// Of the vertebrae above, those whose mean is calibrated.
 const CALIBRATED: usize = 4;
 /// Trabecular attenuation of L1 in HU for osteoporosis: at or below the first more than 90 % specific, the
@@ -57,7 +64,10 @@ static CARD: VolumeCard = VolumeCard {
     name: words::NAME,
     survey_row: "boneminer",
     modalities: &[Modality::Ct],
-    choices: &[],
+    choices: &[
+        Choice { name: NUMBERINGS[0].0, about: words::VERSE },
+        Choice { name: NUMBERINGS[1].0, about: words::TOTAL_SPINE_SEG },
+    ],
     weights: &[Published {
         name: "Dataset292_TotalSegmentator_part2_vertebrae_1532subj",
         url: "https://github.com/wasserth/TotalSegmentator/releases/download/v2.0.0-weights/Dataset292_TotalSegmentator_part2_vertebrae_1532subj.zip",
@@ -85,7 +95,18 @@ impl VolumeSystem for BoneDensity {
             true => Some(Chain::new(path, tissues.clone(), options.clone())?),
             false => None,
         };
-        Ok(Box::new(Reader { spine, tissues }))
+        let (numbers, pool) = (numbering(&options.chosen)?, options.compute.pool.clone());
+        Ok(Box::new(Reader { spine: Some(spine), tissues, numbers, pool, given: None }))
+    }
+
+    /// Without weights where masks are given.
+    fn open_own(&self, options: &VolumeOptions) -> Option<Result<Box<dyn VolumeReader>>> {
+        let pool = options.compute.pool.clone();
+        let open = || -> Result<Box<dyn VolumeReader>> {
+            let numbers = numbering(&options.chosen)?;
+            Ok(Box::new(Reader { spine: None, tissues: None, numbers, pool, given: None }))
+        };
+        options.labelled.then(open)
     }
 
     fn made_up(&self, folder: &Path, _chosen: &[String]) -> Result<bool> {
@@ -98,8 +119,31 @@ impl VolumeSystem for BoneDensity {
 }
 
 struct Reader {
-    spine: Chain,
+    spine: Option<Chain>,
     tissues: Option<Chain>,
+    /// L1 to L5 in masks that are given.
+    numbers: [u16; 5],
+    pool: Pool,
+    /// Masks of the next case.
+    given: Option<Volume>,
+}
+
+/// L1 to L5 as a task or part of TotalSegmentator numbers them; 0 for one that it does not have.
+fn numbers_of(task: &str) -> [u16; 5] {
+    LEVELS.map(|(name, _, _)| {
+        let known = labels_of_part(task).iter().find(|(_, known)| *known == name);
+        known.map_or(0, |(label, _)| *label)
+    })
+}
+
+/// L1 to L5 in masks, by what was chosen. Errors: several ways.
+fn numbering(chosen: &[String]) -> Result<[u16; 5]> {
+    let mut asked = NUMBERINGS.iter().filter(|(name, _)| chosen.iter().any(|one| one == name));
+    match (asked.next(), asked.next()) {
+        (_, Some(_)) => Err(Error::new(Kind::Usage, words::ONE_NUMBERING)),
+        (Some((_, numbers)), None) => Ok(*numbers),
+        (None, None) => Ok(numbers_of("total")),
+    }
 }
 
 impl VolumeReader for Reader {
@@ -108,7 +152,7 @@ impl VolumeReader for Reader {
     }
 
     fn sha256(&self) -> Option<String> {
-        self.spine.sha256()
+        self.spine.as_ref().and_then(Chain::sha256)
     }
 
     fn container(&self) -> String {
@@ -117,14 +161,32 @@ impl VolumeReader for Reader {
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         let voxels = volume.frame_len() as u64;
-        Ok(self.spine.need_bytes(volume)? + 12 * voxels)
+        let spine = self.spine.as_ref().filter(|_| self.given.is_none());
+        let network = spine.map_or(Ok(0), |spine| spine.need_bytes(volume))?;
+        Ok(network + 12 * voxels)
+    }
+
+    fn give_labels(&mut self, labels: Option<Volume>) -> Result<()> {
+        self.given = labels;
+        Ok(())
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
         let (volume, _) = single_image(&CARD, case)?;
         let mut notes = Vec::new();
-        let spine = self.spine.run(volume, told, &mut notes)?;
+        let (spine, numbers) = match (&self.given, &mut self.spine) {
+            (Some(masks), _) => {
+                notes.push(Note::info("given-masks", words::GIVEN_MASKS));
+                let whole = |label: f32| label.round().clamp(0.0, 65535.0) as u16;
+                let labels: Vec<u16> = masks.frame_f32(0).into_iter().map(whole).collect();
+                let labels =
+                    labels_to_grid(&self.pool, &labels, masks.grid(), volume.grid(), 0u16)?;
+                (map_on(volume, labels)?, self.numbers)
+            }
+            (None, Some(chain)) => (chain.run(volume, told, &mut notes)?, numbers_of(VERTEBRAE.1)),
+            (None, None) => return Err(Error::new(Kind::Refused, words::NO_MASKS)),
+        };
         let tissues = match &mut self.tissues {
             Some(chain) => Some(chain.run(volume, told, &mut notes)?),
             None => None,
@@ -132,20 +194,19 @@ impl VolumeReader for Reader {
         let canonical = volume.reoriented(Orientation::RAS);
         let image = canonical.frame_f32(0);
         let labels = labels_of(&spine.reoriented(Orientation::RAS));
-        let measured = measure(&image, &labels, canonical.size(), canonical.spacing_mm());
+        let (size, spacing) = (canonical.size(), canonical.spacing_mm());
+        let measured = measure(&image, &labels, numbers, size, spacing);
         let mut values = measured.values();
         notes.extend(measured.notes());
         match &tissues {
             None => notes.push(Note::info("uncalibrated", words::UNCALIBRATED)),
             Some(map) => {
                 let tissues = labels_of(&map.reoriented(Orientation::RAS));
-                match measured.calibrated(
-                    &image,
-                    &tissues,
-                    canonical.size(),
-                    canonical.spacing_mm(),
-                ) {
-                    Some(calibrated) => values.extend(calibrated),
+                match measured.calibrated(&image, &tissues, size, spacing) {
+                    Some((hu, calibrated)) => {
+                        values.extend(calibrated);
+                        notes.push(threshold(hu));
+                    }
                     None => notes.push(Note::warning("not-calibrated", words::NOT_CALIBRATED)),
                 }
             }
@@ -181,14 +242,18 @@ pub struct Measured {
     pub regions: Vec<u16>,
 }
 
-/// Measures L1 to L5 in an image in HU with the labels of TotalSegmentator's vertebrae part.
-pub fn measure(image: &[f32], labels: &[u16], size: [usize; 3], spacing_mm: [f64; 3]) -> Measured {
+/// Measures L1 to L5 in an image in HU; `numbers` are their labels.
+pub fn measure(
+    image: &[f32],
+    labels: &[u16],
+    numbers: [u16; 5],
+    size: [usize; 3],
+    spacing_mm: [f64; 3],
+) -> Measured {
     let mut measured =
         Measured { levels: [None; 5], middle: [None; 5], regions: vec![0; image.len()] };
-    for (number, (name, _, _)) in LEVELS.iter().enumerate() {
-        let known = labels_of_part(VERTEBRAE.1).iter().find(|(_, known)| known == name);
-        let Some((label, _)) = known else { continue };
-        let mask: Vec<bool> = labels.iter().map(|found| found == label).collect();
+    for (number, label) in numbers.into_iter().enumerate().filter(|(_, label)| *label > 0) {
+        let mask: Vec<bool> = labels.iter().map(|found| *found == label).collect();
         let Some(region) = trabecular(&mask, size, spacing_mm) else { continue };
         let whole = mean(image.iter().zip(&mask).filter(|(_, inside)| **inside).map(|(hu, _)| *hu));
         let inside = mean(region.iter().map(|&place| image[place]));
@@ -233,7 +298,7 @@ impl Measured {
         notes
     }
 
-    /// Calibrated mean of L1 to L4, estimated areal density and T-score; `None` without all four
+    /// Calibrated mean of L1 to L4, and as values it, estimated areal density and T-score; `None` without all four
     /// vertebrae, fat and air where they belong.
     fn calibrated(
         &self,
@@ -241,7 +306,7 @@ impl Measured {
         tissues: &[u16],
         size: [usize; 3],
         spacing_mm: [f64; 3],
-    ) -> Option<Vec<Measurement>> {
+    ) -> Option<(f64, Vec<Measurement>)> {
         let slices: Vec<usize> =
             self.middle[..CALIBRATED].iter().copied().collect::<Option<_>>()?;
         let (fat, air) = fat_and_air(image, tissues, size, spacing_mm, &slices)?;
@@ -251,11 +316,22 @@ impl Measured {
         let hu = calibration.apply(whole.iter().sum::<f64>() / whole.len() as f64);
         let density = areal_density(hu);
         let value = |id, name, value, unit| Measurement { id, name, value, unit, interval: None };
-        Some(vec![
+        let values = vec![
             value("l1-l4-calibrated-attenuation", words::CALIBRATED, hu, HU),
             value("estimated-areal-density", words::DENSITY, density, "g/cm2"),
             value("estimated-t-score", words::T_SCORE, t_score(density), "1"),
-        ])
+        ];
+        Some((hu, values))
+    }
+}
+
+/// What the original says of a calibrated mean.
+fn threshold(hu: f64) -> Note {
+    let abnormal = hu < ABNORMAL_HU;
+    let text = words::calibrated(hu, ABNORMAL_HU, abnormal);
+    match abnormal {
+        true => Note::warning("calibrated-low", text),
+        false => Note::info("calibrated", text),
     }
 }
 

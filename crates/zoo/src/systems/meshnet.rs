@@ -213,7 +213,7 @@ struct Reader {
 impl VolumeReader for Reader {
     fn images(&self) -> Vec<String> {
         // MindGrab reads any contrast.
-        vec![if self.kind.norm { "MR" } else { "T1" }.into()]
+        vec![if self.kind.norm { "image" } else { "T1" }.into()]
     }
 
     fn sha256(&self) -> Option<String> {

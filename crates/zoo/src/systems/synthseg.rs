@@ -261,7 +261,8 @@ fn one_hot(map: &[u8], classes: usize) -> Vec<f32> {
 
 impl VolumeReader for Reader {
     fn images(&self) -> Vec<String> {
-        vec!["MR".into()]
+        // MRI of any contrast, and CT.
+        vec!["image".into()]
     }
 
     fn sha256(&self) -> Option<String> {

@@ -2,19 +2,21 @@
 //!
 //! Reference: neuropoly/totalspineseg (ddab04b1) `inference.py`: two nnU-Nets at 1 mm. The first finds discs
 //! and knows four of them by themselves; every second disc is given to the second beside the image, which tells
-//! odd vertebrae from even ones. After each the discs, and then the vertebrae, are counted from the landmarks.
-//! Localizers, soft maps of cord and canal, and single points of levels are not made.
+//! odd vertebrae from even ones. After each the discs, and then the vertebrae, are counted from the landmarks, or from
+//! what a localizer shows. Of its other results the soft maps of cord and canal are made, single points of levels not.
 
 pub mod grid;
 pub mod label;
+pub mod localizer;
 pub mod masks;
 pub mod pieces;
+pub mod soft;
 
-use crate::nnunet::{Labels, MadeUp, Model, Options};
+use crate::nnunet::{Labels, MadeUp, Model, Options, Progress};
 use crate::systems::totalsegmentator::{below, uncrop};
 use crate::volume_system::{
-    Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on,
+    Choice, Published, Shares, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase,
+    VolumeOptions, VolumeReader, VolumeSystem, fits_modality, labels_of, map_on,
 };
 use base::words::totalspineseg as words;
 use base::words::volume_systems as common;
@@ -23,6 +25,7 @@ use engine::cpu::Pool;
 use imaging::resample::labels_to_grid;
 use label::{FIRST, SECOND, Step, label};
 use masks::{alternate_discs, fill_canal, largest_piece};
+use soft::Gathered;
 use std::path::{Path, PathBuf};
 use std::result::Result as Either;
 use std::time::Duration;
@@ -87,7 +90,7 @@ impl VolumeSystem for TotalSpineSeg {
         for number in 0..count {
             models.push(Model::open(&place(path, number)?, &pool, &own)?);
         }
-        Ok(Box::new(Reader { models, pool }))
+        Ok(Box::new(Reader { models, pool, localizer: None }))
     }
 
     fn made_up(&self, folder: &Path, chosen: &[String]) -> Result<bool> {
@@ -122,43 +125,68 @@ fn place(path: &Path, number: usize) -> Result<PathBuf> {
     found.ok_or_else(|| Error::new(Kind::Io, common::weights_absent(file.name, file.url)).at(path))
 }
 
-/// What the system makes of a scan: labels of the result on its grid, and why they are empty where nothing could
-/// be counted. `network` gives what the network of a step, 0 or 1, says of the images, which lie on one grid of
-/// 1 mm; with `first_only` the discs are the result, and all vertebrae together.
+/// How a scan is to be labelled.
+#[derive(Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// The discs are the result, and all vertebrae together.
+    pub first_only: bool,
+    /// What another image of the same patient shows, in labels of the result.
+    pub localizer: Option<&'a Volume>,
+}
+
+/// What is found.
+pub struct Labelled {
+    /// Labels of the result on the grid of the scan.
+    pub map: Volume,
+    /// Why they are empty where nothing could be counted.
+    pub why: Option<Text>,
+    /// Labels of step 1 on the grid of 1 mm, where they could be counted.
+    pub first: Option<Volume>,
+}
+
+/// What the system makes of a scan. `network` gives what the network of a step, 0 or 1, says of the images, which
+/// lie on one grid of 1 mm.
 ///
 /// Errors: kind `Refused` for a scan thinner than a voxel; whatever `network` gives.
 pub fn label_spine(
     pool: &Pool,
     scan: &Volume,
-    first_only: bool,
+    asked: Asked<'_>,
     network: &mut dyn FnMut(usize, &[&Volume]) -> Result<Volume>,
-) -> Result<(Volume, Option<Text>)> {
+) -> Result<Labelled> {
     let image = grid::at_one_mm(pool, scan)?;
     let placed = grid::one_frame(scan)?;
-    let nothing = |why: Text| Ok((placed.clone(), Some(why)));
-    let mut map = match counted(&network(0, &[&image])?, &FIRST)? {
+    let mut found = Labelled { map: placed.clone(), why: None, first: None };
+    let mut map = match counted(pool, &network(0, &[&image])?, &FIRST, asked.localizer)? {
         Ok(map) => map,
-        Err(why) => return nothing(why),
+        Err(why) => return Ok(Labelled { why: Some(why), ..found }),
     };
-    if !first_only {
+    found.first = Some(map.clone());
+    if !asked.first_only {
         let bounds = grid::around(&map);
         let cut = grid::cut(&image, bounds)?;
         let discs = map_on(&map, alternate_discs(&labels_of(&map)))?;
         let discs = grid::cut_labels(&discs, bounds)?;
-        map = match counted(&network(1, &[&cut, &discs])?, &SECOND)? {
+        map = match counted(pool, &network(1, &[&cut, &discs])?, &SECOND, asked.localizer)? {
             Ok(map) => uncrop(&map, &image, bounds)?,
-            Err(why) => return nothing(why),
+            Err(why) => return Ok(Labelled { why: Some(why), ..found }),
         };
     }
     let labels = labels_to_grid(pool, &labels_of(&map), map.grid(), scan.grid(), 0u16)?;
-    Ok((map_on(&placed, labels)?, None))
+    Ok(Labelled { map: map_on(&placed, labels)?, ..found })
 }
 
 /// A network's answer with its discs and vertebrae counted, and the canal filled; or why not.
-fn counted(answer: &Volume, step: &Step) -> Result<Either<Volume, Text>> {
+fn counted(
+    pool: &Pool,
+    answer: &Volume,
+    step: &Step,
+    localizer: Option<&Volume>,
+) -> Result<Either<Volume, Text>> {
     let (mut labels, shape) = grid::turned(answer);
     largest_piece(&mut labels, shape);
-    match label(&labels, shape, step) {
+    let seen = localizer.map(|localizer| localizer::beside(pool, localizer, answer)).transpose()?;
+    match label(&labels, shape, step, seen.as_deref()) {
         Ok(mut labels) => {
             fill_canal(&mut labels, shape);
             grid::back(labels, answer).map(Ok)
@@ -171,11 +199,18 @@ fn counted(answer: &Volume, step: &Step) -> Result<Either<Volume, Text>> {
 struct Reader {
     models: Vec<Model>,
     pool: Pool,
+    /// What the next case is counted from.
+    localizer: Option<Volume>,
 }
 
 impl VolumeReader for Reader {
     fn images(&self) -> Vec<String> {
-        vec!["MR".into()]
+        // MRI of any contrast, and CT.
+        vec!["image".into()]
+    }
+
+    fn averages_frames(&self) -> bool {
+        true
     }
 
     fn sha256(&self) -> Option<String> {
@@ -197,9 +232,9 @@ impl VolumeReader for Reader {
         for model in &self.models {
             most = most.max(model.need(shape, [1.0; 3])?.bytes);
         }
-        // Both models stand in memory; beside them the image, label maps and masks of the counting.
+        // Both models stand in memory; beside them the image, label maps and masks of the counting, soft maps.
         let weights = self.models.iter().map(Model::weight_bytes).sum::<u64>();
-        Ok(most + weights + 32 * voxels + 12 * volume.frame_len() as u64)
+        Ok(most + weights + 40 * voxels + 20 * volume.frame_len() as u64)
     }
 
     fn network_time(&self) -> Option<Duration> {
@@ -210,7 +245,33 @@ impl VolumeReader for Reader {
         self.models.iter_mut().for_each(Model::release_buffers);
     }
 
+    fn give_labels(&mut self, labels: Option<Volume>) -> Result<()> {
+        self.localizer = labels;
+        Ok(())
+    }
+
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
+        self.answer(case, told, None)
+    }
+
+    /// The shares are those of cord and canal in step 1.
+    fn read_shares(
+        &mut self,
+        case: &VolumeCase<'_>,
+        told: Told<'_>,
+        into: &mut dyn Shares,
+    ) -> Result<VolumeAnswer> {
+        self.answer(case, told, Some(into))
+    }
+}
+
+impl Reader {
+    fn answer(
+        &mut self,
+        case: &VolumeCase<'_>,
+        told: Told<'_>,
+        into: Option<&mut dyn Shares>,
+    ) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
         let [scan] = case.volumes else {
             let text = common::one_image(CARD.id, case.volumes.len());
@@ -221,25 +282,33 @@ impl VolumeReader for Reader {
             notes.push(Note::warning("mean-of-frames", words::mean_of_frames(scan.frames())));
         }
         let first_only = self.models.len() == 1;
+        let mut gathered = into.is_some().then(Gathered::default);
         let (models, mut before) = (&mut self.models, 0);
         let mut network = |step: usize, images: &[&Volume]| -> Result<Volume> {
             let mut total = 0;
-            let found = models[step].predict_volumes(images, &mut |at| {
+            let progress = &mut |at: Progress| {
                 total = at.total;
                 told(before + at.done, before + at.total);
-            });
+            };
+            let shares = gathered.as_mut().filter(|_| step == 0).map(|own| own as &mut dyn Shares);
+            let found = models[step].predict_volumes_shares(images, progress, shares);
             models[step].release_buffers();
             before += total;
             let (found, map) = found?;
             notes.extend(found.notes);
             Ok(map)
         };
-        let (map, why) = label_spine(&self.pool, scan, first_only, &mut network)?;
-        notes.extend(why.map(|why| Note::warning("not-counted", why)));
-        let structures = structures(first_only);
+        let asked = Asked { first_only, localizer: self.localizer.as_ref() };
+        let found = label_spine(&self.pool, scan, asked, &mut network)?;
+        notes.extend(found.why.map(|why| Note::warning("not-counted", why)));
+        if let (Some(into), Some(gathered), Some(first)) = (into, gathered, &found.first) {
+            let maps = gathered.on(&self.pool, first, scan.grid())?;
+            soft::hand_on(&maps, scan.grid(), into)?;
+            notes.push(Note::info("soft-maps", words::SOFT_MAPS));
+        }
         Ok(VolumeAnswer {
-            map,
-            structures,
+            map: found.map,
+            structures: structures(first_only),
             boxes: Vec::new(),
             values: Vec::new(),
             tables: Vec::new(),

@@ -2,8 +2,9 @@
 //! Maps are `[x][y][z]`.
 //!
 //! Reference: neuropoly/totalspineseg (ddab04b1) `utils/iterative_label.py`: `iterative_label`,
-//! `_get_landmark_output_labels`, as `inference.py` calls them without a localizer.
+//! `_get_landmark_output_labels`, as `inference.py` calls them with a localizer and without.
 
+use super::localizer;
 use super::masks::{CANAL, CORD};
 use super::pieces::{Canal, Pieces};
 use base::Text;
@@ -35,8 +36,9 @@ pub const SECOND: Step =
 
 /// Discs of either step; all but the first are landmarks.
 const DISCS: &[u16] = &[1, 2, 3, 4, 5];
-/// Landmarks in the order in which they are asked, and what they are: C2-C3, L5-S, C7-T1, T12-L1.
-const LANDMARKS: [(u16, u16); 4] = [(2, 63), (5, 100), (3, 71), (4, 91)];
+/// Landmarks in the order in which they are asked, and what they are: C2-C3, L5-S, C7-T1, T12-L1; beside a
+/// localizer the first two alone.
+pub(super) const LANDMARKS: [(u16, u16); 4] = [(2, 63), (5, 100), (3, 71), (4, 91)];
 /// A landmark of fewer voxels is not believed.
 const LEAST: usize = 200;
 /// Output labels of the first vertebra and of the sacrum.
@@ -64,10 +66,16 @@ fn vertebrae(usual: bool) -> Vec<u16> {
     [C1, C1 + 1].into_iter().chain(REGIONS.into_iter().flat_map(of)).collect()
 }
 
-/// Labels of a step's network as labels of the result.
+/// Labels of a step's network as labels of the result; counted from those of a localizer, voxel by voxel beside them,
+/// where it shows a disc that is here.
 ///
 /// Otherwise why nothing can be counted: there is no canal, there are no discs or vertebrae, or no landmark.
-pub fn label(labels: &[u16], shape: [usize; 3], step: &Step) -> Result<Vec<u16>, Text> {
+pub fn label(
+    labels: &[u16],
+    shape: [usize; 3],
+    step: &Step,
+    localizer: Option<&[u16]>,
+) -> Result<Vec<u16>, Text> {
     let canal = Canal::of(labels, shape, &[step.canal, step.cord]);
     let canal = canal.ok_or(words::NO_CANAL)?;
     let disc_pieces = Pieces::of(labels, shape, &[DISCS], &canal);
@@ -83,11 +91,17 @@ pub fn label(labels: &[u16], shape: [usize; 3], step: &Step) -> Result<Vec<u16>,
             Some(bones)
         }
     };
-    let known = landmarks(labels, &disc_pieces);
+    let known = match localizer {
+        None => landmarks(labels, &disc_pieces, &LANDMARKS),
+        Some(seen) => match localizer::landmarks(seen, &disc_pieces) {
+            none if none.is_empty() => landmarks(labels, &disc_pieces, &LANDMARKS[..2]),
+            known => known,
+        },
+    };
     if known.is_empty() {
         return Err(words::NO_LANDMARK);
     }
-    let named = name_discs(&disc_pieces.numbers(), &known);
+    let named = name_discs(&disc_pieces.numbers(), &known).ok_or(words::UNUSUAL_LANDMARK)?;
     let mut out = vec![0u16; labels.len()];
     put(&mut out, &disc_pieces.map, &named);
     if let Some(bones) = &bones {
@@ -104,13 +118,13 @@ pub fn label(labels: &[u16], shape: [usize; 3], step: &Step) -> Result<Vec<u16>,
 }
 
 /// Pieces and what they are.
-type Named = Vec<(u16, u16)>;
+pub(super) type Named = Vec<(u16, u16)>;
 
 fn of(named: &Named, piece: u16) -> Option<u16> {
     named.iter().find(|(known, _)| *known == piece).map(|(_, label)| *label)
 }
 
-fn set(named: &mut Named, piece: u16, label: u16) {
+pub(super) fn set(named: &mut Named, piece: u16, label: u16) {
     match named.iter_mut().find(|(known, _)| *known == piece) {
         Some((_, known)) => *known = label,
         None => named.push((piece, label)),
@@ -128,15 +142,15 @@ fn put(out: &mut [u16], map: &[u16], named: &Named) {
     }
 }
 
-/// The pieces that are landmarks. C2-C3 counts only as the uppermost disc, L5-S only as the lowest; of the
+/// The pieces that are landmarks among those that are asked. C2-C3 counts only as the uppermost disc, L5-S only as the lowest; of the
 /// others the first that is found, where neither of the first two is.
-fn landmarks(labels: &[u16], discs: &Pieces) -> Named {
+fn landmarks(labels: &[u16], discs: &Pieces, asked: &[(u16, u16)]) -> Named {
     let numbers = discs.numbers();
     let has = |piece: Option<&u16>, label: u16| {
         let voxels = discs.map.iter().zip(labels);
         piece.is_some_and(|piece| voxels.into_iter().any(|(a, b)| a == piece && *b == label))
     };
-    let mut asked = LANDMARKS.to_vec();
+    let mut asked = asked.to_vec();
     if !has(numbers.first(), 2) {
         asked.retain(|(label, _)| *label != 2);
     }
@@ -173,28 +187,29 @@ fn landmarks(labels: &[u16], discs: &Pieces) -> Named {
 }
 
 /// The first place of the largest number.
-fn first_most(counts: &[usize]) -> usize {
+pub(super) fn first_most(counts: &[usize]) -> usize {
     let most = counts.iter().copied().max().unwrap_or(0);
     counts.iter().position(|count| *count == most).unwrap_or(0)
 }
 
-/// Discs downwards from each landmark; above the first upwards, too, with the usual number of each region.
-fn name_discs(numbers: &[u16], known: &Named) -> Named {
+/// Discs downwards from each landmark; above the first upwards, too, with the usual number of each region. `None`
+/// where a landmark is none of the discs that there may be, or the first none of the usual ones.
+fn name_discs(numbers: &[u16], known: &Named) -> Option<Named> {
     let (usual, possible) = (discs(true), discs(false));
     let mut named = Named::new();
     for (start, landmark) in numbers.iter().enumerate() {
         let Some(output) = of(known, *landmark) else { continue };
-        let place = |all: &[u16]| all.iter().position(|label| *label == output).unwrap_or(0);
+        let place = |all: &[u16]| all.iter().position(|label| *label == output);
         if named.is_empty() {
-            let first = place(&usual);
+            let first = place(&usual)?;
             let (from, label) = (start.saturating_sub(first), first.saturating_sub(start));
             let pairs = numbers[from..].iter().zip(&usual[label..]);
             pairs.for_each(|(piece, label)| set(&mut named, *piece, *label));
         }
-        let pairs = numbers[start..].iter().zip(&possible[place(&possible)..]);
+        let pairs = numbers[start..].iter().zip(&possible[place(&possible)?..]);
         pairs.for_each(|(piece, label)| set(&mut named, *piece, *label));
     }
-    named
+    Some(named)
 }
 
 /// One piece in the row of discs and vertebrae.
@@ -283,13 +298,15 @@ mod tests {
     #[test]
     fn discs_are_counted_both_ways_from_a_landmark() {
         // The fourth from above is C7-T1: the three above it are C4-C5 to C6-C7.
-        let named = name_discs(&[9, 8, 7, 6, 5], &vec![(6, 71)]);
+        let named = name_discs(&[9, 8, 7, 6, 5], &vec![(6, 71)]).unwrap();
         let labels: Vec<u16> = [9, 8, 7, 6, 5].map(|piece| of(&named, piece).unwrap()).into();
         assert_eq!(labels, [65, 66, 67, 71, 72]);
         // Six lumbar discs where the lowest is known to be L5-S... and the upper landmark counts on.
         let all: Vec<u16> = (1..=8).collect();
-        let named = name_discs(&all, &vec![(1, 91), (7, 100)]);
+        let named = name_discs(&all, &vec![(1, 91), (7, 100)]).unwrap();
         let labels: Vec<u16> = all.iter().filter_map(|piece| of(&named, *piece)).collect();
         assert_eq!(labels, [91, 92, 93, 94, 95, 96, 100]);
+        // A sixth lumbar disc alone, of which a localizer may know, cannot be counted from.
+        assert_eq!(name_discs(&all, &vec![(1, 96)]), None);
     }
 }
