@@ -6,7 +6,7 @@ mod common;
 
 use base::{Affine, FrameAxis, Grid, Volume, Voxels};
 use common::trained::{model, model_of, volume};
-use common::{code, consilium, names, result, said};
+use common::{code, consilium, names, printed, result, said};
 use imaging::Limits;
 use imaging::volumes::nifti::{self, Level};
 use serde_json::Value;
@@ -67,6 +67,14 @@ fn an_image_of_another_kind_is_noticed_by_its_header_and_by_its_values() {
     assert!(exit == 3 && why.contains("MR") && why.contains("--despite-header"), "{why}");
     let (exit, _, notes) = read(dir.path(), &[series, "--model", "mr", "--despite-header"]);
     assert!(exit == 0 && notes.contains(&"wrong-modality".into()), "{notes:?}");
+    // Of grave remarks the terminal is told, too.
+    let line = ["read", "mr.nii.gz", "--model", "ct", "--out", "o"];
+    let said = printed(&consilium(dir.path(), &line));
+    assert!(said.contains("! ") && said.contains("Hounsfield"), "{said}");
+    // A segmentation is no image.
+    let Some(seg) = testkit::data("dicom/highdicom/seg_image_ct_binary.dcm") else { return };
+    let (exit, why, _) = read(dir.path(), &[seg.to_str().unwrap(), "--model", "ct"]);
+    assert!(exit == 3 && why.contains("SEG"), "{why}");
 }
 
 #[test]
@@ -82,12 +90,24 @@ fn single_slices_series_in_time_and_missing_channels_are_refused_with_the_reason
     write(&dir.join("time.nii.gz"), &Volume::with_frames(grid, 5, time, voxels).unwrap());
     let (exit, why, _) = read(dir.path(), &["time.nii.gz", "--model", "model"]);
     assert!(exit == 3 && why.contains("5 volumes") && why.contains("4-D"), "{why}");
-    let plans = dir.join("model/nnUNetTrainer__nnUNetPlans__3d_fullres/dataset.json");
-    let two = fs::read_to_string(&plans).unwrap().replace("\"T1\"", "\"T1\", \"1\": \"FLAIR\"");
-    fs::write(&plans, two).unwrap();
+    model_of(&dir.join("two"), "T1+FLAIR", "left part", "right part");
     volume(&dir.join("t1.nii.gz"), 0);
-    let (exit, why, _) = read(dir.path(), &["t1.nii.gz", "--model", "model"]);
-    assert!(exit != 0 && !dir.join("o").exists(), "{why}");
+    let (exit, why, _) = read(dir.path(), &["t1.nii.gz", "--model", "two"]);
+    assert!(exit == 3 && !dir.join("o").exists(), "{why}");
+    assert!(
+        ["t1.nii.gz", "2 images", "T1, FLAIR", "1 found"].iter().all(|t| why.contains(t)),
+        "{why}"
+    );
+    fs::create_dir(dir.join("case")).unwrap();
+    volume(&dir.join("case/a_0000.nii.gz"), 0);
+    volume(&dir.join("case/a_0001.nii.gz"), 1);
+    let (exit, why, _) = read(dir.path(), &["case", "--model", "two"]);
+    assert_eq!(exit, 0, "{why}");
+    // More than the model reads.
+    let frames = Volume::with_frames(grid, 3, FrameAxis::Channels, Voxels::I16(vec![1; 512 * 3]));
+    write(&dir.join("three.nii.gz"), &frames.unwrap());
+    let (exit, why, _) = read(dir.path(), &["three.nii.gz", "--model", "two"]);
+    assert!(exit == 3 && why.contains("three.nii.gz") && why.contains('3'), "{why}");
 }
 
 #[test]

@@ -2,22 +2,14 @@
 
 use crate::number;
 use base::words::report as words;
-use base::{Consultation, Lang, Severity};
+use base::{Consultation, Lang, Note, Severity};
 
 /// Research line, warnings, then findings sorted by mean score with bars of characters; lines are
 /// at most about `width` columns. Chinese characters count as two columns.
 pub fn summary(consultation: &Consultation, lang: Lang, width: usize) -> String {
     let c = consultation;
     let mut out = format!("{}\n{}\n", visible(&c.case.name), words::RESEARCH_USE.get(lang));
-    let mut notes: Vec<_> = (c.notes.iter().chain(&c.opinion.notes).chain(&c.case.notes))
-        .filter(|note| note.severity >= Severity::Warning)
-        .collect();
-    notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
-    for note in notes {
-        let severity = words::severity(note.severity);
-        let colon = if lang == Lang::Zh { "：" } else { ": " };
-        out += &format!("! {}{colon}{}\n", severity.get(lang), visible(note.text.get(lang)));
-    }
+    out += &warnings(c.notes.iter().chain(&c.opinion.notes).chain(&c.case.notes), lang);
     for reading in &c.readings {
         if let Some(refusal) = &reading.refused {
             let refused = words::REFUSED.get(lang);
@@ -58,6 +50,18 @@ pub fn summary(consultation: &Consultation, lang: Lang, width: usize) -> String 
         }
     }
     out
+}
+
+/// Remarks that warn, the gravest first, a line each.
+pub fn warnings<'n>(notes: impl Iterator<Item = &'n Note>, lang: Lang) -> String {
+    let mut notes: Vec<&Note> = notes.filter(|note| note.severity >= Severity::Warning).collect();
+    notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
+    let line = |note: &Note| {
+        let severity = words::severity(note.severity);
+        let colon = if lang == Lang::Zh { "：" } else { ": " };
+        format!("! {}{colon}{}\n", severity.get(lang), visible(note.text.get(lang)))
+    };
+    notes.into_iter().map(line).collect()
 }
 
 /// Without control characters, so that a header cannot steer the terminal.

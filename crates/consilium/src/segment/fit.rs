@@ -33,7 +33,7 @@ impl Wanted {
 /// Remarks on how a case fits a model with these channels. `flat` says that the model reads single
 /// slices; `despite` that a header which rules the case out is no reason to refuse it.
 ///
-/// Errors, `Refused`: the header names another kind of image; one slice for a model of volumes.
+/// Errors, `Refused`: the header names another kind of image, a segmentation among them; one slice for a model of volumes.
 pub(super) fn check(
     channels: &[String],
     flat: bool,
@@ -55,7 +55,7 @@ pub(super) fn check(
     };
     match &facts.modality {
         Some(found) if *found == kind => {}
-        Some(found @ (Modality::Ct | Modality::Mr)) => {
+        Some(found) if says_much(found) => {
             let text = words::other_modality(code, found.code());
             if !despite {
                 return Err(Error::new(Kind::Refused, text).hint(words::DESPITE));
@@ -66,6 +66,12 @@ pub(super) fn check(
         _ => notes.extend(by_values(wanted, volume)),
     }
     Ok(notes)
+}
+
+/// Whether a kind of image rules others out: not the wrappers of any image, nor angiography, which as a volume is
+/// a CT of a rotating C-arm.
+fn says_much(modality: &Modality) -> bool {
+    !matches!(modality.code(), "OT" | "SC" | "XA")
 }
 
 /// HU of air are about −1000, of the darkest soft tissue about −200: a CT without a value below is
@@ -117,6 +123,17 @@ pub(super) fn mend(volume: &mut Volume, notes: &mut Vec<Note>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_rules_a_case_out_where_it_says_much() {
+        let other = |code: &str| Modality::Other(code.into());
+        for much in [Modality::Mr, Modality::Us, other("SEG"), other("PT"), other("RTDOSE")] {
+            assert!(says_much(&much), "{much:?}");
+        }
+        for little in [Modality::Ot, other("SC"), other("XA")] {
+            assert!(!says_much(&little), "{little:?}");
+        }
+    }
 
     #[test]
     fn channels_are_known_by_their_names() {

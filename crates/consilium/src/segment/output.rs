@@ -10,6 +10,7 @@ use imaging::volumes::{labelled_planes, surfaces};
 use kernels::Pool;
 use report::html::{CaseLine, VolumePictures, volume_page};
 use report::pictures::{label_colour, png, values_in_colour};
+use report::text::{visible, warnings};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -97,7 +98,9 @@ pub(super) fn write(
 fn summary(done: &Done, folder: &Path, lang: Lang) -> String {
     let c = &done.consultation;
     let research = base::words::report::RESEARCH_USE.get(lang);
-    let mut text = format!("{}\n{research}\n", c.case.name);
+    let mut text = format!("{}\n{research}\n", visible(&c.case.name));
+    let own_notes = c.readings.iter().flat_map(|reading| &reading.notes);
+    text += &warnings(c.notes.iter().chain(&c.case.notes).chain(own_notes), lang);
     for reading in &c.readings {
         let found = reading.structures.iter().filter(|s| s.voxels > 0).count();
         let told = own::found(found, reading.structures.len());

@@ -37,27 +37,44 @@ pub fn model(root: &Path) {
     model_of(root, "T1", "left part", "right part");
 }
 
-/// The same with names of the channel and of both structures.
+/// The same with names of the channel (or of several, with `+` between them) and of both structures.
 pub fn model_of(root: &Path, channel: &str, one: &str, two: &str) {
-    let dataset =
-        DATASET.replace("T1", channel).replace("left part", one).replace("right part", two);
+    let names: Vec<String> =
+        (0..).zip(channel.split('+')).map(|(n, c)| format!("\"{n}\": \"{c}\"")).collect();
+    let dataset = DATASET
+        .replace("\"0\": \"T1\"", &names.join(", "))
+        .replace("left part", one)
+        .replace("right part", two);
+    let channels = names.len();
+    let each = |entry: &str| vec![entry; channels].join(", ");
+    let (start, facts) = PLANS.split_once("\"0\": {\"max\"").unwrap();
+    let facts = facts.split_once('}').unwrap().0;
+    let facts: Vec<String> =
+        (0..channels).map(|n| format!("\"{n}\": {{\"max\"{facts}}}")).collect();
+    let plans = start
+        .replace("[\"ZScoreNormalization\"]", &format!("[{}]", each("\"ZScoreNormalization\"")))
+        .replace(
+            "\"use_mask_for_norm\": [false]",
+            &format!("\"use_mask_for_norm\": [{}]", each("false")),
+        );
+    let plans = format!("{plans}{}}}}}", facts.join(", "));
     let target = root.join("nnUNetTrainer__nnUNetPlans__3d_fullres");
     fs::create_dir_all(target.join("fold_0")).unwrap();
-    fs::write(target.join("plans.json"), PLANS).unwrap();
+    fs::write(target.join("plans.json"), &plans).unwrap();
     fs::write(target.join("dataset.json"), &dataset).unwrap();
     let json = |text: &str| Plain::from_json(text.as_bytes()).unwrap();
     let dataset = Dataset::read(Path::new("dataset.json"), &json(&dataset)).unwrap();
     let planned = Configuration::read(
         Path::new("plans.json"),
-        &json(PLANS),
+        &json(&plans),
         "3d_fullres",
-        1,
+        channels,
         dataset.heads(),
     )
     .unwrap();
     let scope = Scope::recording();
     let mut b = Builder::new();
-    let image = b.input("image", &[1, 1, 8, 16, 16]);
+    let image = b.input("image", &[1, channels, 8, 16, 16]);
     planned.architecture.logits(&mut b, &scope, image).unwrap();
     let text = |text: &str| Plain::Text(text.to_owned());
     let beside = [
