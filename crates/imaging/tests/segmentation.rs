@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use base::{Affine, Concept, Grid, Kind, SegmentCode, Text};
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::{InMemDicomObject, from_reader};
 use imaging::segmentation::{Algorithm, Form, Labels, Segment, Target, segmentation};
 use imaging::volumes::{self, Scan};
 use imaging::{Limits, segmentation::Origin, segmentation::OriginImage};
@@ -191,6 +194,98 @@ fn what_is_written_comes_back() {
             ]);
             let grid = Grid { size: [7, 5, 4], affine };
             assert!(scan.volume.grid().is_same(&grid, 1e-6), "{form:?}");
+        }
+    }
+}
+
+/// What OHIF and the adapters of Cornerstone3D look up of a segmentation before they show it, and from where
+/// (OHIF/Viewers 013cfb8 `getSopClassHandlerModule.ts`, cornerstonejs/cornerstone3D 04e1c7b
+/// `labelmapImagesFromBuffer.ts`, `Segmentation_4X.js`): the images, frame by frame, not only places in space.
+#[test]
+fn what_viewers_look_up_is_there_for_every_frame() {
+    let (size, plane) = ([8, 5, 6], 40);
+    let mut voxels = vec![0u16; 240];
+    voxels[plane..plane + 20].fill(1);
+    voxels[4 * plane + 3..4 * plane + 9].fill(2);
+    voxels[5 * plane + 3..5 * plane + 9].fill(1);
+    let segments = [segment(&[1], "liver"), segment(&[2], "spleen")];
+    let origin = origin(size);
+    for (form, class, bits) in [
+        (Form::Binary, "1.2.840.10008.5.1.4.1.1.66.4", 1),
+        (Form::LabelMap, "1.2.840.10008.5.1.4.1.1.66.7", 8),
+    ] {
+        let file = written(form, &voxels, &segments, size).unwrap();
+        let file = from_reader(&file[..]).unwrap();
+        let text = |o: &InMemDicomObject, tag: Tag| -> String {
+            o.element(tag).unwrap().to_str().unwrap().trim_end_matches('\0').trim().to_owned()
+        };
+        let number =
+            |o: &InMemDicomObject, tag: Tag| o.element(tag).unwrap().to_int::<u32>().unwrap();
+        let items =
+            |o: &InMemDicomObject, tag: Tag| o.element(tag).unwrap().items().unwrap().to_vec();
+        let only = |o: &InMemDicomObject, tag: Tag| {
+            let mut items = items(o, tag);
+            assert_eq!(items.len(), 1, "{form:?} {tag}");
+            items.remove(0)
+        };
+        assert_eq!(
+            (text(&file, tags::SOP_CLASS_UID), text(&file, tags::MODALITY)),
+            (class.into(), "SEG".into())
+        );
+        assert_eq!(text(&file, tags::FRAME_OF_REFERENCE_UID), origin.frame_of_reference);
+        assert_eq!(text(&file, tags::STUDY_INSTANCE_UID), origin.study);
+        let extent =
+            [tags::COLUMNS, tags::ROWS, tags::BITS_ALLOCATED].map(|tag| number(&file, tag));
+        assert_eq!(extent, [8, 5, bits], "{form:?}");
+        // The series, and in it every image that a frame refers to.
+        let series = only(&file, tags::REFERENCED_SERIES_SEQUENCE);
+        assert_eq!(text(&series, tags::SERIES_INSTANCE_UID), origin.series);
+        let listed = items(&series, tags::REFERENCED_INSTANCE_SEQUENCE);
+        let listed: Vec<String> =
+            listed.iter().map(|one| text(one, tags::REFERENCED_SOP_INSTANCE_UID)).collect();
+        // Segments with a number, a name, what they are and a colour; of a label map the background may be one.
+        for (place, own) in items(&file, tags::SEGMENT_SEQUENCE).iter().enumerate() {
+            let segment = number(own, tags::SEGMENT_NUMBER) as usize;
+            assert!(segment == place + 1 || form == Form::LabelMap);
+            assert!(!text(own, tags::SEGMENT_LABEL).is_empty());
+            only(own, tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE);
+            only(own, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE);
+            let colour = own.element(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE);
+            assert!(segment == 0 || colour.unwrap().to_multi_int::<u16>().unwrap().len() == 3);
+        }
+        // The orientation of the images, for all frames.
+        let shared = only(&file, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+        let turned = only(&shared, tags::PLANE_ORIENTATION_SEQUENCE);
+        let turned = turned.element(tags::IMAGE_ORIENTATION_PATIENT).unwrap().to_multi_float64();
+        assert_eq!(turned.unwrap(), origin.orientation);
+        let measures = only(&shared, tags::PIXEL_MEASURES_SEQUENCE);
+        let spacing = measures.element(tags::PIXEL_SPACING).unwrap().to_multi_float64().unwrap();
+        assert_eq!(spacing, [origin.spacing_mm[1], origin.spacing_mm[0]]);
+        let frames = items(&file, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        assert_eq!(number(&file, tags::NUMBER_OF_FRAMES) as usize, frames.len());
+        let mut seen = Vec::new();
+        for frame in &frames {
+            let place = only(frame, tags::PLANE_POSITION_SEQUENCE);
+            let place =
+                place.element(tags::IMAGE_POSITION_PATIENT).unwrap().to_multi_float64().unwrap();
+            let near = |one: &&OriginImage| {
+                one.position.iter().zip(&place).all(|(a, b)| (a - b).abs() < 1e-3)
+            };
+            let image = origin.images.iter().find(near).unwrap();
+            let source =
+                only(&only(frame, tags::DERIVATION_IMAGE_SEQUENCE), tags::SOURCE_IMAGE_SEQUENCE);
+            assert_eq!(text(&source, tags::REFERENCED_SOP_INSTANCE_UID), image.instance);
+            assert_eq!(text(&source, tags::REFERENCED_SOP_CLASS_UID), image.class);
+            assert!(listed.contains(&image.instance));
+            if form == Form::Binary {
+                let own = only(frame, tags::SEGMENT_IDENTIFICATION_SEQUENCE);
+                seen.push((number(&own, tags::REFERENCED_SEGMENT_NUMBER), image.instance.clone()));
+            }
+        }
+        if form == Form::Binary {
+            for wanted in [(1, "2.25.91"), (2, "2.25.94"), (1, "2.25.95")] {
+                assert!(seen.contains(&(wanted.0, wanted.1.to_owned())), "{seen:?}");
+            }
         }
     }
 }

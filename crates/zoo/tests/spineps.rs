@@ -538,7 +538,7 @@ fn large_scans_are_cropped_for_fine_models_where_the_weights_for_it_are_there() 
     std::fs::write(&settings, config.to_string()).unwrap();
     let options = VolumeOptions::new(compute());
     let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
-    let mut codes = |place: &Path| {
+    let codes = |place: &Path| {
         let mut reader = system.open(place, &options).unwrap();
         assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 20);
         let mut last = 0;

@@ -15,7 +15,7 @@ fn the_part_of_a_large_scan_that_is_read_is_the_originals() {
     for case in fixture("systems/spineps-region.json").as_array().unwrap() {
         let Some(scan) = scan(case["image"].as_str().unwrap()) else { return };
         let settings = &case["settings"];
-        let three = |key: &str| settings[key].as_array().map(|all| all.clone());
+        let three = |key: &str| settings[key].as_array().cloned();
         let numbers = |all: Vec<Value>| [0, 1, 2].map(|axis: usize| all[axis].as_f64().unwrap());
         let axes = three("orientation").map(|all| {
             let code: String = all.iter().map(|axis| axis.as_str().unwrap()).collect();

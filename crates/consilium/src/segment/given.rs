@@ -96,8 +96,11 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         };
-        ["sub-01_T2w.nii.gz", "sub-01_T1w.nii.gz", "sub-02_T1w/segmentation.nii.gz", "x.txt"]
-            .map(write);
+        for name in
+            ["sub-01_T2w.nii.gz", "sub-01_T1w.nii.gz", "sub-02_T1w/segmentation.nii.gz", "x.txt"]
+        {
+            write(name);
+        }
         let found = |name: &str| find(dir.path(), name, Path::new("elsewhere")).unwrap();
         assert_eq!(found("sub-01_T2w"), Some(dir.join("sub-01_T2w.nii.gz")));
         assert_eq!(found("sub-02_T2w"), Some(dir.join("sub-02_T1w/segmentation.nii.gz")));
