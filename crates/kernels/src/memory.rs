@@ -5,9 +5,9 @@
 //! packed weights         │ a │ b b b b │ c c │ d …                      │    one after another in a slab of huge pages
 //! ```
 //! A processor looks up addresses page by page in a table (TLB) that holds some thousand entries, and the weights and activations of a
-//! network are more pages of 4 KiB than that; on a virtual machine each miss costs two walks. With pages of 2 MiB DenseNet121 takes 14 % less
-//! time on one thread of an Emerald Rapids in a virtual machine, EfficientNet-B0 27 %. Most Linux systems give such pages to those who ask
-//! (`transparent_hugepage` is `madvise`). Memory that was never written is not held by the system, here as elsewhere.
+//! network are more pages of 4 KiB than that; on a virtual machine each miss costs two walks. With pages of 2 MiB DenseNet121 takes 13 % less
+//! processor time on one thread of an Emerald Rapids in a virtual machine, the smaller EfficientNet-B0 2 %. Most Linux systems give such
+//! pages to those who ask (`transparent_hugepage` is `madvise`). Memory that was never written is not held by the system, here as elsewhere.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
