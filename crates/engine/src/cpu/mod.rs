@@ -77,6 +77,8 @@ pub struct Network {
     inputs: Vec<usize>,
     outputs: Vec<usize>,
     pool: Pool,
+    /// One thread, for samples side by side.
+    one: Pool,
     /// The memory of all values.
     arena: Floats,
     workspace: Floats,
@@ -108,7 +110,7 @@ impl Network {
         let outputs = graph.outputs.iter().map(|(_, value)| value.0).collect();
         let room = options.memory_limit_bytes.map(|limit| limit - activations);
         let nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
-        let workspace = workspace_len(&nodes, options.pool.threads());
+        let workspace = workspace_len(&nodes, &plan, options.pool.threads());
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };
         check_limit(options, memory.total())?;
@@ -116,19 +118,21 @@ impl Network {
         let pool = options.pool.clone();
         let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
         let ran = Duration::ZERO;
-        Ok(Network { nodes, plan, inputs, outputs, pool, arena, workspace, memory, ran })
+        let one = Pool::new(1);
+        Ok(Network { nodes, plan, inputs, outputs, pool, one, arena, workspace, memory, ran })
     }
 
     /// The same network with buffers of its own, to run beside this one on other threads; the
     /// weights are shared. Adds [`Network::fork_bytes`] to the process.
     pub fn fork(&self, pool: &Pool) -> Network {
-        let workspace = workspace_len(&self.nodes, pool.threads());
+        let workspace = workspace_len(&self.nodes, &self.plan, pool.threads());
         Network {
             nodes: self.nodes.clone(),
             plan: self.plan.clone(),
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
             pool: pool.clone(),
+            one: self.one.clone(),
             arena: Floats::zeros(self.plan.arena_len),
             workspace: Floats::zeros(workspace),
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
@@ -138,7 +142,7 @@ impl Network {
 
     /// Bytes that a fork on one thread adds.
     pub fn fork_bytes(&self) -> u64 {
-        self.memory.activations + workspace_len(&self.nodes, 1) as u64 * 4
+        self.memory.activations + workspace_len(&self.nodes, &self.plan, 1) as u64 * 4
     }
 
     /// Bytes of all buffers and weights: what the network adds to the process at most.
@@ -261,7 +265,8 @@ impl Network {
                     &node.shape,
                 ),
             };
-            node.step.run(&self.pool, &io, &mut self.arena, &mut self.workspace);
+            let pools = [&self.pool, &self.one];
+            node.step.run(pools, &io, &mut self.arena, &mut self.workspace);
             done(node, started.elapsed());
         }
         let answers = self
@@ -282,8 +287,10 @@ impl Planned {
 }
 
 /// Elements of scratch that the greediest node wants.
-fn workspace_len(nodes: &[Planned], threads: usize) -> usize {
-    nodes.iter().map(|node| node.step.workspace_len(threads)).max().unwrap_or(0)
+fn workspace_len(nodes: &[Planned], plan: &Plan, threads: usize) -> usize {
+    let wanted =
+        |(index, node): (usize, &Planned)| node.step.batch_workspace(plan.batch(index), threads);
+    nodes.iter().enumerate().map(wanted).max().unwrap_or(0)
 }
 
 fn views<'a>(inputs: &[&'a Tensor]) -> Vec<(&'a [usize], &'a [f32])> {

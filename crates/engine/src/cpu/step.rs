@@ -7,7 +7,7 @@ use kernels::{
     PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue, WindowShape,
 };
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Vector = Arc<Vec<f32>>;
 
@@ -116,6 +116,11 @@ pub(super) fn weight_bytes(op: &Op) -> u64 {
     }
 }
 
+/// Whether samples run side by side, each on one thread.
+fn each_alone(batch: usize, threads: usize) -> bool {
+    threads > 1 && batch >= threads && (batch.is_multiple_of(threads) || batch >= 4 * threads)
+}
+
 impl Step {
     /// Packs the weights; `shape` is the node's output.
     pub fn new(op: Op, shape: &[usize], packing: &PackOptions) -> Step {
@@ -172,8 +177,17 @@ impl Step {
         }
     }
 
-    /// Elements of scratch the kernel wants.
-    pub fn workspace_len(&self, threads: usize) -> usize {
+    /// Elements of scratch that all samples want.
+    pub fn batch_workspace(&self, batch: usize, threads: usize) -> usize {
+        if each_alone(batch, threads) {
+            threads * self.workspace_len(1)
+        } else {
+            self.workspace_len(threads)
+        }
+    }
+
+    /// Elements of scratch the kernel wants for a sample.
+    fn workspace_len(&self, threads: usize) -> usize {
         match self {
             Step::Conv { shape, weight, .. } => kernels::conv_workspace(shape, weight, threads),
             Step::ConvTranspose { shape, weight, .. } => {
@@ -194,19 +208,37 @@ impl Step {
         }
     }
 
-    /// Runs over all samples.
-    pub fn run(&self, pool: &Pool, io: &Io, arena: &mut [f32], work: &mut [f32]) {
-        for sample in 0..io.plan.batch(io.index) {
-            if let Step::Concat = self {
-                concat(io, sample, arena);
-            } else if let [first, rest @ ..] = io.inputs {
-                let out = io.plan.range(io.index, sample);
-                let x = io.plan.range(*first, sample);
-                let rest = [0, 1].map(|at| rest.get(at).map(|&input| io.plan.range(input, sample)));
-                let (x, rest, y) = split(arena, x, rest, out);
-                self.sample(pool, io, x, rest, work, y);
-            }
+    /// Runs over all samples: where they fall evenly on the threads each on one, which no thread waits for, else one after another on all.
+    pub fn run(&self, pools: [&Pool; 2], io: &Io, arena: &mut [f32], work: &mut [f32]) {
+        let ([pool, one], batch) = (pools, io.plan.batch(io.index));
+        if let Step::Concat = self {
+            (0..batch).for_each(|sample| concat(io, sample, arena));
+            return;
         }
+        let [first, rest @ ..] = io.inputs else { return };
+        let wanted = |sample: usize| {
+            let range = |input: usize| io.plan.range(input, sample);
+            let rest = [0, 1].map(|at| rest.get(at).map(|&input| range(input)));
+            (range(*first), rest, range(io.index))
+        };
+        if !each_alone(batch, pool.threads()) {
+            for sample in 0..batch {
+                if let Some((x, rest, y)) = split(arena, vec![wanted(sample)]).pop() {
+                    self.sample(pool, io, x, rest, work, y);
+                }
+            }
+            return;
+        }
+        let room = self.workspace_len(1);
+        let rooms = Mutex::new(work.chunks_exact_mut(room.max(1)).collect::<Vec<_>>());
+        let parts = split(arena, (0..batch).map(wanted).collect());
+        let parts: Vec<_> = parts.into_iter().map(|parts| Mutex::new(Some(parts))).collect();
+        pool.run(batch, |sample| {
+            let Some((x, rest, y)) = lock(&parts[sample]).take() else { return };
+            let mut own = if room > 0 { lock(&rooms).pop() } else { None };
+            self.sample(one, io, x, rest, own.as_deref_mut().unwrap_or_default(), y);
+            lock(&rooms).extend(own);
+        });
     }
 
     fn sample(
@@ -344,19 +376,40 @@ fn concat(io: &Io, sample: usize, arena: &mut [f32]) {
 /// The first value read, up to two more, and the value written.
 type Parts<'a> = (&'a [f32], [Option<&'a [f32]>; 2], &'a mut [f32]);
 
-/// Up to three parts to read and one to write. The planner keeps what is written apart from what is read.
-fn split(
-    arena: &mut [f32],
-    x: Range<usize>,
-    others: [Option<Range<usize>>; 2],
-    out: Range<usize>,
-) -> Parts<'_> {
-    let end = out.end;
-    let (before, rest) = arena.split_at_mut(out.start);
-    let (y, after) = rest.split_at_mut(out.len());
-    let (before, after) = (&*before, &*after);
+/// Ranges of a value read first, of up to two more, and of the value written.
+type Ranges = (Range<usize>, [Option<Range<usize>>; 2], Range<usize>);
+
+/// Up to three parts to read and one to write for each of some samples. The planner keeps what is written apart from what is read.
+fn split(arena: &mut [f32], wanted: Vec<Ranges>) -> Vec<Parts<'_>> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|sample| wanted[*sample].2.start);
+    let mut written: Vec<&mut [f32]> = Vec::new();
+    let mut places = vec![0; wanted.len()];
+    // What lies between the values written, and where it begins.
+    let (mut between, mut at, mut rest) = (Vec::new(), 0, arena);
+    for (place, sample) in order.into_iter().enumerate() {
+        let out = &wanted[sample].2;
+        let (gap, after) = rest.split_at_mut(out.start - at);
+        let (y, after) = after.split_at_mut(out.len());
+        between.push((at, &*gap));
+        written.push(y);
+        (places[sample], at, rest) = (place, out.end, after);
+    }
+    between.push((at, &*rest));
     let part = |range: Range<usize>| {
-        if range.start < end { &before[range] } else { &after[range.start - end..range.end - end] }
+        let after = between.partition_point(|(start, _)| *start <= range.start);
+        let (start, gap) = between[after.saturating_sub(1)];
+        &gap[range.start - start..range.end - start]
     };
-    (part(x), others.map(|range| range.map(part)), y)
+    let mut written: Vec<Option<&mut [f32]>> = written.into_iter().map(Some).collect();
+    let each = wanted.into_iter().zip(places);
+    each.filter_map(|((x, others, _), place)| {
+        let y = written[place].take()?;
+        Some((part(x), others.map(|range| range.map(part)), y))
+    })
+    .collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
