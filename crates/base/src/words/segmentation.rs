@@ -126,11 +126,11 @@ pub fn took_model(model: &str, load: f64, network: Option<f64>, run: f64) -> Tex
     }
 }
 
-/// How long pictures, tables and files took.
-pub fn took_writing(case: &str, seconds: f64) -> Text {
+/// How long pictures, and tables and files took.
+pub fn took_writing(case: &str, pictures: f64, files: f64) -> Text {
     Text::filled(
-        format!("{case}: pictures and files {seconds:.2} s"),
-        format!("{case}：图像与文件输出 {seconds:.2} 秒"),
+        format!("{case}: pictures {pictures:.2} s, files {files:.2} s"),
+        format!("{case}：生成图像 {pictures:.2} 秒，写入文件 {files:.2} 秒"),
     )
 }
 

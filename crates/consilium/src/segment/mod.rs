@@ -70,7 +70,9 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
             let last = number + 1 == found.len();
             let folder = if many { common.out.join(&case.name) } else { common.out.clone() };
             let done = decoded
-                .and_then(|decoded| consult(world, request, &mut models, case, decoded, &folder))
+                .and_then(|decoded| {
+                    consult(world, request, &pool, &mut models, case, decoded, &folder)
+                })
                 .and_then(|mut done| {
                     if last {
                         // Pictures and surfaces need no networks.
@@ -79,7 +81,9 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                     let started = Instant::now();
                     let written = output::write(world, &folder, &mut done, common.lang, &pool)?;
                     if common.verbose {
-                        times(common, &done, started.elapsed().as_secs_f64());
+                        let pictures = written.pictures_seconds;
+                        let rest = started.elapsed().as_secs_f64() - pictures;
+                        times(common, &done, [pictures, rest]);
                     }
                     Ok(written)
                 });
@@ -141,14 +145,14 @@ fn overview(
 
 /// Says how long the parts of a case took: everything but the networks apart from them.
 #[allow(clippy::print_stderr)]
-fn times(common: &Common, done: &Done, writing: f64) {
+fn times(common: &Common, done: &Done, [pictures, files]: [f64; 2]) {
     let manifest = &done.consultation.manifest;
     let say = |text: base::Text| eprintln!("{}", text.get(common.lang));
     say(own::took_reading(&done.consultation.case.name, manifest.decode_seconds));
     for run in &manifest.models {
         say(own::took_model(&run.id, run.load_seconds, run.network_seconds, run.run_seconds));
     }
-    say(own::took_writing(&done.consultation.case.name, writing));
+    say(own::took_writing(&done.consultation.case.name, pictures, files));
 }
 
 /// What all models say about one case, with their label maps.
@@ -184,6 +188,7 @@ struct Said {
 fn consult(
     world: &dyn World,
     request: &Request,
+    pool: &Pool,
     models: &mut [Loaded],
     case: &Case,
     decoded: Decoded,
@@ -199,7 +204,7 @@ fn consult(
     let created = rfc3339(world.now());
     for loaded in models {
         let folder = Some(folder).filter(|_| request.volume.probabilities);
-        let said = loaded.read(request, case, &decoded, only, folder)?;
+        let said = loaded.read(request, pool, case, &decoded, only, folder)?;
         let Said { mut reading, mut labels, mut map, bytes, network_seconds, .. } = said;
         let own_tables = said.tables;
         pictures.push(said.pictures);
@@ -263,6 +268,7 @@ impl Loaded {
     fn read(
         &mut self,
         request: &Request,
+        pool: &Pool,
         case: &Case,
         decoded: &Decoded,
         only: bool,
@@ -325,7 +331,7 @@ impl Loaded {
             _ => error,
         })?;
         let labels = labels_of(&answer.map);
-        let sums = measure(&labels, &volume.frame_f32(0), volume.grid());
+        let sums = measure(&labels, volume, pool);
         let structures = answer.structures.into_iter().map(|structure| {
             let parts = structure.labels.iter().filter_map(|label| sums.get(label));
             let all = parts.fold(Sums::default(), |all, part| all.with(part));

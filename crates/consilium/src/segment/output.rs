@@ -13,6 +13,7 @@ use report::pictures::{label_colour, png, values_in_colour};
 use report::text::{visible, warnings};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 /// Longest side of the patient in the pictures.
 const PLANES_PX: usize = 420;
@@ -25,6 +26,8 @@ pub(super) struct Written {
     pub summary: String,
     /// For the overview of many cases.
     pub line: CaseLine,
+    /// What drawing the pictures took.
+    pub pictures_seconds: f64,
 }
 
 /// Writes label maps, pictures, `volumes.csv`, `boxes.csv` where there are any, `report.html` and, last, `result.json` into `folder`.
@@ -41,15 +44,19 @@ pub(super) fn write(
     let scan = &done.decoded.scans[0];
     let mut pictures: Vec<VolumePictures> = Vec::new();
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let started = Instant::now();
     for ((reading, labels), values) in c.readings.iter().zip(&done.labels).zip(&done.pictures) {
-        let colour = |label: u16| (label != 0).then(|| label_colour(label));
+        let most = labels.iter().max().copied().unwrap_or(0);
+        let colours: Vec<_> = (1..=most).map(|label| Some(label_colour(label))).collect();
+        let colours = [&[None], &colours[..]].concat();
+        let colour = |label: u16| colours.get(usize::from(label)).copied().flatten();
         // Of many boxes the one that the model is surest of is shown.
         let best = reading.boxes.first().map(|best| best.label);
         let shown: Option<Vec<u16>> = best
             .map(|best| labels.iter().map(|label| if *label == best { best } else { 0 }).collect());
         let shown = shown.as_deref().unwrap_or(labels);
         let planes = labelled_planes(&scan.volume, shown, &colour, PLANES_PX);
-        let surfaces = surfaces(&scan.volume, labels, &colour, PLANES_PX);
+        let surfaces = surfaces(&scan.volume, labels, &colour, PLANES_PX, pool);
         let name = |ending: &str| reading.mask.replace(".nii.gz", ending);
         files.push((name(".png"), png(&planes)));
         files.extend(surfaces.as_ref().map(|seen| (name("-3d.png"), png(seen))));
@@ -60,6 +67,7 @@ pub(super) fn write(
         }
         pictures.push(VolumePictures { planes, surfaces, values: values.clone() });
     }
+    let pictures_seconds = started.elapsed().as_secs_f64();
     let shown: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     let result = report::volume::result(c, Some("report.html"), &shown);
     if c.readings.iter().flat_map(|reading| &reading.structures).any(|s| s.details.is_some()) {
@@ -92,7 +100,8 @@ pub(super) fn write(
         all.try_for_each(write).map_err(|error| io_error(&error, folder))
     })?;
     let line = CaseLine::of_volume(c, pictures.first().map(|shown| &shown.planes), None);
-    Ok(Written { json: format!("{result}\n"), summary: summary(done, folder, lang), line })
+    let summary = summary(done, folder, lang);
+    Ok(Written { json: format!("{result}\n"), summary, line, pictures_seconds })
 }
 
 fn summary(done: &Done, folder: &Path, lang: Lang) -> String {

@@ -7,6 +7,8 @@
 
 use crate::mesh::fill;
 use base::{Orientation, Picture, Volume};
+use kernels::Pool;
+use std::sync::{Mutex, PoisonError};
 
 /// Samples along the longest side of what is labelled.
 const SAMPLES: usize = 120;
@@ -16,6 +18,11 @@ const SMOOTHINGS: usize = 6;
 const FINER: usize = 2;
 /// Columns between the views.
 const GAP: usize = 4;
+/// Vertices smoothed by one task.
+const VERTICES: usize = 8192;
+
+/// Red, green and blue of a label, `None` for one that is not drawn.
+type Colour<'a> = dyn Fn(u16) -> Option<[u8; 3]> + Sync + 'a;
 
 /// Structures seen from the front and from the patient's left, side by side, head up, on black; in the
 /// first view the patient's right is on the left, in the second the front is. `colour` gives red, green
@@ -24,11 +31,12 @@ const GAP: usize = 4;
 pub fn surfaces(
     volume: &Volume,
     labels: &[u16],
-    colour: &dyn Fn(u16) -> Option<[u8; 3]>,
+    colour: &Colour<'_>,
     side: usize,
+    pool: &Pool,
 ) -> Option<Picture> {
     let samples = Samples::new(volume, labels, colour)?;
-    let net = Net::new(&samples);
+    let net = Net::new(&samples, pool);
     let side = side.clamp(16, 2048);
     let longest = samples.size.into_iter().max()?;
     let scale = side as f32 / longest as f32;
@@ -36,16 +44,20 @@ pub fn surfaces(
     let [left, back, up] = samples.size;
     let (height, front, flank) = (pixels(up), pixels(left), pixels(back));
     let width = front + GAP + flank;
-    let mut data = vec![0u8; width * height * 3];
     // Axis to the right of the picture, depth axis and whether its larger values are nearer.
-    for (from, across, columns, depth, far_is_near) in
-        [(0, 0, front, 1, false), (front + GAP, 1, flank, 0, true)]
-    {
+    let views = [(0, 0, front, 1, false), (front + GAP, 1, flank, 0, true)];
+    let drawn = [(); 2].map(|()| Mutex::new(Vec::new()));
+    pool.run(views.len(), |n| {
+        let (_, across, columns, depth, far_is_near) = views[n];
         let view = View { across, depth, far_is_near, scale, columns, rows: height, up };
-        view.draw(&net, colour, |x, y, ink| {
-            let at = (y * width + from + x) * 3;
-            data[at..at + 3].copy_from_slice(&ink);
-        });
+        *drawn[n].lock().unwrap_or_else(PoisonError::into_inner) = view.draw(&net, colour);
+    });
+    let mut data = vec![0u8; width * height * 3];
+    for ((from, _, columns, ..), seen) in views.into_iter().zip(drawn) {
+        let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (y, row) in seen.chunks_exact(columns * 3).enumerate() {
+            data[(y * width + from) * 3..][..columns * 3].copy_from_slice(row);
+        }
     }
     Picture::new(width, height, 3, data)
 }
@@ -57,11 +69,7 @@ struct Samples {
 }
 
 impl Samples {
-    fn new(
-        volume: &Volume,
-        labels: &[u16],
-        colour: &dyn Fn(u16) -> Option<[u8; 3]>,
-    ) -> Option<Samples> {
+    fn new(volume: &Volume, labels: &[u16], colour: &Colour<'_>) -> Option<Samples> {
         let boxes = super::details::boxes(labels, volume.grid());
         let mut shown = boxes.iter().filter(|(label, _)| colour(**label).is_some());
         let (_, &[mut low, mut high]) = shown.next()?;
@@ -135,7 +143,7 @@ struct Net {
 }
 
 impl Net {
-    fn new(samples: &Samples) -> Net {
+    fn new(samples: &Samples, pool: &Pool) -> Net {
         let [nx, ny, nz] = samples.size;
         let mut number = Numbers { size: samples.size, of: vec![NONE; nx * ny * nz] };
         let mut at = Vec::new();
@@ -205,13 +213,13 @@ impl Net {
             }
         }
         let mut net = Net { at, normals: Vec::new(), faces };
-        net.smooth(&cells, &number);
+        net.smooth(&cells, &number, pool);
         net.normals = net.normals();
         net
     }
 
     /// Moves every vertex to the mean of its neighbours, within its cell.
-    fn smooth(&mut self, cells: &[[usize; 3]], number: &Numbers) {
+    fn smooth(&mut self, cells: &[[usize; 3]], number: &Numbers, pool: &Pool) {
         // At most six neighbours each, in one piece: noise has a vertex in every cell.
         let mut all: Vec<u32> = Vec::with_capacity(6 * cells.len());
         let ends: Vec<usize> = cells
@@ -232,19 +240,25 @@ impl Net {
             .collect();
         for _ in 0..SMOOTHINGS {
             let before = self.at.clone();
-            for (vertex, end) in ends.iter().enumerate() {
-                let start = if vertex == 0 { 0 } else { ends[vertex - 1] };
-                let near = &all[start..*end];
-                if near.is_empty() {
-                    continue;
+            let parts: Vec<Mutex<&mut [[f32; 3]]>> =
+                self.at.chunks_mut(VERTICES).map(Mutex::new).collect();
+            pool.run(parts.len(), |part| {
+                let mut after = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+                for (n, after) in after.iter_mut().enumerate() {
+                    let vertex = part * VERTICES + n;
+                    let start = if vertex == 0 { 0 } else { ends[vertex - 1] };
+                    let near = &all[start..ends[vertex]];
+                    if near.is_empty() {
+                        continue;
+                    }
+                    for axis in 0..3 {
+                        let sum: f32 = near.iter().map(|&other| before[other as usize][axis]).sum();
+                        let mean = 0.5 * (before[vertex][axis] + sum / near.len() as f32);
+                        let cell = cells[vertex][axis] as f32;
+                        after[axis] = mean.clamp(cell, cell + 1.0);
+                    }
                 }
-                for axis in 0..3 {
-                    let sum: f32 = near.iter().map(|&other| before[other as usize][axis]).sum();
-                    let mean = 0.5 * (before[vertex][axis] + sum / near.len() as f32);
-                    let cell = cells[vertex][axis] as f32;
-                    self.at[vertex][axis] = mean.clamp(cell, cell + 1.0);
-                }
-            }
+            });
         }
     }
 
@@ -275,12 +289,8 @@ struct View {
 }
 
 impl View {
-    fn draw(
-        &self,
-        net: &Net,
-        colour: &dyn Fn(u16) -> Option<[u8; 3]>,
-        mut put: impl FnMut(usize, usize, [u8; 3]),
-    ) {
+    /// Rows of red, green and blue.
+    fn draw(&self, net: &Net, colour: &Colour<'_>) -> Vec<u8> {
         let (columns, rows) = (self.columns * FINER, self.rows * FINER);
         let mut nearest = vec![f32::INFINITY; columns * rows];
         let mut ink = vec![[0.0f32; 3]; columns * rows];
@@ -311,6 +321,7 @@ impl View {
                 });
             }
         }
+        let mut seen = Vec::with_capacity(self.columns * self.rows * 3);
         for y in 0..self.rows {
             for x in 0..self.columns {
                 let mut sum = [0.0f32; 3];
@@ -320,10 +331,12 @@ impl View {
                         (0..3).for_each(|n| sum[n] += part[n]);
                     }
                 }
-                let mean = sum.map(|v| (v / (FINER * FINER) as f32 + 0.5).clamp(0.0, 255.0) as u8);
-                put(x, y, mean);
+                seen.extend(
+                    sum.map(|v| (v / (FINER * FINER) as f32 + 0.5).clamp(0.0, 255.0) as u8),
+                );
             }
         }
+        seen
     }
 
     /// How bright: a lamp beside the eye, a little above.
@@ -382,7 +395,7 @@ mod tests {
     #[test]
     fn right_is_left_and_head_is_up_whichever_way_the_volume_lies() {
         let (volume, labels) = scene();
-        let picture = surfaces(&volume, &labels, &colour, 100).unwrap();
+        let picture = surfaces(&volume, &labels, &colour, 100, &Pool::new(2)).unwrap();
         let at = |x: usize, y: usize| {
             let start = (y * picture.width() + x) * 3;
             [0, 1, 2].map(|n| picture.data()[start + n])
@@ -402,7 +415,11 @@ mod tests {
             let turned = volume.on_same_grid(bytes).unwrap();
             let turned = turned.reoriented(Orientation::parse(code).unwrap());
             let Voxels::U16(labels) = turned.voxels() else { unreachable!("as it was") };
-            assert_eq!(surfaces(&turned, labels, &colour, 100).unwrap(), picture, "{code}");
+            assert_eq!(
+                surfaces(&turned, labels, &colour, 100, &Pool::new(2)).unwrap(),
+                picture,
+                "{code}"
+            );
         }
     }
 
@@ -417,7 +434,7 @@ mod tests {
                 _ => 0,
             };
         }
-        let picture = surfaces(&volume, &labels, &colour, 60).unwrap();
+        let picture = surfaces(&volume, &labels, &colour, 60, &Pool::new(2)).unwrap();
         let front = (picture.height() / 2 * picture.width() + picture.height() / 3) * 3;
         assert!(picture.data()[front] > 120 && picture.data()[front + 2] == 0);
     }
@@ -425,11 +442,17 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_no_picture_and_one_voxel_is_one() {
         let volume = volume([3, 3, 3]);
-        assert_eq!(surfaces(&volume, &[0; 27], &colour, 50), None);
-        assert_eq!(surfaces(&volume, &[9; 27], &colour, 50), None);
+        assert_eq!(surfaces(&volume, &[0; 27], &colour, 50, &Pool::new(2)), None);
+        assert_eq!(surfaces(&volume, &[9; 27], &colour, 50, &Pool::new(2)), None);
         let mut labels = [0; 27];
         labels[13] = 1;
-        assert!(surfaces(&volume, &labels, &colour, 50).unwrap().data().iter().any(|v| *v > 100));
-        assert!(surfaces(&volume, &[1; 27], &colour, 50).is_some());
+        assert!(
+            surfaces(&volume, &labels, &colour, 50, &Pool::new(2))
+                .unwrap()
+                .data()
+                .iter()
+                .any(|v| *v > 100)
+        );
+        assert!(surfaces(&volume, &[1; 27], &colour, 50, &Pool::new(2)).is_some());
     }
 }

@@ -6,7 +6,7 @@
 
 use super::grid::Images;
 use super::model::{Model, Progress, Segmentation};
-use crate::volume_system::Shares;
+use crate::volume_system::{Shares, labels_of};
 use base::words::nnunet as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 
@@ -67,19 +67,16 @@ impl Model {
         let labels = std::mem::take(&mut found.labels);
         let small = labels.iter().all(|label| *label <= 255);
         let voxels = match small {
-            true => Voxels::U8(labels.into_iter().map(|label| label as u8).collect()),
-            false => Voxels::U16(labels),
+            true => Voxels::U8(labels.iter().map(|&label| label as u8).collect()),
+            false => Voxels::U16(labels.clone()),
         };
         let different = || Error::new(Kind::Bug, words::GRIDS_DIFFER);
         let mut map = placed.on_same_grid(voxels).ok_or_else(different)?;
+        found.labels = labels;
         if turned.is_some() {
             map = map.reoriented(first.orientation());
+            found.labels = labels_of(&map);
         }
-        found.labels = match map.voxels() {
-            Voxels::U8(labels) => labels.iter().map(|&label| u16::from(label)).collect(),
-            Voxels::U16(labels) => labels.clone(),
-            _ => Vec::new(),
-        };
         let [columns, rows, planes] = map.size();
         found.shape = [planes, rows, columns];
         Ok((found, map))

@@ -1,7 +1,14 @@
 //! The loop that decodes symbols: everything it touches lies in registers and slices.
 
-use super::tables::{BASE, DISTANCE_BITS, END, Entry, KIND, LITERAL, LITERAL_BITS, TABLE, second};
+use super::tables::{
+    BASE, DISTANCE_BITS, END, Entry, KIND, LITERAL_BITS, PAIR, TABLE, is_literal, second,
+};
 use super::{ROUND, WINDOW};
+
+/// Bits of the longest distance: its code and what follows it (RFC 1951, 3.2.5).
+const LONGEST_DISTANCE: u32 = 15 + 13;
+/// Bytes copied at once.
+const STEP: usize = 16;
 
 /// What a run of the loop needs besides its registers.
 pub(super) struct Run<'a> {
@@ -31,90 +38,92 @@ pub(super) enum Stop {
     Broken,
 }
 
-impl Now {
-    #[inline(always)]
-    fn refill(&mut self, ahead: &[u8]) {
-        self.bits |= word(ahead, self.at) << self.count;
-        self.at += (63 - self.count as usize) >> 3;
-        self.count |= 56;
-    }
-
-    #[inline(always)]
-    fn take(&mut self, count: u32) -> u32 {
-        let value = self.bits & ((1 << count) - 1);
-        self.bits >>= count;
-        self.count -= count;
-        value as u32
-    }
-}
-
 impl Run<'_> {
     /// Decodes from `now` on until something stops it.
-    pub fn decode(&mut self, mut now: Now) -> (Stop, Now) {
+    pub fn decode(&mut self, now: Now) -> (Stop, Now) {
+        // Names of their own, one way out: so the compiler keeps them in registers.
+        let Now { mut bits, mut count, mut at, mut made } = now;
+        let (ahead, literals, distances) = (self.ahead, self.literals, self.distances);
+        let out = &mut *self.out;
         let full = WINDOW + ROUND;
-        while now.made < full {
-            if now.at > self.limit {
-                return (Stop::Input, now);
+        let stop = loop {
+            if made >= full {
+                break Stop::Full;
             }
-            now.refill(self.ahead);
-            let mut entry = self.literal(now.bits);
-            // Three literals of 15 bits each leave enough of the 56.
+            if at > self.limit {
+                break Stop::Input;
+            }
+            refill(ahead, &mut bits, &mut count, &mut at);
+            let mut entry = look(literals, self.long_literals, bits);
+            // Three looks at 15 bits each leave enough of the 56.
             if is_literal(entry) {
-                self.put(&mut now, entry);
-                entry = self.literal(now.bits);
+                take(&mut bits, &mut count, entry & 31);
+                put(out, &mut made, entry);
+                entry = look(literals, self.long_literals, bits);
                 if is_literal(entry) {
-                    self.put(&mut now, entry);
-                    entry = self.literal(now.bits);
+                    take(&mut bits, &mut count, entry & 31);
+                    put(out, &mut made, entry);
+                    entry = look(literals, self.long_literals, bits);
                     if is_literal(entry) {
-                        self.put(&mut now, entry);
+                        take(&mut bits, &mut count, entry & 31);
+                        put(out, &mut made, entry);
                         continue;
                     }
                 }
             }
-            now.take(entry & 31);
+            take(&mut bits, &mut count, entry & 31);
             match entry & KIND {
                 BASE => {}
-                END => return (Stop::Block, now),
-                _ => return (Stop::Broken, now),
+                END => break Stop::Block,
+                _ => break Stop::Broken,
             }
-            let length = (entry >> 16) + now.take(entry >> 5 & 15);
-            now.refill(self.ahead);
-            let index = (now.bits & ((1 << DISTANCE_BITS) - 1)) as usize;
-            let mut entry = self.distances[index];
+            let length = (entry >> 16) + take(&mut bits, &mut count, entry >> 5 & 15);
+            if count < LONGEST_DISTANCE {
+                refill(ahead, &mut bits, &mut count, &mut at);
+            }
+            let mut entry = distances[(bits & ((1 << DISTANCE_BITS) - 1)) as usize];
             if entry & KIND == TABLE {
-                entry = second(self.long_distances, entry, now.bits, DISTANCE_BITS);
+                entry = second(self.long_distances, entry, bits, DISTANCE_BITS);
             }
-            now.take(entry & 31);
-            let distance = (entry >> 16) + now.take(entry >> 5 & 15);
-            if entry == 0 || !copy(self.out, now.made, distance as usize, length as usize) {
-                return (Stop::Broken, now);
+            take(&mut bits, &mut count, entry & 31);
+            let distance = (entry >> 16) + take(&mut bits, &mut count, entry >> 5 & 15);
+            if entry == 0 || !copy(out, made, distance as usize, length as usize) {
+                break Stop::Broken;
             }
-            now.made += length as usize;
-        }
-        (Stop::Full, now)
-    }
-
-    #[inline(always)]
-    fn literal(&self, bits: u64) -> Entry {
-        let entry = self.literals[(bits & ((1 << LITERAL_BITS) - 1)) as usize];
-        if entry & KIND == TABLE {
-            second(self.long_literals, entry, bits, LITERAL_BITS)
-        } else {
-            entry
-        }
-    }
-
-    #[inline(always)]
-    fn put(&mut self, now: &mut Now, entry: Entry) {
-        now.take(entry & 31);
-        self.out[now.made] = (entry >> 16) as u8;
-        now.made += 1;
+            made += length as usize;
+        };
+        (stop, Now { bits, count, at, made })
     }
 }
 
+/// At least 56 bits on hand.
 #[inline(always)]
-fn is_literal(entry: Entry) -> bool {
-    entry & KIND == LITERAL && entry != 0
+fn refill(ahead: &[u8], bits: &mut u64, count: &mut u32, at: &mut usize) {
+    *bits |= word(ahead, *at) << *count;
+    *at += (63 - *count as usize) >> 3;
+    *count |= 56;
+}
+
+#[inline(always)]
+fn take(bits: &mut u64, count: &mut u32, some: u32) -> u32 {
+    let value = *bits & ((1 << some) - 1);
+    *bits >>= some;
+    *count -= some;
+    value as u32
+}
+
+#[inline(always)]
+fn look(table: &[Entry; 1 << LITERAL_BITS], long: &[Entry], bits: u64) -> Entry {
+    let entry = table[(bits & ((1 << LITERAL_BITS) - 1)) as usize];
+    if entry & KIND == TABLE { second(long, entry, bits, LITERAL_BITS) } else { entry }
+}
+
+/// One literal or two: the second byte is overwritten where it was none.
+#[inline(always)]
+fn put(out: &mut [u8], made: &mut usize, entry: Entry) {
+    let two = ((entry >> 16) as u16).to_le_bytes();
+    out[*made..*made + 2].copy_from_slice(&two);
+    *made += 1 + usize::from(entry & PAIR != 0);
 }
 
 /// Repeats what was made `distance` bytes before `made`; false when that is before the beginning.
@@ -124,23 +133,30 @@ fn copy(out: &mut [u8], made: usize, distance: usize, length: usize) -> bool {
         return false;
     }
     let (mut to, mut from, end) = (made, made - distance, made + length);
-    if distance >= 8 {
-        // Eight bytes at a time; what goes beyond is overwritten by what follows.
-        while to < end {
-            let eight = word(out, from).to_le_bytes();
-            out[to..to + 8].copy_from_slice(&eight);
-            to += 8;
-            from += 8;
+    if distance >= STEP {
+        // What goes beyond is overwritten by what follows. Most matches are short: one step.
+        loop {
+            let Some(some) = out.get(from..).and_then(|rest| rest.first_chunk::<STEP>()) else {
+                return false;
+            };
+            let some = *some;
+            out[to..to + STEP].copy_from_slice(&some);
+            to += STEP;
+            from += STEP;
+            if to >= end {
+                return true;
+            }
         }
-    } else if distance == 1 {
+    }
+    if distance == 1 {
         let byte = out[from];
         out[to..end].fill(byte);
-    } else {
-        while to < end {
-            out[to] = out[from];
-            to += 1;
-            from += 1;
-        }
+        return true;
+    }
+    while to < end {
+        out[to] = out[from];
+        to += 1;
+        from += 1;
     }
     true
 }

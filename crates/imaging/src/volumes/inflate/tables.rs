@@ -3,18 +3,20 @@
 use super::broken;
 use std::io;
 
-pub(super) const LITERAL_BITS: u32 = 11;
+pub(super) const LITERAL_BITS: u32 = 12;
 pub(super) const DISTANCE_BITS: u32 = 9;
 pub(super) const LONGEST_CODE: u32 = 15;
 
 /// What a table says of the next bits: bits 0–4 the length of the code, 5–8 how many extra bits
-/// follow, 9–10 the kind, 16–31 the value. 0 is no code.
+/// follow, 9–10 the kind, 16–31 the value. 0 is no code. Literals have no extra bits: there bit 5 says
+/// that two follow one another, the first in bits 16–23.
 pub(super) type Entry = u32;
 pub(super) const LITERAL: u32 = 0;
 pub(super) const BASE: u32 = 1 << 9;
 pub(super) const END: u32 = 2 << 9;
 pub(super) const TABLE: u32 = 3 << 9;
 pub(super) const KIND: u32 = 3 << 9;
+pub(super) const PAIR: u32 = 1 << 5;
 
 /// The entry of a long code in the table its beginning names.
 #[inline(always)]
@@ -28,7 +30,12 @@ pub(super) fn literal(symbol: usize) -> Entry {
     (symbol as u32) << 16
 }
 
-/// RFC 1951, 3.2.5.
+#[inline(always)]
+pub(super) fn is_literal(entry: Entry) -> bool {
+    entry & KIND == LITERAL && entry != 0
+}
+
+/// RFC 1951, 3.2.5. Literals whose codes fit into one look are found two at a time.
 pub(super) fn literal_table(lengths: &[u8], table: &mut Vec<Entry>) -> io::Result<()> {
     const BASES: [u16; 29] = [
         3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115,
@@ -48,7 +55,27 @@ pub(super) fn literal_table(lengths: &[u8], table: &mut Vec<Entry>) -> io::Resul
             _ => 0,
         },
         table,
-    )
+    )?;
+    pair_literals(table);
+    Ok(())
+}
+
+/// Voxels of two bytes have one of many and one of few values: the code of the second mostly fits
+/// behind that of the first.
+fn pair_literals(table: &mut [Entry]) {
+    let single = table[..1 << LITERAL_BITS].to_vec();
+    for (index, &first) in single.iter().enumerate() {
+        if !is_literal(first) {
+            continue;
+        }
+        let length = first & 31;
+        // Zeros come in from above: a code that needs them is not all there.
+        let second = single[index >> length];
+        let both = length + (second & 31);
+        if is_literal(second) && both <= LITERAL_BITS {
+            table[index] = (second & 0xff_0000) << 8 | first & 0xff_0000 | PAIR | both;
+        }
+    }
 }
 
 pub(super) fn distance_table(lengths: &[u8], table: &mut Vec<Entry>) -> io::Result<()> {
