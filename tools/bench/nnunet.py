@@ -7,8 +7,9 @@ by the plans; the model: nnU-Net's standard six stages (32 to 320 features) with
 three classes, weights made up (their values do not matter for the time), no mirroring. `--small` is the same
 with a quarter of the voxels and 64-cubed patches, to try the script. Needs nnunetv2, nibabel and the packages of
 tools/reference/requirements.txt; the reference takes minutes. Each program runs in a process of its own; the
-memory is the most that process held. `everything else` is wall time less loading the model and less its networks:
-reading, cropping, resampling, labels, resampling back, writing, and with Consilium also pictures and tables.
+memory is the most that process held. `everything else` is wall time less loading the model, less its networks and less
+the pictures, which nnunetv2 does not draw: reading, cropping, resampling, labels, resampling back, writing, and with
+Consilium also volumes, tables and the report.
 User time is the processors' sum.
 """
 import argparse
@@ -46,9 +47,9 @@ def main():
     threads, found = str(arguments.threads), {}
     if arguments.only != "reference":
         found["ours"] = timed("consilium", [
-            arguments.consilium, "read", image, "--model", model, "--threads", threads, "--out", folder / "ours", "--quiet", "--lang", "en"])
+            arguments.consilium, "read", image, "--model", model, "--threads", threads, "--out", folder / "ours", "--quiet", "--lang", "en", "-v"])
         result = json.loads((folder / "ours" / "result.json").read_text())
-        found["ours"][2].update(parts_of(result, found["ours"][0]))
+        found["ours"][2].update(parts_of(result, found["ours"][0], found["ours"][2]["pictures"]))
     if arguments.only != "ours":
         found["reference"] = timed("nnunetv2", [sys.executable, __file__, "--reference", model, image, folder / "reference.nii.gz", threads])
     for name in ("ours", "reference"):
@@ -59,7 +60,7 @@ def main():
     if {"ours", "reference"} <= set(found):
         print(f"{found['reference'][0] / found['ours'][0]:.2f} times as fast, {found['ours'][1] / found['reference'][1]:.2f} of the memory")
         ours, theirs = (found[name][2]["everything else"] for name in ("ours", "reference"))
-        print(f"{theirs / ours:.2f} times as fast in everything but loading and the network")
+        print(f"{theirs / ours:.2f} times as fast in everything but loading, the network and pictures")
         print(f"equal labels: {agreement(folder):.5f}")
 
 
@@ -73,14 +74,15 @@ def timed(name, command):
     if status != 0:
         sys.exit(f"{name} failed: {printed[-2000:]}")
     told = re.findall(r"^part (.+) ([0-9.]+) s$", printed, re.M)
+    told += [("pictures", took) for took in re.findall(r"pictures ([0-9.]+) s, files", printed)]
     return seconds, usage.ru_maxrss / 1024, {part: float(took) for part, took in told}, usage.ru_utime
 
 
-def parts_of(result, seconds):
-    """The parts of our run, from what `result.json` says and the wall time of the process."""
+def parts_of(result, seconds, pictures):
+    """The parts of our run, from what `result.json` says, the wall time of the process and what it says of its pictures."""
     run = result["manifest"]["models"][0]
     load, network = run["load_seconds"], run["network_seconds"]
-    return {"load": load, "network": network, "everything else": seconds - load - network}
+    return {"load": load, "network": network, "everything else": seconds - load - network - pictures}
 
 
 def agreement(folder):

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 /// A model with its weights.
 pub(crate) struct VolumeModel {
     request: Request,
+    pool: Pool,
     loaded: Loaded,
 }
 
@@ -37,7 +38,7 @@ impl VolumeModel {
         let pool = Pool::new(request.common.threads);
         let loaded = models::load(&request, &pool)?.into_iter().next();
         let loaded = loaded.ok_or_else(|| Error::new(Kind::Usage, words::WHICH_MODEL.clone()))?;
-        Ok(VolumeModel { request, loaded })
+        Ok(VolumeModel { request, pool, loaded })
     }
 
     /// Its identifier.
@@ -57,7 +58,8 @@ impl VolumeModel {
 
     /// Reads one case. Errors of kind `Refused` say why it does not fit.
     pub fn read(&mut self, ready: &Ready) -> Result<Segmented> {
-        let said = self.loaded.read(&self.request, &ready.case, &ready.decoded, true, None)?;
+        let (request, pool) = (&self.request, &self.pool);
+        let said = self.loaded.read(request, pool, &ready.case, &ready.decoded, true, None)?;
         let structures = said.reading.structures.into_iter();
         Ok(Segmented {
             map: said.map,
