@@ -342,12 +342,19 @@ impl Source {
     fn chunk(&mut self, bytes: u64, done: u64, buffer: &mut Vec<u8>) -> Result<()> {
         let want = CHUNK.min(usize::try_from(bytes - done).unwrap_or(CHUNK));
         buffer.resize(want, 0);
-        match read_up_to(self, buffer) {
-            Ok(read) if read == want => Ok(()),
-            Ok(read) => Err(short(bytes, done + read as u64)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(short(bytes, done)),
-            Err(error) => Err(broken(&error)),
+        let mut filled = 0;
+        while filled < want {
+            match self.read(&mut buffer[filled..]) {
+                Ok(0) => return Err(short(bytes, done + filled as u64)),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(short(bytes, done + filled as u64));
+                }
+                Err(error) => return Err(broken(&error)),
+            }
         }
+        Ok(())
     }
 
     /// Looks whether the file ends here as it should, and says so when it does not. A checksum that

@@ -13,7 +13,7 @@ use engine::ErrorKind;
 use engine::cpu::{Network, Options as Compile, Passes, Pool};
 use engine::graph::Builder;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a model reads.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,6 +120,8 @@ pub struct Stage {
     networks: Vec<Network>,
     sha256: Vec<String>,
     window: Window,
+    /// Wall time of the sliding window so far.
+    slid: Duration,
 }
 
 /// A trained model, its cascade included.
@@ -166,9 +168,10 @@ impl Model {
         &self.stages[self.stages.len() - 1].sha256
     }
 
-    /// Wall time of all runs of networks so far.
+    /// Wall time of the networks so far, with the sliding window around them, as nnU-Net's
+    /// `predict_logits_from_preprocessed_data` takes it; turning logits into labels is not in it.
     pub fn network_time(&self) -> Duration {
-        self.stages.iter().flat_map(|stage| &stage.networks).map(Network::ran).sum()
+        self.stages.iter().map(|stage| stage.slid).sum()
     }
 
     /// Bytes of the weights of all networks.
@@ -291,7 +294,7 @@ impl Stage {
             networks.push(network);
             sha256.push(hash);
         }
-        Ok(Stage { trained, networks, sha256, window })
+        Ok(Stage { trained, networks, sha256, window, slid: Duration::ZERO })
     }
 
     /// Bytes of the weights of all networks.
@@ -353,14 +356,21 @@ impl Stage {
             let background = dataset.regions.is_none();
             Embedded::new(shares, self.window.heads, background, prepared.bounds, whole)
         });
+        let mut exported = Duration::ZERO;
         let mut hooks = Hooks {
-            plane: &mut |number, logits| match &mut embedded {
-                None => exporter.plane(pool, number, logits, None),
-                Some(embedded) => {
-                    let take = &mut |number: usize, shares: &[f32]| embedded.plane(number, shares);
-                    let mut watch = Watch { probabilities: plans.version_one, take };
-                    exporter.plane(pool, number, logits, Some(&mut watch))
-                }
+            plane: &mut |number, logits| {
+                let started = Instant::now();
+                let taken = match &mut embedded {
+                    None => exporter.plane(pool, number, logits, None),
+                    Some(embedded) => {
+                        let take =
+                            &mut |number: usize, shares: &[f32]| embedded.plane(number, shares);
+                        let mut watch = Watch { probabilities: plans.version_one, take };
+                        exporter.plane(pool, number, logits, Some(&mut watch))
+                    }
+                };
+                exported += started.elapsed();
+                taken
             },
             ran: &mut || {
                 done += 1;
@@ -368,7 +378,9 @@ impl Stage {
             },
         };
         let (image, shape) = (&prepared.channels, prepared.shape);
+        let started = Instant::now();
         slide(pool, &self.window, &mut self.networks, image, shape, &mut hooks)?;
+        self.slid += started.elapsed().saturating_sub(exported);
         if let Some(embedded) = &mut embedded {
             embedded.finish()?;
         }
