@@ -11,7 +11,7 @@ use base::{Result, Volume};
 use engine::cpu::Pool;
 use imaging::resample::labels_to_grid;
 
-/// Labels of a localizer, of any type, where the voxels of `image` lie: `[x][y][z]` as [`turned`] gives them.
+/// Labels of a localizer, of any type, where the voxels of `image` lie: `[x][y][z]` as `turned` gives them.
 pub fn beside(pool: &Pool, localizer: &Volume, image: &Volume) -> Result<Vec<u16>> {
     let whole = |value: f32| value.round_ties_even().clamp(0.0, 255.0) as u16;
     let labels: Vec<u16> = localizer.frame_f32(0).into_iter().map(whole).collect();
