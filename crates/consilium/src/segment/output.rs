@@ -47,8 +47,8 @@ pub(super) fn write(
     let started = Instant::now();
     for ((reading, labels), values) in c.readings.iter().zip(&done.labels).zip(&done.pictures) {
         let most = labels.iter().max().copied().unwrap_or(0);
-        let colours: Vec<_> = (1..=most).map(|label| Some(label_colour(label))).collect();
-        let colours = [&[None], &colours[..]].concat();
+        let drawn = |label: u16| (label != 0).then(|| label_colour(label));
+        let colours: Vec<_> = (0..=most).map(drawn).collect();
         let colour = |label: u16| colours.get(usize::from(label)).copied().flatten();
         // Of many boxes the one that the model is surest of is shown.
         let best = reading.boxes.first().map(|best| best.label);

@@ -342,19 +342,11 @@ impl Source {
     fn chunk(&mut self, bytes: u64, done: u64, buffer: &mut Vec<u8>) -> Result<()> {
         let want = CHUNK.min(usize::try_from(bytes - done).unwrap_or(CHUNK));
         buffer.resize(want, 0);
-        let mut filled = 0;
-        while filled < want {
-            match self.read(&mut buffer[filled..]) {
-                Ok(0) => return Err(short(bytes, done + filled as u64)),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(short(bytes, done + filled as u64));
-                }
-                Err(error) => return Err(broken(&error)),
-            }
+        match filled(self, buffer) {
+            (read, None) if read == want => Ok(()),
+            (_, Some(error)) if error.kind() != io::ErrorKind::UnexpectedEof => Err(broken(&error)),
+            (read, _) => Err(short(bytes, done + read as u64)),
         }
-        Ok(())
     }
 
     /// Looks whether the file ends here as it should, and says so when it does not. A checksum that
@@ -427,16 +419,22 @@ pub(super) fn joint_sha256(digests: &[[u8; 32]]) -> String {
 
 /// Fills the buffer as far as the reader can.
 pub(super) fn read_up_to(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let (read, stopped) = filled(reader, buffer);
+    stopped.map_or(Ok(read), Err)
+}
+
+/// How much of the buffer the reader filled, and what stopped it but the end.
+fn filled(reader: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
     let mut filled = 0;
     while filled < buffer.len() {
         match reader.read(&mut buffer[filled..]) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (filled, Some(error)),
         }
     }
-    Ok(filled)
+    (filled, None)
 }
 
 fn short(expected: u64, found: u64) -> Error {
