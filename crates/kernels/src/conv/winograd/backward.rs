@@ -1,82 +1,197 @@
 //! M to tiles of a plain `[channel][d][h][w]` picture, as many channels at a time as a vector holds.
 //!
 //! ```text
-//! M of a tile   ── across planes, down rows, along rows ──▶  strip [Z planes][Y rows][X·count columns][lanes], with bias and activation
-//! strip         ── turned in blocks of 8 columns × 8 channels, straight into the picture; at borders, or with a residual to be added
-//!                  before the activation, by way of a block in scratch memory
+//! M   ── along rows: all points of a tile, or those of a row when they are done, into a strip [points][X·count columns][lanes]
+//!     ── across planes, down rows ──▶  work [Z planes][Y rows][X·count columns][lanes], with bias and activation
+//!     ── turned in blocks of 8 columns × 8 channels, straight into the picture; at borders, or with a residual to be added before the
+//!        activation, by way of a block in scratch memory
 //! ```
 
 use super::points::{self, SIDE, STEP, outs, side};
-use super::tiles::{Matrix, SPARE, Segment, Target};
+use super::tiles::{Matrix, SPARE, Segment, Strip, Target, line};
 use crate::activation::{activate, in_register, is_quick};
 use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};
 use crate::{Activation, shared::Shared};
 use std::ops::Range;
 
-/// Transforms a segment back; see [`super::tiles::backward`].
+/// Along the rows of some pairs of points; see [`super::tiles::gather`].
 #[inline(always)]
-pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X: usize>(
-    target: &Target,
-    segment: &Segment,
-    channels: Range<usize>,
-    work: &mut [f32],
+pub(super) unsafe fn gather<S: Simd, const Z: usize, const Y: usize, const X: usize>(
     m: Matrix,
+    pairs: Range<usize>,
+    count: usize,
+    vectors: usize,
+    to: Strip,
 ) {
-    let [deep, tall, wide] = [outs(Z), outs(Y), outs(X)];
-    let pitch = wide * segment.count * S::LANES;
-    assert!(work.len() >= deep * tall * pitch + SPARE * S::LANES);
-    // Early is the activation where nothing is added after it and it fits a register.
-    let e = &target.epilogue;
-    let early = if e.residual.is_none() { e.activation } else { Activation::Identity };
-    for channel in channels.step_by(S::LANES) {
-        let valid = S::LANES.min(target.outs - channel);
-        let strip = work.as_mut_ptr();
-        // SAFETY: the strip has `deep` planes of `tall` rows of `pitch` elements, by the assertion; M by the contract.
-        unsafe {
-            let bias = match e.bias {
-                None => S::splat(0.0),
-                Some(b) if valid == S::LANES => S::load(b[channel..].as_ptr()),
-                Some(b) => S::load_part(b[channel..].as_ptr(), valid),
-            };
-            for tile in 0..segment.count {
-                ask::<S>(target, segment, [deep, tall, wide], channel, tile);
-                let from = m.start.add(tile * m.row + channel);
-                let to = strip.add(tile * wide * S::LANES);
-                let mut planes = [[S::splat(0.0); SIDE * SIDE]; STEP];
-                for i in 0..side(Y) * side(X) {
+    for (i, pair) in pairs.enumerate() {
+        let row = line([Z, Y, X], pair, 0) * to.slot;
+        for k in 0..vectors {
+            for tile in 0..count {
+                // SAFETY: passed on to the caller.
+                unsafe {
+                    let from = m.start.add(i * side(X) * m.slot + tile * m.row + k * S::LANES);
+                    let to = to.start.add(row + k * to.length + tile * outs(X) * S::LANES);
                     let mut d = [S::splat(0.0); SIDE];
-                    for p in 0..side(Z) {
-                        d[p] = S::load(from.add((p * side(Y) * side(X) + i) * m.slot));
-                    }
-                    let d = points::output::<S, Z>(d);
-                    for p in 0..deep {
-                        planes[p][i] = d[p];
-                    }
-                }
-                for p in 0..deep {
-                    let mut rows = [[S::splat(0.0); SIDE]; STEP];
                     for j in 0..side(X) {
-                        let mut d = [S::splat(0.0); SIDE];
-                        for i in 0..side(Y) {
-                            d[i] = planes[p][i * side(X) + j];
-                        }
-                        let d = points::output::<S, Y>(d);
-                        for i in 0..tall {
-                            rows[i][j] = d[i];
-                        }
+                        d[j] = S::load(from.add(j * m.slot));
                     }
-                    for i in 0..tall {
-                        let d = points::output::<S, X>(rows[i]);
-                        for j in 0..wide {
-                            let v = in_register::<S>(early, S::add(d[j], bias));
-                            S::store(to.add((p * tall + i) * pitch + j * S::LANES), v);
-                        }
+                    let d = points::output::<S, X>(d);
+                    for j in 0..outs(X) {
+                        S::store(to.add(j * S::LANES), d[j]);
                     }
                 }
             }
         }
+    }
+}
+
+/// The rest of the way for a vector of channels; see [`super::tiles::finish`].
+#[inline(always)]
+pub(super) unsafe fn finish<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+    target: &Target,
+    segment: &Segment,
+    channel: usize,
+    from: Strip,
+    work: &mut [f32],
+) {
+    // SAFETY: passed on to the caller; the work holds the segment, as `Ending::new` makes sure.
+    unsafe {
+        let ending = Ending::<S>::new(target, segment, [outs(Z), outs(Y), outs(X)], channel, work);
+        for tile in 0..segment.count {
+            ending.ask(tile);
+            for column in tile * outs(X)..(tile + 1) * outs(X) {
+                let (at, slot) = (from.start.add(column * S::LANES), from.slot);
+                let mut d = [[S::splat(0.0); SIDE]; SIDE];
+                for pair in 0..side(Z) * side(Y) {
+                    let line = line([Z, Y, X], pair, 0);
+                    d[pair % side(Y)][pair / side(Y)] = S::load(at.add(line * slot));
+                }
+                ending.column::<Z, Y>(d, column, work);
+            }
+        }
+        ending.write(work);
+    }
+}
+
+/// All of the way for a vector of channels; see [`super::tiles::bring`].
+#[inline(always)]
+pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+    target: &Target,
+    segment: &Segment,
+    channel: usize,
+    m: Matrix,
+    work: &mut [f32],
+) {
+    // SAFETY: as above.
+    unsafe {
+        let ending = Ending::<S>::new(target, segment, [outs(Z), outs(Y), outs(X)], channel, work);
+        for tile in 0..segment.count {
+            ending.ask(tile);
+            let from = m.start.add(tile * m.row);
+            let mut rows = [[[S::splat(0.0); SIDE]; SIDE]; STEP];
+            for pair in 0..side(Z) * side(Y) {
+                let mut d = [S::splat(0.0); SIDE];
+                for j in 0..side(X) {
+                    d[j] = S::load(from.add((pair * side(X) + j) * m.slot));
+                }
+                let d = points::output::<S, X>(d);
+                for j in 0..outs(X) {
+                    rows[j][pair % side(Y)][pair / side(Y)] = d[j];
+                }
+            }
+            for j in 0..outs(X) {
+                ending.column::<Z, Y>(rows[j], tile * outs(X) + j, work);
+            }
+        }
+        ending.write(work);
+    }
+}
+
+/// What the last steps for a vector of channels need to know.
+struct Ending<'a, S: Simd> {
+    target: &'a Target<'a>,
+    segment: &'a Segment,
+    /// Outputs of a tile.
+    step: [usize; 3],
+    channel: usize,
+    /// Elements of a row of the work.
+    pitch: usize,
+    bias: S::V,
+    /// The activation that is applied before the results are turned: where nothing is added after it and it fits a register.
+    early: Activation,
+}
+
+impl<'a, S: Simd> Ending<'a, S> {
+    /// # Safety
+    /// The processor has the instruction set.
+    #[inline(always)]
+    unsafe fn new(
+        target: &'a Target<'a>,
+        segment: &'a Segment,
+        step: [usize; 3],
+        channel: usize,
+        work: &[f32],
+    ) -> Self {
+        let pitch = step[2] * segment.count * S::LANES;
+        assert!(work.len() >= step[0] * step[1] * pitch + SPARE * S::LANES);
+        let e = &target.epilogue;
+        let early = if e.residual.is_none() { e.activation } else { Activation::Identity };
+        let valid = S::LANES.min(target.outs - channel);
+        // SAFETY: the instruction set by the contract; `valid` elements of the bias.
+        let bias = unsafe {
+            match e.bias {
+                None => S::splat(0.0),
+                Some(b) if valid == S::LANES => S::load(b[channel..].as_ptr()),
+                Some(b) => S::load_part(b[channel..].as_ptr(), valid),
+            }
+        };
+        Ending { target, segment, step, channel, pitch, bias, early }
+    }
+
+    /// Takes a column `d[row][plane]` across the planes and down the rows, and puts it, with bias and activation, into the work
+    /// `[Z planes][Y rows][columns][lanes]`.
+    ///
+    /// # Safety
+    /// The column is one of the segment's, the work that of [`Ending::new`].
+    #[inline(always)]
+    unsafe fn column<const Z: usize, const Y: usize>(
+        &self,
+        d: [[S::V; SIDE]; SIDE],
+        column: usize,
+        work: &mut [f32],
+    ) {
+        // SAFETY: by the contract.
+        unsafe {
+            let to = work.as_mut_ptr().add(column * S::LANES);
+            let mut planes = [[S::splat(0.0); SIDE]; STEP];
+            for i in 0..side(Y) {
+                let d = points::output::<S, Z>(d[i]);
+                for p in 0..outs(Z) {
+                    planes[p][i] = d[p];
+                }
+            }
+            for p in 0..outs(Z) {
+                let d = points::output::<S, Y>(planes[p]);
+                for i in 0..outs(Y) {
+                    let v = in_register::<S>(self.early, S::add(d[i], self.bias));
+                    S::store(to.add((p * outs(Y) + i) * self.pitch), v);
+                }
+            }
+        }
+    }
+
+    /// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
+    #[inline(always)]
+    fn ask(&self, tile: usize) {
+        ask::<S>(self.target, self.segment, self.step, self.channel, tile);
+    }
+
+    /// # Safety
+    /// The instruction set; this part of the picture is this task's.
+    #[inline(always)]
+    unsafe fn write(&self, work: &[f32]) {
         // SAFETY: passed on to the caller.
-        unsafe { write::<S>(target, segment, [deep, tall, wide], channel, work) };
+        unsafe { write::<S>(self.target, self.segment, self.step, self.channel, work) }
     }
 }
 

@@ -7,83 +7,83 @@
 //! plane  ┌─────────┬─────────┬───                 1 turned from the picture, zero past its borders
 //!  row   │ tile 0  ╎ ╎  tile 1 ╎                  2 prologue and transform down its rows, in place; neighbouring tiles
 //!  row   │         ╎ ╎         ╎                    share two columns, which are done once
-//!        └─────────┴─────────┴───                 3 tile by tile across the planes, in place, then along each row into V
+//!        └─────────┴─────────┴───                 3 across the planes, in place
+//!                                                 4 row by row, when its points are due: tile by tile along it into V
 //! ```
 
 use super::points::{self, SIDE, outs, phases, side};
-use super::tiles::{Matrix, SPARE, Segment, Source, columns, strip_len, strips};
+use super::tiles::{Matrix, SPARE, Segment, Source, Strip, columns, line};
 use crate::Activation;
 use crate::activation::activate;
 use crate::simd::Simd;
 use std::ops::Range;
 
-/// Transforms a segment; see [`super::tiles::forward`].
+/// Steps 1 to 3 for a vector of channels; see [`super::tiles::lay`].
 #[inline(always)]
-pub(super) unsafe fn transform<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize>(
     source: &Source,
     segment: &Segment,
-    channels: Range<usize>,
-    work: &mut [f32],
-    v: Matrix,
+    channel: usize,
+    to: Strip,
 ) {
-    let columns = columns(X, segment.count);
-    let (pitch, stride) = (columns * S::LANES, strip_len([Z, Y, X], S::LANES));
-    let [planes, rows] = [phases(Z) * side(Z), phases(Y) * side(Y)];
-    let plane = rows * pitch;
-    // Channels of a phase in V.
-    let filled = source.ins.next_multiple_of(S::LANES);
-    assert!(work.len() >= strips(S::LANES) * stride);
-    assert!(planes * plane + SPARE * S::LANES <= stride);
-    for channel in channels.clone().step_by(strips(S::LANES) * S::LANES) {
-        let strips = strips(S::LANES).min((channels.end - channel).div_ceil(S::LANES));
-        for (k, strip) in work.chunks_exact_mut(stride).take(strips).enumerate() {
-            for p in 0..planes {
-                let at = Plane::new(source, segment, [Z, Y, X], p);
-                // SAFETY: passed on to the caller; the strip has `SPARE` columns behind its last plane, by the assertion.
-                unsafe { at.fill::<S, Y>(source, channel + k * S::LANES, &mut strip[p * plane..]) };
+    let rows = phases(Y) * side(Y);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        for p in 0..phases(Z) * side(Z) {
+            let strip = Strip { start: to.start.add(p * rows * to.slot), ..to };
+            Plane::new(source, segment, [Z, Y, X], p).fill::<S, Y>(source, channel, strip);
+        }
+        if Z == 1 {
+            return;
+        }
+        let plane = rows * to.slot;
+        for i in 0..rows {
+            for column in 0..columns(X, segment.count) {
+                let at = to.start.add(i * to.slot + column * S::LANES);
+                for phase in 0..phases(Z) {
+                    let mut d = [S::splat(0.0); SIDE];
+                    for p in 0..side(Z) {
+                        d[p] = S::load(at.add((p * phases(Z) + phase) * plane));
+                    }
+                    let d = points::input::<S, Z>(d);
+                    for p in 0..side(Z) {
+                        S::store(at.add((p * phases(Z) + phase) * plane), d[p]);
+                    }
+                }
             }
         }
-        let strip = work.as_mut_ptr();
-        for tile in 0..segment.count {
-            for k in 0..strips {
-                // SAFETY: the strip has `planes` planes of `rows` rows of `columns` vectors, by the assertion; V by the contract.
-                unsafe {
-                    let strip = strip.add(k * stride + tile * phases(X) * outs(X) * S::LANES);
-                    if Z > 1 {
-                        let done = if tile == 0 { 0 } else { phases(X) * (side(X) - outs(X)) };
-                        for i in 0..rows {
-                            for j in done..phases(X) * side(X) {
-                                let at = strip.add(i * pitch + j * S::LANES);
-                                for phase in 0..phases(Z) {
-                                    let mut d = [S::splat(0.0); SIDE];
-                                    for p in 0..side(Z) {
-                                        d[p] = S::load(at.add((p * phases(Z) + phase) * plane));
-                                    }
-                                    let d = points::input::<S, Z>(d);
-                                    for p in 0..side(Z) {
-                                        S::store(at.add((p * phases(Z) + phase) * plane), d[p]);
-                                    }
-                                }
+    }
+}
+
+/// Step 4 for the rows of some pairs of points; see [`super::tiles::spread`].
+#[inline(always)]
+pub(super) unsafe fn spread<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+    from: Strip,
+    pairs: Range<usize>,
+    count: usize,
+    vectors: usize,
+    filled: usize,
+    v: Matrix,
+) {
+    for (i, pair) in pairs.enumerate() {
+        for phase in 0..phases(Z) * phases(Y) {
+            let row = line([Z, Y, X], pair, phase);
+            for k in 0..vectors {
+                for tile in 0..count {
+                    for x in 0..phases(X) {
+                        // SAFETY: passed on to the caller.
+                        unsafe {
+                            let from = from.start.add(row * from.slot + k * from.length);
+                            let from = from.add((tile * phases(X) * outs(X) + x) * S::LANES);
+                            let mut d = [S::splat(0.0); SIDE];
+                            for j in 0..side(X) {
+                                d[j] = S::load(from.add(j * phases(X) * S::LANES));
                             }
-                        }
-                    }
-                    let to = v.start.add(tile * v.row + channel + k * S::LANES);
-                    for z in 0..planes {
-                        for y in 0..rows {
-                            for x in 0..phases(X) {
-                                let from = strip.add(z * plane + y * pitch + x * S::LANES);
-                                let mut d = [S::splat(0.0); SIDE];
-                                for j in 0..side(X) {
-                                    d[j] = S::load(from.add(j * phases(X) * S::LANES));
-                                }
-                                let d = points::input::<S, X>(d);
-                                let (p, i) = (z / phases(Z), y / phases(Y));
-                                let phase = (z % phases(Z) * phases(Y) + y % phases(Y)) * phases(X);
-                                let to = to.add((phase + x) * filled);
-                                for j in 0..side(X) {
-                                    let point = (p * side(Y) + i) * side(X) + j;
-                                    S::store(to.add(point * v.slot), d[j]);
-                                }
+                            let d = points::input::<S, X>(d);
+                            let channel = (phase * phases(X) + x) * filled + k * S::LANES;
+                            let to = v.start.add(i * side(X) * v.slot + tile * v.row + channel);
+                            for j in 0..side(X) {
+                                S::store(to.add(j * v.slot), d[j]);
                             }
                         }
                     }
@@ -151,28 +151,26 @@ impl Plane {
         Plane { columns, across, down, first }
     }
 
-    /// Turns the plane to `[rows][columns][lanes]` and transforms it down its rows, after the prologue. Zeros outside the picture and past
-    /// the last channel.
+    /// Turns the plane to lines of `[columns][lanes]` and transforms it down its rows, after the prologue. Zeros outside the picture and
+    /// past the last channel.
     ///
     /// # Safety
-    /// The processor has the instruction set.
+    /// The processor has the instruction set; each line of `to` has [`SPARE`] columns more than the plane.
     #[inline(always)]
-    unsafe fn fill<S: Simd, const Y: usize>(
-        &self,
-        source: &Source,
-        channel: usize,
-        strip: &mut [f32],
-    ) {
-        let pitch = self.columns * S::LANES;
+    unsafe fn fill<S: Simd, const Y: usize>(&self, source: &Source, channel: usize, to: Strip) {
+        // SAFETY: by the contract.
+        let line_of = |i: usize, columns: usize| unsafe {
+            std::slice::from_raw_parts_mut(to.start.add(i * to.slot), columns * S::LANES)
+        };
         if self.down.is_empty() {
-            strip[..phases(Y) * side(Y) * pitch].fill(0.0);
+            (0..phases(Y) * side(Y)).for_each(|i| line_of(i, self.columns).fill(0.0));
             return;
         }
         let valid = S::LANES.min(source.ins - channel);
         let Range { start: low, end: high } = self.across;
         let (width, volume) = (source.input[2], source.input.iter().product::<usize>());
         for i in self.down.clone() {
-            let line = &mut strip[i * pitch..][..(self.columns + SPARE) * S::LANES];
+            let line = line_of(i, self.columns + SPARE);
             let first = channel * volume + self.first + (i - self.down.start) * width;
             if valid == S::LANES {
                 let x = &source.x[first..];
@@ -205,7 +203,7 @@ impl Plane {
         // SAFETY: the instruction set by the caller; `valid ≤ LANES` factors.
         unsafe {
             let Some(pre) = &source.pre else {
-                return self.down::<S, Y, NONE>(strip, [S::splat(0.0); 3]);
+                return self.down::<S, Y, NONE>(to, [S::splat(0.0); 3]);
             };
             let (scale, shift) = (&pre.scale[channel..][..valid], &pre.shift[channel..][..valid]);
             let (scale, shift) = if valid == S::LANES {
@@ -215,20 +213,20 @@ impl Plane {
             };
             let by = [scale, shift, S::splat(0.0)];
             match pre.activation {
-                Activation::Identity => self.down::<S, Y, PLAIN>(strip, by),
-                Activation::Relu => self.down::<S, Y, RELU>(strip, by),
+                Activation::Identity => self.down::<S, Y, PLAIN>(to, by),
+                Activation::Relu => self.down::<S, Y, RELU>(to, by),
                 Activation::LeakyRelu(slope) => {
-                    self.down::<S, Y, LEAKY>(strip, [scale, shift, S::splat(slope)]);
+                    self.down::<S, Y, LEAKY>(to, [scale, shift, S::splat(slope)]);
                 }
                 other => {
                     for i in self.down.clone() {
-                        let line = &mut strip[i * pitch..][low * S::LANES..high * S::LANES];
+                        let line = &mut line_of(i, high)[low * S::LANES..];
                         for at in line.chunks_exact_mut(S::LANES) {
                             S::store(at.as_mut_ptr(), S::fma(S::load(at.as_ptr()), scale, shift));
                         }
                         activate(line, other);
                     }
-                    self.down::<S, Y, NONE>(strip, by);
+                    self.down::<S, Y, NONE>(to, by);
                 }
             }
         }
@@ -237,36 +235,31 @@ impl Plane {
     /// Transforms each column down its rows, in place, the prologue of a kind with `[scale, shift, slope]` before.
     ///
     /// # Safety
-    /// The processor has the instruction set.
+    /// The processor has the instruction set; `strip` has the plane's lines.
     #[inline(always)]
-    unsafe fn down<S: Simd, const Y: usize, const KIND: u8>(
-        &self,
-        strip: &mut [f32],
-        by: [S::V; 3],
-    ) {
-        let pitch = self.columns * S::LANES;
-        let rows = phases(Y) * side(Y);
-        let strip = &mut strip[..rows * pitch];
-        for i in 0..rows {
-            let line = &mut strip[i * pitch..][..pitch];
-            line[..self.across.start * S::LANES].fill(0.0);
-            line[self.across.end * S::LANES..].fill(0.0);
-        }
-        for column in self.across.clone() {
-            for phase in 0..phases(Y) {
-                // SAFETY: the plane has `rows` rows of `columns` vectors, by the slice.
-                unsafe {
-                    let at = strip.as_mut_ptr().add(column * S::LANES);
+    unsafe fn down<S: Simd, const Y: usize, const KIND: u8>(&self, strip: Strip, by: [S::V; 3]) {
+        let Strip { start, slot, .. } = strip;
+        let outside = (0..self.across.start).chain(self.across.end..self.columns);
+        // SAFETY: each line has `columns` vectors, by the contract.
+        unsafe {
+            for (i, column) in
+                (0..phases(Y) * side(Y)).flat_map(|i| outside.clone().map(move |c| (i, c)))
+            {
+                S::store(start.add(i * slot + column * S::LANES), S::splat(0.0));
+            }
+            for column in self.across.clone() {
+                for phase in 0..phases(Y) {
+                    let at = start.add(column * S::LANES);
                     let mut d = [S::splat(0.0); SIDE];
                     for i in 0..side(Y) {
                         let row = i * phases(Y) + phase;
                         if self.down.contains(&row) {
-                            d[i] = before::<S, KIND>(S::load(at.add(row * pitch)), by);
+                            d[i] = before::<S, KIND>(S::load(at.add(row * slot)), by);
                         }
                     }
                     let d = points::input::<S, Y>(d);
                     for i in 0..side(Y) {
-                        S::store(at.add((i * phases(Y) + phase) * pitch), d[i]);
+                        S::store(at.add((i * phases(Y) + phase) * slot), d[i]);
                     }
                 }
             }

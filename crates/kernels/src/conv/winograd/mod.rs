@@ -17,9 +17,12 @@
 //! With stride two the input falls in phases, four on a plane and eight in space, each with a kernel of two elements along an axis: the
 //! phases are in channels of their own, and F(4×4×4, 2×2×2) makes 64 outputs with 8·125 multiplications where the sum takes 1728.
 //!
-//! Many tiles are cut in batches whose V and M stay in the nearer caches, a task each; `M[ξ]` takes the room of `V[ξ - 1]`, which has
-//! been used. Few tiles and many channels (deep layers) go through the three steps one after another, the products shared out by
-//! point, so that each weight is read once. Every number is computed the same way whatever the sharing.
+//! Many tiles are cut in batches, a task each, which stay in the nearer caches (`run.rs`). In space V and M would be the greater part of what
+//! a batch moves: strips are kept that are transformed along two axes, two thirds of V, and V and M exist for one row of six points at a
+//! time. A line of the strips is transformed along the last axis, multiplied, transformed back, and put in the place of what it was made
+//! of. On flat tiles M of a point takes the room of V of the point before. Few tiles and many channels (deep layers) go through the
+//! three steps one after another, the products shared out by point, so that each weight is read once. Every number is computed the same
+//! way whatever the sharing.
 //!
 //! A NaN or an infinity reaches every output of the tiles that hold it, so also outputs whose window does not.
 //!
@@ -29,23 +32,25 @@
 mod backward;
 mod forward;
 mod points;
+mod run;
 mod tiles;
 mod weights;
 
-use super::shape::{ConvArgs, ConvShape};
-use crate::gemm::tile::{self, STEPS, Tile};
+use super::shape::ConvShape;
+use crate::Isa;
+use crate::gemm::tile;
 use crate::memory::Floats;
-use crate::shared::{Shared, share};
-use crate::{Isa, Pool};
 use points::STRIDED;
 pub(super) use points::{outs, phases, side};
-use std::ops::Range;
+use tiles::SPARE;
 pub(super) use tiles::lanes;
-use tiles::{Matrix, Segment, Source, Target};
 use weights::Kernels;
 
-/// Bytes V of a batch should stay below: somewhat more than a second-level cache, as each weight is read once a batch.
+/// Bytes V of a batch of flat tiles should stay below: somewhat less than a second-level cache, as each weight is read once a batch.
 const BATCH: usize = 768 << 10;
+/// The same for the strips of a batch of tiles in space. Their weights are several times as many and come from further away, so batches are
+/// larger; beyond 48 tiles nothing was gained.
+const STRIPS: usize = 1536 << 10;
 /// Channels on either side below which the transforms cost more than they save.
 const FEWEST: usize = 16;
 /// Bytes of weights beyond which reading them again for each batch is worth avoiding.
@@ -178,14 +183,29 @@ impl Winograd {
         self.ins.next_multiple_of(tiles::lanes(self.isa))
     }
 
+    /// Whether batches go row by row of points; flat tiles have too few of them to gain by it.
+    fn by_rows(&self) -> bool {
+        self.step[0] > 1
+    }
+
+    /// Elements a tile takes of a line of a strip, on the way forward or back, whichever is longer.
+    fn along(&self) -> usize {
+        let (columns, [_, outs_filled]) = (outs(self.step[2]), self.rows());
+        columns * (phases(self.step[2]) * self.filled()).max(outs_filled)
+    }
+
     fn plan(&self, threads: usize) -> Plan {
         let tiles = self.tiles();
-        let [ins, outs] = self.rows();
         let high = tile::size(self.isa).0;
-        let batch = BATCH / (self.points() * ins.max(outs) * size_of::<f32>()) / high * high;
-        let batch = batch.clamp(12usize.next_multiple_of(high), 48);
+        let [ins, outs] = self.rows();
+        let (limit, each, least, few) = match self.by_rows() {
+            true => (STRIPS, tiles::lines(self.step) * self.along(), 24usize, 100),
+            false => (BATCH, self.points() * ins.max(outs), 12, 600),
+        };
+        let batch = limit / (each * size_of::<f32>()) / high * high;
+        let batch = batch.clamp(least.next_multiple_of(high), 48);
         let starved = threads > 1 && tiles < threads * batch;
-        let heavy = self.weight.len() * size_of::<f32>() > HEAVY && tiles <= 600;
+        let heavy = self.weight.len() * size_of::<f32>() > HEAVY && tiles <= few;
         if starved || heavy {
             return Plan::Steps;
         }
@@ -199,204 +219,76 @@ impl Winograd {
         self.tiles().div_ceil(high).div_ceil(tasks.max(1)) * high
     }
 
+    /// Most tiles of a segment.
+    fn longest(&self) -> usize {
+        tiles::segment_len(self.step).min(self.grid()[2])
+    }
+
     /// Elements between the matrices of neighbouring points, for `tiles` tiles of `row` elements. The tile kernel reads whole panels of
-    /// rows; the odd line keeps the 36 from meeting in one set of the cache.
+    /// rows; the odd line keeps the points from meeting in one set of the cache.
     fn slot(&self, tiles: usize, row: usize) -> usize {
         (tiles.next_multiple_of(tile::size(self.isa).0) * row).next_multiple_of(16) + 16
     }
 
-    /// Elements of V and M together: one batch's, or all.
-    fn matrices(&self, plan: Plan) -> usize {
-        let ([ins, outs], tiles) = (self.rows(), self.tiles());
-        match plan {
-            Plan::Batches(tasks) => {
-                (self.points() + 1) * self.slot(self.batch(tasks), ins.max(outs))
+    /// Elements between the lines of a batch's strips, for batches of `tiles` tiles. An odd number of cache lines, for the same reason.
+    fn line(&self, tiles: usize) -> usize {
+        let lanes = tiles::lanes(self.isa);
+        let kind = self.step[2];
+        // A row of tiles is cut in so many segments, and a batch may begin and end in the middle of one.
+        let [_, _, across] = self.grid();
+        let segments = (tiles.div_ceil(across) + 1) * across.div_ceil(self.longest()) + 1;
+        let shared = segments * phases(kind) * (side(kind) - outs(kind)) * self.filled();
+        (tiles * self.along() + shared + SPARE * lanes).next_multiple_of(32) + 16
+    }
+
+    /// The same where M takes the room of V.
+    fn common_slot(&self, tiles: usize) -> usize {
+        let [ins, outs] = self.rows();
+        self.slot(tiles, ins.max(outs))
+    }
+
+    /// Elements of V and M of a row of points of a batch of `tiles` tiles.
+    fn row_matrices(&self, tiles: usize) -> [usize; 2] {
+        self.rows().map(|row| side(self.step[2]) * self.slot(tiles, row))
+    }
+
+    /// Vectors that fill a cache line of V, and go through a strip together.
+    fn beside(&self) -> usize {
+        16 / tiles::lanes(self.isa)
+    }
+
+    /// Elements between the lines of a strip of one segment and as many vectors.
+    fn short_line(&self) -> usize {
+        let columns = tiles::columns(self.step[2], self.longest());
+        (16 * columns + SPARE * tiles::lanes(self.isa)).next_multiple_of(32) + 16
+    }
+
+    /// Elements of a thread's scratch memory, and of what all threads share.
+    fn scratch(&self, plan: Plan) -> [usize; 2] {
+        let finished = tiles::finished(self.step, self.isa, self.longest());
+        let lines = tiles::lines(self.step);
+        let strip = lines * self.short_line();
+        let [own, common] = match plan {
+            Plan::Batches(tasks) if self.by_rows() => {
+                let tiles = self.batch(tasks);
+                let [v, m] = self.row_matrices(tiles);
+                [lines * self.line(tiles) + v + m + finished, 0]
             }
-            Plan::Steps => self.points() * (self.slot(tiles, ins) + self.slot(tiles, outs)),
-        }
+            Plan::Batches(tasks) => {
+                let matrices = (self.points() + 1) * self.common_slot(self.batch(tasks));
+                [matrices + strip + finished, 0]
+            }
+            Plan::Steps => {
+                let [v, m] = self.rows().map(|row| self.points() * self.slot(self.tiles(), row));
+                [strip + finished, v + m]
+            }
+        };
+        [own.next_multiple_of(16), common]
     }
 
     /// Elements of scratch memory.
     pub fn workspace(&self, threads: usize) -> usize {
-        let (plan, scratch) = (self.plan(threads), tiles::scratch(self.step, self.isa));
-        let matrices = self.matrices(plan);
-        16 + match plan {
-            Plan::Batches(_) => threads * (matrices + scratch),
-            Plan::Steps => matrices + threads * scratch,
-        }
-    }
-
-    /// Runs; slices have been checked.
-    pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
-        let plan = self.plan(pool.threads());
-        let aligned = work.as_ptr().align_offset(64).min(16);
-        let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
-        let source =
-            Source { x, ins: self.ins, input: self.input, pad: self.pad, pre: args.prologue };
-        let target =
-            Target { y: &y, outs: self.outs, output: self.output, epilogue: args.epilogue };
-        match plan {
-            Plan::Batches(tasks) => self.batches(pool, tasks, &source, &target, &work),
-            Plan::Steps => self.steps(pool, &source, &target, &work),
-        }
-    }
-
-    fn batches(&self, pool: &Pool, tasks: usize, source: &Source, target: &Target, work: &Shared) {
-        let ([ins, outs], tiles) = (self.rows(), self.tiles());
-        let (kind, points) = ((self.isa, self.step), self.points());
-        let high = tile::size(self.isa).0;
-        let slot = self.slot(self.batch(tasks), ins.max(outs));
-        let (matrices, scratch) =
-            (self.matrices(Plan::Batches(tasks)), tiles::scratch(self.step, self.isa));
-        let panels = 0..self.outs.div_ceil(tile::size(self.isa).1);
-        pool.run_workers(tasks, |worker, task| {
-            // SAFETY: each thread has a part of its own.
-            let part = unsafe { work.part(worker * (matrices + scratch), matrices + scratch) };
-            let (matrices, scratch) = part.split_at_mut(matrices);
-            let range = share(tiles.div_ceil(high), tasks, task);
-            let range = range.start * high..tiles.min(range.end * high);
-            let m = matrices.as_mut_ptr();
-            // SAFETY: the matrices have `points + 1` slots; V takes the last of them, M the first.
-            let v = unsafe { m.add(slot) };
-            for segment in self.segments(range.clone()) {
-                // SAFETY: the instruction set was supported when the weights were packed; a slot has room for `batch` tiles.
-                unsafe {
-                    let start = v.add((segment.first - range.start) * ins);
-                    let v = Matrix { start, slot, row: ins };
-                    tiles::forward(kind, source, &segment, 0..self.filled(), scratch, v);
-                }
-            }
-            for xi in 0..points {
-                // SAFETY: as above; M of a point lies over V of the point before.
-                unsafe {
-                    let (v, m) = (v.add(xi * slot), m.add(xi * slot));
-                    self.product((xi, false), range.len(), panels.clone(), v, m);
-                }
-            }
-            for segment in self.segments(range.clone()) {
-                // SAFETY: as above; the tiles of a task are its own part of the output.
-                unsafe {
-                    let start = m.add((segment.first - range.start) * outs);
-                    let m = Matrix { start, slot, row: outs };
-                    tiles::backward(kind, target, &segment, 0..outs, scratch, m);
-                }
-            }
-        });
-    }
-
-    fn steps(&self, pool: &Pool, source: &Source, target: &Target, work: &Shared) {
-        let ([ins, outs], tiles) = (self.rows(), self.tiles());
-        let (kind, points) = ((self.isa, self.step), self.points());
-        let slots = [self.slot(tiles, ins), self.slot(tiles, outs)];
-        let (matrices, scratch) = (self.matrices(Plan::Steps), tiles::scratch(self.step, self.isa));
-        let (v, m) = (0, points * slots[0]);
-        let segments: Vec<Segment> = self.segments(0..tiles).collect();
-        // Channels of one task: a few vectors.
-        let group = 2 * tiles::lanes(self.isa).max(16);
-        let filled = self.filled();
-        let groups = filled.div_ceil(group);
-        pool.run_workers(segments.len() * groups, |worker, task| {
-            // SAFETY: each thread has scratch memory of its own behind the matrices.
-            let scratch = unsafe { work.part(matrices + worker * scratch, scratch) };
-            let (segment, group) = (
-                &segments[task / groups],
-                task % groups * group..filled.min((task % groups + 1) * group),
-            );
-            // SAFETY: the instruction set was supported when the weights were packed; these tiles and channels of V are this task's.
-            unsafe {
-                let start = work.pointer().add(v + segment.first * ins);
-                let v = Matrix { start, slot: slots[0], row: ins };
-                tiles::forward(kind, source, segment, group, scratch, v);
-            }
-        });
-        let panels = self.outs.div_ceil(tile::size(self.isa).1);
-        let shares = (4 * pool.threads()).div_ceil(points).min(panels);
-        pool.run(points * shares, |task| {
-            let (xi, share) = (task / shares, task % shares);
-            let panels = panels * share / shares..panels * (share + 1) / shares;
-            // SAFETY: these panels of M's point are this task's; V is only read.
-            unsafe {
-                let (v, m) =
-                    (work.pointer().add(v + xi * slots[0]), work.pointer().add(m + xi * slots[1]));
-                self.product((xi, true), tiles, panels, v, m);
-            }
-        });
-        let groups = outs.div_ceil(group);
-        pool.run_workers(segments.len() * groups, |worker, task| {
-            // SAFETY: as in the first step.
-            let scratch = unsafe { work.part(matrices + worker * scratch, scratch) };
-            let (segment, group) = (
-                &segments[task / groups],
-                task % groups * group..outs.min((task % groups + 1) * group),
-            );
-            // SAFETY: these tiles and channels of the output are this task's.
-            unsafe {
-                let start = work.pointer().add(m + segment.first * outs);
-                let m = Matrix { start, slot: slots[1], row: outs };
-                tiles::backward(kind, target, segment, group, scratch, m);
-            }
-        });
-    }
-
-    /// `M = V U` of one point for some panels of out channels; `cold` where the weights come from memory.
-    ///
-    /// # Safety
-    /// The processor has `self.isa`; `v` and `m` have room for `tiles` rows rounded up to a panel's height; no other task writes there.
-    unsafe fn product(
-        &self,
-        (xi, cold): (usize, bool),
-        tiles: usize,
-        panels: Range<usize>,
-        v: *const f32,
-        m: *mut f32,
-    ) {
-        let width = tile::size(self.isa).1;
-        let ([row, outs], wide) = (self.rows(), self.outs.next_multiple_of(width));
-        let (blocks, step) = tile::blocks(self.depth);
-        let weight = &self.weight[xi * self.depth * wide..][..self.depth * wide];
-        for block in 0..blocks {
-            let from = block * step;
-            let depth = step.min(self.depth - from);
-            for panel in panels.clone() {
-                let column = panel * width;
-                let b = weight[from * wide + column * depth..].as_ptr();
-                // SAFETY: by the contract, and a row of V has `row` elements, one of M `outs`.
-                unsafe {
-                    let tile = Tile {
-                        depth,
-                        a: v.add(from),
-                        a_stride: row,
-                        b,
-                        c: m.add(column),
-                        stride: outs,
-                        rows: tiles,
-                        columns: width.min(outs - column),
-                        add: block > 0,
-                        row_bias: std::ptr::null(),
-                        column_bias: std::ptr::null(),
-                        residual: std::ptr::null(),
-                        relu: false,
-                        // The weights themselves, some way on: the first tile brings them for the others.
-                        ahead: b.wrapping_add(4 * STEPS * width),
-                        ahead_lines: if cold { STEPS * width / 16 } else { 0 },
-                        distant: false,
-                    };
-                    tile::run_rows(self.isa, &tile);
-                }
-            }
-        }
-    }
-
-    /// Tiles `range`, counted row by row, as stretches of one row.
-    fn segments(&self, range: Range<usize>) -> impl Iterator<Item = Segment> + use<> {
-        let ([_, down, across], longest) = (self.grid(), tiles::segment_len(self.step));
-        let mut first = range.start;
-        std::iter::from_fn(move || {
-            let tile = [first / across / down, first / across % down, first % across];
-            let count = longest.min(across - tile[2]).min(range.end - first);
-            let segment = Segment { first, tile, count };
-            first += count;
-            (count > 0).then_some(segment)
-        })
+        let [own, common] = self.scratch(self.plan(threads));
+        16 + threads * own + common
     }
 }

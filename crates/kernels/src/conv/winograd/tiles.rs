@@ -50,12 +50,32 @@ pub(super) struct Target<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
-/// V or M: element `[ξ·slot + tile·row + channel]`.
+/// V or M of some points: element `[point·slot + tile·row + channel]`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix {
     pub start: *mut f32,
     pub slot: usize,
     pub row: usize,
+}
+
+/// Neighbouring tiles of some vectors of channels, before the last axis is transformed and after it has been transformed back: element
+/// `[line·slot + vector·length + column·lanes + lane]`. Lines are numbered plane by plane.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    pub start: *mut f32,
+    pub slot: usize,
+    pub length: usize,
+}
+
+impl Strip {
+    /// The strip from a vector of channels on.
+    ///
+    /// # Safety
+    /// It has that vector.
+    pub unsafe fn from(self, vector: usize) -> Strip {
+        // SAFETY: passed on to the caller.
+        Strip { start: unsafe { self.start.add(vector * self.length) }, ..self }
+    }
 }
 
 /// Channels the transforms work on at a time.
@@ -71,26 +91,26 @@ pub(in crate::conv) fn lanes(isa: Isa) -> usize {
     }
 }
 
-/// Strips made at a time, so that their channels fill a cache line.
-pub(super) const fn strips(lanes: usize) -> usize {
-    16 / lanes
-}
-
-/// Elements of a strip with room for a last turned block, whole cache lines. The strip of the way back is shorter.
-pub(super) fn strip_len(step: [usize; 3], lanes: usize) -> usize {
-    let columns = columns(step[2], segment_len(step));
-    let [planes, rows] = [0, 1].map(|a| phases(step[a]) * side(step[a]));
-    (lanes * (planes * rows * columns + SPARE)).next_multiple_of(16)
-}
-
 /// Columns of the input that `count` neighbouring tiles read along an axis of a kind.
 pub(super) const fn columns(kind: usize, count: usize) -> usize {
     phases(kind) * (outs(kind) * count + side(kind) - outs(kind))
 }
 
-/// Elements of scratch memory of a thread.
-pub(super) fn scratch(step: [usize; 3], isa: Isa) -> usize {
-    strips(lanes(isa)) * strip_len(step, lanes(isa))
+/// Lines of a strip.
+pub(super) fn lines(step: [usize; 3]) -> usize {
+    phases(step[0]) * side(step[0]) * phases(step[1]) * side(step[1])
+}
+
+/// The line of a strip that holds a pair of points of the first two axes, counted plane by plane, of a phase of these axes.
+pub(super) const fn line(step: [usize; 3], pair: usize, phase: usize) -> usize {
+    let [planes, rows] = [phases(step[0]), phases(step[1])];
+    let (p, i) = (pair / side(step[1]), pair % side(step[1]));
+    ((p * planes + phase / rows) * side(step[1]) + i) * rows + phase % rows
+}
+
+/// Elements that `count` tiles take on their way back to the picture.
+pub(super) fn finished(step: [usize; 3], isa: Isa, count: usize) -> usize {
+    lanes(isa) * (step.map(outs).iter().product::<usize>() * count + SPARE)
 }
 
 /// Calls a function compiled for each kind of tile.
@@ -110,125 +130,78 @@ macro_rules! per_step {
     }};
 }
 
-/// Transforms the tiles of `segment`, channels `channels` (whole vectors, perhaps past the last channel), into V, tiles counted from
-/// the segment's first.
-///
-/// # Safety
-/// The processor has `isa`; `v` is valid there and written by no other task; `work` has [`scratch`] elements.
-pub(super) unsafe fn forward(
-    (isa, step): (Isa, [usize; 3]),
-    source: &Source,
-    segment: &Segment,
-    channels: Range<usize>,
-    work: &mut [f32],
-    v: Matrix,
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        match isa {
+/// A function compiled for each instruction set and kind of tile.
+macro_rules! compiled {
+    ($(#[$doc:meta])* $name:ident = $f:path, ($($arg:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        pub(super) unsafe fn $name((isa, step): (Isa, [usize; 3]), $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => forward_avx512(step, source, segment, channels, work, v),
+            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+            unsafe fn avx512(step: [usize; 3], $($arg: $type),*) {
+                // SAFETY: passed on to the caller; so in all that follow.
+                unsafe { per_step!(step, $f, crate::simd::Avx512, ($($arg),*)) }
+            }
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => forward_avx2(step, source, segment, channels, work, v),
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => per_step!(
-                step,
-                forward::transform,
-                crate::simd::Neon,
-                (source, segment, channels, work, v)
-            ),
-            _ => {
-                per_step!(step, forward::transform, Portable, (source, segment, channels, work, v))
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2(step: [usize; 3], $($arg: $type),*) {
+                // SAFETY: passed on.
+                unsafe { per_step!(step, $f, crate::simd::Avx2, ($($arg),*)) }
+            }
+            // SAFETY: passed on.
+            unsafe {
+                match isa {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => avx512(step, $($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => avx2(step, $($arg),*),
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => per_step!(step, $f, crate::simd::Neon, ($($arg),*)),
+                    _ => per_step!(step, $f, Portable, ($($arg),*)),
+                }
             }
         }
-    }
+    };
 }
 
-/// The way back: M to the picture.
-///
-/// # Safety
-/// As for [`forward`]; the tiles and channels of the picture are written by no other task.
-pub(super) unsafe fn backward(
-    (isa, step): (Isa, [usize; 3]),
-    target: &Target,
-    segment: &Segment,
-    channels: Range<usize>,
-    work: &mut [f32],
-    m: Matrix,
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => backward_avx512(step, target, segment, channels, work, m),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => backward_avx2(step, target, segment, channels, work, m),
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => per_step!(
-                step,
-                backward::transform,
-                crate::simd::Neon,
-                (target, segment, channels, work, m)
-            ),
-            _ => {
-                per_step!(step, backward::transform, Portable, (target, segment, channels, work, m))
-            }
-        }
-    }
+compiled! {
+    /// Lays out a vector of channels of a segment, from `channel` on, perhaps past the last, and transforms it along the first two axes.
+    ///
+    /// # Safety
+    /// The processor has the instruction set; each line of `to` has [`SPARE`] columns more than the segment reads, and all are
+    /// written by no other task.
+    lay = forward::lay, (source: &Source, segment: &Segment, channel: usize, to: Strip)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn forward_avx512(
-    step: [usize; 3],
-    s: &Source,
-    at: &Segment,
-    c: Range<usize>,
-    work: &mut [f32],
-    v: Matrix,
-) {
-    // SAFETY: passed on to the caller; so in the three below.
-    unsafe { per_step!(step, forward::transform, crate::simd::Avx512, (s, at, c, work, v)) }
+compiled! {
+    /// Transforms some pairs of points (of the first two axes, see [`line`]) of `count` tiles along the last axis into V, which begins
+    /// with those of the first pair, for so many vectors of channels.
+    ///
+    /// # Safety
+    /// The processor has the instruction set; `from` and `v` are valid there, `v` written by no other task; `filled` are the channels
+    /// from one phase to the next.
+    spread = forward::spread, (from: Strip, pairs: Range<usize>, count: usize, vectors: usize, filled: usize, v: Matrix)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn forward_avx2(
-    step: [usize; 3],
-    s: &Source,
-    at: &Segment,
-    c: Range<usize>,
-    work: &mut [f32],
-    v: Matrix,
-) {
-    // SAFETY: passed on.
-    unsafe { per_step!(step, forward::transform, crate::simd::Avx2, (s, at, c, work, v)) }
+compiled! {
+    /// The way back along the last axis: M of some pairs of points of `count` tiles, so many vectors of channels.
+    ///
+    /// # Safety
+    /// As for [`spread`], with the roles of the two exchanged.
+    gather = backward::gather, (m: Matrix, pairs: Range<usize>, count: usize, vectors: usize, to: Strip)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn backward_avx512(
-    step: [usize; 3],
-    t: &Target,
-    at: &Segment,
-    c: Range<usize>,
-    work: &mut [f32],
-    m: Matrix,
-) {
-    // SAFETY: passed on.
-    unsafe { per_step!(step, backward::transform, crate::simd::Avx512, (t, at, c, work, m)) }
+compiled! {
+    /// The way back along the other axes and to the picture: a vector of channels of a segment. `work` has [`finished`] elements.
+    ///
+    /// # Safety
+    /// The processor has the instruction set; `from` is valid for the segment; its part of the picture is written by no other task.
+    finish = backward::finish, (target: &Target, segment: &Segment, channel: usize, from: Strip, work: &mut [f32])
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn backward_avx2(
-    step: [usize; 3],
-    t: &Target,
-    at: &Segment,
-    c: Range<usize>,
-    work: &mut [f32],
-    m: Matrix,
-) {
-    // SAFETY: passed on.
-    unsafe { per_step!(step, backward::transform, crate::simd::Avx2, (t, at, c, work, m)) }
+compiled! {
+    /// All of the way back, from M of all points: a vector of channels of a segment. `work` has [`finished`] elements.
+    ///
+    /// # Safety
+    /// As for [`finish`].
+    bring = backward::bring, (target: &Target, segment: &Segment, channel: usize, m: Matrix, work: &mut [f32])
 }
