@@ -56,16 +56,16 @@ pub use activation::{Activation, activation};
 pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
 pub use conv::{
     ConvArgs, ConvCosts, ConvShape, ConvTransposeShape, Epilogue, MeasuredConv, PackOptions,
-    PackedConv, PackedConvTranspose, Prologue, TunedConv, conv, conv_costs, conv_transpose,
-    conv_transpose_workspace, conv_workspace, pack_conv, pack_conv_transpose, pack_conv_with,
-    set_conv_costs, tune_conv,
+    PackedConv, PackedConvTranspose, Prologue, TunedConv, conv, conv_costs, conv_moments,
+    conv_transpose, conv_transpose_workspace, conv_workspace, pack_conv, pack_conv_transpose,
+    pack_conv_with, set_conv_costs, tune_conv,
 };
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};
 pub use isa::{Isa, cpu_name, set_isa};
 pub use memory::Floats;
 pub use norm::{
-    Norm, channel_norm, group_norm, group_norm_add, instance_norm, layer_norm, norm_scale,
+    Moments, Norm, channel_norm, group_norm, group_norm_add, instance_norm, layer_norm, norm_scale,
 };
 pub use permute::permute;
 pub use pool::Pool;

@@ -21,6 +21,13 @@ use crate::{
 };
 use std::sync::OnceLock;
 
+/// Mean and biased variance of each channel of a value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moments {
+    /// A pair a channel.
+    pub(crate) channels: Vec<(f64, f64)>,
+}
+
 /// The learnt part of a norm.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Norm<'a> {
@@ -32,6 +39,9 @@ pub struct Norm<'a> {
     pub eps: f32,
     /// Applied last.
     pub activation: Activation,
+    /// Of `x`, where they are known already: [`conv_moments`](crate::conv_moments) gathers them. Instance and group norms then read
+    /// `x` once less.
+    pub moments: Option<&'a Moments>,
 }
 
 impl Norm<'_> {
@@ -83,7 +93,7 @@ pub fn group_norm_add(
     if x.is_empty() {
         return;
     }
-    let moments = group_moments(pool, groups, channels, x, norm.eps);
+    let moments = group_moments(pool, groups, channels, x, norm);
     let per = channels / groups;
     let (tasks, step) = (spatial.div_ceil(PIECE), PIECE);
     let out = Shared::new(y);
@@ -122,7 +132,7 @@ pub fn norm_scale(
     if x.is_empty() {
         return;
     }
-    let moments = group_moments(pool, groups, channels, x, norm.eps);
+    let moments = group_moments(pool, groups, channels, x, norm);
     for (channel, (scale, shift)) in scale.iter_mut().zip(shift).enumerate() {
         let (mean, inverse) = moments[channel / (channels / groups)];
         let factor = inverse * norm.weight.map_or(1.0, |w| w[channel] as f64);
@@ -140,12 +150,24 @@ fn group_moments(
     groups: usize,
     channels: usize,
     x: &[f32],
-    eps: f32,
+    norm: &Norm,
 ) -> Vec<(f64, f64)> {
     assert!(
         groups > 0 && channels.is_multiple_of(groups),
         "{channels} channels in {groups} groups"
     );
+    let inverse = |variance: f64| 1.0 / (variance + norm.eps as f64).sqrt();
+    if let Some(Moments { channels: known }) = norm.moments {
+        check("moments of a norm", known.len(), channels);
+        // Channels are as long as each other.
+        let per = channels / groups;
+        let all = known.chunks_exact(per).map(|group| {
+            let mean = group.iter().map(|(mean, _)| mean).sum::<f64>() / per as f64;
+            let apart = |(m, variance): &(f64, f64)| variance + (m - mean) * (m - mean);
+            (mean, inverse(group.iter().map(apart).sum::<f64>() / per as f64))
+        });
+        return all.collect();
+    }
     let run = x.len() / groups;
     let pieces = run.div_ceil(PIECE);
     let found: Vec<OnceLock<(f64, f64)>> = vec![OnceLock::new(); groups * pieces];
@@ -164,7 +186,7 @@ fn group_moments(
             squares += s + apart * apart * n * len / all;
             n = all;
         }
-        (mean, 1.0 / (squares / n + eps as f64).sqrt())
+        (mean, inverse(squares / n))
     };
     found.chunks_exact(pieces).map(join).collect()
 }

@@ -5,9 +5,9 @@ mod common;
 use common::{Guarded, close, every_isa, noise};
 use kernels::cases::{ACTIVATIONS, conv_cases, conv_transpose_cases};
 use kernels::{
-    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, PackOptions, Pool, Prologue,
-    conv, conv_transpose, conv_transpose_workspace, conv_workspace, naive, pack_conv,
-    pack_conv_transpose, pack_conv_with,
+    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm, PackOptions,
+    Pool, Prologue, conv, conv_moments, conv_transpose, conv_transpose_workspace, conv_workspace,
+    naive, norm_scale, pack_conv, pack_conv_transpose, pack_conv_with,
 };
 
 fn run(pool: &Pool, s: &ConvShape, x: &[f32], weight: &[f32], args: &ConvArgs) -> Vec<f32> {
@@ -430,4 +430,64 @@ fn weights_in_half_precision_take_half_of_the_memory_and_give_the_same_convoluti
             }
         }
     });
+}
+
+#[test]
+fn moments_gathered_while_storing_are_those_of_the_result() {
+    let pools = [1, 2, 3].map(Pool::new);
+    // Whole tiles; tiles that stick out along each axis; few tiles, which go step by step; stride two; means far from zero.
+    let cases = [
+        ([16, 12, 12], 20, 36, [1; 3], 0.0),
+        ([9, 10, 13], 17, 20, [1; 3], 1000.0),
+        ([5, 6, 7], 130, 140, [1; 3], -3.0),
+        ([18, 14, 22], 16, 33, [2; 3], 50.0),
+    ];
+    let gathered = std::cell::Cell::new(0);
+    every_isa(|isa| {
+        for (input, ins, outs, stride, offset) in cases {
+            let s =
+                ConvShape { pad: [[1; 2]; 3], stride, ..ConvShape::new(ins, outs, input, [3; 3]) };
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let bias: Vec<f32> = noise(3, outs).iter().map(|b| b + offset).collect();
+            let epilogue = Epilogue { bias: Some(&bias), ..Default::default() };
+            let args = ConvArgs { epilogue, ..Default::default() };
+            let packed = pack_conv(&s, &weight);
+            let positions: usize = s.output().unwrap().iter().product();
+            let results = pools.each_ref().map(|pool| {
+                let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
+                let mut y = vec![f32::NAN; outs * positions];
+                let moments = conv_moments(pool, &s, &x, &packed, &args, &mut work, &mut y);
+                // What a norm makes of them is what it makes of the result.
+                let normed = |moments: Option<&Moments>| {
+                    let mut factors = vec![0.0; 2 * outs];
+                    let (scale, shift) = factors.split_at_mut(outs);
+                    let norm = Norm { eps: 1e-5, moments, ..Default::default() };
+                    norm_scale(pool, outs, outs, &norm, &y, scale, shift);
+                    factors
+                };
+                let (own, given) = (normed(None), normed(moments.as_ref()));
+                gathered.set(gathered.get() + usize::from(moments.is_some()));
+                for (own, given) in own.iter().zip(&given) {
+                    assert!(
+                        (own - given).abs() <= 2e-6 * own.abs().max(1.0),
+                        "{isa:?} {s:?}: {own} {given}"
+                    );
+                }
+                (y, given)
+            });
+            let bits = |(y, factors): &(Vec<f32>, Vec<f32>)| {
+                y.iter().chain(factors).map(|v| v.to_bits()).collect::<Vec<_>>()
+            };
+            assert!(results[1..].iter().all(|r| bits(r) == bits(&results[0])), "{isa:?} {s:?}");
+        }
+        // Nothing is gathered of what an activation or a sum follows.
+        let s = ConvShape { pad: [[1; 2]; 3], ..ConvShape::new(20, 36, [16, 12, 12], [3; 3]) };
+        let (x, packed) = (noise(1, s.input_len()), pack_conv(&s, &noise(2, s.weight_len())));
+        let epilogue = Epilogue { activation: Activation::Relu, ..Default::default() };
+        let args = ConvArgs { epilogue, ..Default::default() };
+        let mut work = vec![0.0; conv_workspace(&s, &packed, 1)];
+        let mut y = vec![0.0; 36 * 16 * 144];
+        assert!(conv_moments(&pools[0], &s, &x, &packed, &args, &mut work, &mut y).is_none());
+    });
+    assert!(gathered.get() > 0, "no convolution was filtered");
 }

@@ -182,6 +182,7 @@ fn norms_and_softmax_agree_with_their_twins() {
                     bias: Some(&bias[..6]),
                     eps: 1e-2,
                     activation: Activation::LeakyRelu(0.01),
+                    moments: None,
                 };
                 let mut y = Guarded::new(6 * n);
                 group_norm(&pool, groups, 6, n, &norm, &x, y.slice());

@@ -1,6 +1,7 @@
 //! The CPU executor: a graph is rewritten, its memory planned and its weights packed once; then it
 //! runs as often as wanted.
 
+mod asides;
 mod plan;
 mod step;
 
@@ -12,6 +13,7 @@ use kernels::{Floats, PackOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Op};
 use crate::tensor::Tensor;
+use asides::Asides;
 use plan::Plan;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -82,6 +84,7 @@ pub struct Network {
     /// The memory of all values.
     arena: Floats,
     workspace: Floats,
+    asides: Asides,
     memory: Memory,
     /// Time that runs have taken, all together.
     ran: Duration,
@@ -116,10 +119,23 @@ impl Network {
         check_limit(options, memory.total())?;
         let (arena, workspace) = (Floats::zeros(plan.arena_len), Floats::zeros(workspace));
         let pool = options.pool.clone();
+        let asides = Asides::new(&nodes);
         let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
         let ran = Duration::ZERO;
         let one = Pool::new(1);
-        Ok(Network { nodes, plan, inputs, outputs, pool, one, arena, workspace, memory, ran })
+        Ok(Network {
+            nodes,
+            plan,
+            inputs,
+            outputs,
+            pool,
+            one,
+            arena,
+            workspace,
+            asides,
+            memory,
+            ran,
+        })
     }
 
     /// The same network with buffers of its own, to run beside this one on other threads; the
@@ -135,6 +151,7 @@ impl Network {
             one: self.one.clone(),
             arena: Floats::zeros(self.plan.arena_len),
             workspace: Floats::zeros(workspace),
+            asides: Asides::new(&self.nodes),
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
             ran: Duration::ZERO,
         }
@@ -264,6 +281,7 @@ impl Network {
                     self.nodes[node.inputs.first().copied().unwrap_or(index)].shape.as_slice(),
                     &node.shape,
                 ),
+                asides: &self.asides,
             };
             let pools = [&self.pool, &self.one];
             node.step.run(pools, &io, &mut self.arena, &mut self.workspace);

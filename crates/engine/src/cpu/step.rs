@@ -1,10 +1,12 @@
 //! One node, ready to run: its weights packed, its kernel chosen.
 
+use super::asides::Asides;
 use super::plan::Plan;
 use crate::graph::{ChannelAffine, Measured, Op};
 use kernels::{
-    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Norm, PackOptions,
-    PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue, WindowShape,
+    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm,
+    PackOptions, PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
+    WindowShape,
 };
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,8 +88,9 @@ pub(super) struct OwnNorm {
 }
 
 impl OwnNorm {
-    fn kernel(&self) -> Norm<'_> {
+    fn kernel<'a>(&'a self, moments: Option<&'a Moments>) -> Norm<'a> {
         Norm {
+            moments,
             weight: self.weight.as_ref().map(|weight| weight.as_slice()),
             bias: self.bias.as_ref().map(|bias| bias.as_slice()),
             eps: self.eps,
@@ -104,6 +107,8 @@ pub(super) struct Io<'a> {
     pub inputs: &'a [usize],
     /// Shapes of the first input and of the output.
     pub shapes: (&'a [usize], &'a [usize]),
+    /// What convolutions tell norms of their results.
+    pub asides: &'a Asides,
 }
 
 /// Bytes of an operation's weights as the graph holds them.
@@ -224,7 +229,7 @@ impl Step {
         if !each_alone(batch, pool.threads()) {
             for sample in 0..batch {
                 if let Some((x, rest, y)) = split(arena, vec![wanted(sample)]).pop() {
-                    self.sample(pool, io, x, rest, work, y);
+                    self.sample(pool, (io, sample), x, rest, work, y);
                 }
             }
             return;
@@ -236,7 +241,7 @@ impl Step {
         pool.run(batch, |sample| {
             let Some((x, rest, y)) = lock(&parts[sample]).take() else { return };
             let mut own = if room > 0 { lock(&rooms).pop() } else { None };
-            self.sample(one, io, x, rest, own.as_deref_mut().unwrap_or_default(), y);
+            self.sample(one, (io, sample), x, rest, own.as_deref_mut().unwrap_or_default(), y);
             lock(&rooms).extend(own);
         });
     }
@@ -244,7 +249,7 @@ impl Step {
     fn sample(
         &self,
         pool: &Pool,
-        io: &Io,
+        (io, sample): (&Io, usize),
         x: &[f32],
         rest: [Option<&[f32]>; 2],
         work: &mut [f32],
@@ -265,7 +270,13 @@ impl Step {
                 let epilogue = epilogue(bias, second, *activation);
                 let args =
                     ConvArgs { prologue: measured.or(before.as_ref().map(prologue)), epilogue };
-                kernels::conv(pool, shape, x, weight, &args, work, y);
+                io.asides.tell(io.index, sample, |wanted| match wanted {
+                    true => kernels::conv_moments(pool, shape, x, weight, &args, work, y),
+                    false => {
+                        kernels::conv(pool, shape, x, weight, &args, work, y);
+                        None
+                    }
+                });
             }
             Step::ConvTranspose { shape, weight, bias, activation } => {
                 let epilogue = epilogue(bias, second, *activation);
@@ -312,19 +323,23 @@ impl Step {
             }
             Step::GroupNorm { groups, channels, norm } => {
                 let positions = x.len() / (*channels).max(1);
-                let (shape, norm) = ([*groups, *channels, positions], norm.kernel());
+                let moments = io.asides.hear(io.inputs, sample);
+                let norm = norm.kernel(moments.as_ref());
+                let shape = [*groups, *channels, positions];
                 kernels::group_norm_add(pool, shape, &norm, x, second, y);
             }
             Step::NormScale { groups, norm } => {
                 let (scale, shift) = y.split_at_mut(y.len() / 2);
-                kernels::norm_scale(pool, *groups, scale.len(), &norm.kernel(), x, scale, shift);
+                let moments = io.asides.hear(io.inputs, sample);
+                let norm = norm.kernel(moments.as_ref());
+                kernels::norm_scale(pool, *groups, scale.len(), &norm, x, scale, shift);
             }
             Step::LayerNorm { norm } => {
                 let columns = to.last().copied().unwrap_or(1).max(1);
-                kernels::layer_norm(pool, x.len() / columns, columns, &norm.kernel(), x, y);
+                kernels::layer_norm(pool, x.len() / columns, columns, &norm.kernel(None), x, y);
             }
             Step::ChannelNorm { channels, norm } => {
-                kernels::channel_norm(pool, *channels, &norm.kernel(), x, y);
+                kernels::channel_norm(pool, *channels, &norm.kernel(None), x, y);
             }
             Step::WindowAttention { shape, bias, pad } => {
                 let work = &mut work[..shape.workspace()];

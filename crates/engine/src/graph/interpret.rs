@@ -175,7 +175,7 @@ fn norm<'a>(
     activation: Activation,
 ) -> Norm<'a> {
     let (weight, bias) = (weight.as_ref().map(|v| &v[..]), bias.as_ref().map(|v| &v[..]));
-    Norm { weight, bias, eps, activation }
+    Norm { weight, bias, eps, activation, moments: None }
 }
 
 fn activate(activation: Activation, x: &[f32], y: &mut [f32]) {

@@ -21,7 +21,7 @@ pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
 use crate::isa::isa;
 use crate::shared::check;
-use crate::{Isa, Pool, Weights};
+use crate::{Isa, Moments, Pool, Weights};
 use choose::Choice;
 
 /// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
@@ -144,6 +144,32 @@ pub fn conv(
     work: &mut [f32],
     y: &mut [f32],
 ) {
+    run(pool, shape, x, w, (args, false), work, y);
+}
+
+/// [`conv`], and mean and variance of each channel of `y` if they come almost for nothing, gathered while it is stored: from filtering
+/// volumes without residual and activation. They do not depend on the number of threads.
+pub fn conv_moments(
+    pool: &Pool,
+    shape: &ConvShape,
+    x: &[f32],
+    w: &PackedConv,
+    args: &ConvArgs,
+    work: &mut [f32],
+    y: &mut [f32],
+) -> Option<Moments> {
+    run(pool, shape, x, w, (args, true), work, y)
+}
+
+fn run(
+    pool: &Pool,
+    shape: &ConvShape,
+    x: &[f32],
+    w: &PackedConv,
+    (args, measure): (&ConvArgs, bool),
+    work: &mut [f32],
+    y: &mut [f32],
+) -> Option<Moments> {
     assert!(*shape == w.shape, "weights packed for {:?}, used for {shape:?}", w.shape);
     check("x of a convolution", x.len(), shape.input_len());
     check("y of a convolution", y.len(), shape.out_channels * w.output.iter().product::<usize>());
@@ -157,10 +183,13 @@ pub fn conv(
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
     match &w.algorithm {
         Algorithm::Product(product) => product.run(pool, x, args, work, y),
-        Algorithm::Winograd(winograd) => winograd.run(pool, x, args, work, y),
+        Algorithm::Winograd(winograd) => {
+            return winograd.run(pool, x, (args, measure), work, y);
+        }
         Algorithm::Direct(direct) => direct.run(pool, x, args, work, y),
         Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),
     }
+    None
 }
 
 #[cfg(test)]

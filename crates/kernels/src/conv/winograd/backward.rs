@@ -8,6 +8,7 @@
 //! ```
 
 use super::points::{self, SIDE, STEP, outs, side};
+use super::tally::Tally;
 use super::tiles::{Matrix, SPARE, Segment, Strip, Target, line};
 use crate::activation::{activate, in_register, is_quick};
 use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};
@@ -59,6 +60,7 @@ pub(super) unsafe fn finish<S: Simd, const Z: usize, const Y: usize, const X: us
         let ending = Ending::<S>::new(target, segment, [outs(Z), outs(Y), outs(X)], channel, work);
         for tile in 0..segment.count {
             ending.ask(tile);
+            let mut tally = Tally::new();
             for column in tile * outs(X)..(tile + 1) * outs(X) {
                 let (at, slot) = (from.start.add(column * S::LANES), from.slot);
                 let mut d = [[S::splat(0.0); SIDE]; SIDE];
@@ -66,8 +68,9 @@ pub(super) unsafe fn finish<S: Simd, const Z: usize, const Y: usize, const X: us
                     let line = line([Z, Y, X], pair, 0);
                     d[pair % side(Y)][pair / side(Y)] = S::load(at.add(line * slot));
                 }
-                ending.column::<Z, Y>(d, column, work);
+                ending.column::<Z, Y>(d, column, work, &mut tally);
             }
+            ending.keep(tile, &tally);
         }
         ending.write(work);
     }
@@ -87,6 +90,7 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
         let ending = Ending::<S>::new(target, segment, [outs(Z), outs(Y), outs(X)], channel, work);
         for tile in 0..segment.count {
             ending.ask(tile);
+            let mut tally = Tally::new();
             let from = m.start.add(tile * m.row);
             let mut rows = [[[S::splat(0.0); SIDE]; SIDE]; STEP];
             for pair in 0..side(Z) * side(Y) {
@@ -100,8 +104,9 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
                 }
             }
             for j in 0..outs(X) {
-                ending.column::<Z, Y>(rows[j], tile * outs(X) + j, work);
+                ending.column::<Z, Y>(rows[j], tile * outs(X) + j, work, &mut tally);
             }
+            ending.keep(tile, &tally);
         }
         ending.write(work);
     }
@@ -119,6 +124,9 @@ struct Ending<'a, S: Simd> {
     bias: S::V,
     /// The activation that is applied before the results are turned: where nothing is added after it and it fits a register.
     early: Activation,
+    tallies: Option<*mut f32>,
+    /// Planes and rows of a tile, and columns of the segment, that lie on the picture.
+    valid: [usize; 3],
 }
 
 impl<'a, S: Simd> Ending<'a, S> {
@@ -145,7 +153,28 @@ impl<'a, S: Simd> Ending<'a, S> {
                 Some(b) => S::load_part(b[channel..].as_ptr(), valid),
             }
         };
-        Ending { target, segment, step, channel, pitch, bias, early }
+        let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
+        let [deep, tall] = [0, 1].map(|a| step[a].min(target.output[a] - first[a]));
+        let valid = [deep, tall, (step[2] * segment.count).min(target.output[2] - first[2])];
+        let tallies = target.tallies.map(|tallies| tallies.pointer());
+        Ending { target, segment, step, channel, pitch, bias, early, tallies, valid }
+    }
+
+    /// Keeps what was gathered of a tile.
+    ///
+    /// # Safety
+    /// The instruction set; the tile is one of the segment's, and all its columns have been taken.
+    #[inline(always)]
+    unsafe fn keep(&self, tile: usize, tally: &Tally<S>) {
+        let Some(tallies) = self.tallies else { return };
+        let row = self.target.outs.next_multiple_of(S::LANES);
+        let [deep, tall, wide] = self.valid;
+        let columns = self.step[2].min(wide - tile * self.step[2]);
+        // SAFETY: there are two rows for each tile of the picture, see `Winograd::tallies_len`.
+        unsafe {
+            let to = tallies.add((self.segment.first + tile) * 2 * row + self.channel);
+            tally.store(deep * tall * columns, to, row);
+        }
     }
 
     /// Takes a column `d[row][plane]` across the planes and down the rows, and puts it, with bias and activation, into the work
@@ -159,10 +188,14 @@ impl<'a, S: Simd> Ending<'a, S> {
         d: [[S::V; SIDE]; SIDE],
         column: usize,
         work: &mut [f32],
+        tally: &mut Tally<S>,
     ) {
         // SAFETY: by the contract.
         unsafe {
             let to = work.as_mut_ptr().add(column * S::LANES);
+            // Rows of columns past the picture's last are no outputs.
+            let [deep, tall, wide] = self.valid;
+            let deep = if column < wide { deep } else { 0 };
             let mut planes = [[S::splat(0.0); SIDE]; STEP];
             for i in 0..side(Y) {
                 let d = points::output::<S, Z>(d[i]);
@@ -174,6 +207,12 @@ impl<'a, S: Simd> Ending<'a, S> {
                 let d = points::output::<S, Y>(planes[p]);
                 for i in 0..outs(Y) {
                     let v = in_register::<S>(self.early, S::add(d[i], self.bias));
+                    if self.tallies.is_some() && p < deep && i < tall {
+                        if p == 0 && i == 0 && column.is_multiple_of(self.step[2]) {
+                            tally.first = v;
+                        }
+                        tally.add(v);
+                    }
                     S::store(to.add((p * outs(Y) + i) * self.pitch), v);
                 }
             }

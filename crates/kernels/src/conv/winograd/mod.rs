@@ -33,6 +33,7 @@ mod backward;
 mod forward;
 mod points;
 mod run;
+mod tally;
 mod tiles;
 mod weights;
 
@@ -289,6 +290,11 @@ impl Winograd {
     /// Elements of scratch memory.
     pub fn workspace(&self, threads: usize) -> usize {
         let [own, common] = self.scratch(self.plan(threads));
-        16 + threads * own + common
+        16 + self.tallies_len() + threads * own + common
+    }
+
+    /// Elements of what is gathered of each tile and channel, see `tally.rs`; none of flat tiles, whose few outputs it does not pay for.
+    fn tallies_len(&self) -> usize {
+        if self.by_rows() { self.tiles() * 2 * self.rows()[1] } else { 0 }
     }
 }

@@ -1,28 +1,51 @@
 //! How the tiles of a run are shared out, and the order of the steps.
 
 use super::points::{outs as tile_outs, side};
+use super::tally;
 use super::tiles::{self, Matrix, SPARE, Segment, Source, Strip, Target};
 use super::{Plan, Winograd};
-use crate::Pool;
 use crate::conv::shape::ConvArgs;
 use crate::gemm::tile::{self, STEPS, Tile};
 use crate::shared::{Shared, share};
+use crate::{Activation, Moments, Pool};
 use std::ops::Range;
 
 impl Winograd {
-    /// Runs; slices have been checked.
-    pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
+    /// Runs; slices have been checked. Returns what [`conv_moments`](super::super::conv_moments) does if `measure` asks for it.
+    pub fn run(
+        &self,
+        pool: &Pool,
+        x: &[f32],
+        (args, measure): (&ConvArgs, bool),
+        work: &mut [f32],
+        y: &mut [f32],
+    ) -> Option<Moments> {
         let plan = self.plan(pool.threads());
         let aligned = work.as_ptr().align_offset(64).min(16);
-        let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
+        let (tallies, work) = work[aligned..].split_at_mut(self.tallies_len());
+        let e = &args.epilogue;
+        let plain = e.residual.is_none() && e.activation == Activation::Identity;
+        let measure = measure && plain && !tallies.is_empty();
+        let (tallies, work, y) = (Shared::new(tallies), Shared::new(work), Shared::new(y));
         let source =
             Source { x, ins: self.ins, input: self.input, pad: self.pad, pre: args.prologue };
-        let target =
-            Target { y: &y, outs: self.outs, output: self.output, epilogue: args.epilogue };
+        let tallies = measure.then_some(&tallies);
+        let target = Target {
+            y: &y,
+            outs: self.outs,
+            output: self.output,
+            epilogue: args.epilogue,
+            tallies,
+        };
         match plan {
             Plan::Batches(tasks) => self.batches(pool, tasks, &source, &target, &work),
             Plan::Steps => self.steps(pool, &source, &target, &work),
         }
+        tallies.map(|tallies| {
+            // SAFETY: all tasks have ended.
+            let tallies = unsafe { tallies.part(0, self.tallies_len()) };
+            Moments { channels: tally::join(pool, self, tallies) }
+        })
     }
 
     fn batches(&self, pool: &Pool, tasks: usize, source: &Source, target: &Target, work: &Shared) {

@@ -48,6 +48,8 @@ pub(super) struct Target<'a> {
     pub outs: usize,
     pub output: [usize; 3],
     pub epilogue: Epilogue<'a>,
+    /// What is gathered of each tile, see `tally.rs`.
+    pub tallies: Option<&'a Shared<'a>>,
 }
 
 /// V or M of some points: element `[point·slot + tile·row + channel]`.

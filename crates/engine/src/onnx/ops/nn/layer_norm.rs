@@ -90,6 +90,7 @@ fn normalise(call: &Call, x: &Array, rows: &Rows, stash: DType) -> Result<Vec<Va
             bias: rows.bias.as_deref(),
             eps,
             activation: Activation::Identity,
+            moments: None,
         };
         let values = floats(x)?;
         let mut y = vec![0.0; values.len()];

@@ -53,6 +53,7 @@ fn grouped(call: &Call, inputs: &Inputs, groups: Option<usize>) -> Result<Vec<Va
         bias: Some(&parameters[1]),
         eps: call.float("epsilon", 1e-5),
         activation: Activation::Identity,
+        moments: None,
     };
     let values = floats(x)?;
     let mut y = vec![0.0; values.len()];

@@ -1,0 +1,112 @@
+//! Mean and variance of the channels that come out, gathered while they are stored.
+//!
+//! ```text
+//! a tile's outputs ──▶ sum and sum of squares of what they differ from its first ──▶ [tile][mean, squares about it][out channel]
+//!                      all tiles, in order, in f64 ──▶ mean, variance of each channel
+//! ```
+//! A tile is always the same outputs, whatever the sharing, and tiles are joined in order, so threads do not change a bit. Differences from
+//! a neighbour keep the digits of numbers far from zero (T. Chan, G. Golub & R. LeVeque, "Algorithms for computing the sample variance",
+//! The American Statistician 37, 1983: shifted data, and eq. 2.1 for the joining).
+
+use super::Winograd;
+use super::points::outs;
+use crate::simd::Simd;
+use crate::{Pool, isa::multiversion};
+use std::sync::OnceLock;
+
+/// Sums over one tile of a vector of channels.
+pub(super) struct Tally<S: Simd> {
+    /// What differences are taken from: the first output.
+    pub first: S::V,
+    sum: S::V,
+    squares: S::V,
+}
+
+impl<S: Simd> Tally<S> {
+    /// # Safety
+    /// The processor has the instruction set; so in the functions below.
+    #[inline(always)]
+    pub unsafe fn new() -> Tally<S> {
+        // SAFETY: by the contract.
+        let zero = unsafe { S::splat(0.0) };
+        Tally { first: zero, sum: zero, squares: zero }
+    }
+
+    #[inline(always)]
+    pub unsafe fn add(&mut self, v: S::V) {
+        // SAFETY: by the contract.
+        unsafe {
+            let apart = S::sub(v, self.first);
+            self.sum = S::add(self.sum, apart);
+            self.squares = S::fma(apart, apart, self.squares);
+        }
+    }
+
+    /// Puts mean and squared differences from it of `count` numbers a channel at `to` and `row` further on.
+    ///
+    /// # Safety
+    /// Both are valid for a vector.
+    #[inline(always)]
+    pub unsafe fn store(&self, count: usize, to: *mut f32, row: usize) {
+        // SAFETY: by the contract.
+        unsafe {
+            let part = S::splat(1.0 / count as f32);
+            let mean = S::mul(self.sum, part);
+            let squares = S::sub(self.squares, S::mul(self.sum, mean));
+            S::store(to, S::add(self.first, mean));
+            S::store(to.add(row), squares);
+        }
+    }
+}
+
+/// Mean and biased variance of each channel from `[tile][2][channels, filled up to whole vectors]`.
+pub(super) fn join(pool: &Pool, of: &Winograd, tallies: &[f32]) -> Vec<(f64, f64)> {
+    let row = of.rows()[1];
+    let grid = of.grid();
+    let steps = of.step.map(outs);
+    // Outputs of a tile that lie on the picture.
+    let counts: Vec<f64> = (0..of.tiles())
+        .map(|tile| {
+            let at = [tile / grid[2] / grid[1], tile / grid[2] % grid[1], tile % grid[2]];
+            let on = |a: usize| steps[a].min(of.output[a] - at[a] * steps[a]);
+            (on(0) * on(1) * on(2)) as f64
+        })
+        .collect();
+    let blocks: Vec<OnceLock<[Block; 2]>> = vec![OnceLock::new(); row.div_ceil(WIDE)];
+    pool.run(blocks.len(), |block| {
+        blocks[block].get_or_init(|| of_channels(tallies, row, block * WIDE, &counts));
+    });
+    let all = blocks.iter().filter_map(OnceLock::get);
+    let all = all.flat_map(|[mean, variance]| mean.iter().copied().zip(variance.iter().copied()));
+    all.take(of.outs).collect()
+}
+
+/// Channels that are joined together: a cache line.
+const WIDE: usize = 16;
+
+/// A number for each of them.
+type Block = [f64; WIDE];
+
+multiversion! {
+    /// Means and variances of the channels from `first` on; of those past the last, zeros.
+    fn of_channels(tallies: &[f32], row: usize, first: usize, counts: &[f64]) -> [Block; 2] {
+        let wide = WIDE.min(row - first);
+        let all: f64 = counts.iter().sum();
+        let (mut mean, mut squares) = ([0.0; WIDE], [0.0; WIDE]);
+        for (tile, count) in tallies.chunks_exact(2 * row).zip(counts) {
+            for (mean, m) in mean.iter_mut().zip(&tile[first..first + wide]) {
+                *mean += *m as f64 * count;
+            }
+        }
+        mean.iter_mut().for_each(|mean| *mean /= all);
+        for (tile, count) in tallies.chunks_exact(2 * row).zip(counts) {
+            let (means, within) = (&tile[first..first + wide], &tile[row + first..][..wide]);
+            for (((squares, mean), m), s) in squares.iter_mut().zip(&mean).zip(means).zip(within) {
+                let apart = *m as f64 - mean;
+                *squares += *s as f64 + apart * apart * count;
+            }
+        }
+        squares.iter_mut().for_each(|s| *s = (*s / all).max(0.0));
+        [mean, squares]
+    }
+}
