@@ -468,6 +468,38 @@ fn norms_and_shapes_match_their_twins() {
     }
 }
 
+/// Norms of one and of several channels, one that a convolution takes in and one that others read too, two samples, two inputs.
+#[test]
+fn a_norm_hears_from_the_convolution_of_a_volume_what_it_would_measure() {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let shape = [2, 16, 12, 13, 14];
+    let x = b.input("x", &shape);
+    let first = conv(&mut b, &s.at("first"), x, 3, 20, true);
+    let first = b.instance_norm(first, Some(&s.at("instance")), 1e-5).unwrap();
+    let second = conv(&mut b, &s.at("second"), first, 3, 18, true);
+    let second = b.group_norm(second, &s.at("group"), 3, 1e-5).unwrap();
+    let second = b.relu(second);
+    let third = conv(&mut b, &s.at("third"), second, 3, 16, true);
+    let graph = b.finish(&[("second", second), ("third", third)]);
+    let mut network = Network::compile(graph.clone(), &options(2, Passes::all())).unwrap();
+    for seed in 0..2 {
+        let x = Random(seed).tensor(&shape);
+        let got = network.run(&[&x]).unwrap();
+        assert_close(&got, &graph.interpret(&[&x]).unwrap(), "norms");
+        assert_eq!(
+            run(&graph, &x, 1, Passes::all()),
+            got,
+            "threads and earlier runs change nothing"
+        );
+    }
+    for (node, inputs) in network.nodes.iter().map(|node| (node, &node.inputs)) {
+        if let Step::GroupNorm { .. } | Step::NormScale { .. } = node.step {
+            let heard = [0, 1].map(|sample| network.asides.hear(inputs, sample).is_some());
+            assert_eq!(heard, [true; 2], "{}", node.name);
+        }
+    }
+}
+
 #[test]
 fn windows_of_a_transformer_match_their_twins() {
     for batch in [1, 2] {
