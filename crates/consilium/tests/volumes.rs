@@ -9,6 +9,9 @@ use common::{code, consilium, names, printed, result, said};
 use imaging::Limits;
 use std::fs;
 
+/// The label map in a folder of results.
+const MAP: &str = "segmentation.nii.gz";
+
 #[test]
 fn a_volume_gives_a_label_map_on_its_own_grid_with_volumes_and_a_page() {
     let dir = testkit::temp_dir("volume");
@@ -92,32 +95,38 @@ fn probabilities_are_a_file_of_their_own_whose_largest_is_the_label() {
 }
 
 #[test]
-fn a_folder_of_cases_gives_the_same_maps_for_any_number_of_threads_and_one_bad_file_stops_nothing()
-{
+fn a_folder_of_cases_gives_the_maps_of_each_for_any_number_of_threads_and_one_bad_file_stops_nothing()
+ {
     let dir = testkit::temp_dir("volumes");
     model(&dir.join("model"));
     fs::create_dir_all(dir.join("in")).unwrap();
     volume(&dir.join("in/a_0000.nii.gz"), 1);
     volume(&dir.join("in/b_0000.nii.gz"), 2);
     fs::write(dir.join("in/c_0000.nii.gz"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
+    volume(&dir.join("in/d_0000.nii.gz"), 3);
     let run = |out: &str, threads: &str| {
         let line =
             ["read", "in", "--model", "model", "--out", out, "--threads", threads, "--lang", "zh"];
         let output = consilium(dir.path(), &line);
         assert_eq!(code(&output), 1, "{}", said(&output));
         assert!(said(&output).contains("c_0000"), "{}", said(&output));
-        assert_eq!(names(&dir.join(out)), ["a", "b", "index.html", "results.jsonl"]);
+        assert_eq!(names(&dir.join(out)), ["a", "b", "d", "index.html", "results.jsonl"]);
         let index = fs::read_to_string(dir.join(out).join("index.html")).unwrap();
         assert!(
             index.contains("a/report.html") && index.contains("c_0000") && index.contains(" mL")
         );
-        let map =
-            |case: &str| fs::read(dir.join(out).join(case).join("segmentation.nii.gz")).unwrap();
-        (map("a"), map("b"))
+        ["a", "b", "d"].map(|case| fs::read(dir.join(out).join(case).join(MAP)).unwrap())
     };
     let one = run("one", "1");
-    assert!(one.0 != one.1);
+    assert!(one[0] != one[1] && one[1] != one[2]);
     assert!(one == run("two", "2"));
+    // Nothing that is done to other cases meanwhile changes a byte.
+    for (case, map) in ["a", "b", "d"].iter().zip(&one) {
+        let (input, out) = (format!("in/{case}_0000.nii.gz"), format!("alone-{case}"));
+        let output = consilium(dir.path(), &["read", &input, "--model", "model", "--out", &out]);
+        assert_eq!(code(&output), 0, "{}", said(&output));
+        assert!(&fs::read(dir.join(&out).join(MAP)).unwrap() == map, "{case}");
+    }
     let page = fs::read_to_string(dir.join("one/a/report.html")).unwrap();
     assert!(page.contains("三维影像分割结果") && page.contains("仅供科研使用"));
 }

@@ -4,6 +4,7 @@
 //! builds its network from a checkpoint's own names and says what the outputs mean; [`Loaded`]
 //! puts the three together. A [`folder::Folder`] is a system that a user brings.
 
+mod ahead;
 mod all;
 pub mod arch;
 pub mod bundle;
@@ -29,6 +30,7 @@ pub mod systems;
 pub mod trained;
 pub mod volume_system;
 
+pub use ahead::{PreparedCase, Preparer};
 pub use all::{SYSTEMS, VOLUME_SYSTEMS, find, find_volume_system};
 pub use card::{Accepts, Card, Evidence, InputSpec, Resampling, Task, WeightsFile};
 pub use compute::Compute;

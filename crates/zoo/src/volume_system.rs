@@ -6,6 +6,7 @@
 //! A trained nnU-Net folder is a reader too, without a card.
 
 use crate::Compute;
+use crate::ahead::{PreparedCase, Preparer};
 use crate::error::{translate, translate_volume};
 use base::words::volume_systems as words;
 use base::{
@@ -14,6 +15,7 @@ use base::{
 };
 use engine::graph::{Builder, Value};
 use engine::weights::{Checkpoint, Limits, Scope};
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -145,6 +147,15 @@ pub struct VolumeCase<'a> {
     pub volumes: &'a [&'a Volume],
     /// What the file of the first says about itself.
     pub facts: &'a VolumeFacts,
+    /// The same case as the reader's own preparer made it, where that has been done.
+    pub prepared: Option<&'a PreparedCase>,
+}
+
+impl VolumeCase<'_> {
+    /// Takes what a preparer made of the case; `None` where it has yet to be prepared.
+    pub fn take_prepared<T: Any>(&self) -> Option<T> {
+        self.prepared.and_then(PreparedCase::take)
+    }
 }
 
 /// Runs of networks: done, and in all.
@@ -242,6 +253,11 @@ pub trait VolumeReader {
 
     /// Gives back what only a run needs: the networks' buffers. The next case takes them anew.
     fn rest(&mut self) {}
+
+    /// What prepares cases for it on another thread; `None` where preparing is not told apart from reading.
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        None
+    }
 
     /// Takes a label map of the patient for the next case: of another image, from which levels are counted, or of the
     /// same, in which is measured. `None` takes it away.
@@ -356,8 +372,16 @@ pub(crate) fn single_image<'a>(
     card: &VolumeCard,
     case: &VolumeCase<'a>,
 ) -> Result<(&'a Volume, Vec<f32>)> {
-    match case.volumes {
-        [volume] if volume.frames() == 1 => Ok((volume, volume.frame_f32(0))),
+    let volume = single_volume(card, case.volumes)?;
+    Ok((volume, volume.frame_f32(0)))
+}
+
+/// The volume of a case of one image.
+///
+/// Errors as [`single_image`].
+pub(crate) fn single_volume<'a>(card: &VolumeCard, volumes: &[&'a Volume]) -> Result<&'a Volume> {
+    match volumes {
+        [volume] if volume.frames() == 1 => Ok(volume),
         volumes => {
             let found = volumes.iter().map(|volume| volume.frames()).sum();
             Err(Error::new(Kind::Refused, words::one_image(card.id, found)))

@@ -62,7 +62,7 @@ fn masks_that_are_given_are_measured_in_whatever_their_grid() {
     options.labelled = true;
     options.chosen = vec!["verse".into()];
     let mut reader = system.open_own(&options).unwrap().unwrap();
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     assert_eq!(reader.read(&case, &mut |_, _| {}).unwrap_err().kind(), Kind::Refused);
     for masks in [masks.volume.clone(), masks.volume.reoriented(Orientation::LPS)] {
         reader.give_labels(Some(masks)).unwrap();

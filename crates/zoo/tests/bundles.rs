@@ -83,10 +83,11 @@ fn compare_within(name: &str, most: f64) -> Option<VolumeAnswer> {
         relative_error(&turned(values, size), &shape(channels), &expected[what])
     };
     let errors = (of("prepared", &values), of("logits", &logits));
-    let case = VolumeCase { volumes: &volumes, facts: &scans[0].facts };
+    let case = VolumeCase { volumes: &volumes, facts: &scans[0].facts, prepared: None };
     let mut runs = (0, 0);
     let answer = reader.read(&case, &mut |done, total| runs = (done, total)).unwrap();
     assert!(runs.0 == runs.1 && runs.0 > 0);
+    common::same_when_prepared(&mut reader, case, &answer);
     let (found, wanted) = (labels_of(&answer.map), labels(name));
     assert_eq!(found.len(), wanted.len());
     let same = found.iter().zip(&wanted).filter(|(a, b)| a == b).count();
@@ -190,7 +191,7 @@ fn classes_of_vista3d_are_asked_for_by_name_and_number() {
     let expected = fixture("bundles/vista3d_alone/expected.json");
     let Some(scans) = scans(&expected) else { return };
     let alone = written(root.path(), "vista3d_alone");
-    let case = VolumeCase { volumes: &[&scans[0].volume], facts: &scans[0].facts };
+    let case = VolumeCase { volumes: &[&scans[0].volume], facts: &scans[0].facts, prepared: None };
     let read = |chosen: &[&str]| {
         let chosen = chosen.iter().map(|&class| class.to_owned()).collect();
         let mut reader = Reader::open(&alone, &VolumeOptions { chosen, ..options() }).unwrap();
@@ -239,7 +240,7 @@ fn compare_boxes(name: &str) -> Option<(VolumeAnswer, Scan)> {
     let mut reader = zoo::bundle::open(&written(root.path(), name), &options()).unwrap();
     assert_eq!(reader.images(), ["CT"]);
     assert!(reader.need_bytes(&scan.volume).unwrap() > 64 << 20);
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let mut runs = (0, 0);
     let answer = reader.read(&case, &mut |done, total| runs = (done, total)).unwrap();
     assert_eq!(runs.0, runs.1);
@@ -453,7 +454,7 @@ fn broken_bundles_are_refused() {
     // A case that does not fit.
     let Some(scan) = scans(&fixture("bundles/organ_unet/expected.json")) else { return };
     let mut reader = Reader::open(&written(root.path(), "regions_segresnet"), &options()).unwrap();
-    let case = VolumeCase { volumes: &[&scan[0].volume], facts: &scan[0].facts };
+    let case = VolumeCase { volumes: &[&scan[0].volume], facts: &scan[0].facts, prepared: None };
     let error = reader.read(&case, &mut |_, _| {}).err().unwrap();
     assert_eq!(error.kind(), Kind::Refused);
     assert!(error.render(base::Lang::En).contains("first, second"));

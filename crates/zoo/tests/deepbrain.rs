@@ -38,7 +38,9 @@ fn open(weights: &Path) -> Box<dyn VolumeReader> {
 
 fn read(reader: &mut dyn VolumeReader, scan: &Scan) -> VolumeAnswer {
     let facts: &VolumeFacts = &scan.facts;
-    reader.read(&VolumeCase { volumes: &[&scan.volume], facts }, &mut |_, _| {}).unwrap()
+    reader
+        .read(&VolumeCase { volumes: &[&scan.volume], facts, prepared: None }, &mut |_, _| {})
+        .unwrap()
 }
 
 #[test]
@@ -116,11 +118,11 @@ fn what_does_not_fit_is_refused_with_the_reason() {
     let Some(mut scan) = scan("volumes/brain/hippodeep_example_brain_t1.nii.gz") else { return };
     let mut reader = open(&weights);
     let two = [&scan.volume, &scan.volume];
-    let case = VolumeCase { volumes: &two, facts: &scan.facts };
+    let case = VolumeCase { volumes: &two, facts: &scan.facts, prepared: None };
     let error = reader.read(&case, &mut |_, _| {}).unwrap_err();
     assert_eq!(error.kind(), base::Kind::Refused);
     scan.facts.modality = Some(base::Modality::Ct);
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let error = reader.read(&case, &mut |_, _| {}).unwrap_err();
     assert_eq!(error.kind(), base::Kind::Refused);
     assert!(error.to_string().contains("CT"), "{error}");

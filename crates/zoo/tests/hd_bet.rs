@@ -27,9 +27,10 @@ fn a_real_head_is_read_as_the_original_reads_it_with_mirrored_copies_and_without
     for (number, place) in [(0, "release_v1.5.0"), (1, "release_v1.5.0.zip")] {
         options.mirror = number == 1;
         let mut reader = system.open(&folder.join(place), &options).unwrap();
-        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
         let answer = reader.read(&case, &mut |_, _| {}).unwrap();
         let own = &bits[number * voxels.div_ceil(8)..];
+        common::same_when_prepared(&mut *reader, case, &answer);
         let theirs = |n: usize| u16::from(own[n / 8] >> (7 - n % 8) & 1);
         let labels = labels_of(&answer.map);
         let other = labels.iter().enumerate().filter(|(n, label)| **label != theirs(*n)).count();
@@ -47,7 +48,7 @@ fn a_real_head_is_read_as_the_original_reads_it_with_mirrored_copies_and_without
     }
     scan.facts.modality = Some(Modality::Ct);
     let mut reader = system.open(&folder.join("release_v1.5.0"), &options).unwrap();
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     assert_eq!(reader.read(&case, &mut |_, _| {}).unwrap_err().kind(), Kind::Refused);
     let empty = testkit::temp_dir("hd-bet-2-absent");
     let error = system.open(empty.path(), &options).err().unwrap().to_string();

@@ -83,7 +83,7 @@ fn a_real_head_is_read_as_the_original_reads_it() {
     }
     let mut options = VolumeOptions::new(compute());
     options.mirror = true;
-    let case = VolumeCase { volumes: &[volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[volume], facts: &scan.facts, prepared: None };
     let system = HdBetOne { least };
     let mut reader =
         system.open_files(&[folder.join("0.model"), folder.join("1.model")], &options).unwrap();

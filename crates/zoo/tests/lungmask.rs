@@ -155,10 +155,13 @@ fn whole_runs_on_a_real_ct_give_the_reference_s_labels() {
     let systems: [(&str, &dyn VolumeSystem); 2] = [("whole", &LUNG_LOBES_FUSED), ("lungs", &LUNGS)];
     for (name, system) in systems {
         let mut reader: Box<dyn VolumeReader> = system.open(folder.path(), &options).unwrap();
-        let case = VolumeCase { volumes: &[&volume], facts: &scan.facts };
+        let case = VolumeCase { volumes: &[&volume], facts: &scan.facts, prepared: None };
         let mut last = (0, 0);
         let answer = reader.read(&case, &mut |done, total| last = (done, total)).unwrap();
         assert!(last.0 == last.1 && last.0 >= 6, "{last:?}");
+        if name == "lungs" {
+            common::same_when_prepared(&mut *reader, case, &answer);
+        }
         assert!(answer.map.grid().is_same(volume.grid(), 1e-9));
         let (found, expected) = (labels_of(&answer.map), expected(name));
         let other = found.iter().zip(&expected).filter(|(a, b)| a != b).count();

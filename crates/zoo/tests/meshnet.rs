@@ -82,7 +82,7 @@ fn layers(of: &Value) -> Vec<Layer> {
 }
 
 fn read(reader: &mut dyn VolumeReader, scan: &Scan) -> VolumeAnswer {
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     reader.read(&case, &mut |_, _| {}).unwrap()
 }
 
@@ -157,7 +157,7 @@ fn an_image_without_a_head_is_refused() {
     let whole =
         std::mem::replace(&mut scan.volume, Volume::new(grid, Voxels::F32(vec![0.0; 64])).unwrap());
     let mut refused = |scan: &Scan| {
-        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
         reader.read(&case, &mut |_, _| {}).unwrap_err()
     };
     assert_eq!(refused(&scan).kind(), Kind::Refused);

@@ -4,6 +4,7 @@
 
 mod common;
 
+use base::{Affine, Grid, Orientation, Volume, Voxels};
 use common::{fixture, floats, integers, pool, relative_error};
 use engine::Tensor;
 use engine::graph::Builder;
@@ -11,10 +12,12 @@ use engine::weights::{Plain, Scope, synth, write_pytorch_beside};
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use zoo::VolumeReader;
 use zoo::nnunet::{
     Configuration, Dataset, Images, Model, Options, Plans, Postprocessing, Progress, Step, Trained,
     prepare,
 };
+use zoo::volume_system::VolumeCase;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/nnunet").join(name)
@@ -177,7 +180,7 @@ fn agrees(name: &str) {
     if !cascaded {
         let (dataset, planned) = settings(name, configuration);
         let plans = plans(name, dataset.channels.len());
-        let prepared = prepare(&pool(), &plans, &planned, &dataset, images, None).unwrap();
+        let prepared = prepare(&pool(), &plans, &planned, &dataset, images.clone(), None).unwrap();
         let samples = &expected["tensors"]["prepared"];
         let mut shape = vec![prepared.channels.len()];
         shape.extend(prepared.shape);
@@ -189,6 +192,19 @@ fn agrees(name: &str) {
         assert!(difference < 1e-4, "{name}: prepared {difference:.1e}");
         assert!(error < 1e-3, "{name}: logits {error:.1e}");
     }
+    // The same as volumes, along other axes: prepared apart or not.
+    let [planes, rows, columns] = images.shape;
+    let affine = Affine::scaling([2, 1, 0].map(|axis| images.spacing[axis]));
+    let grid = Grid { size: [columns, rows, planes], affine };
+    let volumes = images.channels.iter().map(|channel| {
+        let volume = Volume::new(grid, Voxels::F32(channel.clone())).unwrap();
+        volume.reoriented(Orientation::LPS)
+    });
+    let volumes: Vec<Volume> = volumes.collect();
+    let volumes: Vec<&Volume> = volumes.iter().collect();
+    let case = VolumeCase { volumes: &volumes, facts: &common::facts("case"), prepared: None };
+    let answer = model.read(&case, &mut |_, _| {}).unwrap();
+    common::same_when_prepared(&mut model, case, &answer);
     println!("{name}: same labels {single:.5}, as summed in half precision {half:.5}");
     assert!(single >= 0.9995 && half >= 0.999, "{name}: {single} {half}");
     let counts = integers(&expected["counts"]);
@@ -455,7 +471,6 @@ fn the_number_of_threads_changes_nothing() {
 /// is turned, and its label map lies on the image's own grid.
 #[test]
 fn a_model_of_turned_images_answers_on_the_grid_of_the_image() {
-    use base::{Affine, Grid, Orientation, Volume, Voxels};
     let root = testkit::temp_dir("nnunet-turned");
     let expected = fixture("nnunet/2d/expected.json");
     write_model(root.path(), "2d", "2d", &expected, false);

@@ -5,10 +5,9 @@
 mod common;
 
 use base::{
-    Affine, FrameAxis, GeometrySource, Grid, Kind, Laterality, Modality, Orientation, Volume,
-    VolumeFacts, VoxelType, Voxels,
+    Affine, FrameAxis, Grid, Kind, Laterality, Modality, Orientation, Volume, VolumeFacts, Voxels,
 };
-use common::{compute, fixture, floats, integers, relative_error};
+use common::{compute, facts, fixture, floats, integers, relative_error};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
@@ -270,26 +269,6 @@ fn thickness_that_is_known_is_found() {
     }
 }
 
-fn facts(name: &str) -> VolumeFacts {
-    VolumeFacts {
-        name: name.into(),
-        format: "NIfTI-1",
-        bytes: 0,
-        sha256: String::new(),
-        compressed: false,
-        big_endian: false,
-        stored: VoxelType::F32,
-        geometry: GeometrySource::Sform,
-        codes: None,
-        modality: None,
-        laterality: None,
-        device: None,
-        images: None,
-        segments: Vec::new(),
-        notes: Vec::new(),
-    }
-}
-
 /// A sagittal volume in the orientation of OAI's left knees.
 fn sagittal(shape: [usize; 3]) -> Volume {
     let [z, y, x] = shape;
@@ -321,10 +300,12 @@ fn a_left_knee_is_read_as_it_lies_and_a_right_one_mirrored() {
         let mut reader = system.open(folder.path(), &options).unwrap();
         assert!(reader.need_bytes(volume).unwrap() > 0);
         let (mut last, mut runs) = (0, 0);
-        let answer =
-            reader.read(&VolumeCase { volumes: &[volume], facts }, &mut |done, total| {
+        let answer = reader.read(
+            &VolumeCase { volumes: &[volume], facts, prepared: None },
+            &mut |done, total| {
                 (last, runs) = (done, total);
-            })?;
+            },
+        )?;
         assert_eq!((last, runs), (tiles.count(shape), tiles.count(shape)));
         Ok::<_, base::Error>(answer)
     };
@@ -429,7 +410,7 @@ fn a_knee_is_measured_whole() {
     let system = OaiAnalysis { tiles: Tiles { tile: [16, 32, 32], overlap: [2, 4, 4] } };
     let mut reader = system.open(&file, &VolumeOptions::new(compute())).unwrap();
     let facts = facts("knee-left");
-    let case = VolumeCase { volumes: &[&knee], facts: &facts };
+    let case = VolumeCase { volumes: &[&knee], facts: &facts, prepared: None };
     let answer = reader.read(&case, &mut |_, _| {}).unwrap();
     assert!(reader.network_time().unwrap().as_secs_f64() > 0.0);
     let of = |id: &str| answer.values.iter().find(|value| value.id == id).map(|value| value.value);
@@ -475,7 +456,7 @@ fn bad_volumes_and_weights_are_named() {
     let mut reader = small.open(folder.path(), &options).unwrap();
     let mut read = |volume: &Volume| {
         let facts = facts("knee");
-        let case = VolumeCase { volumes: &[volume], facts: &facts };
+        let case = VolumeCase { volumes: &[volume], facts: &facts, prepared: None };
         reader.read(&case, &mut |_, _| {})
     };
     let grid = |mm: f64, size| Grid { size, affine: Affine::scaling([mm; 3]) };

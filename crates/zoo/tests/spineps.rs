@@ -438,7 +438,7 @@ fn made_up_networks_read_a_scan_one_after_the_other() {
     assert!(system.made_up(full.path(), &[]).unwrap());
     write_models(folder.path(), full.path());
     let read = |reader: &mut dyn zoo::VolumeReader, scan: &Scan| {
-        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
         reader.read(&case, &mut |done, total| assert!(done <= total))
     };
     for choice in [None, Some("parts")] {
@@ -499,7 +499,7 @@ fn weights_in_one_zip_or_in_zips_are_those_of_the_folders() {
     std::fs::write(root.join("t1w").join(weights), other).unwrap();
     testkit::zip(folder.path(), "models", &folder.join("spineps.zip"));
     let mut options = VolumeOptions::new(compute());
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let mut answers = Vec::new();
     for place in ["models", "zips", "spineps.zip"] {
         options.chosen.clear();
@@ -537,7 +537,7 @@ fn large_scans_are_cropped_for_fine_models_where_the_weights_for_it_are_there() 
     config["needs_corp"] = json!(true);
     std::fs::write(&settings, config.to_string()).unwrap();
     let options = VolumeOptions::new(compute());
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let codes = |place: &Path| {
         let mut reader = system.open(place, &options).unwrap();
         assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 20);

@@ -227,7 +227,7 @@ fn write_weights(folder: &Path) {
 }
 
 fn read(reader: &mut dyn VolumeReader, scan: &Scan) -> VolumeAnswer {
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     reader.read(&case, &mut |_, _| {}).unwrap()
 }
 
@@ -292,7 +292,7 @@ fn what_cannot_be_is_said() {
     let Some(mut scan) = scan("volumes/spinalcord/t1/t1w.nii.gz") else { return };
     assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 30);
     scan.facts.modality = Some(Modality::Us);
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let error = reader.read(&case, &mut |_, _| {}).unwrap_err();
     assert_eq!(error.kind(), base::Kind::Refused);
     // Robust weights in place of others: the tensors that do not fit are named.

@@ -66,10 +66,11 @@ fn agreement(name: &str, chosen: &[&str]) -> Option<f64> {
     options.chosen = chosen.iter().map(|&name| name.to_owned()).collect();
     let mut reader: Box<dyn VolumeReader> = SYSTEM.open(root.path(), &options).unwrap();
     assert!(reader.need_bytes(&scan.volume).unwrap() > 4 * scan.volume.frame_len() as u64);
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let mut last = (0, 0);
     let answer = reader.read(&case, &mut |done, total| last = (done, total)).unwrap();
     assert!(last.0 > 0 && last.0 == last.1, "{last:?}");
+    common::same_when_prepared(&mut *reader, case, &answer);
     assert!(answer.map.grid().is_same(scan.volume.grid(), 1e-6));
     let (found, expected) = (labels_of(&answer.map), expected(name));
     assert!(expected.iter().any(|&label| label == 0) || name.contains("total"));
@@ -121,7 +122,7 @@ fn what_is_missing_or_does_not_fit_is_said() {
     let Some(path) = testkit::data(image) else { return };
     let mut scan = volumes::read(&path, &imaging::Limits::default()).unwrap();
     scan.facts.modality = Some(Modality::Mr);
-    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let error = reader.read(&case, &mut |_, _| {}).unwrap_err();
     assert_eq!(error.kind(), Kind::Refused);
     assert!(error.to_string().contains("CT"), "{error}");

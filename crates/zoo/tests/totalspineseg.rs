@@ -233,12 +233,14 @@ fn two_networks_of_regions_read_a_scan_one_after_the_other() {
     reader.give_labels(Some(scan.volume.clone())).unwrap();
     reader.give_labels(None).unwrap();
     let read = |reader: &mut dyn zoo::VolumeReader, scan: &Scan| {
-        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts };
+        let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
         reader.read(&case, &mut |done, total| assert!(done <= total))
     };
     // Made-up networks see no spine that can be counted, and it is said so.
     let answer = read(&mut *reader, &scan).unwrap();
     assert_eq!(answer.map.size(), scan.volume.size());
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
+    common::same_when_prepared(&mut *reader, case, &answer);
     let empty = labels_of(&answer.map).iter().all(|label| *label == 0);
     assert_eq!(
         empty,

@@ -126,6 +126,22 @@ pub fn took_model(model: &str, load: f64, network: Option<f64>, run: f64) -> Tex
     }
 }
 
+/// A case was prepared for a model while the case before it was read.
+pub fn prepared_ahead(case: &str, model: &str, seconds: f64) -> Text {
+    Text::filled(
+        format!("{case}: prepared for {model} in {seconds:.2} s while the case before was read"),
+        format!("{case}：在读取上一病例期间已为 {model} 完成预处理，用时 {seconds:.2} 秒"),
+    )
+}
+
+/// A case was not prepared ahead, for want of memory.
+pub fn not_prepared_ahead(case: &str, model: &str) -> Text {
+    Text::filled(
+        format!("{case}: not prepared for {model} ahead, for two cases do not fit into memory"),
+        format!("{case}：内存不足以同时容纳两个病例，未提前为 {model} 进行预处理"),
+    )
+}
+
 /// How long pictures, and tables and files took.
 pub fn took_writing(case: &str, pictures: f64, files: f64) -> Text {
     Text::filled(

@@ -97,7 +97,10 @@ pub(super) fn measure(
     let mut seconds = Vec::with_capacity(runs);
     for _ in 0..runs.max(1) {
         let started = Instant::now();
-        reader.read(&VolumeCase { volumes: &images, facts: &facts }, &mut |_, _| {})?;
+        reader.read(
+            &VolumeCase { volumes: &images, facts: &facts, prepared: None },
+            &mut |_, _| {},
+        )?;
         seconds.push(started.elapsed().as_secs_f64());
     }
     seconds.sort_by(f64::total_cmp);

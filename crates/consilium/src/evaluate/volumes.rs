@@ -168,13 +168,14 @@ impl VolumeRun {
         let unpacked = &Unpacked::new(world, folder);
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(0);
+            let (signals, mut helper) = self.model.ahead();
             scope.spawn(move || {
                 for case in cases {
                     let on_disk = |path: &PathBuf| source.on_disk(world, path, unpacked);
                     let own = case.files.iter().chain(&case.mask).map(on_disk);
                     let hashes = own.map(hash).collect();
                     let files: Result<Vec<PathBuf>> = case.files.iter().map(on_disk).collect();
-                    let ready = files.and_then(|files| Ready::decode(&case.id, &files));
+                    let ready = Ready::decode(&case.id, files, &mut helper);
                     if send.send((case, hashes, ready)).is_err() {
                         return;
                     }
@@ -183,7 +184,7 @@ impl VolumeRun {
             let mut answers = Vec::new();
             for (case, hashes, ready) in receive {
                 let name = self.names[first + answers.len()].clone();
-                let said = ready.and_then(|ready| self.model.read(&ready));
+                let said = self.model.read(ready, &signals);
                 answers.push(self.answer(world, folder, case, &name, hashes, said)?);
                 told();
             }

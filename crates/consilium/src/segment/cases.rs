@@ -1,5 +1,6 @@
 //! Which files make which case, and their decoding.
 
+use super::ahead::Preparation;
 use super::fit;
 use crate::read::{safe, unique};
 use base::words::cli as words;
@@ -33,6 +34,8 @@ pub(super) struct Decoded {
     pub scans: Vec<Scan>,
     /// How long it took.
     pub seconds: f64,
+    /// Its preparation for each model; none where nothing was prepared ahead.
+    pub preparations: Vec<Preparation>,
 }
 
 /// The cases among files and folders. A folder holds volume files, or a DICOM
@@ -169,7 +172,8 @@ pub(super) fn decode(case: &Case) -> Result<Decoded> {
         }
         scans.push(scan);
     }
-    Ok(Decoded { scans, seconds: started.elapsed().as_secs_f64() })
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Decoded { scans, seconds, preparations: Vec::new() })
 }
 
 #[cfg(test)]

@@ -28,12 +28,17 @@ pub(super) fn parse(text: &str) -> Result<Option<u64>> {
 /// Refuses what does not fit: into the limit where one is given, else into what the system says is
 /// available. Errors: `Limit`.
 pub(super) fn check(need: u64, limit: Option<u64>) -> Result<()> {
-    let most = match limit.or_else(available) {
+    let most = match self::most(limit) {
         Some(most) if need > most => most,
         _ => return Ok(()),
     };
     let text = words::too_much_memory(need >> 20, most >> 20);
     Err(Error::new(Kind::Limit, text).hint(words::LESS_MEMORY))
+}
+
+/// Bytes that may be taken: the limit where one is given, else what the system says is available, where it does.
+pub(super) fn most(limit: Option<u64>) -> Option<u64> {
+    limit.or_else(available)
 }
 
 /// Memory and swap that are free to use, on Linux.

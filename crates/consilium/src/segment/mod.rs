@@ -1,7 +1,10 @@
 //! `read` with models for volumes: files or DICOM series in; label maps on the original grid, volumes,
 //! pictures and pages out. The models are loaded once; while one case is read by the models, the next
-//! is decoded.
+//! is decoded and prepared for them.
 
+mod ahead;
+#[cfg(test)]
+mod ahead_tests;
 mod cases;
 mod dicom;
 mod fit;
@@ -23,6 +26,7 @@ use crate::World;
 use crate::cli::{complain, print};
 use crate::read::{Common, Request, io_error, write_file};
 use crate::rfc3339;
+use ahead::Preparation;
 use base::words::fit as fit_words;
 use base::words::segmentation as own;
 use base::{
@@ -41,13 +45,26 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
+use zoo::PreparedCase;
 use zoo::volume_system::{Table, VolumeCase, labels_of};
 
 /// Reads all cases. Exit codes as `read` has them.
 pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<u8> {
     let common = &request.common;
     let pool = Pool::new(common.threads);
-    let mut models = models::load(request, &pool)?;
+    let models = models::load(request, &pool)?;
+    read_all(world, request, &pool, models, out)
+}
+
+/// Reads all cases with these models.
+fn read_all(
+    world: &dyn World,
+    request: &Request,
+    pool: &Pool,
+    mut models: Vec<Loaded>,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let common = &request.common;
     let channels = models.iter().map(|loaded| loaded.reader.images().len()).max().unwrap_or(1);
     let found = cases::find(&request.inputs, channels, &common.out)?;
     if found.is_empty() {
@@ -59,19 +76,23 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
     std::thread::scope(|scope| -> Result<()> {
         let (send, receive) = sync_channel(0);
         let found = &found;
+        let (signals, mut helper) = ahead::pair(&models);
         scope.spawn(move || {
             for case in found {
-                if send.send((case, cases::decode(case))).is_err() {
+                let mut decoded = cases::decode(case);
+                helper.prepare(&mut decoded);
+                if send.send((case, decoded)).is_err() {
                     return;
                 }
             }
         });
         for (number, (case, decoded)) in receive.into_iter().enumerate() {
             let last = number + 1 == found.len();
+            signals.begin(&models, decoded.as_ref().ok(), request.volume.memory_limit);
             let folder = if many { common.out.join(&case.name) } else { common.out.clone() };
             let done = decoded
                 .and_then(|decoded| {
-                    consult(world, request, &pool, &mut models, case, decoded, &folder)
+                    consult(world, request, pool, &mut models, case, decoded, &folder)
                 })
                 .and_then(|mut done| {
                     if last {
@@ -79,7 +100,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                         models.clear();
                     }
                     let started = Instant::now();
-                    let written = output::write(world, &folder, &mut done, common.lang, &pool)?;
+                    let written = output::write(world, &folder, &mut done, common.lang, pool)?;
                     if common.verbose {
                         let pictures = written.pictures_seconds;
                         let rest = started.elapsed().as_secs_f64() - pictures;
@@ -87,6 +108,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
                     }
                     Ok(written)
                 });
+            signals.end();
             match done {
                 Ok(written) => {
                     if common.json {
@@ -148,11 +170,19 @@ fn overview(
 fn times(common: &Common, done: &Done, [pictures, files]: [f64; 2]) {
     let manifest = &done.consultation.manifest;
     let say = |text: base::Text| eprintln!("{}", text.get(common.lang));
-    say(own::took_reading(&done.consultation.case.name, manifest.decode_seconds));
-    for run in &manifest.models {
+    let case = &done.consultation.case.name;
+    say(own::took_reading(case, manifest.decode_seconds));
+    for (number, run) in manifest.models.iter().enumerate() {
+        match done.decoded.preparations.get(number) {
+            Some(Preparation::Done(seconds, _)) => {
+                say(own::prepared_ahead(case, &run.id, *seconds));
+            }
+            Some(Preparation::NoRoom) => say(own::not_prepared_ahead(case, &run.id)),
+            Some(Preparation::Left) | None => {}
+        }
         say(own::took_model(&run.id, run.load_seconds, run.network_seconds, run.run_seconds));
     }
-    say(own::took_writing(&done.consultation.case.name, pictures, files));
+    say(own::took_writing(case, pictures, files));
 }
 
 /// What all models say about one case, with their label maps.
@@ -173,6 +203,17 @@ struct Done {
     decoded: Decoded,
 }
 
+/// How one model is to read a case.
+#[derive(Default)]
+struct Asked<'a> {
+    /// What was made of the case ahead.
+    prepared: Option<Result<PreparedCase>>,
+    /// It is the only model.
+    only: bool,
+    /// Where the file of probabilities goes, where one is wanted.
+    folder: Option<&'a Path>,
+}
+
 /// What one model says.
 struct Said {
     reading: VolumeReading,
@@ -191,7 +232,7 @@ fn consult(
     pool: &Pool,
     models: &mut [Loaded],
     case: &Case,
-    decoded: Decoded,
+    mut decoded: Decoded,
     folder: &Path,
 ) -> Result<Done> {
     let common = &request.common;
@@ -202,9 +243,11 @@ fn consult(
     let (mut files, mut all_shares, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     let only = models.len() == 1;
     let created = rfc3339(world.now());
-    for loaded in models {
+    for (number, loaded) in models.iter_mut().enumerate() {
         let folder = Some(folder).filter(|_| request.volume.probabilities);
-        let said = loaded.read(request, pool, case, &decoded, only, folder)?;
+        let prepared = decoded.preparations.get_mut(number).and_then(Preparation::take);
+        let asked = Asked { prepared, only, folder };
+        let said = loaded.read(request, pool, case, &decoded, asked)?;
         let Said { mut reading, mut labels, mut map, bytes, network_seconds, .. } = said;
         let own_tables = said.tables;
         pictures.push(said.pictures);
@@ -271,9 +314,9 @@ impl Loaded {
         pool: &Pool,
         case: &Case,
         decoded: &Decoded,
-        only: bool,
-        folder: Option<&Path>,
+        asked: Asked<'_>,
     ) -> Result<Said> {
+        let Asked { prepared, only, folder } = asked;
         let common = &request.common;
         let started = Instant::now();
         let given = match &decoded.scans[..] {
@@ -311,16 +354,20 @@ impl Loaded {
         let bar = progress(common);
         let before = self.reader.network_time();
         let facts = &decoded.scans[0].facts;
-        let case_of = VolumeCase { volumes: &volumes, facts };
+        let prepared = prepared.transpose();
         let mut told = |done: usize, total: usize| {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
         };
         let mut sink = folder.map(|folder| shares::Sink::new(folder, &self.id, common.threads));
-        let answer = match &mut sink {
-            Some(sink) => self.reader.read_shares(&case_of, &mut told, sink),
-            None => self.reader.read(&case_of, &mut told),
-        };
+        // An error of preparing is one of reading.
+        let answer = prepared.and_then(|prepared| {
+            let case = VolumeCase { volumes: &volumes, facts, prepared: prepared.as_ref() };
+            match &mut sink {
+                Some(sink) => self.reader.read_shares(&case, &mut told, sink),
+                None => self.reader.read(&case, &mut told),
+            }
+        });
         bar.finish_and_clear();
         // What follows needs memory of its own.
         self.reader.rest();

@@ -1,5 +1,7 @@
 //! One model for volumes, asked case by case by another use case than `read`.
 
+use super::Asked;
+use super::ahead::{self, Helper, Preparation, Signals};
 use super::cases::{self, Case, Decoded};
 use super::models::{self, Loaded};
 use crate::read::Request;
@@ -56,10 +58,26 @@ impl VolumeModel {
         self.loaded.reader.sha256()
     }
 
-    /// Reads one case. Errors of kind `Refused` say why it does not fit.
-    pub fn read(&mut self, ready: &Ready) -> Result<Segmented> {
+    /// What tells a decoding thread of the cases that are read, and what prepares the next there.
+    pub fn ahead(&self) -> (Signals, Helper) {
+        ahead::pair(std::slice::from_ref(&self.loaded))
+    }
+
+    /// Reads one case, telling so. Errors of kind `Refused` say why it does not fit.
+    pub fn read(&mut self, ready: Result<Ready>, signals: &Signals) -> Result<Segmented> {
+        let decoded = ready.as_ref().ok().map(|ready| &ready.decoded);
+        let limit = self.request.volume.memory_limit;
+        signals.begin(std::slice::from_ref(&self.loaded), decoded, limit);
+        let said = ready.and_then(|ready| self.segment(ready));
+        signals.end();
+        said
+    }
+
+    fn segment(&mut self, mut ready: Ready) -> Result<Segmented> {
         let (request, pool) = (&self.request, &self.pool);
-        let said = self.loaded.read(request, pool, &ready.case, &ready.decoded, true, None)?;
+        let prepared = ready.decoded.preparations.first_mut().and_then(Preparation::take);
+        let asked = Asked { prepared, only: true, folder: None };
+        let said = self.loaded.read(request, pool, &ready.case, &ready.decoded, asked)?;
         let structures = said.reading.structures.into_iter();
         Ok(Segmented {
             map: said.map,
@@ -70,13 +88,14 @@ impl VolumeModel {
 }
 
 impl Ready {
-    /// Decodes the images of a case, in the order of the channels.
-    pub fn decode(name: &str, files: &[PathBuf]) -> Result<Ready> {
-        if files.is_empty() {
-            return Err(Error::new(Kind::BrokenInput, words::NO_FILE.clone()));
-        }
-        let case = Case { name: name.to_owned(), files: files.to_vec() };
-        let decoded = cases::decode(&case)?;
-        Ok(Ready { case, decoded })
+    /// Decodes the images of a case, in the order of the channels, and has them prepared while another case is read.
+    pub fn decode(name: &str, files: Result<Vec<PathBuf>>, helper: &mut Helper) -> Result<Ready> {
+        let case = files.and_then(|files| match files.is_empty() {
+            true => Err(Error::new(Kind::BrokenInput, words::NO_FILE.clone())),
+            false => Ok(Case { name: name.to_owned(), files }),
+        });
+        let mut decoded = case.as_ref().map_err(Error::clone).and_then(cases::decode);
+        helper.prepare(&mut decoded);
+        Ok(Ready { decoded: decoded?, case: case? })
     }
 }

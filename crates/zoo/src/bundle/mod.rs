@@ -9,6 +9,7 @@
 
 mod after;
 mod before;
+mod case;
 mod config;
 mod detection;
 mod expression;

@@ -1,19 +1,18 @@
 //! A bundle as a reader of volumes.
 
 use super::after::{Labels, State, asked, finish};
-use super::before::prepare;
+use super::case::{Case, Preparing};
 use super::folder::{Bundle, Plan};
 use super::window::padded;
 use crate::Compute;
+use crate::ahead::Preparer;
 use crate::error::translate;
 use crate::nnunet::sliding::{Fixed, Hooks, Window, slide};
 use crate::volume_system::{
-    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, without_nan,
-    write_made_up,
+    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, write_made_up,
 };
 use base::words::bundle as words;
-use base::words::volume_systems as common;
-use base::{Error, FrameAxis, Kind, Note, Result, Volume, Voxels};
+use base::{Error, Kind, Note, Result, Volume};
 use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
 use engine::weights::Scope;
@@ -261,33 +260,15 @@ impl Reader {
     /// Steps before the network and the network's answer, for comparisons: the prepared case, its frames
     /// the channels, and logits `[channel][k][j][i]` on its grid.
     pub fn answer(&mut self, volumes: &[&Volume], told: Told<'_>) -> Result<(Volume, Vec<f32>)> {
-        let (volume, _) = self.gather(volumes)?;
-        let (prepared, _) = prepare(&self.compute.pool, &self.bundle.plan.before, volume)?;
-        let logits = self.logits(&prepared, told)?;
-        Ok((prepared, logits))
+        let Case { volume, .. } = self.preparing().case(volumes, &self.compute.pool)?;
+        let logits = self.logits(&volume, told)?;
+        Ok((volume, logits))
     }
 
-    /// All images of a case as frames of one volume.
-    fn gather(&self, volumes: &[&Volume]) -> Result<(Volume, Vec<Note>)> {
-        let wanted = self.bundle.plan.network.channels;
-        let given: usize = volumes.iter().map(|volume| volume.frames()).sum();
-        let Some(first) = volumes.first().filter(|_| given == wanted) else {
-            let names = self.images().join(", ");
-            let text = base::words::segmentation::channels_wanted(wanted, &names, given);
-            return Err(Error::new(Kind::Refused, text));
-        };
-        let mut values = Vec::with_capacity(given * first.frame_len());
-        for volume in volumes {
-            if volume.size() != first.size() {
-                return Err(Error::new(Kind::Refused, common::OTHER_GRID));
-            }
-            (0..volume.frames()).for_each(|frame| values.extend(volume.frame_f32(frame)));
-        }
-        let notes = without_nan(&mut values).into_iter().collect();
-        let volume =
-            Volume::with_frames(*first.grid(), given, FrameAxis::Channels, Voxels::F32(values));
-        let lost = || Error::new(Kind::Bug, common::OTHER_GRID);
-        Ok((volume.ok_or_else(lost)?, notes))
+    /// What preparing a case takes.
+    fn preparing(&self) -> Preparing {
+        let steps = self.bundle.plan.before.clone();
+        Preparing { images: self.images(), steps }
     }
 
     fn structures(&self, labels: &Labels) -> Vec<Structure> {
@@ -357,14 +338,14 @@ impl VolumeReader for Reader {
     }
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
-        let (size, own) = (volume.size(), volume.frame_len() as u64);
-        let prepared = super::before::foresee(&self.bundle.plan.before, size, volume.spacing_mm());
+        let (preparing, own) = (self.preparing(), volume.frame_len() as u64);
+        let prepared = preparing.foreseen(volume);
         let voxels = prepared.iter().fold(1u64, |n, &extent| n.saturating_mul(extent as u64));
         let net = &self.bundle.plan.network;
-        let (channels, heads) = (net.channels as u64, net.classes as u64);
+        let heads = net.classes as u64;
         let network = self.network.as_ref().map_or(0, |(network, _)| network.planned_bytes());
-        // The case and its copy; prepared, turned and a step between; logits; what goes back.
-        let images = 4 * channels * (2 * own + 3 * voxels);
+        // Preparing; logits; what goes back.
+        let images = preparing.bytes(volume);
         let answer = match &self.bundle.plan.prompts {
             None => 4 * heads * voxels,
             // Tiles' sums, the features of one, and those of a plane; labels.
@@ -378,17 +359,23 @@ impl VolumeReader for Reader {
                 4 * (sums + heads * of_tile + planes) + 2 * voxels
             }
         };
-        Ok(network.saturating_add(images + answer + 16 * own))
+        Ok(network.saturating_add(images).saturating_add(answer + 16 * own))
+    }
+
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        Some(Box::new(self.preparing()))
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
-        let (volume, mut notes) = self.gather(case.volumes)?;
-        let own = volume.size();
         let pool = self.compute.pool.clone();
-        let (prepared, moves) = prepare(&pool, &self.bundle.plan.before, volume)?;
-        let state = self.state(&prepared, told)?;
-        let sizes = [prepared.size(), own];
-        drop(prepared);
+        let prepared = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => self.preparing().case(case.volumes, &pool)?,
+        };
+        let Case { volume, moves, mut notes } = prepared;
+        let state = self.state(&volume, told)?;
+        let sizes = [volume.size(), case.volumes[0].size()];
+        drop(volume);
         let labels = finish(&pool, &self.bundle.plan.after, state, &moves, sizes);
         if labels.labels.iter().all(|label| *label == 0) {
             notes.push(Note::warning("nothing-found", words::NOTHING));

@@ -10,6 +10,7 @@
 //! tile; planes that no later tile touches leave it, are resampled to the original grid and become
 //! labels at once.
 
+mod ahead;
 mod architecture;
 mod components;
 mod dataset;

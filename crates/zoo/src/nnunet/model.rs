@@ -1,9 +1,10 @@
 //! A model with its weights, ready to read cases.
 
+use super::ahead::FirstStage;
 use super::export::{Exporter, Meaning, Watch, taps};
 use super::folder::{Fold, Trained};
 use super::grid::{Images, permuted};
-use super::prepare::{foresee, prepare};
+use super::prepare::{Prepared, foresee, prepare, preparing_bytes};
 use super::shares::Embedded;
 use super::sliding::{Hooks, Window, slide};
 use crate::error::translate;
@@ -107,6 +108,18 @@ pub struct Segmentation {
 /// Takes a plane of shares, `[class][y][x]`.
 type TakePlane<'t> = &'t mut dyn FnMut(&[f32]) -> Result<()>;
 
+/// A case, prepared for the first stage or not.
+pub(super) struct Given {
+    /// Extents of the images z, y, x.
+    pub shape: [usize; 3],
+    /// Millimetres along the same axes.
+    pub spacing: [f64; 3],
+    /// For every stage that has yet to prepare them.
+    pub images: Option<Images>,
+    /// For the first stage.
+    pub prepared: Option<Prepared>,
+}
+
 /// Whom a run tells of itself.
 struct Run<'r> {
     place: usize,
@@ -198,8 +211,8 @@ impl Model {
             let prepared = foreseen.shape.iter().map(|&extent| extent as u64).product::<u64>();
             let images = dataset.channels.len() as u64;
             let extra = if place > 0 { dataset.foreground().len() as u64 } else { 0 };
-            // Preparing: the images, a copy cut out, one resampled at a time beside those done.
-            let preparing = 4 * voxels * (images + 2) + 4 * prepared * (images + extra + 1);
+            let channels = dataset.channels.len();
+            let preparing = preparing_bytes(channels, extra as usize, shape, foreseen.shape);
             let plane = (foreseen.shape[1] * foreseen.shape[2] * stage.window.heads) as u64;
             let slab = stage.window.slab_values(foreseen.shape) as u64;
             // Reading: what was prepared, the slab, three planes of logits, the labels.
@@ -222,36 +235,52 @@ impl Model {
         images: Images,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Segmentation> {
-        self.predict_shares(images, progress, None)
+        let (shape, spacing) = (images.shape, images.spacing);
+        let given = Given { shape, spacing, images: Some(images), prepared: None };
+        self.predict_given(given, progress, None)
     }
 
-    /// The same; `shares` is given planes `[class][y][x]` along the axes of the plans, one behind the other.
-    pub(super) fn predict_shares(
+    /// What prepares cases for the first stage.
+    pub(super) fn first_stage(&self) -> FirstStage {
+        FirstStage::of(&self.stages[0].trained)
+    }
+
+    /// Reads one case, which may be prepared; `shares` is given planes `[class][y][x]` along the axes of the plans, one
+    /// behind the other.
+    pub(super) fn predict_given(
         &mut self,
-        images: Images,
+        mut given: Given,
         progress: &mut dyn FnMut(Progress),
         mut shares: Option<TakePlane<'_>>,
     ) -> Result<Segmentation> {
-        let need = self.need(images.shape, images.spacing)?;
+        let (shape, spacing) = (given.shape, given.spacing);
+        let need = self.need(shape, spacing)?;
         if let Some(limit) = self.options.memory_limit.filter(|limit| need.bytes > *limit) {
             let what = words::memory(need.bytes >> 20, limit >> 20);
             return Err(Error::new(Kind::Limit, what));
         }
-        let (shape, spacing) = (images.shape, images.spacing);
         let mut notes = Vec::new();
         let mut labels: Option<Vec<u16>> = None;
         let count = self.stages.len();
-        let mut images = Some(images);
         for place in 0..count {
             let last = place + 1 == count;
-            let given = if last { images.take() } else { images.clone() };
-            let Some(given) = given else { break };
             let stage = &mut self.stages[place];
             let pool = &self.pool;
+            let prepared = match given.prepared.take() {
+                Some(prepared) => prepared,
+                None => {
+                    let images = &mut given.images;
+                    let images = if last { images.take() } else { images.clone() };
+                    let lost = || Error::new(Kind::Bug, words::GRIDS_DIFFER);
+                    let images = images.ok_or_else(lost)?;
+                    let Trained { plans, configuration, dataset, .. } = &stage.trained;
+                    prepare(pool, plans, configuration, dataset, images, labels.as_deref())?
+                }
+            };
             // Only the last stage answers.
             let shares = shares.as_mut().filter(|_| last);
             let run = Run { place, progress, notes: &mut notes };
-            labels = Some(stage.predict(pool, given, labels.as_deref(), run, shares)?);
+            labels = Some(stage.predict(pool, shape, prepared, run, shares)?);
             if count > 1 {
                 stage.release_buffers();
             }
@@ -312,18 +341,17 @@ impl Stage {
         self.networks.iter_mut().for_each(Network::release_buffers);
     }
 
+    /// Labels `[z][y][x]` of a prepared case whose images have the extents `whole`.
     fn predict(
         &mut self,
         pool: &Pool,
-        images: Images,
-        previous: Option<&[u16]>,
+        whole: [usize; 3],
+        prepared: Prepared,
         run: Run<'_>,
         shares: Option<&mut TakePlane<'_>>,
     ) -> Result<Vec<u16>> {
         let Run { place, progress, notes } = run;
         let Trained { plans, configuration, dataset, .. } = &self.trained;
-        let whole = images.shape;
-        let prepared = prepare(pool, plans, configuration, dataset, images, previous)?;
         if place == 0 {
             notes.extend(prepared.notes.iter().cloned());
         }

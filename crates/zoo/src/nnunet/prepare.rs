@@ -71,6 +71,19 @@ pub(super) fn foresee(
     Ok(Foreseen { shape: [0, 1, 2].map(|axis| extent(axis) as usize), spacing: target, original })
 }
 
+/// Bytes that preparing takes at most at once: the images of extents `whole`, a copy cut out, one resampled to the
+/// extents `prepared` at a time beside those done, and `extra` channels behind them.
+pub(super) fn preparing_bytes(
+    images: usize,
+    extra: usize,
+    whole: [usize; 3],
+    prepared: [usize; 3],
+) -> u64 {
+    let voxels = |shape: [usize; 3]| shape.iter().map(|&extent| extent as u64).product::<u64>();
+    let (images, extra) = (images as u64, extra as u64);
+    4 * voxels(whole) * (images + 2) + 4 * voxels(prepared) * (images + extra + 1)
+}
+
 /// Prepares the images of a case. `previous` is the segmentation of the stage before, on the
 /// images' grid.
 ///

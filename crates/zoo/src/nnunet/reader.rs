@@ -1,6 +1,7 @@
 //! A trained nnU-Net as a reader of volumes.
 
-use super::{Model, Segmentation};
+use super::{Model, Prepared, Segmentation};
+use crate::ahead::Preparer;
 use crate::volume_system::{Shares, Structure, Told, VolumeAnswer, VolumeCase, VolumeReader};
 use base::{Result, Volume};
 use std::time::Duration;
@@ -32,13 +33,18 @@ impl VolumeReader for Model {
         Some(Model::network_time(self))
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        Some(Box::new(self.first_stage()))
+    }
+
     fn rest(&mut self) {
         self.release_buffers();
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         let progress = &mut |at: super::Progress| told(at.done, at.total);
-        let (segmentation, map) = self.predict_volumes(case.volumes, progress)?;
+        let prepared = case.take_prepared::<Prepared>();
+        let (segmentation, map) = self.predict_case(case.volumes, prepared, progress, None)?;
         Ok(answer(segmentation, map))
     }
 
@@ -49,7 +55,8 @@ impl VolumeReader for Model {
         into: &mut dyn Shares,
     ) -> Result<VolumeAnswer> {
         let progress = &mut |at: super::Progress| told(at.done, at.total);
-        let found = self.predict_volumes_shares(case.volumes, progress, Some(into))?;
+        let prepared = case.take_prepared::<Prepared>();
+        let found = self.predict_case(case.volumes, prepared, progress, Some(into))?;
         Ok(answer(found.0, found.1))
     }
 }

@@ -4,8 +4,11 @@
 //! voxels. A model whose plans name the reader that turns images to RAS+ gets them so; its answer
 //! is turned back.
 
+use super::dataset::Dataset;
 use super::grid::Images;
-use super::model::{Model, Progress, Segmentation};
+use super::model::{Given, Model, Progress, Segmentation};
+use super::plans::Plans;
+use super::prepare::Prepared;
 use crate::volume_system::{Shares, labels_of};
 use base::words::nnunet as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
@@ -33,35 +36,31 @@ impl Model {
         progress: &mut dyn FnMut(Progress),
         shares: Option<&mut dyn Shares>,
     ) -> Result<(Segmentation, Volume)> {
-        let wanted = self.trained().dataset.channels.len();
-        let Some(first) = volumes.first() else {
-            let names = self.trained().dataset.channels.join(", ");
-            return Err(Error::new(Kind::Refused, words::channels(wanted, &names, 0)));
-        };
-        if !volumes.iter().all(|volume| volume.grid().is_same(first.grid(), SAME_GRID_MM)) {
-            return Err(Error::new(Kind::BrokenInput, words::GRIDS_DIFFER));
-        }
-        let turned = self.turns().then(|| Orientation::parse("RAS")).flatten();
-        let mut channels = Vec::new();
-        for volume in volumes {
-            let turned = turned.map(|orientation| volume.reoriented(orientation));
-            let volume = turned.as_ref().unwrap_or(volume);
-            let frames = if volumes.len() == 1 { volume.frames() } else { 1 };
-            channels.extend((0..frames).map(|frame| volume.frame_f32(frame)));
-        }
-        let grid = turned.map(|orientation| empty(first).map(|v| v.reoriented(orientation)));
-        let placed = grid.flatten();
-        let placed = placed.as_ref().map_or(*first, |grid| grid);
-        let [columns, rows, planes] = placed.size();
-        let [x, y, z] = placed.spacing_mm();
-        let images = Images { shape: [planes, rows, columns], spacing: [z, y, x], channels };
+        self.predict_case(volumes, None, progress, shares)
+    }
+
+    /// The same of a case that may be prepared for the first stage.
+    pub(super) fn predict_case(
+        &mut self,
+        volumes: &[&Volume],
+        prepared: Option<Prepared>,
+        progress: &mut dyn FnMut(Progress),
+        shares: Option<&mut dyn Shares>,
+    ) -> Result<(Segmentation, Volume)> {
+        let first = first_of(volumes, &self.trained().dataset)?;
+        let placed = placed(first, &self.trained().plans);
+        // What is prepared needs no images but for the stages behind.
+        let wanted = prepared.is_none() || self.stages() > 1;
+        let images = wanted.then(|| images(volumes, &self.trained().plans));
+        let (shape, spacing) = (placed.shape(), placed.spacing());
+        let given = Given { shape, spacing, images, prepared };
         let mut found = match shares {
-            None => self.predict(images, progress)?,
+            None => self.predict_given(given, progress, None)?,
             Some(shares) => {
                 let trained = self.trained();
                 let (axes, classes) = (trained.plans.forward, trained.dataset.heads());
-                shares.begin(&permuted_grid(placed.grid(), axes), classes)?;
-                self.predict_shares(images, progress, Some(&mut |plane| shares.plane(plane)))?
+                shares.begin(&permuted_grid(&placed.grid, axes), classes)?;
+                self.predict_given(given, progress, Some(&mut |plane| shares.plane(plane)))?
             }
         };
         let labels = std::mem::take(&mut found.labels);
@@ -71,9 +70,9 @@ impl Model {
             false => Voxels::U16(labels.clone()),
         };
         let different = || Error::new(Kind::Bug, words::GRIDS_DIFFER);
-        let mut map = placed.on_same_grid(voxels).ok_or_else(different)?;
+        let mut map = Volume::new(placed.grid, voxels).ok_or_else(different)?;
         found.labels = labels;
-        if turned.is_some() {
+        if placed.turned {
             map = map.reoriented(first.orientation());
             found.labels = labels_of(&map);
         }
@@ -81,10 +80,66 @@ impl Model {
         found.shape = [planes, rows, columns];
         Ok((found, map))
     }
+}
 
-    /// Whether the plans name a reader that turns images to RAS+.
-    fn turns(&self) -> bool {
-        self.trained().plans.reader.as_deref() == Some("NibabelIOWithReorient")
+/// The first volume of a case. Errors: there is none, or one lies on another grid.
+pub(super) fn first_of<'v>(volumes: &[&'v Volume], dataset: &Dataset) -> Result<&'v Volume> {
+    let names = &dataset.channels;
+    let Some(first) = volumes.first() else {
+        let text = words::channels(names.len(), &names.join(", "), 0);
+        return Err(Error::new(Kind::Refused, text));
+    };
+    match volumes.iter().all(|volume| volume.grid().is_same(first.grid(), SAME_GRID_MM)) {
+        true => Ok(first),
+        false => Err(Error::new(Kind::BrokenInput, words::GRIDS_DIFFER)),
+    }
+}
+
+/// Where a case lies as the model is given it.
+pub(super) struct Placed {
+    grid: Grid,
+    /// The plans name the reader that turns images to RAS+.
+    turned: bool,
+}
+
+impl Placed {
+    /// Extents z, y, x.
+    pub fn shape(&self) -> [usize; 3] {
+        let [columns, rows, planes] = self.grid.size;
+        [planes, rows, columns]
+    }
+
+    /// Millimetres along z, y, x.
+    pub fn spacing(&self) -> [f64; 3] {
+        let [x, y, z] = self.grid.spacing_mm();
+        [z, y, x]
+    }
+}
+
+/// Where a volume lies as a model with these plans is given it.
+pub(super) fn placed(volume: &Volume, plans: &Plans) -> Placed {
+    let grid = turn(plans).and_then(|orientation| Some(empty(volume)?.reoriented(orientation)));
+    Placed { turned: grid.is_some(), grid: grid.map_or(*volume.grid(), |turned| *turned.grid()) }
+}
+
+/// The images of a case as a model with these plans is given them.
+pub(super) fn images(volumes: &[&Volume], plans: &Plans) -> Images {
+    let mut channels = Vec::new();
+    for volume in volumes {
+        let turned = turn(plans).map(|orientation| volume.reoriented(orientation));
+        let volume = turned.as_ref().unwrap_or(volume);
+        let frames = if volumes.len() == 1 { volume.frames() } else { 1 };
+        channels.extend((0..frames).map(|frame| volume.frame_f32(frame)));
+    }
+    let placed = placed(volumes[0], plans);
+    Images { shape: placed.shape(), spacing: placed.spacing(), channels }
+}
+
+/// Where images are turned to first.
+fn turn(plans: &Plans) -> Option<Orientation> {
+    match plans.reader.as_deref() {
+        Some("NibabelIOWithReorient") => Some(Orientation::RAS),
+        _ => None,
     }
 }
 

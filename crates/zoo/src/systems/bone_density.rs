@@ -19,6 +19,7 @@ pub use roi::trabecular;
 pub use scale::{ABNORMAL_HU, Calibration, areal_density, t_score, z_score};
 
 use super::totalsegmentator::{Chain, Mode, find, labels_of_part, make_up};
+use crate::ahead::Preparer;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, fits_modality, labels_of, map_on, single_image,
@@ -96,7 +97,8 @@ impl VolumeSystem for BoneDensity {
             false => None,
         };
         let (numbers, pool) = (numbering(&options.chosen)?, options.compute.pool.clone());
-        Ok(Box::new(Reader { spine: Some(spine), tissues, numbers, pool, given: None }))
+        let (labelled, given) = (options.labelled, None);
+        Ok(Box::new(Reader { spine: Some(spine), tissues, numbers, pool, labelled, given }))
     }
 
     /// Without weights where masks are given.
@@ -104,7 +106,8 @@ impl VolumeSystem for BoneDensity {
         let pool = options.compute.pool.clone();
         let open = || -> Result<Box<dyn VolumeReader>> {
             let numbers = numbering(&options.chosen)?;
-            Ok(Box::new(Reader { spine: None, tissues: None, numbers, pool, given: None }))
+            let (spine, tissues, labelled, given) = (None, None, true, None);
+            Ok(Box::new(Reader { spine, tissues, numbers, pool, labelled, given }))
         };
         options.labelled.then(open)
     }
@@ -124,6 +127,8 @@ struct Reader {
     /// L1 to L5 in masks that are given.
     numbers: [u16; 5],
     pool: Pool,
+    /// Masks come with every case.
+    labelled: bool,
     /// Masks of the next case.
     given: Option<Volume>,
 }
@@ -166,6 +171,10 @@ impl VolumeReader for Reader {
         Ok(network + 12 * voxels)
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        self.spine.as_ref().filter(|_| !self.labelled)?.preparer()
+    }
+
     fn give_labels(&mut self, labels: Option<Volume>) -> Result<()> {
         self.given = labels;
         Ok(())
@@ -184,11 +193,14 @@ impl VolumeReader for Reader {
                     labels_to_grid(&self.pool, &labels, masks.grid(), volume.grid(), 0u16)?;
                 (map_on(volume, labels)?, self.numbers)
             }
-            (None, Some(chain)) => (chain.run(volume, told, &mut notes)?, numbers_of(VERTEBRAE.1)),
+            (None, Some(chain)) => {
+                let prepared = case.take_prepared();
+                (chain.run(volume, prepared, told, &mut notes)?, numbers_of(VERTEBRAE.1))
+            }
             (None, None) => return Err(Error::new(Kind::Refused, words::NO_MASKS)),
         };
         let tissues = match &mut self.tissues {
-            Some(chain) => Some(chain.run(volume, told, &mut notes)?),
+            Some(chain) => Some(chain.run(volume, None, told, &mut notes)?),
             None => None,
         };
         let canonical = volume.reoriented(Orientation::RAS);

@@ -4,6 +4,7 @@
 //! steps, mirrored copies on request; every label but 0 is brain. Version 1 (`0.model` … `4.model`) is
 //! another system, `hd_bet_v1`.
 
+use crate::ahead::Preparer;
 use crate::nnunet::{Labels, MadeUp, Model, Options, holds_model};
 use crate::volume_system::{
     Published, Shares, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
@@ -98,6 +99,10 @@ impl VolumeReader for Reader {
 
     fn network_time(&self) -> Option<Duration> {
         VolumeReader::network_time(&self.model)
+    }
+
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        self.model.preparer()
     }
 
     fn rest(&mut self) {

@@ -4,21 +4,24 @@
 //! to the body, brought to 256 × 256, read by a 2-D U-Net, and the labels cleaned in three dimensions.
 
 mod body;
+mod case;
 mod clean;
 
 pub use body::{Slice, prepare};
 pub use clean::clean;
 
+use crate::ahead::Preparer;
 use crate::arch::lung_unet;
 use crate::channels;
 use crate::error::{translate, translate_volume};
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
-    VolumeSystem, find_published, fits_modality, labels_of, map_on, open_checkpoint, single_image,
-    without_nan, write_made_up,
+    VolumeSystem, find_published, fits_modality, labels_of, map_on, open_checkpoint, single_volume,
+    write_made_up,
 };
 use base::words::lungmask as words;
-use base::{Modality, Note, Orientation, Result, Text, Volume};
+use base::{Modality, Note, Result, Text, Volume};
+use case::{Case, Preparing};
 use engine::Tensor;
 use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
@@ -187,20 +190,23 @@ impl VolumeReader for Reader {
         Some(self.networks.iter().map(Network::ran).sum())
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        Some(Box::new(Preparing(self.card.clone())))
+    }
+
     fn rest(&mut self) {
         self.networks.iter_mut().for_each(Network::release_buffers);
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&self.card, case.facts)?;
-        let (volume, _) = single_image(&self.card, case)?;
-        let turned = volume.reoriented(Orientation::LPS);
-        let mut image = turned.frame_f32(0);
-        let mut notes: Vec<Note> = without_nan(&mut image).into_iter().collect();
+        let volume = single_volume(&self.card, case.volumes)?;
+        let prepared = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => Case::of(volume, &self.pool)?,
+        };
+        let Case { slices, turned, mut notes } = prepared;
         let [ni, nj, nk] = turned.size();
-        let whole = is_whole(volume);
-        let slices = prepare(&self.pool, &image, [nk, nj, ni], whole)?;
-        drop(image);
         let (mut done, total) = (0, nk * self.networks.len());
         let mut maps = Vec::new();
         for network in &mut self.networks {
@@ -252,12 +258,4 @@ pub fn fuse(mut lobes: Vec<u16>, lungs: &[u16], shape: [usize; 3]) -> Vec<u16> {
         }
     }
     clean(&lobes, shape, &[spare])
-}
-
-/// Whether SimpleITK gives the image as whole numbers, which SciPy's zoom then rounds to.
-fn is_whole(volume: &Volume) -> bool {
-    let scaled = volume
-        .scale
-        .is_some_and(|scale| scale.slope.fract() != 0.0 || scale.intercept.fract() != 0.0);
-    !volume.voxels().voxel_type().is_float() && !scaled
 }

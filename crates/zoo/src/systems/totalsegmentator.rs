@@ -8,12 +8,14 @@
 //! The original cuts very large images in three to save memory; here logits are never held whole, so
 //! that images stay in one piece.
 
+mod input;
 mod steps;
 mod tasks;
 
 pub use steps::{body_parts, bounds_of, crop, resample, resample_labels, uncrop};
 pub use tasks::{Mode, Task, find, is_published, labels_of_part, tasks};
 
+use crate::ahead::Preparer;
 use crate::nnunet::{Labels, MadeUp, Model, Options, Progress};
 use crate::volume_system::{
     Choice, Needed, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase,
@@ -21,8 +23,10 @@ use crate::volume_system::{
 };
 use base::words::totalsegmentator as words;
 use base::words::volume_systems as common;
-use base::{Error, Kind, Note, Orientation, Result, Volume, VolumeFacts, Voxels};
+use base::{Error, Kind, Note, Result, Volume, VolumeFacts, Voxels};
 use engine::cpu::Pool;
+pub(super) use input::Input;
+use input::{ToSpacing, extents_at};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -238,12 +242,8 @@ impl Chain {
 
     /// Bytes at most, as far as foreseen.
     pub(super) fn need_bytes(&self, volume: &Volume) -> Result<u64> {
-        let (size, spacing) = (volume.size(), volume.spacing_mm());
-        let target = self.task.spacing_mm.unwrap_or(spacing);
-        let resized = [0, 1, 2].map(|axis| {
-            // A header may claim any spacing; the model itself refuses what is beyond memory.
-            (size[axis] as f64 * spacing[axis] / target[axis]).round().clamp(1.0, 1e6) as usize
-        });
+        let target = self.task.spacing_mm.unwrap_or(volume.spacing_mm());
+        let resized = extents_at(volume, target);
         let own = match &self.model {
             Some((_, model)) => {
                 model
@@ -261,15 +261,25 @@ impl Chain {
         Ok(region.max(own + 6 * voxels))
     }
 
-    /// Labels of the task on the grid of the volume; `told` hears of every run of a network.
+    /// What brings cases to the spacing of the first model; `None` where that takes them as they are.
+    pub(super) fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        match &self.region {
+            Some(region) => region.preparer(),
+            None => Some(Box::new(ToSpacing(self.task.spacing_mm?))),
+        }
+    }
+
+    /// Labels of the task on the grid of the volume, which may be prepared for the first model; `told` hears of every run
+    /// of a network.
     pub(super) fn run(
         &mut self,
         volume: &Volume,
+        prepared: Option<Input>,
         told: Told<'_>,
         notes: &mut Vec<Note>,
     ) -> Result<Volume> {
         let last = Progress { stage: 0, done: 0, total: 0 };
-        self.labels(volume, &mut Counter { told, before: 0, last }, notes)
+        self.labels(volume, prepared, &mut Counter { told, before: 0, last }, notes)
     }
 
     /// Lets go of the model that is held.
@@ -304,6 +314,7 @@ impl Chain {
     fn labels(
         &mut self,
         volume: &Volume,
+        mut prepared: Option<Input>,
         told: &mut Counter<'_>,
         notes: &mut Vec<Note>,
     ) -> Result<Volume> {
@@ -312,7 +323,7 @@ impl Chain {
         let mut near = None;
         let (task, mut cropped) = (self.task.clone(), None);
         if let Some(region) = &mut self.region {
-            let coarse = region.labels(whole, told, notes)?;
+            let coarse = region.labels(whole, prepared.take(), told, notes)?;
             region.forget();
             let labels = labels_of(&coarse);
             let wanted = tasks::numbers(region.task.name, &task.crop);
@@ -331,12 +342,11 @@ impl Chain {
             cropped = Some((steps::crop(whole, bounds, true)?, bounds));
         }
         let given = cropped.as_ref().map_or(whole, |(volume, _)| volume);
-        let canonical = given.reoriented(Orientation::RAS);
-        let resampled = match task.spacing_mm {
-            Some(spacing) => resample(&pool, &canonical, spacing)?,
-            None => None,
+        let prepared = match prepared {
+            Some(prepared) => prepared,
+            None => Input::of(&pool, given, task.spacing_mm)?,
         };
-        let input = resampled.as_ref().unwrap_or(&canonical);
+        let input = prepared.seen();
         let mut labels = self.parts(input, told)?;
         for label in tasks::auxiliary(task.name) {
             labels.iter_mut().filter(|found| **found == label).for_each(|found| *found = 0);
@@ -347,8 +357,8 @@ impl Chain {
             body_parts(&mut labels, [nk, nj, ni], voxel_mm3);
         }
         let mut map = map_on(input, labels)?;
-        if resampled.is_some() {
-            map = resample_labels(&pool, &map, &canonical)?;
+        if prepared.resampled.is_some() {
+            map = resample_labels(&pool, &map, &prepared.canonical)?;
         }
         let mut map = map.reoriented(given.orientation());
         if let Some((_, bounds)) = &cropped {
@@ -446,6 +456,10 @@ impl VolumeReader for Reader {
         Some(self.chain.network_time())
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        self.chain.preparer()
+    }
+
     fn rest(&mut self) {
         self.chain.rest();
     }
@@ -467,7 +481,7 @@ impl VolumeReader for Reader {
                 &first
             }
         };
-        let map = self.chain.run(volume, told, &mut notes)?;
+        let map = self.chain.run(volume, case.take_prepared(), told, &mut notes)?;
         let labels = labels_of(&map);
         let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
         labels.iter().for_each(|label| *counts.entry(*label).or_default() += 1);

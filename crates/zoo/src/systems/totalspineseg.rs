@@ -12,6 +12,7 @@ pub mod masks;
 pub mod pieces;
 pub mod soft;
 
+use crate::ahead::Preparer;
 use crate::nnunet::{Labels, MadeUp, Model, Options, Progress};
 use crate::systems::totalsegmentator::{below, uncrop};
 use crate::volume_system::{
@@ -41,8 +42,11 @@ const RELEASE: &str = "r20251124";
 /// Data sets of the two steps.
 const DATASETS: [u16; 2] = [101, 102];
 
+/// Its name to the program.
+const ID: &str = "totalspineseg";
+
 static CARD: VolumeCard = VolumeCard {
-    id: "totalspineseg",
+    id: ID,
     aliases: &["total-spine-seg"],
     name: words::NAME,
     survey_row: "totalspineseg",
@@ -155,20 +159,31 @@ pub fn label_spine(
     network: &mut dyn FnMut(usize, &[&Volume]) -> Result<Volume>,
 ) -> Result<Labelled> {
     let image = grid::at_one_mm(pool, scan)?;
+    label_image(pool, scan, &image, asked, network)
+}
+
+/// The same of a scan whose image of 1 mm is made.
+fn label_image(
+    pool: &Pool,
+    scan: &Volume,
+    image: &Volume,
+    asked: Asked<'_>,
+    network: &mut dyn FnMut(usize, &[&Volume]) -> Result<Volume>,
+) -> Result<Labelled> {
     let placed = grid::one_frame(scan)?;
     let mut found = Labelled { map: placed.clone(), why: None, first: None };
-    let mut map = match counted(pool, &network(0, &[&image])?, &FIRST, asked.localizer)? {
+    let mut map = match counted(pool, &network(0, &[image])?, &FIRST, asked.localizer)? {
         Ok(map) => map,
         Err(why) => return Ok(Labelled { why: Some(why), ..found }),
     };
     found.first = Some(map.clone());
     if !asked.first_only {
         let bounds = grid::around(&map);
-        let cut = grid::cut(&image, bounds)?;
+        let cut = grid::cut(image, bounds)?;
         let discs = map_on(&map, alternate_discs(&labels_of(&map)))?;
         let discs = grid::cut_labels(&discs, bounds)?;
         map = match counted(pool, &network(1, &[&cut, &discs])?, &SECOND, asked.localizer)? {
-            Ok(map) => uncrop(&map, &image, bounds)?,
+            Ok(map) => uncrop(&map, image, bounds)?,
             Err(why) => return Ok(Labelled { why: Some(why), ..found }),
         };
     }
@@ -222,10 +237,7 @@ impl VolumeReader for Reader {
     }
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
-        let (size, spacing) = (volume.size(), volume.spacing_mm());
-        // A header may claim any spacing; the models refuse what is beyond memory.
-        let mut shape = [0, 1, 2]
-            .map(|axis| (size[axis] as f64 * spacing[axis]).round().clamp(1.0, 1e6) as usize);
+        let mut shape = grid::foreseen(volume);
         shape.reverse();
         let voxels = shape.iter().map(|&extent| extent as u64).product::<u64>();
         let mut most = 0;
@@ -239,6 +251,10 @@ impl VolumeReader for Reader {
 
     fn network_time(&self) -> Option<Duration> {
         Some(self.models.iter().map(Model::network_time).sum())
+    }
+
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        Some(Box::new(grid::AtOneMm))
     }
 
     fn rest(&mut self) {
@@ -274,13 +290,17 @@ impl Reader {
     ) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
         let [scan] = case.volumes else {
-            let text = common::one_image(CARD.id, case.volumes.len());
+            let text = common::one_image(ID, case.volumes.len());
             return Err(Error::new(Kind::Refused, text));
         };
         let mut notes = Vec::new();
         if scan.frames() > 1 {
             notes.push(Note::warning("mean-of-frames", words::mean_of_frames(scan.frames())));
         }
+        let image = match case.take_prepared() {
+            Some(image) => image,
+            None => grid::at_one_mm(&self.pool, scan)?,
+        };
         let first_only = self.models.len() == 1;
         let mut gathered = into.is_some().then(Gathered::default);
         let (models, mut before) = (&mut self.models, 0);
@@ -299,7 +319,7 @@ impl Reader {
             Ok(map)
         };
         let asked = Asked { first_only, localizer: self.localizer.as_ref() };
-        let found = label_spine(&self.pool, scan, asked, &mut network)?;
+        let found = label_image(&self.pool, scan, &image, asked, &mut network)?;
         notes.extend(found.why.map(|why| Note::warning("not-counted", why)));
         if let (Some(into), Some(gathered), Some(first)) = (into, gathered, &found.first) {
             let maps = gathered.on(&self.pool, first, scan.grid())?;

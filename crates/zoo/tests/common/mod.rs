@@ -3,6 +3,7 @@
 
 pub mod nnunet;
 
+use base::{GeometrySource, VolumeFacts, VoxelType};
 use engine::Tensor;
 use engine::cpu::Pool;
 use engine::graph::Builder;
@@ -11,7 +12,8 @@ use imaging::volumes::{self, Scan};
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use zoo::{Compute, System};
+use zoo::volume_system::{VolumeAnswer, VolumeCase};
+use zoo::{Compute, System, VolumeReader};
 
 pub fn compute() -> Compute {
     Compute::new(pool())
@@ -19,6 +21,43 @@ pub fn compute() -> Compute {
 
 pub fn pool() -> Pool {
     Pool::new(2)
+}
+
+/// What a file of this name says about itself.
+pub fn facts(name: &str) -> VolumeFacts {
+    VolumeFacts {
+        name: name.into(),
+        format: "NIfTI-1",
+        bytes: 0,
+        sha256: String::new(),
+        compressed: false,
+        big_endian: false,
+        stored: VoxelType::F32,
+        geometry: GeometrySource::Sform,
+        codes: None,
+        modality: None,
+        laterality: None,
+        device: None,
+        images: None,
+        segments: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// The case prepared on one thread by what may be sent to it gives the same answer, and is not prepared again.
+pub fn same_when_prepared(
+    reader: &mut dyn VolumeReader,
+    case: VolumeCase<'_>,
+    plain: &VolumeAnswer,
+) {
+    let preparer = reader.preparer().unwrap();
+    assert!(preparer.need_bytes(case.volumes[0]).unwrap() > 4 * case.volumes[0].frame_len() as u64);
+    let prepared = std::thread::scope(|scope| {
+        scope.spawn(|| preparer.prepare(case.volumes, &Pool::new(1)).unwrap()).join().unwrap()
+    });
+    let case = VolumeCase { prepared: Some(&prepared), ..case };
+    assert_eq!(&reader.read(&case, &mut |_, _| {}).unwrap(), plain);
+    assert!(prepared.is_taken());
 }
 
 /// `tests/fixtures/<name>`.

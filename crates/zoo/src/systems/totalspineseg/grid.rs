@@ -4,6 +4,8 @@
 //! (TorchIO's `Resample(1)`: ITK's linear interpolation on a grid with the same middle, as many whole voxels as
 //! fit), `crop_image2seg.py`. Images of whole numbers stay so: values are cut off, not rounded.
 
+use super::ID;
+use crate::ahead::{PreparedCase, Preparer};
 use crate::systems::totalsegmentator::{bounds_of, crop};
 use crate::volume_system::labels_of;
 use base::words::volume_systems as words;
@@ -28,6 +30,31 @@ pub fn at_one_mm(pool: &Pool, volume: &Volume) -> Result<Volume> {
         values.iter_mut().for_each(|value| *value = value.trunc());
     }
     made(grid, values)
+}
+
+/// Extents i, j, k at 1 mm, as far as foreseen.
+pub(super) fn foreseen(volume: &Volume) -> [usize; 3] {
+    let (size, spacing) = (volume.size(), volume.spacing_mm());
+    // A header may claim any spacing; the models refuse what is beyond memory.
+    [0, 1, 2].map(|axis| (size[axis] as f64 * spacing[axis]).round().clamp(1.0, 1e6) as usize)
+}
+
+/// Prepares scans: [`at_one_mm`].
+pub(super) struct AtOneMm;
+
+impl Preparer for AtOneMm {
+    /// Sums over the frames, one frame, the mean and the same turned; the image of 1 mm twice.
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        let resized = foreseen(volume).iter().map(|extent| *extent as u64).product::<u64>();
+        Ok(20 * volume.frame_len() as u64 + 8 * resized)
+    }
+
+    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
+        let [scan] = volumes else {
+            return Err(Error::new(Kind::Refused, words::one_image(ID, volumes.len())));
+        };
+        at_one_mm(pool, scan).map(PreparedCase::new)
+    }
 }
 
 /// The mean of all frames, values that are no numbers set to 0.
