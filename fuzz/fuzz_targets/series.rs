@@ -1,7 +1,8 @@
 //! Any bytes given as the two files of a DICOM series end in an error or in a volume, never a crash.
 #![no_main]
 
-use imaging::{Limits, series};
+use consilium_fuzz::small_limits;
+use imaging::series;
 use kernels::Pool;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,15 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     for (name, part) in [("a.dcm", &rest[..cut]), ("b.dcm", &rest[cut..])] {
         std::fs::write(folder.join(name), part).expect("a file to read from");
     }
-    // Small limits: the fuzzer looks for crashes, not for large volumes.
-    let limits = Limits {
-        max_volume_bytes: 1 << 20,
-        max_pixels: 1 << 18,
-        max_total_bytes: 1 << 22,
-        max_frames: 1 << 10,
-        ..Limits::default()
-    };
-    match series::read(&folder, &limits, &Pool::new(1)) {
+    match series::read(&folder, &small_limits(), &Pool::new(1)) {
         Ok(scan) => assert!(scan.volume.affine().inverse().is_some()),
         Err(error) => assert!(!error.what().en().is_empty() && !error.what().zh().is_empty()),
     }

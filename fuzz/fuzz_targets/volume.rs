@@ -2,7 +2,7 @@
 //! written and read again alike.
 #![no_main]
 
-use imaging::Limits;
+use consilium_fuzz::small_limits;
 use imaging::volumes::{self, nifti};
 use kernels::Pool;
 use libfuzzer_sys::fuzz_target;
@@ -14,14 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         std::fs::create_dir_all(&folder).expect("a folder to write to");
         std::fs::write(&path, bytes).expect("a file to read from");
     }
-    // Small limits: the fuzzer looks for crashes, not for large volumes.
-    let limits = Limits {
-        max_volume_bytes: 1 << 20,
-        max_pixels: 1 << 18,
-        max_total_bytes: 1 << 22,
-        max_frames: 1 << 10,
-        ..Limits::default()
-    };
+    let limits = small_limits();
     let Ok(scan) = volumes::read(&path, &limits) else { return };
     let volume = &scan.volume;
     let _ = volumes::three_planes(volume, 32);

@@ -169,6 +169,20 @@ fn every_file_says_what_it_is_for_and_stays_short() {
 }
 
 #[test]
+fn every_fuzz_target_is_built_and_has_seeds() {
+    let fuzz = project_root().join("fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for entry in fs::read_dir(fuzz.join("fuzz_targets")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let row = format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"");
+        assert!(manifest.contains(&row), "fuzz/Cargo.toml has no {row}");
+        let seeds = fs::read_dir(fuzz.join("seeds").join(name)).map_or(0, Iterator::count);
+        assert!(seeds > 0, "fuzz/seeds/{name} has no seed");
+    }
+}
+
+#[test]
 fn unsafe_stands_only_in_the_kernels() {
     let kernels = project_root().join("crates/kernels");
     for path in rust_files().into_iter().filter(|path| !path.starts_with(&kernels)) {
