@@ -1,7 +1,7 @@
 //! The loop that decodes symbols: everything it touches lies in registers and slices.
 
 use super::tables::{
-    BASE, DISTANCE_BITS, END, Entry, KIND, LITERAL_BITS, PAIR, TABLE, is_literal, second,
+    BASE, DISTANCE_BITS, END, Entry, KIND, LITERAL, LITERAL_BITS, TABLE, TAKEN, literals, second,
 };
 use super::{ROUND, WINDOW};
 
@@ -43,7 +43,7 @@ impl Run<'_> {
     pub fn decode(&mut self, now: Now) -> (Stop, Now) {
         // Names of their own, one way out: so the compiler keeps them in registers.
         let Now { mut bits, mut count, mut at, mut made } = now;
-        let (ahead, literals, distances) = (self.ahead, self.literals, self.distances);
+        let (ahead, table, distances) = (self.ahead, self.literals, self.distances);
         let out = &mut *self.out;
         let full = WINDOW + ROUND;
         let stop = loop {
@@ -54,30 +54,30 @@ impl Run<'_> {
                 break Stop::Input;
             }
             refill(ahead, &mut bits, &mut count, &mut at);
-            let mut entry = look(literals, self.long_literals, bits);
+            let mut entry = look(table, self.long_literals, bits);
+            put(out, &mut made, entry);
+            let mut before = bits;
+            take(&mut bits, &mut count, entry);
             // Three looks at 15 bits each leave enough of the 56.
-            if is_literal(entry) {
-                take(&mut bits, &mut count, entry & 31);
+            if entry & KIND == LITERAL {
+                entry = look(table, self.long_literals, bits);
                 put(out, &mut made, entry);
-                entry = look(literals, self.long_literals, bits);
-                if is_literal(entry) {
-                    take(&mut bits, &mut count, entry & 31);
+                before = bits;
+                take(&mut bits, &mut count, entry);
+                if entry & KIND == LITERAL {
+                    entry = look(table, self.long_literals, bits);
                     put(out, &mut made, entry);
-                    entry = look(literals, self.long_literals, bits);
-                    if is_literal(entry) {
-                        take(&mut bits, &mut count, entry & 31);
-                        put(out, &mut made, entry);
+                    before = bits;
+                    take(&mut bits, &mut count, entry);
+                    if entry & KIND == LITERAL {
                         continue;
                     }
                 }
             }
-            take(&mut bits, &mut count, entry & 31);
-            match entry & KIND {
-                BASE => {}
-                END => break Stop::Block,
-                _ => break Stop::Broken,
+            if entry & KIND != BASE {
+                break if entry & END != 0 { Stop::Block } else { Stop::Broken };
             }
-            let length = (entry >> 16) + take(&mut bits, &mut count, entry >> 5 & 15);
+            let length = (entry >> 14 & 511) + extra(before, entry);
             if count < LONGEST_DISTANCE {
                 refill(ahead, &mut bits, &mut count, &mut at);
             }
@@ -85,8 +85,8 @@ impl Run<'_> {
             if entry & KIND == TABLE {
                 entry = second(self.long_distances, entry, bits, DISTANCE_BITS);
             }
-            take(&mut bits, &mut count, entry & 31);
-            let distance = (entry >> 16) + take(&mut bits, &mut count, entry >> 5 & 15);
+            let distance = (entry >> 16) + extra(bits, entry);
+            take(&mut bits, &mut count, entry);
             if entry == 0 || !copy(out, made, distance as usize, length as usize) {
                 break Stop::Broken;
             }
@@ -105,11 +105,16 @@ fn refill(ahead: &[u8], bits: &mut u64, count: &mut u32, at: &mut usize) {
 }
 
 #[inline(always)]
-fn take(bits: &mut u64, count: &mut u32, some: u32) -> u32 {
-    let value = *bits & ((1 << some) - 1);
-    *bits >>= some;
-    *count -= some;
-    value as u32
+fn take(bits: &mut u64, count: &mut u32, entry: Entry) {
+    *bits = bits.wrapping_shr(entry);
+    *count -= entry & TAKEN;
+}
+
+/// The extra bits behind the codes of an entry.
+#[inline(always)]
+fn extra(bits: u64, entry: Entry) -> u32 {
+    let all = bits & !(u64::MAX.wrapping_shl(entry));
+    (all >> (entry >> 6 & 15)) as u32
 }
 
 #[inline(always)]
@@ -118,14 +123,12 @@ fn look(table: &[Entry; 1 << LITERAL_BITS], long: &[Entry], bits: u64) -> Entry 
     if entry & KIND == TABLE { second(long, entry, bits, LITERAL_BITS) } else { entry }
 }
 
-/// One literal or two: the second byte is overwritten where it was none.
+/// Up to two literals: bytes that are none are overwritten.
 #[inline(always)]
 fn put(out: &mut [u8], made: &mut usize, entry: Entry) {
-    let two = ((entry >> 16) as u16).to_le_bytes();
-    out[*made..*made + 2].copy_from_slice(&two);
-    *made += 1 + usize::from(entry & PAIR != 0);
+    out[*made..*made + 2].copy_from_slice(&[(entry >> 24) as u8, (entry >> 14) as u8]);
+    *made += literals(entry);
 }
-
 /// Repeats what was made `distance` bytes before `made`; false when that is before the beginning.
 #[inline(always)]
 fn copy(out: &mut [u8], made: usize, distance: usize, length: usize) -> bool {
