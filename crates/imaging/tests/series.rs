@@ -1,7 +1,7 @@
 //! DICOM images become volumes by where they lie, or are refused with the reason.
 #![allow(clippy::unwrap_used)]
 
-use base::{Error, Kind, Scale, VoxelType};
+use base::{Error, Kind, PatientFacts, Scale, Sex, VoxelType};
 use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -507,4 +507,21 @@ fn a_converted_multi_frame_object_is_the_series_it_was_made_from() {
         assert!(single.volume.grid().is_same(multi.volume.grid(), 1e-4), "{folder}");
         assert_eq!(single.volume.voxels(), multi.volume.voxels(), "{folder}");
     }
+}
+
+#[test]
+fn of_the_patient_age_and_sex_are_kept_and_nothing_else() {
+    let folder = testkit::temp_dir("series-patient");
+    for (n, image) in axial(3).iter().enumerate() {
+        let mut object = image.object();
+        put_text(&mut object, tags::PATIENT_AGE, VR::AS, "057Y");
+        put_text(&mut object, tags::PATIENT_SEX, VR::CS, "F");
+        put_text(&mut object, tags::PATIENT_NAME, VR::PN, "Roe^Jane");
+        save(object, &folder.join(format!("{n}.dcm")));
+    }
+    let scan = series::read(folder.path(), &Limits::default(), &kernels::Pool::new(1)).unwrap();
+    assert_eq!(scan.facts.patient.age_years, Some(57));
+    assert_eq!(scan.facts.patient.sex, Some(Sex::Female));
+    assert!(!format!("{:?}", scan.facts).contains("Roe"));
+    assert_eq!(read(&axial(3)).unwrap().facts.patient, PatientFacts::default());
 }

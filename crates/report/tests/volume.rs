@@ -5,8 +5,8 @@ mod schema;
 
 use base::{
     Affine, GeometrySource, Grid, Image, Lang, Laterality, Manifest, MeasuredStructure,
-    Measurement, Modality, ModelRef, ModelRun, Note, Picture, StructureDetails, Text, ValuePicture,
-    ValueSummary, VolumeConsultation, VolumeFacts, VolumeReading, VoxelType,
+    Measurement, Modality, ModelRef, ModelRun, Note, PatientFacts, Picture, StructureDetails, Text,
+    ValuePicture, ValueSummary, VolumeConsultation, VolumeFacts, VolumeReading, VoxelType,
 };
 use report::html::VolumePictures;
 use serde_json::Value;
@@ -93,6 +93,7 @@ fn consultation() -> VolumeConsultation {
             modality: Some(Modality::Ct),
             laterality: Some(Laterality::Left),
             device: None,
+            patient: PatientFacts::default(),
             images: None,
             segments: Vec::new(),
             notes: vec![Note::warning("test", both("a warning", "警示"))],

@@ -1,7 +1,7 @@
 //! What is known of a volume's file, de-identified.
 
 use super::VoxelType;
-use crate::case::{Laterality, Modality};
+use crate::case::{Laterality, Modality, PatientFacts};
 use crate::concept::SegmentFacts;
 use crate::note::Note;
 
@@ -67,6 +67,8 @@ pub struct VolumeFacts {
     pub laterality: Option<Laterality>,
     /// Maker and model of the device, where the format has one.
     pub device: Option<String>,
+    /// What may be kept of the patient, where the format says it: for models that ask for it, in no output.
+    pub patient: PatientFacts,
     /// DICOM images the volume was put together from.
     pub images: Option<usize>,
     /// Segments, where the file is a DICOM segmentation.

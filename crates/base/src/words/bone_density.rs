@@ -11,7 +11,7 @@ texts! {
     /// What it is for.
     USE = "Measures the attenuation of L1 to L5 on CT of the abdomen or spine made for another reason, to find patients whose bone density should be examined.", "在因其他原因所做的腹部或脊柱 CT 上测量 L1–L5 椎体 CT 值，以发现需进一步行骨密度检查的患者。";
     /// What it cannot do.
-    LIMITS = "No replacement for DXA or quantitative CT. Values hold for 120 kV without contrast: contrast adds about 10 HU and more, other tube voltages shift them. Fractures, metastases, implants and cement in a vertebra falsify its value; look at the regions. The thresholds at L1 are those of one American cohort (1,867 adults). Areal density and T-score are estimates by another group's equations, here with another model's fat.", "不能替代 DXA 或定量 CT。数值以 120 kV 平扫为准：增强扫描约升高 10 HU 以上，其他管电压亦会改变数值。椎体骨折、转移、内固定或骨水泥会使数值失真，请核对测量区域。L1 阈值来自美国一项队列（1867 名成人）。面积骨密度与 T 值为依他人公式的估计，且此处脂肪由另一模型测得。";
+    LIMITS = "No replacement for DXA or quantitative CT. Values hold for 120 kV without contrast: contrast adds about 10 HU and more, other tube voltages shift them. Fractures, metastases, implants and cement in a vertebra falsify its value; look at the regions. The thresholds at L1 are those of one American cohort (1,867 adults). Areal density, T-score and Z-score are estimates by another group's equations, here with another model's fat.", "不能替代 DXA 或定量 CT。数值以 120 kV 平扫为准：增强扫描约升高 10 HU 以上，其他管电压亦会改变数值。椎体骨折、转移、内固定或骨水泥会使数值失真，请核对测量区域。L1 阈值来自美国一项队列（1867 名成人）。面积骨密度、T 值与 Z 值为依他人公式的估计，且此处脂肪由另一模型测得。";
     /// An internal mistake.
     NO_TASK = "the tables of TotalSegmentator lack a task", "TotalSegmentator 任务表不完整";
     /// Remark.
@@ -38,6 +38,10 @@ texts! {
     DENSITY = "Estimated areal bone density L1–L4", "L1–L4 面积骨密度（估计值）";
     /// Measurement.
     T_SCORE = "Estimated T-score L1–L4", "L1–L4 T 值（估计值）";
+    /// Measurement.
+    Z_SCORE = "Estimated Z-score L1–L4", "L1–L4 Z 值（估计值）";
+    /// Remark.
+    NO_Z_SCORE = "No Z-score: it needs the patient's age, of 20 years or more, which the file does not say.", "未计算 Z 值：文件未提供患者年龄，或年龄不足 20 岁。";
 }
 
 /// The region of a vertebra that is measured.

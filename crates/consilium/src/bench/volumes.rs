@@ -4,8 +4,8 @@
 use crate::read::Common;
 use base::words::{bench as words, cli as cli_words};
 use base::{
-    Affine, Error, GeometrySource, Grid, Kind, Laterality, Modality, Result, Volume, VolumeFacts,
-    VoxelType, Voxels,
+    Affine, Error, GeometrySource, Grid, Kind, Laterality, Modality, PatientFacts, Result, Volume,
+    VolumeFacts, VoxelType, Voxels,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -159,6 +159,7 @@ fn facts() -> VolumeFacts {
         // A system for one side must not ask which.
         laterality: Some(Laterality::Left),
         device: None,
+        patient: PatientFacts::default(),
         images: None,
         segments: Vec::new(),
         notes: Vec::new(),

@@ -118,6 +118,7 @@ pub(crate) fn scan(study: &Study, limits: &Limits) -> Result<Scan> {
         modality: study.facts.modality.clone(),
         laterality: study.facts.laterality,
         device: study.facts.device.clone(),
+        patient: study.facts.patient,
         images: Some(image.frames),
         segments,
         notes,

@@ -17,8 +17,8 @@ use crate::study::{Samples, Source, Study};
 use crate::volumes::Scan;
 use base::words::series as words;
 use base::{
-    Error, GeometrySource, Grid, Kind, Laterality, Modality, Note, Result, Scale, Volume,
-    VolumeFacts, Voxels,
+    Error, GeometrySource, Grid, Kind, Laterality, Modality, Note, PatientFacts, Result, Scale,
+    Volume, VolumeFacts, Voxels,
 };
 use kernels::Pool;
 use slice::{Slice, Unplaced};
@@ -38,6 +38,8 @@ pub struct Series {
     pub laterality: Option<Laterality>,
     /// Maker and model of the device.
     pub device: Option<String>,
+    /// What may be kept of the patient.
+    pub patient: PatientFacts,
     /// Images or frames.
     pub images: usize,
     /// Why they make no volume.
@@ -71,17 +73,18 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
             Ok(study) => study,
             Err(error) if files.len() == 1 => return Err(error),
             Err(error) if error.kind() == Kind::Unsupported => {
-                facts.push((None, None, None));
+                facts.push(Default::default());
                 continue;
             }
             Err(_) => {
                 unreadable += 1;
-                facts.push((None, None, None));
+                facts.push(Default::default());
                 continue;
             }
         };
         let known = &study.facts;
-        facts.push((known.modality.clone(), known.laterality, known.device.clone()));
+        let device = known.device.clone();
+        facts.push((known.modality.clone(), known.laterality, device, known.patient));
         let Source::Dicom(image) = &study.source else { continue };
         if slices.len() + image.frames > limits.max_frames {
             let frames = (slices.len() + image.frames) as u64;
@@ -103,23 +106,44 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
     let mut found: Vec<Series> = group::groups(slices)
         .into_iter()
         .map(|group| {
-            let (modality, laterality, device) = facts[group.file].clone();
+            let (modality, laterality, device, patient) = facts[group.file].clone();
             let (stack, refused) = match group.stack {
                 Ok(stack) => (Some(stack), None),
                 Err(error) => (None, Some(error)),
             };
             let (name, files) = (name.clone(), files.clone());
             let (images, derived) = (group.images, false);
-            Series { modality, laterality, device, images, refused, derived, name, files, stack }
+            Series {
+                modality,
+                laterality,
+                device,
+                patient,
+                images,
+                refused,
+                derived,
+                name,
+                files,
+                stack,
+            }
         })
         .collect();
     for (file, why, images) in unplaced {
-        let (modality, laterality, device) = facts[file].clone();
+        let (modality, laterality, device, patient) = facts[file].clone();
         let derived = why == Unplaced::NoImage;
         let refused = Some(reason(why));
         let (name, files, stack) = (name.clone(), files.clone(), None);
-        let one =
-            Series { modality, laterality, device, images, refused, derived, name, files, stack };
+        let one = Series {
+            modality,
+            laterality,
+            device,
+            patient,
+            images,
+            refused,
+            derived,
+            name,
+            files,
+            stack,
+        };
         found.push(one);
     }
     let mut notes = Vec::new();
@@ -313,6 +337,7 @@ impl Series {
             modality: self.modality.clone(),
             laterality: self.laterality,
             device: self.device.clone(),
+            patient: self.patient,
             images: Some(stack.slices.len()),
             segments: Vec::new(),
             notes,

@@ -29,7 +29,7 @@ pub use surface::surfaces;
 
 use crate::Limits;
 use base::words::volumes as words;
-use base::{Error, GeometrySource, Kind, Note, Result, Volume, VolumeFacts};
+use base::{Error, GeometrySource, Kind, Note, PatientFacts, Result, Volume, VolumeFacts};
 use source::Source;
 use std::path::Path;
 
@@ -240,6 +240,7 @@ fn finish(
         modality: None,
         laterality: None,
         device: None,
+        patient: PatientFacts::default(),
         images: None,
         segments: Vec::new(),
         notes,

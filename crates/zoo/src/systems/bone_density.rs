@@ -3,8 +3,8 @@
 //!
 //! TotalSegmentator's model of the vertebrae finds L1 to L5; in each the trabecular region and the whole
 //! are measured (`roi.rs`). Where the folder also holds its model of the tissues, the patient's own
-//! visceral fat and the air in front of the abdomen calibrate the values, and areal density and T-score
-//! are estimated (`scale.rs`).
+//! visceral fat and the air in front of the abdomen calibrate the values, and areal density, T-score and, where
+//! the file says the patient's age, Z-score are estimated (`scale.rs`).
 //!
 //! Where masks of the vertebrae are given they are measured in, and nothing is looked for.
 //!
@@ -215,8 +215,12 @@ impl VolumeReader for Reader {
             Some(map) => {
                 let tissues = labels_of(&map.reoriented(Orientation::RAS));
                 match measured.calibrated(&image, &tissues, size, spacing) {
-                    Some((hu, calibrated)) => {
-                        values.extend(calibrated);
+                    Some(hu) => {
+                        let estimates = estimates(hu, case.facts.patient.age_years);
+                        if !estimates.iter().any(|value| value.id == Z_SCORE) {
+                            notes.push(Note::info("no-z-score", words::NO_Z_SCORE));
+                        }
+                        values.extend(estimates);
                         notes.push(threshold(hu));
                     }
                     None => notes.push(Note::warning("not-calibrated", words::NOT_CALIBRATED)),
@@ -310,32 +314,41 @@ impl Measured {
         notes
     }
 
-    /// Calibrated mean of L1 to L4, and as values it, estimated areal density and T-score; `None` without all four
-    /// vertebrae, fat and air where they belong.
+    /// Calibrated mean of L1 to L4 in HU; `None` without all four vertebrae, fat and air where they belong.
     fn calibrated(
         &self,
         image: &[f32],
         tissues: &[u16],
         size: [usize; 3],
         spacing_mm: [f64; 3],
-    ) -> Option<(f64, Vec<Measurement>)> {
+    ) -> Option<f64> {
         let slices: Vec<usize> =
             self.middle[..CALIBRATED].iter().copied().collect::<Option<_>>()?;
         let (fat, air) = fat_and_air(image, tissues, size, spacing_mm, &slices)?;
         let calibration = Calibration::new(fat, air)?;
         let whole = self.levels[..CALIBRATED].iter().map(|level| level.map(|(_, whole)| whole));
         let whole: Vec<f64> = whole.collect::<Option<_>>()?;
-        let hu = calibration.apply(whole.iter().sum::<f64>() / whole.len() as f64);
-        let density = areal_density(hu);
-        let value = |id, name, value, unit| Measurement { id, name, value, unit, interval: None };
-        let values = vec![
-            value("l1-l4-calibrated-attenuation", words::CALIBRATED, hu, HU),
-            value("estimated-areal-density", words::DENSITY, density, "g/cm2"),
-            value("estimated-t-score", words::T_SCORE, t_score(density), "1"),
-        ];
-        Some((hu, values))
+        Some(calibration.apply(whole.iter().sum::<f64>() / whole.len() as f64))
     }
 }
+
+/// Calibrated mean of L1 to L4, estimated areal density, T-score, and Z-score where the age is known. The age itself
+/// goes nowhere.
+fn estimates(calibrated_hu: f64, age_years: Option<u16>) -> Vec<Measurement> {
+    let density = areal_density(calibrated_hu);
+    let value = |id, name, value, unit| Measurement { id, name, value, unit, interval: None };
+    let mut values = vec![
+        value("l1-l4-calibrated-attenuation", words::CALIBRATED, calibrated_hu, HU),
+        value("estimated-areal-density", words::DENSITY, density, "g/cm2"),
+        value("estimated-t-score", words::T_SCORE, t_score(density), "1"),
+    ];
+    let z_score = age_years.and_then(|age| z_score(density, age));
+    values.extend(z_score.map(|score| value(Z_SCORE, words::Z_SCORE, score, "1")));
+    values
+}
+
+/// The measurement that needs an age.
+const Z_SCORE: &str = "estimated-z-score";
 
 /// What the original says of a calibrated mean.
 fn threshold(hu: f64) -> Note {
@@ -381,4 +394,26 @@ pub fn fat_and_air(
 fn mean(values: impl Iterator<Item = f32>) -> Option<f64> {
     let (count, sum) = values.fold((0u64, 0.0), |(n, sum), value| (n + 1, sum + f64::from(value)));
     (count > 0).then(|| sum / count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_z_score_needs_an_age_that_the_tables_know() {
+        let found = |age: Option<u16>| -> Vec<(&str, f64)> {
+            estimates(300.0, age).into_iter().map(|value| (value.id, value.value)).collect()
+        };
+        let without = found(None);
+        assert_eq!(without.len(), 3);
+        assert_eq!(found(Some(19)), without);
+        // 0.9899448255 g/cm² by hand: (0.9899448255 − 1.01135556) / 0.15325633.
+        let with = found(Some(57));
+        assert_eq!(with[..3], without);
+        assert!(with.len() == 4 && with[3].0 == "estimated-z-score");
+        assert!((with[3].1 + 0.139_705_3).abs() < 1e-6, "{}", with[3].1);
+        // 60 and more is one group.
+        assert_eq!(found(Some(63)), found(Some(90)));
+    }
 }

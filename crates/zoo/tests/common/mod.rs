@@ -3,7 +3,7 @@
 
 pub mod nnunet;
 
-use base::{GeometrySource, VolumeFacts, VoxelType};
+use base::{GeometrySource, PatientFacts, VolumeFacts, VoxelType};
 use engine::Tensor;
 use engine::cpu::Pool;
 use engine::graph::Builder;
@@ -38,6 +38,7 @@ pub fn facts(name: &str) -> VolumeFacts {
         modality: None,
         laterality: None,
         device: None,
+        patient: PatientFacts::default(),
         images: None,
         segments: Vec::new(),
         notes: Vec::new(),
