@@ -189,3 +189,32 @@ fn a_dicom_series_gives_dicom_segmentations_that_say_what_the_label_map_says() {
     let output = consilium(dir.path(), &["read", input, "--model", "model", "--seg", "rtstruct"]);
     assert!(code(&output) == 2 && said(&output).contains("rtstruct"), "{}", said(&output));
 }
+
+#[test]
+fn hd_bet_leaves_the_image_of_the_brain_beside_its_mask() {
+    let dir = testkit::temp_dir("volume-brain");
+    model_of(&dir.join("hd-bet"), "MR", "brain", "more brain");
+    let folds = dir.join("hd-bet/nnUNetTrainer__nnUNetPlans__3d_fullres");
+    fs::rename(folds.join("fold_0"), folds.join("fold_all")).unwrap();
+    volume(&dir.join("t1.nii.gz"), 4);
+    let line = ["read", "t1.nii.gz", "--model", "hd-bet", "--weights", "hd-bet", "--out", "o"];
+    let output = consilium(dir.path(), &line);
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let read = |name: &str| imaging::volumes::read(&dir.join(name), &Limits::default()).unwrap();
+    let (image, mask, brain) =
+        (read("t1.nii.gz"), read("o/segmentation.nii.gz"), read("o/brain.nii.gz"));
+    let (image, mask, brain) = (image.volume, mask.volume, brain.volume);
+    assert_eq!(brain.grid(), image.grid());
+    assert_eq!(brain.voxels().voxel_type(), image.voxels().voxel_type());
+    let mut inside = 0;
+    for voxel in 0..image.frame_len() {
+        let is_brain = mask.value(voxel) != Some(0.0);
+        inside += usize::from(is_brain);
+        let wanted = if is_brain { image.value(voxel) } else { Some(0.0) };
+        assert_eq!(brain.value(voxel), wanted);
+    }
+    assert!(inside > 100 && inside + 100 < image.frame_len(), "{inside}");
+    let result = result(dir.join("o/result.json"));
+    let files = result["files"]["segmentations"].as_array().unwrap();
+    assert!(files.iter().any(|name| name == "brain.nii.gz"), "{files:?}");
+}

@@ -259,6 +259,12 @@ pub trait VolumeReader {
         None
     }
 
+    /// The image of a case as the original hands it out beside the label map, everything outside of its labels
+    /// `[k][j][i]` at zero; `None` where it does not.
+    fn strip(&self, _volume: &Volume, _labels: &[u16]) -> Option<Volume> {
+        None
+    }
+
     /// Takes a label map of the patient for the next case: of another image, from which levels are counted, or of the
     /// same, in which is measured. `None` takes it away.
     ///

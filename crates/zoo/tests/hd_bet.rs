@@ -3,7 +3,7 @@
 
 mod common;
 
-use base::{Kind, Modality};
+use base::{Affine, Grid, Kind, Modality, Scale, Volume, Voxels};
 use common::nnunet::Small;
 use common::{compute, fixture, integers, packed, scan};
 use zoo::find_volume_system;
@@ -32,6 +32,15 @@ fn a_real_head_is_read_as_the_original_reads_it_with_mirrored_copies_and_without
         let own = &bits[number * voxels.div_ceil(8)..];
         common::same_when_prepared(&mut *reader, case, &answer);
         let theirs = |n: usize| u16::from(own[n / 8] >> (7 - n % 8) & 1);
+        // Of the same mask the original leaves the same image, byte for byte.
+        let mask: Vec<u16> = (0..voxels).map(theirs).collect();
+        let left = reader.strip(&scan.volume, &mask).unwrap();
+        let mut crc = flate2::Crc::new();
+        crc.update(&left.voxels().to_le_bytes());
+        let stripped = &expected["stripped"][number];
+        assert_eq!(left.voxels().voxel_type().name(), stripped["type"].as_str().unwrap());
+        assert_eq!(u64::from(crc.sum()), stripped["crc32"].as_u64().unwrap());
+        assert_eq!(left.grid(), scan.volume.grid());
         let labels = labels_of(&answer.map);
         let other = labels.iter().enumerate().filter(|(n, label)| **label != theirs(*n)).count();
         let brain = expected["voxels"][number].as_u64().unwrap() as usize;
@@ -53,4 +62,21 @@ fn a_real_head_is_read_as_the_original_reads_it_with_mirrored_copies_and_without
     let empty = testkit::temp_dir("hd-bet-2-absent");
     let error = system.open(empty.path(), &options).err().unwrap().to_string();
     assert!(error.contains("release_v1.5.0.zip") && error.contains("zenodo"), "{error}");
+}
+
+#[test]
+fn an_image_whose_numbers_are_scaled_is_left_with_the_original_s_values() {
+    let scaled = &fixture("systems/hd-bet-2.json")["scaled"];
+    let list = |key: &str| -> Vec<i64> {
+        scaled[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as i64).collect()
+    };
+    let grid = Grid { size: [5, 4, 3], affine: Affine::scaling([1.0; 3]) };
+    let stored = list("stored").into_iter().map(|value| value as i16).collect();
+    let mut volume = Volume::new(grid, Voxels::I16(stored)).unwrap();
+    let number = |key: &str| scaled[key].as_f64().unwrap();
+    volume.scale = Some(Scale { slope: number("slope"), intercept: number("intercept") });
+    let mask: Vec<u16> = list("mask").into_iter().map(|value| value as u16).collect();
+    let left = zoo::stripped(&volume, &mask);
+    let values: Vec<i64> = left.frame_f32(0).into_iter().map(|value| value as i64).collect();
+    assert_eq!(values, list("values"));
 }

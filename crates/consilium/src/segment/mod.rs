@@ -192,6 +192,8 @@ struct Done {
     labels: Vec<Vec<u16>>,
     /// The same on the case's grid, to be written.
     maps: Vec<Volume>,
+    /// Images with all outside of what was found at zero, by name, on the case's grid.
+    stripped: Vec<(String, Volume)>,
     /// Further files, whole.
     files: Vec<dicom::File>,
     /// Tables of the systems.
@@ -241,6 +243,7 @@ fn consult(
     let mut runs = Vec::new();
     let (mut all_labels, mut maps, mut tables) = (Vec::new(), Vec::new(), Vec::new());
     let (mut files, mut all_shares, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
+    let mut stripped = Vec::new();
     let only = models.len() == 1;
     let created = rfc3339(world.now());
     for (number, loaded) in models.iter_mut().enumerate() {
@@ -257,6 +260,11 @@ fn consult(
             reading.notes.push(Note::info("probabilities", own::SHARES.clone()));
             (name, writer)
         });
+        if let Some(image) = loaded.reader.strip(&decoded.scans[0].volume, &labels) {
+            let name = reading.mask.replacen("segmentation", "brain", 1);
+            reading.files.push(name.clone());
+            stripped.push((name, image));
+        }
         refine::keep(&mut reading, &mut labels, &mut map, &request.volume.structures)?;
         if request.volume.statistics {
             let volume = &decoded.scans[0].volume;
@@ -304,7 +312,7 @@ fn consult(
     let consultation =
         VolumeConsultation { case: facts, grid, readings, notes: Vec::new(), manifest };
     let (labels, shares) = (all_labels, all_shares);
-    Ok(Done { consultation, labels, maps, files, tables, pictures, shares, decoded })
+    Ok(Done { consultation, labels, maps, stripped, files, tables, pictures, shares, decoded })
 }
 
 impl Loaded {

@@ -30,7 +30,7 @@ pub(super) struct Written {
     pub pictures_seconds: f64,
 }
 
-/// Writes label maps, pictures, `volumes.csv`, `boxes.csv` where there are any, `report.html` and, last, `result.json` into `folder`.
+/// Writes label maps, stripped images, pictures, `volumes.csv`, `boxes.csv` where there are any, `report.html` and, last, `result.json` into `folder`.
 pub(super) fn write(
     world: &dyn World,
     folder: &Path,
@@ -83,6 +83,7 @@ pub(super) fn write(
 
     let masks = c.readings.iter().map(|reading| reading.mask.as_str());
     let made = done.files.iter().map(|(name, _)| name.as_str());
+    let made = made.chain(done.stripped.iter().map(|(name, _)| name.as_str()));
     let shared = shares.iter().map(|(name, _)| name.clone()).collect::<Vec<String>>();
     let made = made.chain(shared.iter().map(String::as_str));
     let names = masks.chain(made).chain(files.iter().map(|(name, _)| name.as_str()));
@@ -91,6 +92,9 @@ pub(super) fn write(
         for (reading, map) in c.readings.iter().zip(&done.maps) {
             let path = aside.join(&reading.mask);
             nifti::write(&path, map, scan.forms.as_ref(), Level::Fast, pool)?;
+        }
+        for (name, image) in &done.stripped {
+            nifti::write(&aside.join(name), image, scan.forms.as_ref(), Level::Fast, pool)?;
         }
         for (name, writer) in shares {
             writer.finish(&aside.join(name))?;

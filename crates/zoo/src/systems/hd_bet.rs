@@ -6,6 +6,7 @@
 
 use crate::ahead::Preparer;
 use crate::nnunet::{Labels, MadeUp, Model, Options, holds_model};
+use crate::stripped::stripped;
 use crate::volume_system::{
     Published, Shares, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, fits_modality, labels_of, map_on,
@@ -103,6 +104,10 @@ impl VolumeReader for Reader {
 
     fn preparer(&self) -> Option<Box<dyn Preparer>> {
         self.model.preparer()
+    }
+
+    fn strip(&self, volume: &Volume, labels: &[u16]) -> Option<Volume> {
+        Some(stripped(volume, labels))
     }
 
     fn rest(&mut self) {

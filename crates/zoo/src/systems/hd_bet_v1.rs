@@ -7,6 +7,7 @@
 use crate::arch::hd_bet_v1;
 use crate::fitted::{Fitted, Opening};
 use crate::morphology::{Components, Neighbours};
+use crate::stripped::stripped;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
     VolumeReader, VolumeSystem, find_published, fits_modality, map_on, single_image, without_nan,
@@ -182,6 +183,10 @@ impl VolumeReader for Reader {
 
     fn network_time(&self) -> Option<Duration> {
         Some(self.networks.iter().map(Fitted::ran).sum())
+    }
+
+    fn strip(&self, volume: &Volume, labels: &[u16]) -> Option<Volume> {
+        Some(stripped(volume, labels))
     }
 
     fn rest(&mut self) {
