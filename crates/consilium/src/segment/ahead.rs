@@ -34,8 +34,8 @@ impl Preparation {
 
 /// What the models' thread tells of every case.
 enum Signal {
-    /// It is read now, and leaves so many bytes.
-    Begun(u64),
+    /// It is read now, and leaves so many bytes; `None` where it cannot be read.
+    Begun(Option<u64>),
     Done,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn pair(models: &[Loaded]) -> (Signals, Helper) {
 }
 
 impl Signals {
-    /// The models begin with a case; one that cannot be read leaves no room.
+    /// The models begin with a case, if it could be decoded.
     pub(super) fn begin(&self, models: &[Loaded], decoded: Option<&Decoded>, limit: Option<u64>) {
         let room = decoded.and_then(|decoded| {
             let volume = &decoded.scans[0].volume;
@@ -67,7 +67,7 @@ impl Signals {
             let need = needs.collect::<Result<Vec<u64>>>().ok()?.into_iter().max()?;
             Some(memory::most(limit).unwrap_or(u64::MAX).saturating_sub(need))
         });
-        let _ = self.0.send(Signal::Begun(room.unwrap_or(0)));
+        let _ = self.0.send(Signal::Begun(room));
     }
 
     /// They are done with it.
@@ -113,15 +113,12 @@ impl Helper {
         decoded.preparations = preparations;
     }
 
-    /// Bytes that the case before leaves while it is read; `None` when it has been.
+    /// Bytes that the case before leaves while it is read; `None` where nothing is read.
     fn room(&self) -> Option<u64> {
-        let mut room = None;
-        while room.is_none() {
-            match self.signals.recv().ok()? {
-                Signal::Begun(bytes) => room = Some(bytes),
-                Signal::Done => {}
+        loop {
+            if let Signal::Begun(bytes) = self.signals.recv().ok()? {
+                return bytes;
             }
         }
-        room
     }
 }
