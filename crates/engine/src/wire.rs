@@ -135,7 +135,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-fn varint(rest: &mut &[u8]) -> Result<u64> {
+pub(crate) fn varint(rest: &mut &[u8]) -> Result<u64> {
     let mut value = 0u64;
     for shift in 0..10 {
         let (byte, after) = rest.split_first().ok_or_else(truncated)?;
@@ -148,11 +148,11 @@ fn varint(rest: &mut &[u8]) -> Result<u64> {
     Err(broken("an integer longer than ten bytes"))
 }
 
-fn truncated() -> Error {
+pub(crate) fn truncated() -> Error {
     broken("cut short: a field reaches beyond the end of its message")
 }
 
-fn broken(what: &str) -> Error {
+pub(crate) fn broken(what: &str) -> Error {
     Error::new(ErrorKind::BrokenFile, format!("no sound ONNX or TensorFlow file: {what}"))
 }
 

@@ -85,25 +85,49 @@ impl Onnx {
 
     /// A node with one output and integer attributes.
     #[must_use]
-    pub fn node(
+    pub fn node(self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, u64)]) -> Onnx {
+        let attribute = |(name, value): &(&str, u64)| {
+            let mut attribute = Vec::new();
+            bytes(&mut attribute, 1, name.as_bytes());
+            number(&mut attribute, 3, *value);
+            number(&mut attribute, 20, 2);
+            attribute
+        };
+        self.any_node(op, inputs, output, attributes.iter().map(attribute))
+    }
+
+    /// A node with one output and attributes that are lists of integers.
+    #[must_use]
+    pub fn layer(
+        self,
+        op: &str,
+        inputs: &[&str],
+        output: &str,
+        attributes: &[(&str, &[u64])],
+    ) -> Onnx {
+        let attribute = |(name, values): &(&str, &[u64])| {
+            let mut attribute = Vec::new();
+            bytes(&mut attribute, 1, name.as_bytes());
+            values.iter().for_each(|value| number(&mut attribute, 8, *value));
+            number(&mut attribute, 20, 7);
+            attribute
+        };
+        self.any_node(op, inputs, output, attributes.iter().map(attribute))
+    }
+
+    fn any_node(
         mut self,
         op: &str,
         inputs: &[&str],
         output: &str,
-        attributes: &[(&str, u64)],
+        attributes: impl Iterator<Item = Vec<u8>>,
     ) -> Onnx {
         let mut node = Vec::new();
         inputs.iter().for_each(|input| bytes(&mut node, 1, input.as_bytes()));
         bytes(&mut node, 2, output.as_bytes());
         bytes(&mut node, 3, format!("{op}_{output}").as_bytes());
         bytes(&mut node, 4, op.as_bytes());
-        for (name, value) in attributes {
-            let mut attribute = Vec::new();
-            bytes(&mut attribute, 1, name.as_bytes());
-            number(&mut attribute, 3, *value);
-            number(&mut attribute, 20, 2);
-            bytes(&mut node, 5, &attribute);
-        }
+        attributes.for_each(|attribute| bytes(&mut node, 5, &attribute));
         bytes(&mut self.graph, 1, &node);
         self
     }

@@ -12,7 +12,6 @@ use super::graph::{Graph, Node, Slot};
 use super::ops::{Known, MICROSOFT, ONNX};
 use crate::array::{Array, DType, Data};
 use crate::graph::{Levels, Stored};
-use kernels::{PackedMatrix, pack_b};
 use std::sync::Arc;
 
 /// Levels below which floats are as well.
@@ -209,14 +208,8 @@ impl Weight<'_> {
     }
 
     /// As the constant factor of a product, `[columns][depth]` if `turned`.
-    pub fn packed(&self, depth: usize, columns: usize, turned: bool) -> Option<PackedMatrix> {
-        match self {
-            Weight::Floats(array) => Some(pack_b(depth, columns, array.slice::<f32>()?, turned)),
-            Weight::Levels(levels) => {
-                let levels: Stored = levels.levels(usize::from(!turned))?.into();
-                Some(pack_b(depth, columns, levels.weights(), turned))
-            }
-        }
+    pub fn factor(&self, turned: bool) -> Option<Stored> {
+        self.weights(usize::from(!turned))
     }
 
     /// A matrix `[in, out]` for a layer that reads `[out, in]`.

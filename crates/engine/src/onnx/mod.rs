@@ -20,6 +20,7 @@ mod machine;
 mod model;
 mod ops;
 mod order;
+mod outline;
 mod plan;
 mod profile;
 mod proto;

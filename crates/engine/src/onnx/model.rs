@@ -1,14 +1,16 @@
 //! An ONNX file as it is offered for running.
 
-use super::external::{External, Supplier};
+use super::external::{External, PIECE, Supplier};
 use super::functions;
 use super::graph::Graph;
 use super::import::Importer;
+use super::outline::outline;
 use super::proto::{self, Dim, Kind};
 use crate::array::{Array, DType};
 use crate::error::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 /// Largest file read; also the most that external files may take together.
@@ -47,31 +49,49 @@ impl Model {
     /// with a cycle, values that nobody makes, operations that this build does not have.
     pub fn open(path: &Path) -> Result<Model> {
         let io = |error: std::io::Error| Error::new(ErrorKind::Io, error.to_string()).at(path);
-        let size = std::fs::metadata(path).map_err(io)?.len();
+        let open = || File::open(path).map_err(io);
+        let size = open()?.metadata().map_err(io)?.len();
         if size > MOST_FILE_BYTES {
             let message = format!("{size} bytes, at most {MOST_FILE_BYTES} are read");
             return Err(Error::new(ErrorKind::Limit, message).at(path));
         }
-        let bytes = std::fs::read(path).map_err(io)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let external = External::folder(folder, MOST_FILE_BYTES);
-        Model::import(&bytes, &external).map_err(|error| error.at(path))
+        let (own, hashed) = (open()?, open()?);
+        let import = || {
+            let outline = outline(open()?, size)?;
+            Model::import(&outline, &External::folder(folder, own, MOST_FILE_BYTES)?)
+        };
+        // The hash takes as long as reading and converting everything.
+        let (model, sha256) = std::thread::scope(|scope| {
+            let hash = scope.spawn(|| sha256(hashed).map_err(io));
+            (import(), hash.join())
+        });
+        let mut model = model.map_err(|error| error.at(path))?;
+        let gone = |_| Error::new(ErrorKind::Io, "its hash was not made");
+        model.sha256 = sha256.map_err(gone).flatten().map_err(|error| error.at(path))?;
+        Ok(model)
     }
 
     /// Reads bytes that hold everything themselves.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
-        Model::import(bytes, &External::none())
+        Model::of_bytes(bytes, &External::none())
     }
 
     /// Reads bytes whose external values a function supplies, by location, type and shape, as
     /// little-endian values.
     pub fn with_external(bytes: &[u8], supplier: &Supplier<'_>) -> Result<Model> {
-        Model::import(bytes, &External::supplier(supplier))
+        Model::of_bytes(bytes, &External::supplier(supplier))
     }
 
+    fn of_bytes(bytes: &[u8], external: &External) -> Result<Model> {
+        let model = Model::import(bytes, external)?;
+        Ok(Model { sha256: hex(&Sha256::digest(bytes)), ..model })
+    }
+
+    /// All but the hash.
     fn import(bytes: &[u8], external: &External) -> Result<Model> {
         let mut file = proto::Model::read(bytes)?;
         let Some(graph) = file.graph.take() else {
@@ -90,10 +110,7 @@ impl Model {
         if !importer.unknown.is_empty() {
             return Err(missing_operations(&importer.unknown));
         }
-        let mut sha256 = String::with_capacity(64);
-        for byte in Sha256::digest(bytes) {
-            let _ = write!(sha256, "{byte:02x}");
-        }
+        let sha256 = String::new();
         Ok(Model { graph, inputs, outputs, producer: file.producer, opset, sha256 })
     }
 
@@ -178,6 +195,21 @@ impl Port {
         }
         Ok(())
     }
+}
+
+/// Of a whole file, lower-case hex.
+fn sha256(mut file: File) -> std::io::Result<String> {
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&hash.finalize())),
+            n => hash.update(&piece[..n]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Type and axes: `float32 [N, 3, ?, 224]`.

@@ -13,7 +13,7 @@
 
 use super::channels_last;
 use super::facts::{self, number};
-use super::fuse::{Fused, Spare, fuse};
+use super::fuse::{Fused, Spare, fuse, pack};
 use super::graph::{Graph, Slot};
 use super::lower::{Lowered, lower};
 use super::machine::memos;
@@ -64,8 +64,8 @@ pub(super) struct Piece {
 }
 
 impl Plan {
-    /// Plans `graph` for inputs of which `given` is known. Errors when a compiled piece exceeds the
-    /// limit.
+    /// Plans `graph` for inputs of which `given` is known. Stored values are let go of as soon as they are packed, where nobody
+    /// else holds them. Errors when a compiled piece exceeds the limit.
     pub fn new(
         graph: &Graph,
         given: Vec<(Slot, Option<Known>)>,
@@ -84,7 +84,7 @@ impl Plan {
         let turned = channels_last::lower(graph, &readers(graph, &needed), &facts, &mut lowered);
         let heavy =
             |index: usize| turned[index] || lowered[index].as_ref().is_some_and(Lowered::is_heavy);
-        let fused = fuse(graph, &facts, &needed, &turned, heavy);
+        let mut fused = fuse(graph, &facts, &needed, &turned, heavy);
         (0..fused.len()).filter(|index| fused[*index].is_some()).for_each(|i| lowered[i] = None);
         let reader = Reader { graph, fused: &fused };
         // What only the insides of patterns read is not needed any more.
@@ -99,6 +99,15 @@ impl Plan {
                 facts::expand(graph, &mut facts, slot, (pool, most_bytes));
             }
         }
+
+        let read = read(reader, &needed, &lowered);
+        let number = |slot: Slot| Some((slot, Value::Array(number(&facts, slot)?.clone())));
+        let constants =
+            (0..graph.names.len()).filter(|slot| read[*slot]).filter_map(number).collect();
+        // What layers pack is not kept a second time.
+        facts.iter_mut().flatten().for_each(|known| (known.value, known.levels) = (None, None));
+        pack(&mut fused, pool);
+        let reader = Reader { graph, fused: &fused };
 
         let options = Options {
             memory_limit_bytes: *memory_limit_bytes,
@@ -120,13 +129,7 @@ impl Plan {
             };
             steps.extend(rest.into_iter().map(step));
         }
-        let (read, last_use) = lives(reader, &steps);
-        let constants = (0..graph.names.len())
-            .filter(|slot| read[*slot])
-            .filter_map(|slot| Some((slot, Value::Array(number(&facts, slot)?.clone()))))
-            .collect();
-        // What layers have packed is not kept a second time.
-        facts.iter_mut().flatten().for_each(|known| (known.value, known.levels) = (None, None));
+        let last_use = last_use(reader, &steps);
         let (memos, spare) = (memos(graph), Spare::default());
         Ok(Plan { constants, steps, last_use, memos, fused, spare, facts })
     }
@@ -289,13 +292,30 @@ fn push(
     graph::Value(network.nodes.len() - 1)
 }
 
-/// Which slots the steps read, and the step that reads each last; `usize::MAX` for outputs.
-fn lives(reader: Reader, steps: &[Step]) -> (Vec<bool>, Vec<usize>) {
+/// Which slots are read when the plan runs: by pieces, nodes and patterns, and as outputs.
+fn read(reader: Reader, needed: &[bool], lowered: &[Option<Lowered>]) -> Vec<bool> {
     let graph = reader.graph;
-    let (mut read, mut last_use) =
-        (vec![false; graph.names.len()], vec![0usize; graph.names.len()]);
+    let mut read = vec![false; graph.names.len()];
+    for index in (0..graph.nodes.len()).filter(|index| needed[*index]) {
+        let slots = match &lowered[index] {
+            Some(Lowered { operands, .. }) => {
+                let inputs = &graph.nodes[index].inputs;
+                operands.iter().filter_map(|at| inputs.get(*at).copied().flatten()).collect()
+            }
+            None => reader.reads(index),
+        };
+        slots.into_iter().for_each(|slot| read[slot] = true);
+    }
+    graph.outputs.iter().for_each(|slot| read[*slot] = true);
+    read
+}
+
+/// The step that reads each slot last; `usize::MAX` for outputs.
+fn last_use(reader: Reader, steps: &[Step]) -> Vec<usize> {
+    let graph = reader.graph;
+    let mut last_use = vec![0usize; graph.names.len()];
     for (position, step) in steps.iter().enumerate() {
-        let mut note = |slot: Slot| (read[slot], last_use[slot]) = (true, position);
+        let mut note = |slot: Slot| last_use[slot] = position;
         match step {
             Step::Node(index) | Step::Fused(index) => {
                 reader.reads(*index).into_iter().for_each(&mut note)
@@ -303,6 +323,6 @@ fn lives(reader: Reader, steps: &[Step]) -> (Vec<bool>, Vec<usize>) {
             Step::Piece(piece) => piece.inputs.iter().copied().for_each(&mut note),
         }
     }
-    graph.outputs.iter().for_each(|slot| (read[*slot], last_use[*slot]) = (true, usize::MAX));
-    (read, last_use)
+    graph.outputs.iter().for_each(|slot| last_use[*slot] = usize::MAX);
+    last_use
 }

@@ -1,5 +1,6 @@
 //! The messages of an ONNX file (onnx/onnx.proto, IR version 3 to 13), as far as running it needs.
 
+use super::outline::LIES_AT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::{Fields, Wire};
 
@@ -69,6 +70,8 @@ pub(super) struct Tensor<'a> {
     pub texts: Vec<&'a [u8]>,
     pub external: Vec<(String, String)>,
     pub is_external: bool,
+    /// First byte and bytes in the file, where an outline leaves them there.
+    pub lies_at: Vec<i64>,
 }
 
 /// `SparseTensorProto`.
@@ -253,6 +256,7 @@ impl<'a> Tensor<'a> {
                 10 => wire.doubles(&mut tensor.doubles)?,
                 13 => tensor.external.push(entry(wire.bytes()?)?),
                 14 => tensor.is_external = wire.int()? == 1,
+                LIES_AT => wire.ints(&mut tensor.lies_at)?,
                 _ => {}
             }
             Ok(())

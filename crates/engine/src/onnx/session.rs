@@ -65,13 +65,15 @@ pub struct Session {
     options: SessionOptions,
     /// The most recently used last.
     plans: Vec<(Key, Plan)>,
+    /// Why there is no plan, where only one can be.
+    failed: Option<Error>,
     peak_bytes: u64,
 }
 
 impl Session {
     /// Runs `model` with `options`.
     pub fn new(model: Model, options: SessionOptions) -> Session {
-        Session { model, options, plans: Vec::new(), peak_bytes: 0 }
+        Session { model, options, plans: Vec::new(), failed: None, peak_bytes: 0 }
     }
 
     /// The model.
@@ -266,6 +268,14 @@ impl Session {
             self.plans.push(plan);
             return Ok(());
         }
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        // The only plan there will ever be takes the stored values and lets go of each once it is packed.
+        let only = self.model.inputs.iter().all(Port::is_fixed);
+        let stored =
+            if only { std::mem::take(&mut self.model.graph.constants) } else { Vec::new() };
+        let stored = stored.into_iter().map(|(slot, array)| (slot, Some(Known::from(array))));
         let graph = &self.model.graph;
         let known = graph.inputs.iter().zip(&key).zip(given);
         let known = known.filter_map(|((slot, key), value)| match (key, value) {
@@ -274,11 +284,11 @@ impl Session {
             (None, Some(_)) => Some((*slot, None)),
             (None, None) => None,
         });
-        let plan = Plan::new(graph, known.collect(), &self.options)?;
-        // The only plan there will ever be holds what runs read; what layers have packed is not kept a second time.
-        if self.model.inputs.iter().all(Port::is_fixed) {
-            self.model.graph.constants = Vec::new();
+        let plan = Plan::new(graph, stored.chain(known).collect(), &self.options);
+        if let (Err(error), true) = (&plan, only) {
+            self.failed = Some(error.clone());
         }
+        let plan = plan?;
         if self.plans.len() >= MOST_PLANS {
             self.plans.remove(0);
         }

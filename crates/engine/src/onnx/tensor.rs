@@ -1,7 +1,7 @@
 //! Stored tensors to arrays. The claimed shape must fit the bytes that are there, so memory is never
 //! reserved on a file's word.
 
-use super::external::External;
+use super::external::{External, Raw};
 use super::ops::Value;
 use super::proto::{self, Kind};
 use crate::array::{Array, DType, Data, Element, bf16, count, f16};
@@ -114,19 +114,16 @@ fn values(
         let text = |bytes: &&[u8]| String::from_utf8_lossy(bytes).into_owned();
         return Ok(Data::Text(Arc::new(tensor.texts.iter().map(text).collect())));
     }
-    let raw = if tensor.is_external {
-        Some(external.read(tensor, dtype, shape)?)
-    } else {
-        tensor.raw.map(Cow::Borrowed)
+    let raw = match (external.read(tensor, dtype, shape)?, tensor.raw) {
+        (None, None) => return from_fields(tensor, dtype, n),
+        (None, Some(raw)) => Raw::Here(Cow::Borrowed(raw)),
+        (Some(elsewhere), _) => elsewhere,
     };
-    match raw {
-        Some(raw) => from_raw(dtype, n, &raw),
-        None => from_fields(tensor, dtype, n),
-    }
+    from_raw(dtype, n, &raw)
 }
 
 /// Little-endian values, as `raw_data` and external files hold them.
-fn from_raw(dtype: DType, n: usize, raw: &[u8]) -> Result<Data> {
+fn from_raw(dtype: DType, n: usize, raw: &Raw) -> Result<Data> {
     let bits = match dtype {
         DType::Small(kind) => kind.bits() as usize,
         other => other.size() * 8,
@@ -135,10 +132,12 @@ fn from_raw(dtype: DType, n: usize, raw: &[u8]) -> Result<Data> {
     if wanted != Some(raw.len()) {
         return Err(broken(format!("{n} values of {dtype} do not take {} bytes", raw.len())));
     }
-    fn of<T: Element, const N: usize>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Data {
-        T::wrap(raw.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect())
+    fn of<T: Element, const N: usize>(raw: &Raw, read: impl Fn([u8; N]) -> T) -> Result<Data> {
+        let mut values = Vec::with_capacity(raw.len() / N);
+        raw.each_piece(|piece| values.extend(piece.as_chunks().0.iter().map(|b| read(*b))))?;
+        Ok(T::wrap(values))
     }
-    Ok(match dtype {
+    match dtype {
         DType::F32 => of(raw, f32::from_le_bytes),
         DType::F64 => of(raw, f64::from_le_bytes),
         DType::F16 => of(raw, |b| f16::from_bits(u16::from_le_bytes(b))),
@@ -147,14 +146,18 @@ fn from_raw(dtype: DType, n: usize, raw: &[u8]) -> Result<Data> {
         DType::I16 => of(raw, i16::from_le_bytes),
         DType::I32 => of(raw, i32::from_le_bytes),
         DType::I64 => of(raw, i64::from_le_bytes),
-        DType::U8 => u8::wrap(raw.to_vec()),
+        DType::U8 => of(raw, u8::from_le_bytes),
         DType::U16 => of(raw, u16::from_le_bytes),
         DType::U32 => of(raw, u32::from_le_bytes),
         DType::U64 => of(raw, u64::from_le_bytes),
         DType::Bool => of(raw, |[byte]: [u8; 1]| byte != 0),
-        DType::Small(kind) => Data::Small(kind, Arc::new(unpack(raw, kind.bits(), n))),
-        DType::Text => return Err(broken("text in raw bytes".into())),
-    })
+        DType::Small(kind) => {
+            let mut bytes = Vec::with_capacity(raw.len());
+            raw.each_piece(|piece| bytes.extend_from_slice(piece))?;
+            Ok(Data::Small(kind, Arc::new(unpack(&bytes, kind.bits(), n))))
+        }
+        DType::Text => Err(broken("text in raw bytes".into())),
+    }
 }
 
 /// Values in the typed fields: small types lie in `int32_data`, one a number or packed bytes.

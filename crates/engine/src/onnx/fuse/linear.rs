@@ -3,7 +3,7 @@
 use super::super::graph::{Node, Slot};
 use super::super::levels::stored;
 use super::super::ops::ONNX;
-use super::{Finder, Fused, Linear, Work};
+use super::{Finder, Fused, Linear, Matrix, Work};
 use kernels::Activation;
 
 /// Multiplications below which a step of its own does not pay.
@@ -69,7 +69,7 @@ impl Finder<'_> {
             }
             (root, at) = (next, to);
         }
-        let packed = weight.packed(depth, columns, turned)?;
+        let weight = weight.factor(turned)?;
         let mut inputs = vec![x];
         inputs.extend(bias);
         inputs.extend(residual);
@@ -83,7 +83,7 @@ impl Finder<'_> {
                 has_bias: bias.is_some(),
                 has_residual: residual.is_some(),
                 activation,
-                packed,
+                weight: Matrix::Stored { weight, depth, columns, turned },
             }),
         };
         Some((root, step))

@@ -23,7 +23,9 @@ use super::facts::is_number;
 use super::graph::{Graph, Node, Slot};
 use super::ops::{Known, ONNX};
 use crate::array::{Array, DType};
-use kernels::{Activation, AttentionShape, PackedMatrix};
+use crate::graph::Stored;
+use kernels::{Activation, AttentionShape, PackedMatrix, Pool, pack_b};
+use std::sync::{Mutex, PoisonError};
 use view::{Factor, View};
 
 /// A pattern as one step.
@@ -51,7 +53,19 @@ struct Linear {
     has_bias: bool,
     has_residual: bool,
     activation: Activation,
-    packed: PackedMatrix,
+    weight: Matrix,
+}
+
+/// The constant factor of a product.
+enum Matrix {
+    /// As the file stores it: `[depth][columns]`, or the other way round if `turned`.
+    Stored {
+        weight: Stored,
+        depth: usize,
+        columns: usize,
+        turned: bool,
+    },
+    Packed(PackedMatrix),
 }
 
 /// Inputs: those of q, k, v, then one for each bias.
@@ -89,13 +103,30 @@ impl Fused {
     /// Bytes of packed weights.
     pub fn bytes(&self) -> u64 {
         match &self.work {
-            Work::Linear(linear) => linear.packed.bytes() as u64,
-            Work::Attention(_) | Work::Copy { .. } => 0,
+            Work::Linear(Linear { weight: Matrix::Packed(packed), .. }) => packed.bytes() as u64,
+            _ => 0,
+        }
+    }
+
+    /// Packs the weights and lets go of the stored ones.
+    fn pack(&mut self) {
+        if let Work::Linear(Linear { weight, .. }) = &mut self.work {
+            if let Matrix::Stored { weight: stored, depth, columns, turned } = weight {
+                *weight = Matrix::Packed(pack_b(*depth, *columns, stored.weights(), *turned));
+            }
         }
     }
 }
 
-/// For each node, the pattern that ends in it. `needed` nodes are those that run; `kept` ones belong to somebody else, and the
+/// Packs the weights of all steps, in parallel. Steps do not run before.
+pub(super) fn pack(fused: &mut [Option<Fused>], pool: &Pool) {
+    let steps: Vec<Mutex<&mut Fused>> = fused.iter_mut().flatten().map(Mutex::new).collect();
+    pool.run(steps.len(), |index| {
+        steps[index].lock().unwrap_or_else(PoisonError::into_inner).pack();
+    });
+}
+
+/// For each node, the pattern that ends in it, its weights not yet packed. `needed` nodes are those that run; `kept` ones belong to somebody else, and the
 /// results of `opaque` ones lie in themselves whatever the node does.
 pub(super) fn fuse(
     graph: &Graph,

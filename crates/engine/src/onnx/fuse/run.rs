@@ -2,7 +2,7 @@
 
 use super::super::machine::Values;
 use super::super::ops::Value;
-use super::{Fused, Linear, Places, Work};
+use super::{Fused, Linear, Matrix, Places, Work};
 use crate::array::{Array, Data};
 use crate::error::{Error, ErrorKind, Result};
 use kernels::{Epilogue, Matrices, Pool, ScoreBias, attention, gemm, permute};
@@ -92,13 +92,15 @@ impl Fused {
 
 impl Linear {
     fn run(&self, pool: &Pool, inputs: &[&[f32]], y: &mut [f32]) {
+        // Packed before anything runs.
+        let Matrix::Packed(packed) = &self.weight else { return };
         let bias = self.has_bias.then(|| inputs[1]);
         let residual = self.has_residual.then(|| inputs[1 + usize::from(self.has_bias)]);
         gemm(
             pool,
             self.rows,
             inputs[0],
-            &self.packed,
+            packed,
             &Epilogue { bias, residual, activation: self.activation },
             y,
         );
