@@ -8,7 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`pool`](Pool) | the persistent threads and how work is dealt out |
-//! | [`Floats`] | memory on cache lines and in huge pages |
+//! | [`Floats`] | memory on cache lines, for weights in huge pages |
 //! | `isa` | which instruction set runs, chosen once at run time |
 //! | `simd` | a vector register as a type, one implementation per instruction set |
 //! | [`Weights`] | weights as they are handed over: floats, quantised levels, factors of a folded norm |

@@ -1,21 +1,24 @@
-//! Memory for numbers: it starts on a cache line and lies in huge pages where the system gives them.
+//! Memory for numbers: it starts on a cache line; that of weights lies in huge pages where the system gives them.
 //!
 //! ```text
-//! a buffer of its own    │ huge page │ huge page │ rest in small pages │
-//! packed weights         │ a │ b b b b │ c c │ d …                      │    one after another in a slab of huge pages
+//! large weights     │ huge page │ huge page │ rest in small pages │
+//! other weights     │ a │ b b b b │ c c │ d …                      │    one after another in a slab of huge pages
 //! ```
-//! A processor looks up addresses page by page in a table (TLB) that holds some thousand entries, and the weights and activations of a
-//! network are more pages of 4 KiB than that; on a virtual machine each miss costs two walks. With pages of 2 MiB DenseNet121 takes 13 % less
-//! processor time on one thread of an Emerald Rapids in a virtual machine, the smaller EfficientNet-B0 2 %. Most Linux systems give such
-//! pages to those who ask (`transparent_hugepage` is `madvise`). Memory that was never written is not held by the system, here as elsewhere.
+//! A processor looks up addresses page by page in a table (TLB) that holds some thousand entries, and the weights of a
+//! network are more pages of 4 KiB than that; on a virtual machine each miss costs two walks. With pages of 2 MiB for weights a U-Net in 3-D takes
+//! 4 % less processor time on one thread of an Emerald Rapids in a virtual machine, ViT-B 7 %; for activations, which are read again while they are
+//! near, nothing. There such a page costs 2 to 3 ms when it is first touched if the machine outside has to give it first,
+//! so only those that pay are asked for. Most Linux systems give them
+//! to those who ask (`transparent_hugepage` is `madvise`). Memory that was never written is not held by the system, here as elsewhere.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
+use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a cache line: a vector load that straddles two costs double.
 const LINE: usize = 64;
-/// Bytes of a huge page, on x86-64 and, with pages of 4 KiB, on AArch64.
+/// Bytes of a huge page, on x86-64 and, with pages of 4 KiB, on AArch64; from so many on a block is taken from the system itself.
 const HUGE: usize = 2 << 20;
 /// Bytes of a slab. Only what is written is held.
 const SLAB: usize = 64 << 20;
@@ -36,6 +39,8 @@ pub struct Floats {
 struct Block {
     memory: *mut u8,
     layout: Layout,
+    /// It is the system's own, not the allocator's.
+    mapped: bool,
     /// Bytes before the first aligned one.
     start: usize,
 }
@@ -51,19 +56,19 @@ static CURRENT: Mutex<Option<(Arc<Block>, usize)>> = Mutex::new(None);
 impl Floats {
     /// `len` zeros in a buffer of their own.
     pub fn zeros(len: usize) -> Floats {
-        Floats { block: Arc::new(Block::new(bytes(len))), offset: 0, len }
+        Floats { block: Arc::new(Block::new(bytes(len), LINE)), offset: 0, len }
     }
 
     /// `len` zeros for weights, which stay as long as a network: small ones share huge pages with others.
     pub(crate) fn for_weights(len: usize) -> Floats {
         let bytes = bytes(len);
         if bytes >= LARGE {
-            return Floats::zeros(len);
+            return Floats { block: Arc::new(Block::new(bytes, HUGE)), offset: 0, len };
         }
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         let (block, taken) = match current.take() {
             Some((block, taken)) if bytes <= SLAB - taken => (block, taken),
-            _ => (Arc::new(Block::new(SLAB)), 0),
+            _ => (Arc::new(Block::new(SLAB, HUGE)), 0),
         };
         let offset = taken;
         *current = Some((block.clone(), taken + bytes));
@@ -89,29 +94,37 @@ fn bytes(len: usize) -> usize {
 }
 
 impl Block {
-    fn new(bytes: usize) -> Block {
-        let align = if bytes >= HUGE { HUGE } else { LINE };
+    /// So many zeros from a multiple of `align` on; in huge pages if that is one.
+    fn new(bytes: usize, align: usize) -> Block {
         let Ok(layout) = Layout::from_size_align(bytes + align, size_of::<f32>()) else {
             panic!("{bytes} bytes are more than there can be");
         };
-        // SAFETY: the size is not zero.
-        let memory = unsafe { alloc_zeroed(layout) };
+        let mut memory = if bytes >= HUGE { system::take(layout) } else { null_mut() };
+        let mapped = !memory.is_null();
+        if !mapped {
+            // SAFETY: the size is not zero.
+            memory = unsafe { alloc_zeroed(layout) };
+        }
         if memory.is_null() {
             handle_alloc_error(layout);
         }
         let start = memory.align_offset(align).min(align);
         if align == HUGE {
             // What is less than a huge page stays in small ones, so that no more is held than was asked for.
-            advise(memory.wrapping_add(start), bytes / HUGE * HUGE, HUGEPAGE);
+            system::advise(memory.wrapping_add(start), bytes / HUGE * HUGE, system::HUGEPAGE);
         }
-        Block { memory, layout, start }
+        Block { memory, layout, mapped, start }
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout; nobody has a part of it any more.
-        unsafe { dealloc(self.memory, self.layout) };
+        if self.mapped {
+            system::give(self.memory, self.layout);
+        } else {
+            // SAFETY: allocated with this layout; nobody has a part of it any more.
+            unsafe { dealloc(self.memory, self.layout) };
+        }
     }
 }
 
@@ -123,28 +136,78 @@ impl Drop for Floats {
             let from = self.start().align_offset(PAGE);
             let whole = bytes.saturating_sub(from) / PAGE * PAGE;
             if whole > 0 {
-                advise(self.start().wrapping_add(from), whole, DONTNEED);
+                system::advise(self.start().wrapping_add(from), whole, system::DONTNEED);
             }
         }
     }
 }
 
-/// Values of `madvise` on Linux: huge pages are welcome; the contents are not needed any more.
-const HUGEPAGE: i32 = 14;
-const DONTNEED: i32 = 4;
+/// Memory of the system's own, by whole pages: zero, held once it is written, given back at once. The C library would clear what was used before
+/// and keep what is given back, and take the size of what is given back for a size to keep from then on.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod system {
+    use std::alloc::Layout;
+    use std::ffi::{c_int, c_void};
+    use std::ptr::null_mut;
 
-/// Tells the system about memory of ours. Where it does not listen, nothing is lost.
-fn advise(start: *mut u8, bytes: usize, advice: i32) {
-    #[cfg(target_os = "linux")]
-    {
-        unsafe extern "C" {
-            fn madvise(start: *mut std::ffi::c_void, bytes: usize, advice: std::ffi::c_int) -> i32;
-        }
+    unsafe extern "C" {
+        fn mmap(
+            at: *mut c_void,
+            len: usize,
+            access: c_int,
+            kind: c_int,
+            file: c_int,
+            offset: i64,
+        ) -> *mut c_void;
+        fn munmap(start: *mut c_void, len: usize) -> c_int;
+        fn madvise(start: *mut c_void, len: usize, advice: c_int) -> c_int;
+    }
+
+    /// Huge pages are welcome.
+    pub const HUGEPAGE: c_int = 14;
+    /// The contents are not needed any more.
+    pub const DONTNEED: c_int = 4;
+    /// To read and to write.
+    const ACCESS: c_int = 1 | 2;
+    /// Nobody else's, and of no file.
+    const KIND: c_int = 0x02 | 0x20;
+
+    /// Null where there is none.
+    pub fn take(layout: Layout) -> *mut u8 {
+        // SAFETY: new memory, where nothing else is.
+        let memory = unsafe { mmap(null_mut(), layout.size(), ACCESS, KIND, -1, 0) };
+        // -1 stands for an error.
+        if memory.addr() == usize::MAX { null_mut() } else { memory.cast() }
+    }
+
+    /// What `take` gave.
+    pub fn give(memory: *mut u8, layout: Layout) {
+        // SAFETY: the whole of what was taken, of which nobody has a part any more.
+        let _ = unsafe { munmap(memory.cast(), layout.size()) };
+    }
+
+    /// Tells about memory of ours. Where the system does not listen, nothing is lost.
+    pub fn advise(start: *mut u8, bytes: usize, advice: c_int) {
         // SAFETY: whole pages of a block of ours; those given up are read by nobody any more.
         let _ = unsafe { madvise(start.cast(), bytes, advice) };
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (start, bytes, advice);
+}
+
+/// Other systems: all memory is the allocator's.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+mod system {
+    use std::alloc::Layout;
+
+    pub const HUGEPAGE: i32 = 0;
+    pub const DONTNEED: i32 = 0;
+
+    pub fn take(_: Layout) -> *mut u8 {
+        std::ptr::null_mut()
+    }
+
+    pub fn give(_: *mut u8, _: Layout) {}
+
+    pub fn advise(_: *mut u8, _: usize, _: i32) {}
 }
 
 impl Default for Floats {
