@@ -67,11 +67,8 @@ impl Loaded {
         let system = system.into();
         let file = find_weights(&*system, path)?;
         let checkpoint = open(&system.card(), &file)?;
-        let scope = checkpoint.scope();
-        let mut loaded = Loaded::build(system.clone(), &scope, compute)
+        let mut loaded = Loaded::from_checkpoint(system.clone(), checkpoint, compute)
             .map_err(|error| translate_for(&system.card(), error).at(&file))?;
-        loaded.model.weights_sha256 = Some(checkpoint.sha256().to_owned());
-        loaded.container = Some(checkpoint.container().to_owned());
         loaded.file = Some(file);
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
@@ -83,9 +80,7 @@ impl Loaded {
         let started = Instant::now();
         let open = || {
             let checkpoint = Checkpoint::from_bytes(weights.to_vec(), &Limits::default())?;
-            let mut loaded = Loaded::build(Held::from(system), &checkpoint.scope(), compute)?;
-            loaded.model.weights_sha256 = Some(checkpoint.sha256().to_owned());
-            loaded.container = Some(checkpoint.container().to_owned());
+            let mut loaded = Loaded::from_checkpoint(Held::from(system), checkpoint, compute)?;
             loaded.seconds = started.elapsed().as_secs_f64();
             Ok(loaded)
         };
@@ -98,7 +93,7 @@ impl Loaded {
         let started = Instant::now();
         let system = system.into();
         let scope = crate::placeholder::scope(&*system);
-        let mut loaded = Loaded::build(system, &scope, compute).map_err(translate)?;
+        let mut loaded = Loaded::build(system, scope, compute).map_err(translate)?;
         loaded.model.placeholder_weights = true;
         loaded.seconds = started.elapsed().as_secs_f64();
         Ok(loaded)
@@ -137,7 +132,22 @@ impl Loaded {
         Ok(loaded)
     }
 
-    fn build(system: Held, scope: &Scope, compute: &Compute) -> engine::Result<Loaded> {
+    /// The file's bytes are let go of before weights are packed.
+    fn from_checkpoint(
+        system: Held,
+        checkpoint: Checkpoint,
+        compute: &Compute,
+    ) -> engine::Result<Loaded> {
+        let (sha256, container) = (checkpoint.sha256().to_owned(), checkpoint.container());
+        let scope = checkpoint.scope();
+        drop(checkpoint);
+        let mut loaded = Loaded::build(system, scope, compute)?;
+        loaded.model.weights_sha256 = Some(sha256);
+        loaded.container = Some(container.to_owned());
+        Ok(loaded)
+    }
+
+    fn build(system: Held, scope: Scope, compute: &Compute) -> engine::Result<Loaded> {
         let (runner, head) = Runner::of_architecture(&*system, scope, compute)?;
         Ok(Loaded::around(system, runner, head))
     }

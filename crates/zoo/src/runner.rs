@@ -38,15 +38,16 @@ impl Runner {
     /// Errors name every tensor that is missing, of another shape or left over.
     pub(crate) fn of_architecture(
         system: &dyn System,
-        scope: &Scope,
+        scope: Scope,
         compute: &Compute,
     ) -> Result<(Runner, Option<Arc<Tensor>>)> {
         let mut builder = Builder::new();
-        let outputs = system.network(&mut builder, scope)?;
+        let outputs = system.network(&mut builder, &scope)?;
         let head =
             system.head().map(|head| scope.tensor(head.weight, &[head.labels, head.channels]));
         scope.finish(system.left_over())?;
         let graph = builder.finish(&outputs);
+        drop(scope);
         Ok((Runner::Architecture(Network::compile(graph, &compute.options())?), head))
     }
 
