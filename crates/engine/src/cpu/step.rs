@@ -228,9 +228,8 @@ impl Step {
         };
         if !each_alone(batch, pool.threads()) {
             for sample in 0..batch {
-                if let Some((x, rest, y)) = split(arena, vec![wanted(sample)]).pop() {
-                    self.sample(pool, (io, sample), x, rest, work, y);
-                }
+                let (x, rest, y) = apart(arena, wanted(sample));
+                self.sample(pool, (io, sample), x, rest, work, y);
             }
             return;
         }
@@ -394,7 +393,22 @@ type Parts<'a> = (&'a [f32], [Option<&'a [f32]>; 2], &'a mut [f32]);
 /// Ranges of a value read first, of up to two more, and of the value written.
 type Ranges = (Range<usize>, [Option<Range<usize>>; 2], Range<usize>);
 
-/// Up to three parts to read and one to write for each of some samples. The planner keeps what is written apart from what is read.
+/// Up to three parts to read and one to write. The planner keeps what is written apart from what is read.
+fn apart(arena: &mut [f32], (x, others, y): Ranges) -> Parts<'_> {
+    let (before, rest) = arena.split_at_mut(y.start);
+    let (written, after) = rest.split_at_mut(y.len());
+    let (before, after) = (&*before, &*after);
+    let part = |range: Range<usize>| {
+        if range.end <= y.start {
+            &before[range]
+        } else {
+            &after[range.start - y.end..range.end - y.end]
+        }
+    };
+    (part(x), others.map(|range| range.map(part)), written)
+}
+
+/// The same for several samples at once.
 fn split(arena: &mut [f32], wanted: Vec<Ranges>) -> Vec<Parts<'_>> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|sample| wanted[*sample].2.start);
