@@ -35,6 +35,7 @@ mod attention;
 pub mod cases;
 mod conv;
 mod elementwise;
+mod far;
 mod gemm;
 mod isa;
 mod lines;

@@ -5,9 +5,9 @@ mod common;
 use common::{Guarded, close, every_isa, noise};
 use kernels::cases::{ACTIVATIONS, conv_cases, conv_transpose_cases};
 use kernels::{
-    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm, PackOptions,
-    Pool, Prologue, conv, conv_moments, conv_transpose, conv_transpose_workspace, conv_workspace,
-    naive, norm_scale, pack_conv, pack_conv_transpose, pack_conv_with,
+    Activation, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Floats, Moments, Norm,
+    PackOptions, Pool, Prologue, conv, conv_moments, conv_transpose, conv_transpose_workspace,
+    conv_workspace, naive, norm_scale, pack_conv, pack_conv_transpose, pack_conv_with,
 };
 
 fn run(pool: &Pool, s: &ConvShape, x: &[f32], weight: &[f32], args: &ConvArgs) -> Vec<f32> {
@@ -490,4 +490,47 @@ fn moments_gathered_while_storing_are_those_of_the_result() {
         assert!(conv_moments(&pools[0], &s, &x, &packed, &args, &mut work, &mut y).is_none());
     });
     assert!(gathered.get() > 0, "no convolution was filtered");
+}
+
+/// Results larger than the caches take a way of their own into memory; a residual of zeros takes the usual one.
+#[test]
+fn results_sent_past_the_caches_are_the_same() {
+    let pools = [1, 2].map(Pool::new);
+    let output = [64, 64, 48];
+    let count = 34 * output.iter().product::<usize>();
+    let s = ConvShape { pad: [[1; 2]; 3], ..ConvShape::new(16, 34, output, [3; 3]) };
+    let (x, weight, bias) = (noise(1, s.input_len()), noise(2, s.weight_len()), noise(3, 34));
+    let up = ConvTransposeShape {
+        in_channels: 4,
+        out_channels: 34,
+        input: output.map(|n| n / 2),
+        kernel: [2; 3],
+        stride: [2; 3],
+        pad: [[0; 2]; 3],
+        output_padding: [0; 3],
+        dilation: [1; 3],
+        groups: 1,
+    };
+    let (small, taps) = (noise(4, up.input_len()), noise(5, up.weight_len()));
+    let (zeros, mut twin) = (vec![0.0; count], vec![0.0; count]);
+    let epilogue = Epilogue { bias: Some(&bias), ..Default::default() };
+    naive::conv_transpose(&up, &small, &taps, &epilogue, &mut twin);
+    every_isa(|isa| {
+        let (packed, packed_up) = (pack_conv(&s, &weight), pack_conv_transpose(&up, &taps));
+        for pool in &pools {
+            let threads = pool.threads();
+            // They begin on a cache line, as those of a network do.
+            let [mut sent, mut usual] = [(); 2].map(|()| Floats::zeros(count));
+            for (y, residual) in [(&mut sent, None), (&mut usual, Some(zeros.as_slice()))] {
+                let mut work = vec![0.0; conv_workspace(&s, &packed, threads)];
+                let args =
+                    ConvArgs { epilogue: Epilogue { residual, ..epilogue }, ..Default::default() };
+                conv(pool, &s, &x, &packed, &args, &mut work, y);
+            }
+            assert!(sent[..] == usual[..], "{isa:?}");
+            let mut work = vec![0.0; conv_transpose_workspace(&up, &packed_up, threads)];
+            conv_transpose(pool, &up, &small, &packed_up, &epilogue, &mut work, &mut sent);
+            close(&sent, &twin, &isa);
+        }
+    });
 }

@@ -14,6 +14,7 @@ use super::gemm::{Product, Source};
 use super::pack::Geometry;
 use super::shape::{ConvTransposeShape, Epilogue};
 use crate::elementwise::add_scaled;
+use crate::far::{is_far, send, sent};
 use crate::gemm::tile;
 use crate::isa::{isa, multiversion};
 use crate::shared::Shared;
@@ -78,9 +79,10 @@ impl Blocks {
         (rows, rows * w)
     }
 
-    /// Elements of scratch memory of a thread, whole cache lines.
+    /// Elements of scratch memory of a thread, whole cache lines: panels, the product, and a row on its way.
     fn scratch(&self) -> usize {
-        (self.product.panels() + self.product.outs * self.chunk().1).next_multiple_of(16)
+        let product = self.product.outs * self.chunk().1;
+        (self.product.panels() + product + self.output[2]).next_multiple_of(16)
     }
 
     /// Elements of scratch memory.
@@ -103,6 +105,7 @@ impl Blocks {
             return;
         }
         let aligned = work.as_ptr().align_offset(64).min(16);
+        let far = is_far(y);
         let (work, result) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         let (rows, panel) = (self.chunk().0, self.product.panels());
         let chunks = height.div_ceil(rows);
@@ -115,6 +118,8 @@ impl Blocks {
             // SAFETY: each thread has scratch memory of its own.
             let scratch = unsafe { work.part(worker * self.scratch(), self.scratch()) };
             let (panel, scratch) = scratch.split_at_mut(panel);
+            let (scratch, line) = scratch.split_at_mut(scratch.len() - self.output[2]);
+            let mut line = far.then_some(line);
             let (share, chunk) = (task % shares, task / shares);
             let (z, row) = (chunk / chunks, chunk % chunks * rows);
             let rows = rows.min(height - row);
@@ -130,12 +135,15 @@ impl Blocks {
             for channel in channels {
                 let place = [channel, z, row, rows];
                 // SAFETY: the blocks of these rows and channels are this task's.
-                unsafe { self.place(s, place, scratch, e, &result) };
+                unsafe { self.place(s, place, scratch, e, (line.as_deref_mut(), &result)) };
+            }
+            if far {
+                sent();
             }
         });
     }
 
-    /// Writes the output rows of some input rows and one channel.
+    /// Writes the output rows of some input rows and one channel, by way of a row of scratch memory if they are to be sent.
     ///
     /// # Safety
     /// No other task writes them.
@@ -145,21 +153,28 @@ impl Blocks {
         [channel, z, row, rows]: [usize; 4],
         scratch: &[f32],
         e: &Epilogue,
-        result: &Shared,
+        (mut line, result): (Option<&mut [f32]>, &Shared),
     ) {
         let ([kd, kh, kw], [od, oh, ow], w) = (s.kernel, self.output, s.input[2]);
         let bias = e.bias.map_or(0.0, |b| b[channel]);
         for (k, i) in (0..kd * kh).flat_map(|k| (0..rows).map(move |i| (k, i))) {
-            let (plane, line) = (z * kd + k / kh, (row + i) * kh + k % kh);
-            let at = ((channel * od + plane) * oh + line) * ow;
+            let (plane, down) = (z * kd + k / kh, (row + i) * kh + k % kh);
+            let at = ((channel * od + plane) * oh + down) * ow;
             // SAFETY: by the contract.
-            let y = unsafe { result.part(at, ow) };
+            let to = unsafe { result.part(at, ow) };
+            let (y, to) = match &mut line {
+                Some(line) => (&mut **line, Some(to)),
+                None => (to, None),
+            };
             let from = &scratch[((channel * kd * kh + k) * kw * rows + i) * w..];
             interleave(from, rows * w, kw, bias, y);
             if let Some(residual) = e.residual {
                 add_scaled(&residual[at..][..ow], 1.0, y);
             }
             activate(y, e.activation);
+            if let Some(to) = to {
+                send(y, to);
+            }
         }
     }
 }

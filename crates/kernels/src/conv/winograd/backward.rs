@@ -11,6 +11,7 @@ use super::points::{self, SIDE, STEP, outs, side};
 use super::tally::Tally;
 use super::tiles::{Matrix, SPARE, Segment, Strip, Target, line};
 use crate::activation::{activate, in_register, is_quick};
+use crate::far::{send, sent};
 use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};
 use crate::{Activation, shared::Shared};
 use std::ops::Range;
@@ -112,6 +113,9 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
     }
 }
 
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
 /// What the last steps for a vector of channels need to know.
 struct Ending<'a, S: Simd> {
     target: &'a Target<'a>,
@@ -127,6 +131,8 @@ struct Ending<'a, S: Simd> {
     tallies: Option<*mut f32>,
     /// Planes and rows of a tile, and columns of the segment, that lie on the picture.
     valid: [usize; 3],
+    /// Rows go past the caches.
+    streams: bool,
 }
 
 impl<'a, S: Simd> Ending<'a, S> {
@@ -157,7 +163,10 @@ impl<'a, S: Simd> Ending<'a, S> {
         let [deep, tall] = [0, 1].map(|a| step[a].min(target.output[a] - first[a]));
         let valid = [deep, tall, (step[2] * segment.count).min(target.output[2] - first[2])];
         let tallies = target.tallies.map(|tallies| tallies.pointer());
-        Ending { target, segment, step, channel, pitch, bias, early, tallies, valid }
+        let row = [target.output[2], first[2], valid[2]];
+        let whole = row.iter().all(|n| n.is_multiple_of(LINE)) && channel + S::LANES <= target.outs;
+        let streams = target.streams && whole && e.residual.is_none() && is_quick(e.activation);
+        Ending { target, segment, step, channel, pitch, bias, early, tallies, valid, streams }
     }
 
     /// Keeps what was gathered of a tile.
@@ -222,15 +231,56 @@ impl<'a, S: Simd> Ending<'a, S> {
     /// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
     #[inline(always)]
     fn ask(&self, tile: usize) {
+        if self.streams {
+            return;
+        }
         ask::<S>(self.target, self.segment, self.step, self.channel, tile);
+    }
+
+    /// Turns the rows in scratch memory behind them and sends each, whole cache lines, past the caches.
+    ///
+    /// # Safety
+    /// As for [`Ending::write`].
+    #[inline(always)]
+    unsafe fn stream(&self, work: &mut [f32]) {
+        let Ending { target, segment, step, channel, pitch, valid: [deep, tall, wide], .. } = *self;
+        let [_, h, w] = target.output;
+        let volume: usize = target.output.iter().product();
+        let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
+        let (lines, turned) = work.split_at_mut(step[0] * step[1] * pitch + SPARE * S::LANES);
+        assert!(turned.len() >= S::LANES * wide);
+        for (p, i) in (0..deep).flat_map(|p| (0..tall).map(move |i| (p, i))) {
+            let line = &lines[(p * step[1] + i) * pitch..][..wide * S::LANES];
+            let row = channel * volume + ((first[0] + p) * h + first[1] + i) * w + first[2];
+            // SAFETY: `wide` is a multiple of `SIDE`; the turned rows have room, by the assertion; this part of the output is this task's.
+            unsafe {
+                for at in (0..wide).step_by(S::SIDE) {
+                    for half in (0..S::LANES).step_by(S::SIDE) {
+                        let from = line.as_ptr().add(at * S::LANES + half);
+                        let to = turned.as_mut_ptr().add(half * wide + at);
+                        S::transpose(from, S::LANES, S::SIDE, to, wide);
+                    }
+                }
+                for (c, turned) in turned.chunks_exact(wide).take(S::LANES).enumerate() {
+                    send(turned, target.y.part(row + c * volume, wide));
+                }
+            }
+        }
+        sent();
     }
 
     /// # Safety
     /// The instruction set; this part of the picture is this task's.
     #[inline(always)]
-    unsafe fn write(&self, work: &[f32]) {
+    unsafe fn write(&self, work: &mut [f32]) {
         // SAFETY: passed on to the caller.
-        unsafe { write::<S>(self.target, self.segment, self.step, self.channel, work) }
+        unsafe {
+            if self.streams {
+                self.stream(work);
+            } else {
+                write::<S>(self.target, self.segment, self.step, self.channel, work);
+            }
+        }
     }
 }
 

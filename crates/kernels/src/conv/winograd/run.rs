@@ -5,6 +5,7 @@ use super::tally;
 use super::tiles::{self, Matrix, SPARE, Segment, Source, Strip, Target};
 use super::{Plan, Winograd};
 use crate::conv::shape::ConvArgs;
+use crate::far::is_far;
 use crate::gemm::tile::{self, STEPS, Tile};
 use crate::shared::{Shared, share};
 use crate::{Activation, Moments, Pool};
@@ -26,6 +27,7 @@ impl Winograd {
         let e = &args.epilogue;
         let plain = e.residual.is_none() && e.activation == Activation::Identity;
         let measure = measure && plain && !tallies.is_empty();
+        let streams = is_far(y);
         let (tallies, work, y) = (Shared::new(tallies), Shared::new(work), Shared::new(y));
         let source =
             Source { x, ins: self.ins, input: self.input, pad: self.pad, pre: args.prologue };
@@ -36,6 +38,7 @@ impl Winograd {
             output: self.output,
             epilogue: args.epilogue,
             tallies,
+            streams,
         };
         match plan {
             Plan::Batches(tasks) => self.batches(pool, tasks, &source, &target, &work),

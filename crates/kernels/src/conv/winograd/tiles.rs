@@ -50,6 +50,8 @@ pub(super) struct Target<'a> {
     pub epilogue: Epilogue<'a>,
     /// What is gathered of each tile, see `tally.rs`.
     pub tallies: Option<&'a Shared<'a>>,
+    /// The picture is larger than the caches: rows of whole lines go past them.
+    pub streams: bool,
 }
 
 /// V or M of some points: element `[point·slot + tile·row + channel]`.
@@ -112,7 +114,8 @@ pub(super) const fn line(step: [usize; 3], pair: usize, phase: usize) -> usize {
 
 /// Elements that `count` tiles take on their way back to the picture.
 pub(super) fn finished(step: [usize; 3], isa: Isa, count: usize) -> usize {
-    lanes(isa) * (step.map(outs).iter().product::<usize>() * count + SPARE)
+    let turned = outs(step[2]) * count;
+    lanes(isa) * (step.map(outs).iter().product::<usize>() * count + SPARE + turned)
 }
 
 /// Calls a function compiled for each kind of tile.
