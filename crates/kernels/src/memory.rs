@@ -59,6 +59,11 @@ impl Floats {
         Floats { block: Arc::new(Block::new(bytes(len), LINE)), offset: 0, len }
     }
 
+    /// `len` zeros in huge pages, for what is used over and over.
+    pub fn lasting(len: usize) -> Floats {
+        Floats { block: Arc::new(Block::new(bytes(len), HUGE)), offset: 0, len }
+    }
+
     /// `len` zeros for weights, which stay as long as a network: small ones share huge pages with others.
     pub(crate) fn for_weights(len: usize) -> Floats {
         let bytes = bytes(len);

@@ -284,12 +284,7 @@ fn every_network_family_gives_what_the_reference_gives() {
             .collect();
         assert_eq!(asked, published, "{name}");
 
-        let options = engine::cpu::Options {
-            pool: pool(),
-            memory_limit_bytes: None,
-            passes: engine::cpu::Passes::all(),
-            exact: false,
-        };
+        let options = engine::cpu::Options::new(pool());
         let graph = b.finish(&[("logits", logits)]);
         let mut network = engine::cpu::Network::compile(graph, &options).unwrap();
         let count = shape.iter().product();

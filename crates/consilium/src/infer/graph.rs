@@ -8,7 +8,7 @@ use crate::read::{Common, write_file};
 use base::Result;
 use base::words::infer as words;
 use engine::Array;
-use engine::onnx::{Model, Session};
+use engine::onnx::{Model, Session, SessionOptions};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
@@ -44,7 +44,9 @@ pub(super) fn run(
     if let Some((pairs, integer)) = model.quantized() {
         eprintln!("{}", words::quantized(pairs, integer).get(common.lang));
     }
-    let mut session = Session::new(model, common.compute().session_options());
+    let lasting = repeat.is_some();
+    let options = SessionOptions { lasting, ..common.compute().session_options() };
+    let mut session = Session::new(model, options);
     let failed = |error: engine::Error| zoo::translate_graph(error.at(path));
     let results = session.run(&inputs).map_err(failed)?;
     if let Some(plan) = session.summary().filter(|_| common.verbose) {

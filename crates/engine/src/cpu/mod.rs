@@ -30,12 +30,21 @@ pub struct Options {
     pub passes: Passes,
     /// Convolutions as sums of products, term by term, slower: see [`kernels::PackOptions`].
     pub exact: bool,
+    /// Buffers in huge pages: each run is some hundredths faster, but in a virtual machine they may be slow to fill the first time. For
+    /// networks that run many times, as over the tiles of a volume.
+    pub lasting: bool,
 }
 
 impl Options {
     /// On these threads with all rewrites, without a limit, as fast as can be.
     pub fn new(pool: Pool) -> Options {
-        Options { pool, memory_limit_bytes: None, passes: Passes::all(), exact: false }
+        Options {
+            pool,
+            memory_limit_bytes: None,
+            passes: Passes::all(),
+            exact: false,
+            lasting: false,
+        }
     }
 }
 
@@ -84,6 +93,8 @@ pub struct Network {
     /// The memory of all values.
     arena: Floats,
     workspace: Floats,
+    /// Whether these are in huge pages.
+    lasting: bool,
     asides: Asides,
     memory: Memory,
     /// Time that runs have taken, all together.
@@ -117,7 +128,8 @@ impl Network {
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };
         check_limit(options, memory.total())?;
-        let (arena, workspace) = (Floats::zeros(plan.arena_len), Floats::zeros(workspace));
+        let lasting = options.lasting;
+        let (arena, workspace) = (buffer(plan.arena_len, lasting), buffer(workspace, lasting));
         let pool = options.pool.clone();
         let asides = Asides::new(&nodes);
         let (nodes, plan) = (Arc::new(nodes), Arc::new(plan));
@@ -132,6 +144,7 @@ impl Network {
             one,
             arena,
             workspace,
+            lasting,
             asides,
             memory,
             ran,
@@ -149,8 +162,9 @@ impl Network {
             outputs: self.outputs.clone(),
             pool: pool.clone(),
             one: self.one.clone(),
-            arena: Floats::zeros(self.plan.arena_len),
-            workspace: Floats::zeros(workspace),
+            arena: buffer(self.plan.arena_len, self.lasting),
+            workspace: buffer(workspace, self.lasting),
+            lasting: self.lasting,
             asides: Asides::new(&self.nodes),
             memory: Memory { workspace: workspace as u64 * 4, ..self.memory },
             ran: Duration::ZERO,
@@ -260,8 +274,8 @@ impl Network {
             return Err(Error::new(ErrorKind::Shape, message));
         }
         if self.arena.len() < self.plan.arena_len {
-            self.arena = Floats::zeros(self.plan.arena_len);
-            self.workspace = Floats::zeros((self.memory.workspace / 4) as usize);
+            self.arena = buffer(self.plan.arena_len, self.lasting);
+            self.workspace = buffer((self.memory.workspace / 4) as usize, self.lasting);
         }
         for ((shape, values), &index) in inputs.iter().zip(&self.inputs) {
             let node = &self.nodes[index];
@@ -302,6 +316,10 @@ impl Planned {
         let bytes = self.shape.iter().product::<usize>() as u64 * 4;
         NodeTime { name: self.name.clone(), op: self.op, time, flops: self.flops, bytes }
     }
+}
+
+fn buffer(len: usize, lasting: bool) -> Floats {
+    if lasting { Floats::lasting(len) } else { Floats::zeros(len) }
 }
 
 /// Elements of scratch that the greediest node wants.

@@ -71,7 +71,7 @@ impl Plan {
         given: Vec<(Slot, Option<Known>)>,
         options: &SessionOptions,
     ) -> Result<Plan> {
-        let SessionOptions { pool, memory_limit_bytes, exact } = options;
+        let SessionOptions { pool, memory_limit_bytes, exact, lasting } = options;
         let most_bytes = memory_limit_bytes.unwrap_or(u64::MAX);
         let mut facts = facts::facts(graph, given, (pool, most_bytes));
         let numbers: Vec<bool> =
@@ -112,6 +112,7 @@ impl Plan {
         let options = Options {
             memory_limit_bytes: *memory_limit_bytes,
             exact: *exact,
+            lasting: *lasting,
             ..Options::new(pool.clone())
         };
         let mut steps = Vec::new();

@@ -22,12 +22,14 @@ pub struct SessionOptions {
     pub memory_limit_bytes: Option<u64>,
     /// Convolutions as sums of products, term by term, slower: see [`kernels::PackOptions`].
     pub exact: bool,
+    /// It runs many times: see [`crate::cpu::Options::lasting`].
+    pub lasting: bool,
 }
 
 impl SessionOptions {
     /// On these threads, without a limit, as fast as can be.
     pub fn new(pool: Pool) -> SessionOptions {
-        SessionOptions { pool, memory_limit_bytes: None, exact: false }
+        SessionOptions { pool, memory_limit_bytes: None, exact: false, lasting: false }
     }
 }
 

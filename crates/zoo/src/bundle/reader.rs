@@ -13,7 +13,7 @@ use crate::volume_system::{
 };
 use base::words::bundle as words;
 use base::{Error, Kind, Note, Result, Volume};
-use engine::cpu::{Network, Pool};
+use engine::cpu::{Network, Options, Pool};
 use engine::graph::Builder;
 use engine::weights::Scope;
 use engine::{ErrorKind, Tensor};
@@ -132,7 +132,9 @@ impl Reader {
         let mut b = Builder::new();
         let image = b.input("image", &[1, net.channels, tile[0], tile[1], tile[2]]);
         let built = net.logits(&mut b, &self.scope, image).and_then(|logits| {
-            Network::compile(b.finish(&[("logits", logits)]), &self.compute.options())
+            // A case is many tiles.
+            let options = Options { lasting: true, ..self.compute.options() };
+            Network::compile(b.finish(&[("logits", logits)]), &options)
         });
         built.map_err(|error| {
             let translated = match error.kind() {

@@ -11,7 +11,7 @@ use crate::error::translate;
 use base::words::nnunet as words;
 use base::{Error, Kind, Note, Result};
 use engine::ErrorKind;
-use engine::cpu::{Network, Options as Compile, Passes, Pool};
+use engine::cpu::{Network, Options as Compile, Pool};
 use engine::graph::Builder;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -475,8 +475,8 @@ fn load(
         let image = b.input("image", &shape);
         let logits = architecture.logits(&mut b, &scope, image)?;
         scope.finish(architecture.left_over())?;
-        let options =
-            Compile { pool: pool.clone(), memory_limit_bytes: None, passes: Passes::all(), exact };
+        // A case is many tiles.
+        let options = Compile { exact, lasting: true, ..Compile::new(pool.clone()) };
         Network::compile(b.finish(&[("logits", logits)]), &options)
     };
     let network = build().map_err(|error| {
