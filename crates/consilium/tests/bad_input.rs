@@ -45,6 +45,16 @@ fn real_files_that_are_no_radiograph_are_refused() {
 }
 
 #[test]
+fn a_model_that_nobody_knows_is_said_before_files_are_looked_for() {
+    let dir = testkit::temp_dir("unknown-model");
+    fs::create_dir(dir.join("volumes")).unwrap();
+    fs::write(dir.join("volumes/ct.nii.gz"), []).unwrap();
+    let output = consilium(dir.path(), &["read", "volumes", "--model", "nnunet"]);
+    assert_eq!(code(&output), 2);
+    assert!(said(&output).contains("there is no model 'nnunet'"), "{}", said(&output));
+}
+
+#[test]
 fn a_wrong_header_can_be_overruled_and_the_report_says_so() {
     let dir = testkit::temp_dir("overruled");
     film(&dir.join("hand.dcm"), |film| film.body_part = "HAND".into());

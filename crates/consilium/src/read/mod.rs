@@ -111,6 +111,8 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
         let models = vec![zoo::systems::consilium_brain::SYSTEM.card().id.to_owned()];
         return segment::run(world, &Request { models, ..request.clone() }, out);
     }
+    // A model that nobody knows is said first: which files are images depends on it.
+    request.models.iter().try_for_each(|id| panel::find(id).map(drop))?;
     let (inputs, skipped) = inputs::expand(&request.inputs, &request.common.out)?;
     if inputs.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::NO_FILES.clone()));

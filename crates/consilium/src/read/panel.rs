@@ -195,7 +195,8 @@ impl Source {
     }
 }
 
-fn find(id: &str) -> Result<&'static dyn System> {
+/// A model for films by its id or alias.
+pub(super) fn find(id: &str) -> Result<&'static dyn System> {
     zoo::find(id).ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))
 }
 
