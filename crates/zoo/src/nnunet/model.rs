@@ -215,8 +215,12 @@ impl Model {
             let preparing = preparing_bytes(channels, extra as usize, shape, foreseen.shape);
             let plane = (foreseen.shape[1] * foreseen.shape[2] * stage.window.heads) as u64;
             let slab = stage.window.slab_values(foreseen.shape) as u64;
-            // Reading: what was prepared, the slab, three planes of logits, the labels.
-            let reading = 4 * (prepared * (images + extra) + slab + 3 * plane) + 2 * voxels;
+            // The answer of a tile, and of a mirrored one.
+            let tile = stage.window.tile.iter().product::<usize>() * stage.window.heads;
+            let answers = (tile * if stage.window.mirror.is_empty() { 1 } else { 2 }) as u64;
+            // Reading: what was prepared, the slab, answers, three planes of logits, the labels.
+            let reading =
+                4 * (prepared * (images + extra) + slab + answers + 3 * plane) + 2 * voxels;
             // Stages keep the images for the next, and the labels of the one before.
             let kept = if self.stages.len() > 1 { voxels * (4 * images + 2) } else { 0 };
             // Buffers are held while the networks run, and given back between stages.
