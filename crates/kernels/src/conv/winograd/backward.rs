@@ -228,7 +228,7 @@ impl<'a, S: Simd> Ending<'a, S> {
         }
     }
 
-    /// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
+    /// Asks for the lines that come with a tile, unless rows go past the caches.
     #[inline(always)]
     fn ask(&self, tile: usize) {
         if self.streams {
