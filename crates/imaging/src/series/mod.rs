@@ -103,36 +103,14 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
         }
     }
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut found: Vec<Series> = group::groups(slices)
-        .into_iter()
-        .map(|group| {
-            let (modality, laterality, device, patient) = facts[group.file].clone();
-            let (stack, refused) = match group.stack {
-                Ok(stack) => (Some(stack), None),
-                Err(error) => (None, Some(error)),
-            };
-            let (name, files) = (name.clone(), files.clone());
-            let (images, derived) = (group.images, false);
-            Series {
-                modality,
-                laterality,
-                device,
-                patient,
-                images,
-                refused,
-                derived,
-                name,
-                files,
-                stack,
-            }
-        })
-        .collect();
-    for (file, why, images) in unplaced {
+    let of_file = |file: usize, images, stack: Result<_>, derived| {
         let (modality, laterality, device, patient) = facts[file].clone();
-        let derived = why == Unplaced::NoImage;
-        let refused = Some(reason(why));
-        let (name, files, stack) = (name.clone(), files.clone(), None);
-        let one = Series {
+        let (name, files) = (name.clone(), files.clone());
+        let (stack, refused) = match stack {
+            Ok(stack) => (Some(stack), None),
+            Err(error) => (None, Some(error)),
+        };
+        Series {
             modality,
             laterality,
             device,
@@ -143,8 +121,14 @@ pub fn find(path: &Path, limits: &Limits) -> Result<(Vec<Series>, Vec<Note>)> {
             name,
             files,
             stack,
-        };
-        found.push(one);
+        }
+    };
+    let groups = group::groups(slices).into_iter();
+    let mut found: Vec<Series> =
+        groups.map(|group| of_file(group.file, group.images, group.stack, false)).collect();
+    for (file, why, images) in unplaced {
+        let derived = why == Unplaced::NoImage;
+        found.push(of_file(file, images, Err(reason(why)), derived));
     }
     let mut notes = Vec::new();
     if unreadable > 0 {
