@@ -456,7 +456,7 @@ fn moments_gathered_while_storing_are_those_of_the_result() {
             let results = pools.each_ref().map(|pool| {
                 let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
                 let mut y = vec![f32::NAN; outs * positions];
-                let moments = conv_moments(pool, &s, &x, &packed, &args, &mut work, &mut y);
+                let moments = conv_moments(pool, &s, &x, &packed, (&args, true), &mut work, &mut y);
                 // What a norm makes of them is what it makes of the result.
                 let normed = |moments: Option<&Moments>| {
                     let mut factors = vec![0.0; 2 * outs];
@@ -487,7 +487,9 @@ fn moments_gathered_while_storing_are_those_of_the_result() {
         let args = ConvArgs { epilogue, ..Default::default() };
         let mut work = vec![0.0; conv_workspace(&s, &packed, 1)];
         let mut y = vec![0.0; 36 * 16 * 144];
-        assert!(conv_moments(&pools[0], &s, &x, &packed, &args, &mut work, &mut y).is_none());
+        assert!(
+            conv_moments(&pools[0], &s, &x, &packed, (&args, true), &mut work, &mut y).is_none()
+        );
     });
     assert!(gathered.get() > 0, "no convolution was filtered");
 }

@@ -269,12 +269,8 @@ impl Step {
                 let epilogue = epilogue(bias, second, *activation);
                 let args =
                     ConvArgs { prologue: measured.or(before.as_ref().map(prologue)), epilogue };
-                io.asides.tell(io.index, sample, |wanted| match wanted {
-                    true => kernels::conv_moments(pool, shape, x, weight, &args, work, y),
-                    false => {
-                        kernels::conv(pool, shape, x, weight, &args, work, y);
-                        None
-                    }
+                io.asides.tell(io.index, sample, |wanted| {
+                    kernels::conv_moments(pool, shape, x, weight, (&args, wanted), work, y)
                 });
             }
             Step::ConvTranspose { shape, weight, bias, activation } => {

@@ -144,29 +144,17 @@ pub fn conv(
     work: &mut [f32],
     y: &mut [f32],
 ) {
-    run(pool, shape, x, w, (args, false), work, y);
+    conv_moments(pool, shape, x, w, (args, false), work, y);
 }
 
-/// [`conv`], and mean and variance of each channel of `y` if they come almost for nothing, gathered while it is stored: from filtering
-/// volumes without residual and activation. They do not depend on the number of threads.
+/// [`conv`] that also gives mean and variance of each channel of `y`, if they are wanted and come almost for nothing, gathered while it is
+/// stored: from filtering volumes without residual and activation. They do not depend on the number of threads.
 pub fn conv_moments(
     pool: &Pool,
     shape: &ConvShape,
     x: &[f32],
     w: &PackedConv,
-    args: &ConvArgs,
-    work: &mut [f32],
-    y: &mut [f32],
-) -> Option<Moments> {
-    run(pool, shape, x, w, (args, true), work, y)
-}
-
-fn run(
-    pool: &Pool,
-    shape: &ConvShape,
-    x: &[f32],
-    w: &PackedConv,
-    (args, measure): (&ConvArgs, bool),
+    (args, wanted): (&ConvArgs, bool),
     work: &mut [f32],
     y: &mut [f32],
 ) -> Option<Moments> {
@@ -184,7 +172,7 @@ fn run(
     match &w.algorithm {
         Algorithm::Product(product) => product.run(pool, x, args, work, y),
         Algorithm::Winograd(winograd) => {
-            return winograd.run(pool, x, (args, measure), work, y);
+            return winograd.run(pool, x, (args, wanted), work, y);
         }
         Algorithm::Direct(direct) => direct.run(pool, x, args, work, y),
         Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),

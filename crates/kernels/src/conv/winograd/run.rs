@@ -12,12 +12,12 @@ use crate::{Activation, Moments, Pool};
 use std::ops::Range;
 
 impl Winograd {
-    /// Runs; slices have been checked. Returns what [`conv_moments`](super::super::conv_moments) does if `measure` asks for it.
+    /// Runs; slices have been checked. Returns what [`conv_moments`](super::super::conv_moments) does.
     pub fn run(
         &self,
         pool: &Pool,
         x: &[f32],
-        (args, measure): (&ConvArgs, bool),
+        (args, wanted): (&ConvArgs, bool),
         work: &mut [f32],
         y: &mut [f32],
     ) -> Option<Moments> {
@@ -26,12 +26,12 @@ impl Winograd {
         let (tallies, work) = work[aligned..].split_at_mut(self.tallies_len());
         let e = &args.epilogue;
         let plain = e.residual.is_none() && e.activation == Activation::Identity;
-        let measure = measure && plain && !tallies.is_empty();
+        let gathers = wanted && plain && !tallies.is_empty();
         let streams = is_far(y);
         let (tallies, work, y) = (Shared::new(tallies), Shared::new(work), Shared::new(y));
         let source =
             Source { x, ins: self.ins, input: self.input, pad: self.pad, pre: args.prologue };
-        let tallies = measure.then_some(&tallies);
+        let tallies = gathers.then_some(&tallies);
         let target = Target {
             y: &y,
             outs: self.outs,
