@@ -112,7 +112,7 @@ pub fn run(world: &dyn World, request: &Request, out: &mut dyn Write) -> Result<
         return segment::run(world, &Request { models, ..request.clone() }, out);
     }
     // A model that nobody knows is said first: which files are images depends on it.
-    request.models.iter().try_for_each(|id| panel::find(id).map(drop))?;
+    request.models.iter().try_for_each(|name| panel::known(name))?;
     let (inputs, skipped) = inputs::expand(&request.inputs, &request.common.out)?;
     if inputs.is_empty() {
         return Err(Error::new(Kind::BrokenInput, words::NO_FILES.clone()));

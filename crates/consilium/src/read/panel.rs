@@ -195,8 +195,15 @@ impl Source {
     }
 }
 
-/// A model for films by its id or alias.
-pub(super) fn find(id: &str) -> Result<&'static dyn System> {
+/// Says where a name is neither a model's nor a folder's; a folder is opened later.
+pub(super) fn known(name: &str) -> Result<()> {
+    match is_folder(name) {
+        true => Ok(()),
+        false => find(name).map(drop),
+    }
+}
+
+fn find(id: &str) -> Result<&'static dyn System> {
     zoo::find(id).ok_or_else(|| Error::new(Kind::Usage, words::unknown_model(id)))
 }
 
