@@ -1,11 +1,14 @@
 """Times a whole nnU-Net case, file to file, against nnunetv2 in the same sitting: time, memory, labels.
 
     python tools/bench/nnunet.py --consilium PROGRAM [--threads 2] [--only ours|reference] [--folder KEEP] [--small]
+    python tools/bench/nnunet.py --consilium PROGRAM --large [--threads 2] [--folder KEEP]
 
 The case: a CT of 120 x 384 x 384 voxels (2.5 x 0.8 x 0.8 mm) made up of ellipsoids and noise, resampled to 1.5 mm
 by the plans; the model: nnU-Net's standard six stages (32 to 320 features) with 128-cubed patches, 27 of them,
 three classes, weights made up (their values do not matter for the time), no mirroring. `--small` is the same
-with a quarter of the voxels and 64-cubed patches, to try the script. Needs nnunetv2, nibabel and the packages of
+with a quarter of the voxels and 64-cubed patches, to try the script. `--large` is a CT of 800 x 512 x 512 voxels
+(1.5 x 0.8 x 0.8 mm) and the same network with 117 classes and the background: ours alone, under a limit of 6 GB, for
+nnunetv2 would hold all classes at the size of the CT, 99 GB. Needs nnunetv2, nibabel and the packages of
 tools/reference/requirements.txt; the reference takes minutes. Each program runs in a process of its own; the
 memory is the most that process held. `everything else` is wall time less loading the model, less its networks and less
 the pictures, which nnunetv2 does not draw: reading, cropping, resampling, labels, resampling back, writing, and with
@@ -37,20 +40,29 @@ def main():
     parser.add_argument("--only", choices=["ours", "reference"])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--large", action="store_true")
     arguments = parser.parse_args()
+    only, limit = arguments.only, []
+    if arguments.large:
+        only, limit = "ours", ["--memory-limit", "6GB"]
     folder = arguments.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     model, image = folder / "model", folder / "case.nii.gz"
     if not model.exists():
-        write_case(image, arguments.small)
-        write_model(model, 64 if arguments.small else 128)
+        shape, spacing_mm = (384, 384, 120), (0.8, 0.8, 2.5)
+        if arguments.small:
+            shape = (192, 192, 60)
+        if arguments.large:
+            shape, spacing_mm = (512, 512, 800), (0.8, 0.8, 1.5)
+        write_case(image, shape, spacing_mm)
+        write_model(model, 64 if arguments.small else 128, 117 if arguments.large else 2)
     threads, found = str(arguments.threads), {}
-    if arguments.only != "reference":
+    if only != "reference":
         found["ours"] = timed("consilium", [
-            arguments.consilium, "read", image, "--model", model, "--threads", threads, "--out", folder / "ours", "--quiet", "--lang", "en", "-v"])
+            arguments.consilium, "read", image, "--model", model, "--threads", threads, "--out", folder / "ours", "--quiet", "--lang", "en", "-v", *limit])
         result = json.loads((folder / "ours" / "result.json").read_text())
         found["ours"][2].update(parts_of(result, found["ours"][0], found["ours"][2]["pictures"]))
-    if arguments.only != "ours":
+    if only != "ours":
         found["reference"] = timed("nnunetv2", [sys.executable, __file__, "--reference", model, image, folder / "reference.nii.gz", threads])
     for name in ("ours", "reference"):
         if name in found:
@@ -93,11 +105,10 @@ def agreement(folder):
     return float((a == b).mean())
 
 
-def write_case(path, small):
+def write_case(path, shape, spacing_mm):
     """Tissue-like ellipsoids in air, with noise."""
     import nibabel
 
-    shape = (192, 192, 60) if small else (384, 384, 120)
     axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in shape]
     x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
     volume = np.full(shape, -1000, np.float32)
@@ -106,19 +117,19 @@ def write_case(path, small):
                             ((0.35, 0, 0), (0.3, 0.4, 0.8), -780), ((0, 0.45, 0), (0.12, 0.12, 1.4), 500)]:
         inside = sum(((axis - a) / s) ** 2 for axis, a, s in zip((x, y, z), at, size)) < 1
         volume[inside] = level
-    volume += rng.normal(0, 20, shape).astype(np.float32)
-    image = nibabel.Nifti1Image(volume.astype(np.int16), np.diag([0.8, 0.8, 2.5, 1]))
+    volume += rng.standard_normal(shape, np.float32) * 20
+    image = nibabel.Nifti1Image(volume.astype(np.int16), np.diag([*spacing_mm, 1]))
     nibabel.save(image, path)
 
 
-def write_model(folder, patch):
+def write_model(folder, patch, classes):
     import nnunet_models as models
 
     stages = 6
     features, strides = [32, 64, 128, 256, 320, 320], [[1] * 3] + [[2] * 3] * (stages - 1)
     network = models.architecture(3, "PlainConvUNet", features, strides, [2] * stages, [2] * (stages - 1))
     plans = models.plans({"3d_fullres": models.configuration([1.5] * 3, [patch] * 3, network, ["CTNormalization"], [False])})
-    dataset = models.dataset(["CT"], {"background": 0, "organ": 1, "bone": 2})
+    dataset = models.dataset(["CT"], {"background": 0, **{f"structure {i}": i for i in range(1, classes + 1)}})
     models.write_model(folder, "bench", {"plans": plans, "dataset": dataset, "folds": 1, "mirror": None}, "3d_fullres")
 
 

@@ -268,6 +268,16 @@ MODELS = {
         "dataset": dataset(["T1"], {"background": 0, "grey": 1, "white": 2}),
         "mirror": None,
     },
+    # More classes than features: sums over tiles are of features, mirrored along all axes.
+    "many": {
+        "stored": ["volumes/totalsegmentator/example_mr_sm.nii.gz"], "configuration": "3d_fullres", "folds": 1,
+        "plans": plans({"3d_fullres": configuration(
+            [6.0, 5.5, 5.0], [16, 24, 32],
+            architecture(3, "PlainConvUNet", [8, 12, 16], ISO, [1, 2, 2], [1, 1]),
+            ["ZScoreNormalization"], [False])}),
+        "dataset": dataset(["MRI"], {"background": 0, **{f"structure_{i}": i for i in range(1, 20)}}),
+        "mirror": [0, 1, 2],
+    },
     "regions": {
         "stored": ["volumes/totalsegmentator/example_ct.nii.gz"], "configuration": "3d_fullres", "folds": 1,
         "plans": plans({"3d_fullres": configuration(

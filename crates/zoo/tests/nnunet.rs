@@ -232,6 +232,11 @@ fn a_cascade_gives_the_reference_s_labels() {
 }
 
 #[test]
+fn more_classes_than_features_give_the_reference_s_labels() {
+    agrees("many");
+}
+
+#[test]
 fn regions_on_thick_slices_give_the_reference_s_labels() {
     agrees("regions");
 }

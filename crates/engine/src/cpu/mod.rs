@@ -241,6 +241,21 @@ impl Network {
         })
     }
 
+    /// One run whose first output is lent to `take` where it lies instead of being copied. Errors
+    /// for a network of several samples, which do not lie side by side.
+    pub fn run_lent<T>(
+        &mut self,
+        inputs: &[&Tensor],
+        take: impl FnOnce(&mut [f32]) -> T,
+    ) -> Result<T> {
+        let output = self.outputs.first().filter(|&&output| self.plan.batch(output) == 1);
+        let Some(&output) = output else {
+            return Err(Error::new(ErrorKind::Shape, "an answer of one sample is lent"));
+        };
+        self.compute(&views(inputs), |_, _| {})?;
+        Ok(take(&mut self.arena[self.plan.range(output, 0)]))
+    }
+
     /// One run that reports after each node how many of how many are done.
     pub fn run_with_progress(
         &mut self,
@@ -266,8 +281,25 @@ impl Network {
     fn run_nodes(
         &mut self,
         inputs: &[(&[usize], &[f32])],
-        mut done: impl FnMut(&Planned, Duration),
+        done: impl FnMut(&Planned, Duration),
     ) -> Result<Vec<Tensor>> {
+        self.compute(inputs, done)?;
+        let begun = Instant::now();
+        let answers = self
+            .outputs
+            .iter()
+            .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
+            .collect();
+        self.ran += begun.elapsed();
+        answers
+    }
+
+    /// Every node once; the outputs stay in the arena.
+    fn compute(
+        &mut self,
+        inputs: &[(&[usize], &[f32])],
+        mut done: impl FnMut(&Planned, Duration),
+    ) -> Result<()> {
         let begun = Instant::now();
         if inputs.len() != self.inputs.len() {
             let message = format!("{} inputs given, {} wanted", inputs.len(), self.inputs.len());
@@ -301,13 +333,8 @@ impl Network {
             node.step.run(pools, &io, &mut self.arena, &mut self.workspace);
             done(node, started.elapsed());
         }
-        let answers = self
-            .outputs
-            .iter()
-            .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
-            .collect();
         self.ran += begun.elapsed();
-        answers
+        Ok(())
     }
 }
 

@@ -101,6 +101,12 @@ impl UNet {
     /// Logits `[1, classes, (D,) H, W]` of an image `[1, C, (D,) H, W]` whose extents the strides
     /// divide.
     pub fn logits(&self, b: &mut Builder, s: &Scope, image: Value) -> Result<Value> {
+        let features = self.trunk(b, s, image)?;
+        self.head(b, s, features)
+    }
+
+    /// What the last layer reads, `[1, features[0], (D,) H, W]`.
+    pub fn trunk(&self, b: &mut Builder, s: &Scope, image: Value) -> Result<Value> {
         let mut skips = self.encoder(b, &s.at("encoder"), image)?;
         let decoder = s.at("decoder");
         let Some(mut x) = skips.pop() else {
@@ -130,8 +136,14 @@ impl UNet {
                 false => self.convs(b, &place, x, &stage)?,
             };
         }
+        Ok(x)
+    }
+
+    /// The last layer: at every position a matrix and a bias.
+    pub fn head(&self, b: &mut Builder, s: &Scope, features: Value) -> Result<Value> {
+        let last = self.features.len().saturating_sub(2);
         let head = Conv::of(self.classes, &self.ones());
-        b.conv(x, &decoder.at(&format!("seg_layers.{last}")), head)
+        b.conv(features, &s.at(&format!("decoder.seg_layers.{last}")), head)
     }
 
     fn ones(&self) -> Vec<usize> {

@@ -7,18 +7,18 @@ use super::window::padded;
 use crate::Compute;
 use crate::ahead::Preparer;
 use crate::error::translate;
+use crate::nnunet::head::{Head, made};
 use crate::nnunet::sliding::{Fixed, Hooks, Window, slide};
 use crate::volume_system::{
     Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, write_made_up,
 };
 use base::words::bundle as words;
 use base::{Error, Kind, Note, Result, Volume};
-use engine::cpu::{Network, Options, Pool};
+use engine::cpu::{Network, Options};
 use engine::graph::Builder;
 use engine::weights::Scope;
 use engine::{ErrorKind, Tensor};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// A bundle with its weights.
 pub struct Reader {
@@ -29,8 +29,8 @@ pub struct Reader {
     container: &'static str,
     /// The network and the tile it is planned for.
     network: Option<(Network, [usize; 3])>,
-    /// `[class][feature]` for the classes that a network is asked for which answers to prompts.
-    vectors: Option<Vec<f32>>,
+    /// Turns features into logits of the classes that a network is asked for which answers to prompts.
+    head: Option<Head>,
 }
 
 impl Reader {
@@ -62,7 +62,7 @@ impl Reader {
             sha256: checkpoint.sha256().to_owned(),
             container: checkpoint.container(),
             network: None,
-            vectors: None,
+            head: None,
             bundle,
         };
         // With a tile that the image decides, the least one tells whether the weights fit.
@@ -70,7 +70,7 @@ impl Reader {
         let roi = reader.bundle.plan.inferer.roi;
         let tile = [0, 1, 2].map(|axis| roi[axis].unwrap_or(least[axis]));
         let network = reader.plan(tile)?;
-        reader.vectors = reader.asked_for()?;
+        reader.head = reader.asked_for()?;
         reader
             .scope
             .finish(reader.bundle.plan.network.left_over())
@@ -98,8 +98,8 @@ impl Reader {
         Ok(file)
     }
 
-    /// The vectors of the classes that are asked for.
-    fn asked_for(&self) -> Result<Option<Vec<f32>>> {
+    /// The last layer for the classes that are asked for: products with a vector each.
+    fn asked_for(&self) -> Result<Option<Head>> {
         let plan = &self.bundle.plan;
         let (Some(net), Some(prompts)) = (plan.network.prompted(), &plan.prompts) else {
             return Ok(None);
@@ -111,11 +111,16 @@ impl Reader {
             let input = b.input("stored", &shape);
             let vectors = net.vectors(&mut b, &self.scope, input)?;
             let graph = b.finish(&[("vectors", vectors)]);
-            Network::compile(graph, &self.compute.options())?.run(&[&stored])
+            let options = self.compute.options();
+            let mut found = Network::compile(graph, &options)?.run(&[&stored])?;
+            let vectors = found.pop().map(Tensor::into_data).unwrap_or_default();
+            let scope = Scope::recording_with(move |_, _| vectors.clone());
+            let layer = |b: &mut Builder, x| b.pointwise(x, &scope, prompts.classes.len(), false);
+            Head::new(&options, 3, plan.network.classes, layer)
         };
         // Tensors that are missing are told of when all have been asked for.
         match run() {
-            Ok(mut found) => Ok(found.pop().map(Tensor::into_data)),
+            Ok(head) => Ok(Some(head)),
             Err(error) => match self.scope.finish(plan.network.left_over()) {
                 Ok(()) => Err(translate(error).at(self.bundle.weights_file())),
                 Err(missing) => Err(translate(missing).at(self.bundle.weights_file())),
@@ -154,7 +159,7 @@ impl Reader {
         &mut self,
         volume: &Volume,
         told: Told<'_>,
-        each: &mut dyn FnMut(usize, &[f32]),
+        each: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
     ) -> Result<()> {
         let size = volume.size();
         let tile = self.bundle.plan.inferer.tile(size);
@@ -173,7 +178,7 @@ impl Reader {
         let total = window.runs(to);
         let mut done = 0;
         told(0, total);
-        let mut inner = Vec::with_capacity(window.heads * size[1] * size[2]);
+        let mut inner = Vec::with_capacity(window.channels * size[1] * size[2]);
         let mut hooks = Hooks {
             plane: &mut |number, plane| {
                 let Some(i) = number.checked_sub(before[0]).filter(|i| *i < size[0]) else {
@@ -186,8 +191,7 @@ impl Reader {
                         inner.extend_from_slice(&plane[start..][..size[2]]);
                     }
                 }
-                each(i, &inner);
-                Ok(())
+                each(i, &inner)
             },
             ran: &mut || {
                 done += 1;
@@ -210,7 +214,7 @@ impl Reader {
             rank: 3,
             step: 1.0,
             mirror: Vec::new(),
-            heads: self.bundle.plan.network.classes,
+            channels: self.bundle.plan.network.classes,
             probabilities: None,
             version_one: false,
             fixed: Some(Fixed { starts, weights: inferer.weights(tile) }),
@@ -220,43 +224,43 @@ impl Reader {
     /// Logits `[class][k][j][i]` of a prepared case.
     fn logits(&mut self, volume: &Volume, told: Told<'_>) -> Result<Vec<f32>> {
         let [ni, nj, nk] = volume.size();
-        let (pool, vectors) = (self.compute.pool.clone(), self.vectors.clone());
-        let features = self.bundle.plan.network.classes;
-        let classes = vectors.as_ref().map_or(features, |vectors| vectors.len() / features);
+        let mut head = self.head.take();
+        let classes = head.as_ref().map_or(self.bundle.plan.network.classes, Head::heads);
         let mut logits = vec![0.0f32; classes * ni * nj * nk];
-        self.planes(volume, told, &mut |i, plane| {
-            let products =
-                vectors.as_ref().map(|vectors| products(&pool, vectors, plane, features));
-            let plane = products.as_deref().unwrap_or(plane);
+        let done = self.planes(volume, told, &mut |i, plane| {
+            let plane = made(&mut head, plane)?;
             for (class, plane) in plane.chunks_exact((nj * nk).max(1)).enumerate() {
                 for (at, &value) in plane.iter().enumerate() {
                     let (j, k) = (at / nk, at % nk);
                     logits[((class * nk + k) * nj + j) * ni + i] = value;
                 }
             }
-        })?;
-        Ok(logits)
+            Ok(())
+        });
+        self.head = head;
+        done.map(|()| logits)
     }
 
     /// What the steps behind the network begin with: its logits, or labels where classes were asked for, whose
     /// logits are too many to be kept.
     fn state(&mut self, volume: &Volume, told: Told<'_>) -> Result<State> {
-        let features = self.bundle.plan.network.classes;
-        let prompts = self.bundle.plan.prompts.clone();
-        let (Some(prompts), Some(vectors)) = (prompts, self.vectors.clone()) else {
-            return Ok(State::Values(self.logits(volume, told)?, features));
+        let Some(prompts) = self.bundle.plan.prompts.clone() else {
+            let channels = self.bundle.plan.network.classes;
+            return Ok(State::Values(self.logits(volume, told)?, channels));
         };
         let [ni, nj, nk] = volume.size();
-        let pool = self.compute.pool.clone();
         let mut labels = vec![0u16; ni * nj * nk];
-        self.planes(volume, told, &mut |i, plane| {
-            let found = asked(&products(&pool, &vectors, plane, features), &prompts.classes);
+        let mut head = self.head.take();
+        let done = self.planes(volume, told, &mut |i, plane| {
+            let found = asked(made(&mut head, plane)?, &prompts.classes);
             for (at, label) in found.into_iter().enumerate() {
                 let (j, k) = (at / nk, at % nk);
                 labels[(k * nj + j) * ni + i] = label;
             }
-        })?;
-        Ok(State::Labels(labels))
+            Ok(())
+        });
+        self.head = head;
+        done.map(|()| State::Labels(labels))
     }
 
     /// Steps before the network and the network's answer, for comparisons: the prepared case, its frames
@@ -295,24 +299,6 @@ impl Reader {
         });
         named.filter(|structure| !structure.labels.is_empty()).collect()
     }
-}
-
-/// Products of vectors `[class][feature]` with a plane `[feature][voxel]`: `[class][voxel]`. Sums over tiles of
-/// logits are these of sums of features, which are fewer.
-fn products(pool: &Pool, vectors: &[f32], plane: &[f32], features: usize) -> Vec<f32> {
-    let voxels = plane.len() / features.max(1);
-    let mut out = vec![0.0f32; vectors.len() / features.max(1) * voxels];
-    let rows: Vec<Mutex<&mut [f32]>> =
-        out.chunks_exact_mut(voxels.max(1)).map(Mutex::new).collect();
-    pool.run(rows.len(), |class| {
-        let mut row = rows[class].lock().unwrap_or_else(PoisonError::into_inner);
-        let vector = &vectors[class * features..][..features];
-        for (weight, feature) in vector.iter().zip(plane.chunks_exact(voxels.max(1))) {
-            row.iter_mut().zip(feature).for_each(|(sum, value)| *sum += weight * value);
-        }
-    });
-    drop(rows);
-    out
 }
 
 /// `[k][j][i]` as `[i][j][k]`.

@@ -29,6 +29,14 @@ impl Architecture {
         }
     }
 
+    /// The network where its last layer gives more channels than it reads: see `head.rs`.
+    pub(super) fn wide_head(&self) -> Option<&UNet> {
+        match self {
+            Architecture::UNet(unet) if unet.classes > *unet.features.first()? => Some(unet),
+            _ => None,
+        }
+    }
+
     /// Names of a checkpoint that inference does not need.
     pub fn left_over(&self) -> &'static [&'static str] {
         match self {

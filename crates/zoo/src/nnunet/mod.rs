@@ -8,7 +8,7 @@
 //!
 //! Memory: logits are never held for the whole volume. Tiles are summed in a slab as thick as one
 //! tile; planes that no later tile touches leave it, are resampled to the original grid and become
-//! labels at once.
+//! labels at once. Where there are more classes than features, features are summed (`head.rs`).
 
 mod ahead;
 mod architecture;
@@ -18,6 +18,7 @@ mod export;
 pub(crate) mod fields;
 mod folder;
 mod grid;
+pub(crate) mod head;
 mod lying;
 mod made_up;
 mod model;

@@ -4,9 +4,11 @@ use super::ahead::FirstStage;
 use super::export::{Exporter, Meaning, Watch, taps};
 use super::folder::{Fold, Trained};
 use super::grid::{Images, permuted};
+use super::head::{Head, made};
 use super::prepare::{Prepared, foresee, prepare, preparing_bytes};
 use super::shares::Embedded;
 use super::sliding::{Hooks, Window, slide};
+use crate::arch::unet::UNet;
 use crate::error::translate;
 use base::words::nnunet as words;
 use base::{Error, Kind, Note, Result};
@@ -131,6 +133,8 @@ struct Run<'r> {
 pub struct Stage {
     trained: Trained,
     networks: Vec<Network>,
+    /// The last layer, where it is not in the network.
+    head: Option<Head>,
     sha256: Vec<String>,
     window: Window,
     /// Wall time of the sliding window so far.
@@ -213,14 +217,13 @@ impl Model {
             let extra = if place > 0 { dataset.foreground().len() as u64 } else { 0 };
             let channels = dataset.channels.len();
             let preparing = preparing_bytes(channels, extra as usize, shape, foreseen.shape);
-            let plane = (foreseen.shape[1] * foreseen.shape[2] * stage.window.heads) as u64;
+            let plane = (foreseen.shape[1] * foreseen.shape[2]) as u64;
+            // What leaves the slab, and logits: made of it, of the plane before.
+            let planes = plane * (stage.window.channels + 2 * dataset.heads()) as u64;
             let slab = stage.window.slab_values(foreseen.shape) as u64;
-            // The answer of a tile, and of a mirrored one.
-            let tile = stage.window.tile.iter().product::<usize>() * stage.window.heads;
-            let answers = (tile * if stage.window.mirror.is_empty() { 1 } else { 2 }) as u64;
-            // Reading: what was prepared, the slab, answers, three planes of logits, the labels.
-            let reading =
-                4 * (prepared * (images + extra) + slab + answers + 3 * plane) + 2 * voxels;
+            // Reading: what was prepared, the slab, planes, the labels.
+            let reading = 4 * (prepared * (images + extra) + slab + planes) + 2 * voxels;
+            let reading = reading + stage.head.as_ref().map_or(0, Head::bytes);
             // Stages keep the images for the next, and the labels of the one before.
             let kept = if self.stages.len() > 1 { voxels * (4 * images + 2) } else { 0 };
             // Buffers are held while the networks run, and given back between stages.
@@ -308,12 +311,16 @@ impl Stage {
         tile[3 - rank..].copy_from_slice(&configuration.patch);
         let mirror = if options.mirror { trained.mirror.clone() } else { Vec::new() };
         let regions = trained.dataset.regions.is_some();
+        // Sums of several folds would need as many slabs of features.
+        let apart = trained.configuration.architecture.wide_head();
+        let apart = apart.filter(|_| trained.folds.len() == 1).cloned();
+        let channels = apart.as_ref().and_then(|unet| unet.features.first().copied());
         let window = Window {
             tile,
             rank,
             step: options.step.clamp(1.0 / 64.0, 1.0),
             mirror,
-            heads: trained.dataset.heads(),
+            channels: channels.unwrap_or(trained.dataset.heads()),
             probabilities: trained.plans.version_one.then_some(regions),
             version_one: trained.plans.version_one,
             fixed: None,
@@ -322,12 +329,14 @@ impl Stage {
         let channels = trained.dataset.channels.len() + extra;
         let mut networks = Vec::with_capacity(trained.folds.len());
         let mut sha256 = Vec::with_capacity(trained.folds.len());
+        let mut head = None;
         for fold in &trained.folds {
-            let (network, hash) = load(&trained, fold, channels, pool, options.exact)?;
-            networks.push(network);
-            sha256.push(hash);
+            let loaded = load(&trained, fold, channels, apart.as_ref(), pool, options.exact)?;
+            networks.push(loaded.network);
+            head = loaded.head;
+            sha256.push(loaded.sha256);
         }
-        Ok(Stage { trained, networks, sha256, window, slid: Duration::ZERO })
+        Ok(Stage { trained, networks, head, sha256, window, slid: Duration::ZERO })
     }
 
     /// Bytes of the weights of all networks.
@@ -374,7 +383,7 @@ impl Stage {
         };
         let mut exporter = Exporter::new(
             meaning,
-            self.window.heads,
+            dataset.heads(),
             prepared.shape,
             tables,
             prepared.bounds,
@@ -386,11 +395,13 @@ impl Stage {
         let whole = permuted(whole, plans.forward);
         let mut embedded = shares.map(|shares| {
             let background = dataset.regions.is_none();
-            Embedded::new(shares, self.window.heads, background, prepared.bounds, whole)
+            Embedded::new(shares, dataset.heads(), background, prepared.bounds, whole)
         });
         let mut exported = Duration::ZERO;
+        let head = &mut self.head;
         let mut hooks = Hooks {
-            plane: &mut |number, logits| {
+            plane: &mut |number, answer| {
+                let logits = made(head, answer)?;
                 let started = Instant::now();
                 let taken = match &mut embedded {
                     None => exporter.plane(pool, number, logits, None),
@@ -422,10 +433,12 @@ impl Stage {
     /// The logits of a case at the model's spacing, `[heads][z][y][x]`, for comparisons.
     fn logits(&mut self, pool: &Pool, image: &[Vec<f32>], shape: [usize; 3]) -> Result<Vec<f32>> {
         let plane = shape[1] * shape[2];
-        let heads = self.window.heads;
+        let heads = self.trained.dataset.heads();
         let mut all = vec![0.0; heads * shape[0] * plane];
+        let head = &mut self.head;
         let mut hooks = Hooks {
-            plane: &mut |number, logits| {
+            plane: &mut |number, answer| {
+                let logits = made(head, answer)?;
                 for (head, one) in logits.chunks_exact(plane.max(1)).enumerate() {
                     let at = (head * shape[0] + number) * plane;
                     all[at..at + plane].copy_from_slice(one);
@@ -448,16 +461,24 @@ impl Model {
     }
 }
 
-/// A fold's network, and the hash of its checkpoint.
+/// What a fold's checkpoint gives.
+struct Loaded {
+    network: Network,
+    head: Option<Head>,
+    sha256: String,
+}
+
+/// A fold's network for `channels` images; where `apart` is given, without its last layer.
 fn load(
     trained: &Trained,
     fold: &Fold,
     channels: usize,
+    apart: Option<&UNet>,
     pool: &Pool,
     exact: bool,
-) -> Result<(Network, String)> {
+) -> Result<Loaded> {
     let checkpoint = trained.checkpoint(fold)?;
-    let hash = checkpoint.sha256().to_owned();
+    let sha256 = checkpoint.sha256().to_owned();
     let scope = checkpoint.scope();
     let file = trained.file(fold);
     let architecture = &trained.configuration.architecture;
@@ -472,18 +493,27 @@ fn load(
         return Err(Error::new(Kind::BrokenInput, what).at(file));
     }
     drop(checkpoint);
-    let build = || -> engine::Result<Network> {
+    let build = || -> engine::Result<(Network, Option<Head>)> {
         let mut b = Builder::new();
         let mut shape = vec![1, channels];
         shape.extend(&trained.configuration.patch);
         let image = b.input("image", &shape);
-        let logits = architecture.logits(&mut b, &scope, image)?;
+        let answer = match apart {
+            Some(unet) => unet.trunk(&mut b, &scope, image)?,
+            None => architecture.logits(&mut b, &scope, image)?,
+        };
+        let options = Compile { exact, ..Compile::new(pool.clone()) };
+        let head = apart.map(|unet| {
+            let rank = trained.configuration.rank();
+            Head::new(&options, rank, unet.features[0], |b, x| unet.head(b, &scope, x))
+        });
+        let head = head.transpose()?;
         scope.finish(architecture.left_over())?;
         // A case is many tiles.
-        let options = Compile { exact, lasting: true, ..Compile::new(pool.clone()) };
-        Network::compile(b.finish(&[("logits", logits)]), &options)
+        let options = Compile { lasting: true, ..options };
+        Ok((Network::compile(b.finish(&[("answer", answer)]), &options)?, head))
     };
-    let network = build().map_err(|error| {
+    let (network, head) = build().map_err(|error| {
         let translated = match error.kind() {
             ErrorKind::Shape => {
                 let what = words::unsound_network(error.message());
@@ -493,7 +523,7 @@ fn load(
         };
         translated.at(file)
     })?;
-    Ok((network, hash))
+    Ok(Loaded { network, head, sha256 })
 }
 
 /// Counts the voxels of each structure.

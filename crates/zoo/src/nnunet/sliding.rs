@@ -2,9 +2,10 @@
 //! handed on plane by plane as soon as no later tile touches a plane
 //! (`nnUNetPredictor.predict_sliding_window_return_logits`).
 //!
-//! The slab is `[heads][tile depth][height][width]`, a ring along the first axis. Folds share one
+//! The slab is `[tile depth][channel][height][width]`, a ring along the first axis. Folds share one
 //! slab: the mean of their answers is the sum over all of them by the sum of the weights times
-//! their number.
+//! their number. A tile's answer is added from where the network leaves it, turned back where it
+//! was mirrored.
 
 use super::tiles;
 use crate::channels::softmax;
@@ -25,8 +26,8 @@ pub struct Window {
     pub step: f64,
     /// Axes of the network along which mirrored copies are read too.
     pub mirror: Vec<usize>,
-    /// Output channels.
-    pub heads: usize,
+    /// Output channels of the networks.
+    pub channels: usize,
     /// Each answer becomes probabilities before it is summed: version 1. `Some(true)` for regions.
     pub probabilities: Option<bool>,
     /// Weights of version 1.
@@ -55,7 +56,7 @@ impl Window {
     /// Values of the slab and its weights.
     pub fn slab_values(&self, shape: [usize; 3]) -> usize {
         let (padded, _) = tiles::padded(shape, self.tile);
-        (self.heads + 1) * self.tile[0] * padded[1] * padded[2]
+        (self.channels + 1) * self.tile[0] * padded[1] * padded[2]
     }
 
     fn starts(&self, padded: [usize; 3], axis: usize) -> Vec<usize> {
@@ -71,7 +72,7 @@ impl Window {
 
 /// What a run reports and takes.
 pub struct Hooks<'h> {
-    /// A finished plane: its number and its logits `[heads][height][width]`.
+    /// A finished plane: its number and its answer `[channel][height][width]`.
     pub plane: &'h mut dyn FnMut(usize, &[f32]) -> Result<()>,
     /// After each run of a network.
     pub ran: &'h mut dyn FnMut(),
@@ -87,7 +88,6 @@ pub fn slide(
     hooks: &mut Hooks<'_>,
 ) -> Result<()> {
     let (padded, before) = tiles::padded(shape, window.tile);
-    let [depth, height, width] = window.tile;
     let inner = &window.tile[3 - window.rank..];
     let weights = match &window.fixed {
         Some(fixed) => fixed.weights.clone(),
@@ -101,28 +101,33 @@ pub fn slide(
         folds: networks.len(),
         before,
         shape,
-        out: vec![0.0; window.heads * shape[1] * shape[2]],
+        out: vec![0.0; window.channels * shape[1] * shape[2]],
     };
+    let mirrors = mirrors(window);
+    // Mirrored copies count as one together. Their number is a power of two: the shares are exact.
+    let shares: Vec<f32> = weights.iter().map(|weight| weight / mirrors.len() as f32).collect();
     let (tops, lefts, firsts) =
         (window.starts(padded, 1), window.starts(padded, 2), window.starts(padded, 0));
     for (place, &first) in firsts.iter().enumerate() {
+        let corners =
+            tops.iter().flat_map(|&top| lefts.iter().map(move |&left| [first, top, left]));
         for fold in 0..networks.len() {
             take_turn(networks, fold)?;
-            for &top in &tops {
-                for &left in &lefts {
-                    let corner = [first, top, left];
-                    fill(input.data_mut(), image, shape, before, corner, window.tile);
-                    let mut answer =
-                        mirrored(pool, window, &mut networks[fold], &mut input, hooks.ran)?;
-                    let voxels = depth * height * width;
-                    answer.chunks_exact_mut(voxels.max(1)).for_each(|channel| {
-                        channel.iter_mut().zip(&weights).for_each(|(value, w)| *value *= w);
-                    });
-                    let weights = (fold == 0).then_some(weights.as_slice());
-                    slab.add(pool, corner, &answer, weights);
+            for corner in corners.clone() {
+                fill(input.data_mut(), image, shape, before, corner, window.tile);
+                for mirror in &mirrors {
+                    flip(input.data_mut(), window.tile, mirror);
+                    let add = |answer: &mut [f32]| {
+                        finish(pool, window, answer);
+                        slab.add(pool, corner, answer, &shares, mirror);
+                    };
+                    networks[fold].run_lent(&[&input], add).map_err(translate)?;
+                    flip(input.data_mut(), window.tile, mirror);
+                    (hooks.ran)();
                 }
             }
         }
+        corners.for_each(|corner| slab.weigh(corner, &weights));
         let done = firsts.get(place + 1).copied().unwrap_or(padded[0]);
         for plane in first..done {
             emitter.emit(pool, &mut slab, plane, hooks)?;
@@ -179,46 +184,23 @@ fn inside(at: usize, before: usize, extent: usize) -> Option<usize> {
     at.checked_sub(before).filter(|&at| at < extent)
 }
 
-/// The answer, the mean with those of mirrored copies turned back
+/// Axes of a tile along which each run is mirrored, none in the first
 /// (`_internal_maybe_mirror_and_predict`).
-fn mirrored(
-    pool: &Pool,
-    window: &Window,
-    network: &mut Network,
-    input: &mut Tensor,
-    ran: &mut dyn FnMut(),
-) -> Result<Vec<f32>> {
-    let mut sum = run(pool, window, network, input)?;
-    ran();
-    let axes = window.mirror.len();
-    for combination in 1..1usize << axes {
-        let picked = (0..axes).filter(|bit| combination >> bit & 1 == 1);
-        let flips: Vec<usize> = picked.map(|bit| window.mirror[bit] + 3 - window.rank).collect();
-        flip(input.data_mut(), window.tile, &flips);
-        let mut answer = run(pool, window, network, input)?;
-        flip(input.data_mut(), window.tile, &flips);
-        flip(&mut answer, window.tile, &flips);
-        sum.iter_mut().zip(&answer).for_each(|(sum, value)| *sum += value);
-        ran();
-    }
-    let count = (1usize << axes) as f32;
-    if axes > 0 {
-        sum.iter_mut().for_each(|value| *value /= count);
-    }
-    Ok(sum)
+fn mirrors(window: &Window) -> Vec<Vec<usize>> {
+    let axes: Vec<usize> = window.mirror.iter().map(|axis| axis + 3 - window.rank).collect();
+    let picked = |combination: usize| {
+        axes.iter().enumerate().filter(move |(bit, _)| combination >> bit & 1 == 1)
+    };
+    (0..1 << axes.len()).map(|c| picked(c).map(|(_, &axis)| axis).collect()).collect()
 }
 
-fn run(pool: &Pool, window: &Window, network: &mut Network, input: &Tensor) -> Result<Vec<f32>> {
-    let mut outputs = network.run(&[input]).map_err(translate)?;
-    let mut logits = outputs.pop().map(Tensor::into_data).unwrap_or_default();
+/// Probabilities of logits, where those are summed.
+fn finish(pool: &Pool, window: &Window, answer: &mut [f32]) {
     match window.probabilities {
         None => {}
-        Some(true) => {
-            logits.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
-        }
-        Some(false) => softmax(pool, &mut logits, window.heads),
+        Some(true) => answer.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp())),
+        Some(false) => softmax(pool, answer, window.channels),
     }
-    Ok(logits)
 }
 
 /// Reverses every channel along some axes of `tile`.
@@ -248,11 +230,11 @@ fn flip(data: &mut [f32], tile: [usize; 3], axes: &[usize]) {
 
 /// Sums of weighted answers and of weights, as deep as a tile.
 struct Slab {
-    heads: usize,
+    channels: usize,
     depth: usize,
     plane: [usize; 2],
     tile: [usize; 3],
-    /// `[depth][heads][height][width]`, so that a plane is one run.
+    /// `[depth][channel][height][width]`, so that a plane is one run.
     sums: Vec<f32>,
     weights: Vec<f32>,
 }
@@ -261,48 +243,65 @@ impl Slab {
     fn new(window: &Window, padded: [usize; 3]) -> Slab {
         let plane = padded[1] * padded[2];
         Slab {
-            heads: window.heads,
+            channels: window.channels,
             depth: window.tile[0],
             plane: [padded[1], padded[2]],
             tile: window.tile,
-            sums: vec![0.0; window.tile[0] * window.heads * plane],
+            sums: vec![0.0; window.tile[0] * window.channels * plane],
             weights: vec![0.0; window.tile[0] * plane],
         }
     }
 
-    /// Adds a tile; each plane of the ring by one task.
-    fn add(&mut self, pool: &Pool, corner: [usize; 3], answer: &[f32], weights: Option<&[f32]>) {
+    /// Adds a tile's answer `[channel][z][y][x]`, mirrored along some axes, each voxel times its
+    /// share; each plane of the ring by one task.
+    fn add(
+        &mut self,
+        pool: &Pool,
+        corner: [usize; 3],
+        answer: &[f32],
+        shares: &[f32],
+        mirror: &[usize],
+    ) {
         let [depth, height, width] = self.tile;
         let [rows, columns] = self.plane;
-        let (heads, plane) = (self.heads, rows * columns);
-        let ring = self.depth;
-        let tasks: Vec<Mutex<(&mut [f32], &mut [f32])>> = self
-            .sums
-            .chunks_exact_mut((heads * plane).max(1))
-            .zip(self.weights.chunks_exact_mut(plane.max(1)))
-            .map(Mutex::new)
-            .collect();
+        let (channels, plane, ring) = (self.channels, rows * columns, self.depth);
+        let turned = |axis: usize, at: usize| match mirror.contains(&axis) {
+            true => self.tile[axis] - 1 - at,
+            false => at,
+        };
+        let tasks: Vec<Mutex<&mut [f32]>> =
+            self.sums.chunks_exact_mut((channels * plane).max(1)).map(Mutex::new).collect();
         pool.run(depth, |z| {
             let Some(task) = tasks.get((corner[0] + z) % ring) else { return };
-            let mut task = task.lock().unwrap_or_else(PoisonError::into_inner);
-            let (sums, totals) = &mut *task;
-            for y in 0..height {
-                let target = (corner[1] + y) * columns + corner[2];
-                for head in 0..heads {
-                    let source = ((head * depth + z) * height + y) * width;
-                    add(&mut sums[head * plane + target..][..width], &answer[source..][..width]);
-                }
-                if let Some(weights) = weights {
-                    let source = (z * height + y) * width;
-                    add(&mut totals[target..][..width], &weights[source..][..width]);
+            let mut sums = task.lock().unwrap_or_else(PoisonError::into_inner);
+            for channel in 0..channels {
+                for y in 0..height {
+                    let target = channel * plane + (corner[1] + y) * columns + corner[2];
+                    let source = (channel * depth + turned(0, z)) * height + turned(1, y);
+                    let values = &answer[source * width..][..width];
+                    let sums = sums[target..][..width].iter_mut();
+                    let sums = sums.zip(&shares[(z * height + y) * width..][..width]);
+                    match mirror.contains(&2) {
+                        false => sums.zip(values).for_each(|((s, w), v)| *s += v * w),
+                        true => sums.zip(values.iter().rev()).for_each(|((s, w), v)| *s += v * w),
+                    }
                 }
             }
         });
     }
-}
 
-fn add(sums: &mut [f32], values: &[f32]) {
-    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    /// Counts a tile.
+    fn weigh(&mut self, corner: [usize; 3], weights: &[f32]) {
+        let [_, height, width] = self.tile;
+        let [rows, columns] = self.plane;
+        for (line, weights) in weights.chunks_exact(width.max(1)).enumerate() {
+            let (z, y) = (line / height, line % height);
+            let place = (corner[0] + z) % self.depth;
+            let target = (place * rows + corner[1] + y) * columns + corner[2];
+            let totals = self.weights[target..][..width].iter_mut();
+            totals.zip(weights).for_each(|(total, weight)| *total += weight);
+        }
+    }
 }
 
 /// Hands planes on.
@@ -326,7 +325,7 @@ impl Emitter {
         let [rows, columns] = slab.plane;
         let plane = rows * columns;
         let place = at % slab.depth;
-        let sums = &mut slab.sums[place * slab.heads * plane..][..slab.heads * plane];
+        let sums = &mut slab.sums[place * slab.channels * plane..][..slab.channels * plane];
         let weights = &mut slab.weights[place * plane..][..plane];
         let number = inside(at, self.before[0], self.shape[0]);
         if let Some(number) = number {
@@ -335,11 +334,11 @@ impl Emitter {
             let (folds, sums, weights) = (self.folds as f32, &*sums, &*weights);
             let tasks: Vec<Mutex<&mut [f32]>> =
                 self.out.chunks_exact_mut((height * width).max(1)).map(Mutex::new).collect();
-            pool.run(tasks.len(), |head| {
-                let mut out = tasks[head].lock().unwrap_or_else(PoisonError::into_inner);
+            pool.run(tasks.len(), |channel| {
+                let mut out = tasks[channel].lock().unwrap_or_else(PoisonError::into_inner);
                 for (y, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
                     let at = (top + y) * columns + left;
-                    let sums = &sums[head * plane + at..][..width];
+                    let sums = &sums[channel * plane + at..][..width];
                     for ((out, sum), weight) in out.iter_mut().zip(sums).zip(&weights[at..]) {
                         *out = sum / (weight * folds);
                     }
