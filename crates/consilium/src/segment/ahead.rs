@@ -62,8 +62,7 @@ impl Signals {
     /// The models begin with a case, if it could be decoded.
     pub(super) fn begin(&self, models: &[Loaded], decoded: Option<&Decoded>, limit: Option<u64>) {
         let room = decoded.and_then(|decoded| {
-            let volume = &decoded.scans[0].volume;
-            let needs = models.iter().map(|loaded| loaded.reader.need_bytes(volume));
+            let needs = models.iter().map(|loaded| loaded.need_bytes(decoded));
             let need = needs.collect::<Result<Vec<u64>>>().ok()?.into_iter().max()?;
             Some(memory::most(limit).unwrap_or(u64::MAX).saturating_sub(need))
         });
@@ -86,11 +85,7 @@ impl Helper {
         let Some(room) = self.room() else { return };
         let Ok(decoded) = decoded else { return };
         let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
-        let own = volumes.iter().map(|volume| {
-            let voxels = volume.voxels();
-            (voxels.len() * voxels.voxel_type().bytes()) as u64
-        });
-        let mut left = room.checked_sub(own.sum());
+        let mut left = room.checked_sub(decoded.bytes());
         let (mut preparations, mut idle) = (Vec::new(), false);
         for preparer in &self.preparers {
             idle |= matches!(self.signals.try_recv(), Ok(Signal::Done));

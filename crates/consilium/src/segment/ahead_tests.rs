@@ -157,7 +157,8 @@ fn a_case_that_cannot_be_prepared_fails_by_its_own_name_and_no_other() {
 #[test]
 fn nothing_is_prepared_ahead_where_two_cases_do_not_fit() {
     let dir = testkit::temp_dir("ahead-memory");
-    let limit = PREPARING + 1000 + 4 * 120;
+    // Both cases, one being read and one being prepared.
+    let limit = PREPARING + 1000 + 2 * 4 * 120;
     let found = read(dir.path(), &[1.0, 2.0], &[], Some(limit - 1));
     assert_eq!(found, (vec![(1.0, None), (2.0, None)], 0));
     let found = read(dir.path(), &[1.0, 2.0], &[(1.0, 2.0)], Some(limit));

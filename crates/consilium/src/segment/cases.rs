@@ -38,6 +38,14 @@ pub(super) struct Decoded {
     pub preparations: Vec<Preparation>,
 }
 
+impl Decoded {
+    /// Bytes of its images.
+    pub fn bytes(&self) -> u64 {
+        let voxels = self.scans.iter().map(|scan| scan.volume.voxels());
+        voxels.map(|voxels| (voxels.len() * voxels.voxel_type().bytes()) as u64).sum()
+    }
+}
+
 /// The cases among files and folders. A folder holds volume files, or a DICOM
 /// series. Models of several images take `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, … as one case, as
 /// nnU-Net names them; of one image, too, the ending `_0000` is no part of the case's name.

@@ -316,6 +316,11 @@ fn consult(
 }
 
 impl Loaded {
+    /// Bytes that the model takes at most while it reads a case, and those of the case.
+    fn need_bytes(&self, decoded: &Decoded) -> Result<u64> {
+        Ok(self.reader.need_bytes(&decoded.scans[0].volume)? + decoded.bytes())
+    }
+
     fn read(
         &mut self,
         request: &Request,
@@ -357,7 +362,7 @@ impl Loaded {
             fitting.extend(note);
         }
         let volumes: Vec<_> = decoded.scans.iter().map(|scan| &scan.volume).collect();
-        let bytes = self.reader.need_bytes(volume)?;
+        let bytes = self.need_bytes(decoded)?;
         memory::check(bytes, request.volume.memory_limit).map_err(|e| e.at(&case.files[0]))?;
         let bar = progress(common);
         let before = self.reader.network_time();
