@@ -4,7 +4,7 @@
 //! weights  packed once   [group][block of depth][panel of out channels][depth][height]
 //! task     some panels of positions × some panels of out channels; per block of depth:
 //!            for each few panels of positions: fill them side by side (so that whole stretches of the input are read), then run the
-//!            tile over the weight panels (stream from L2)
+//!            tile over the weight panels (stream from L2). Panels of a kernel of one point are filled by the first tile on them
 //! ```
 //! Quantised weights and those that all are half-precision numbers are kept as such (`gemm/store.rs`) and made floats a panel at a time, for
 //! a few panels of positions. Few positions and many channels (deep layers) are shared out by channels, many positions by positions. Every output element is
@@ -14,10 +14,12 @@ use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
 use super::winograd::lanes;
 use crate::gemm::store::{Order, Part as Piece, Store};
-use crate::gemm::tile::{self, DEPTH, STEPS, Tile};
+use crate::gemm::tile::{self, DEPTH, Origin, STEPS, Tile};
 use crate::shared::{Shared, share};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
+/// Rows of a panel between asking for elements and using them, where nobody has asked for them before.
+const AHEAD: usize = 16;
 /// Panels of positions filled together.
 const TOGETHER: usize = 4;
 /// What filling an element costs, in multiply-adds of the tile (`choose.rs`).
@@ -214,6 +216,11 @@ impl Product {
         // gone by then.
         let crowded = (volume * size_of::<f32>()).is_multiple_of(16 << 10);
         let heavy = rows.len() * step > NEAR;
+        // Panels that the first tile on them can fill.
+        let quick = pre.is_none_or(|p| p.activation == Activation::Relu)
+            && tile::height(high.min(rows.len()), high) == high;
+        let sources: Vec<_> =
+            panels.iter().map(|(_, _, runs)| runs.whole(width).filter(|_| quick)).collect();
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
         let first = part.group * rounded(self.outs, high);
@@ -221,14 +228,21 @@ impl Product {
             let from = block * step;
             let length = step.min(depth - from);
             let last = block + 1 == blocks;
-            let (weights, start) = ((part.group * depth + from) * rounded(self.outs, high), from);
+            let (weights, from_row) =
+                ((part.group * depth + from) * rounded(self.outs, high), from);
             for (group, panels) in panels.chunks(TOGETHER).enumerate() {
                 let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
                 let next = if crowded { 0 } else { left.min(TOGETHER * width) };
-                let runs: Vec<&Runs> = panels.iter().map(|(_, _, runs)| runs).collect();
-                let fill =
-                    Fill { x, volume, pre, from, depth: length, next, cold: group == 0 || crowded };
-                fill.write(self.isa, &runs, filled, DEPTH * width);
+                let onward = if next > 0 { TOGETHER * width } else { 0 };
+                let sources = &sources[group * TOGETHER..][..panels.len()];
+                let cold = group == 0 || crowded;
+                // Those that are filled by themselves lie behind the others, if anywhere.
+                let skip = sources.iter().take_while(|source| source.is_some()).count();
+                if skip < panels.len() {
+                    let runs: Vec<&Runs> = panels[skip..].iter().map(|(_, _, runs)| runs).collect();
+                    let fill = Fill { x, volume, pre, from, depth: length, next, cold };
+                    fill.write(self.isa, &runs, &mut filled[skip * DEPTH * width..], DEPTH * width);
+                }
                 for row in rows.clone().step_by(high) {
                     let channel = part.group * self.outs + row;
                     let tall = tile::height(high.min(self.outs - row), high);
@@ -241,7 +255,7 @@ impl Product {
                     let (lines, chunks) = (ahead.len().div_ceil(16), (length / STEPS).max(1));
                     let lines = lines.div_ceil(panels.len() * chunks);
                     let (from, lane) = (weights + row * length, first + row);
-                    let piece = Piece { from, lane, wide: tall, term: start, rows: length };
+                    let piece = Piece { from, lane, wide: tall, term: from_row, rows: length };
                     let weights = self.weight.part(piece, wide);
                     let pick = |v: Option<&[f32]>, at: usize| match v {
                         Some(v) if last => v[at..].as_ptr(),
@@ -271,8 +285,23 @@ impl Product {
                             distant: last,
                         };
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
-                        // owns these rows and columns of the output.
-                        unsafe { tile::run(self.isa, &tile) };
+                        // owns these rows and columns of the output, and its panels; a source's rows are a panel wide.
+                        unsafe {
+                            match sources[panel] {
+                                Some(at) if row == rows.start && panel < skip => {
+                                    let row = |v: &[f32]| v[from_row..][..length].as_ptr();
+                                    let origin = Origin {
+                                        x: x[from_row * volume + at..].as_ptr(),
+                                        stride: volume,
+                                        scale: pre.map_or(std::ptr::null(), |p| row(p.scale)),
+                                        shift: pre.map_or(std::ptr::null(), |p| row(p.shift)),
+                                        ahead: [if cold { AHEAD * volume } else { 0 }, onward],
+                                    };
+                                    tile::run_filling(self.isa, &tile, &origin);
+                                }
+                                _ => tile::run(self.isa, &tile),
+                            }
+                        }
                         if last && !matches!(e.activation, Activation::Identity | Activation::Relu)
                         {
                             // SAFETY: as above.

@@ -109,6 +109,18 @@ impl Geometry {
 }
 
 impl Runs {
+    /// Where the elements of a panel of `count` positions lie in a channel, where they lie side by side.
+    pub fn whole(&self, count: usize) -> Option<usize> {
+        match self.runs[..] {
+            [Run { source, target: 0, length }]
+                if length == count && self.stride == 1 && self.starts.len() == 2 =>
+            {
+                Some(source)
+            }
+            _ => None,
+        }
+    }
+
     /// Adds a run to the tap whose runs begin at `start`, joined to the one before where they touch on both sides.
     fn push(&mut self, start: usize, source: usize, target: usize, length: usize) {
         let stride = self.stride;

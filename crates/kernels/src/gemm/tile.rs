@@ -70,6 +70,34 @@ pub(crate) struct Tile {
     pub distant: bool,
 }
 
+/// Where a panel of B is read from while the first tile runs on it, which writes it: filling by itself waits for memory, beside
+/// multiply-adds it costs next to nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    /// The first row, as wide as a panel; the next is `stride` elements on.
+    pub x: *const f32,
+    pub stride: usize,
+    /// A factor and an offset for each row, in front of a ReLU; null for none.
+    pub scale: *const f32,
+    pub shift: *const f32,
+    /// How far from a row lies what is asked for with it, in elements; zero for nothing.
+    pub ahead: [usize; 2],
+}
+
+/// No origin: the panel is filled.
+const FILLED: Origin = Origin {
+    x: std::ptr::null(),
+    stride: 0,
+    scale: std::ptr::null(),
+    shift: std::ptr::null(),
+    ahead: [0; 2],
+};
+
+/// What a tile does with its panel of B: reads it, or writes it from its origin as it is or normed.
+const READ: u8 = 0;
+const COPY: u8 = 1;
+const NORM: u8 = 2;
+
 /// Steps of the depth between two requests for memory to be read later.
 pub(crate) const STEPS: usize = 8;
 
@@ -96,6 +124,16 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
     }
     match isa {
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: passed on to the caller.
+        Isa::Avx512 if t.rows > 4 && t.a_stride == 0 && t.columns <= 4 => unsafe {
+            match t.columns {
+                1 => narrow_avx512::<1>(t),
+                2 => narrow_avx512::<2>(t),
+                3 => narrow_avx512::<3>(t),
+                _ => narrow_avx512::<4>(t),
+            }
+        },
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => pick!(16, avx512, [1 2 4 8], [1 2 3]),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => pick!(8, avx2, [1 2 4 6], [1 2]),
@@ -103,6 +141,48 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
         Isa::Neon => pick!(4, neon, [1 2 4 8], [1 2 3]),
         _ => pick!(4, portable, [1 2 4 6], [1 2]),
     }
+}
+
+/// Runs a tile in full height and width on a panel of B that is written on the way. The sums are the same.
+///
+/// # Safety
+/// As for [`run`]; the panel may be written; rows of `origin` are readable in a panel's width, `scale` and `shift` as long as the depth.
+pub(crate) unsafe fn run_filling(isa: Isa, t: &Tile, origin: &Origin) {
+    debug_assert!(t.a_stride == 0 && (height(t.rows, size(isa).0), t.columns) == size(isa));
+    let normed = !origin.scale.is_null();
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match (isa, normed) {
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, false) => filling_avx512::<COPY>(t, origin),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512, true) => filling_avx512::<NORM>(t, origin),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, false) => filling_avx2::<COPY>(t, origin),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx2, true) => filling_avx2::<NORM>(t, origin),
+            #[cfg(target_arch = "aarch64")]
+            (Isa::Neon, false) => tile::<crate::simd::Neon, 8, 3, false, COPY>(t, origin),
+            #[cfg(target_arch = "aarch64")]
+            (Isa::Neon, true) => tile::<crate::simd::Neon, 8, 3, false, NORM>(t, origin),
+            (_, false) => tile::<Portable, 6, 2, false, COPY>(t, origin),
+            (_, true) => tile::<Portable, 6, 2, false, NORM>(t, origin),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn filling_avx512<const B: u8>(t: &Tile, origin: &Origin) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<crate::simd::Avx512, 8, 3, false, B>(t, origin) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn filling_avx2<const B: u8>(t: &Tile, origin: &Origin) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<crate::simd::Avx2, 6, 2, false, B>(t, origin) }
 }
 
 /// Runs tiles one below the other: `t.rows` rows in all, as many as wanted, A in place. One call where [`run`] would take many: with sums
@@ -161,7 +241,7 @@ unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
     unsafe {
         while left >= H {
             t.rows = H;
-            tile::<S, H, N, true>(&t);
+            tile::<S, H, N, true, READ>(&t, &FILLED);
             t.ahead_lines = 0;
             t.a = t.a.add(H * t.a_stride);
             t.c = t.c.add(H * t.stride);
@@ -170,10 +250,10 @@ unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
         t.rows = left;
         match height(left.max(1), H) {
             _ if left == 0 => {}
-            1 => tile::<S, 1, N, true>(&t),
-            2 => tile::<S, 2, N, true>(&t),
-            4 => tile::<S, 4, N, true>(&t),
-            _ => tile::<S, H, N, true>(&t),
+            1 => tile::<S, 1, N, true, READ>(&t, &FILLED),
+            2 => tile::<S, 2, N, true, READ>(&t, &FILLED),
+            4 => tile::<S, 4, N, true, READ>(&t, &FILLED),
+            _ => tile::<S, H, N, true, READ>(&t, &FILLED),
         }
     }
 }
@@ -182,33 +262,83 @@ unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
 unsafe fn avx512<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Avx512, H, N, IN_PLACE>(t) }
+    unsafe { tile::<crate::simd::Avx512, H, N, IN_PLACE, READ>(t, &FILLED) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Avx2, H, N, IN_PLACE>(t) }
+    unsafe { tile::<crate::simd::Avx2, H, N, IN_PLACE, READ>(t, &FILLED) }
+}
+
+/// A few columns, as the last panel of 7² and of 14² positions has them: rows are the lanes. Each sum is four, of every fourth term, so
+/// that they do not wait for each other.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn narrow_avx512<const C: usize>(t: &Tile) {
+    use crate::simd::{Avx2, Avx512};
+    const H: usize = Avx2::LANES;
+    const WIDTH: usize = Avx512::VECTORS * Avx512::LANES;
+    // SAFETY: passed on to the caller: a panel of A is as high as a register of AVX2 is wide.
+    unsafe {
+        let mut sums = [[Avx2::splat(0.0); C]; 4];
+        let (mut a, mut b, mut left, mut ahead) = (t.a, t.b, t.depth, t.ahead);
+        while left > 0 {
+            for _ in 0..t.ahead_lines {
+                prefetch_far(ahead);
+                ahead = ahead.wrapping_add(16);
+            }
+            // Unrolled, so that the sums stay in registers.
+            for step in 0..STEPS {
+                if step < left {
+                    let factors = Avx2::load(a.add(step * H));
+                    for j in 0..C {
+                        let factor = Avx2::splat(*b.add(step * WIDTH + j));
+                        sums[step % 4][j] = Avx2::fma(factors, factor, sums[step % 4][j]);
+                    }
+                }
+            }
+            left = left.saturating_sub(STEPS);
+            a = a.wrapping_add(STEPS * H);
+            b = b.wrapping_add(STEPS * WIDTH);
+        }
+        let mut columns = [[0.0f32; H]; C];
+        for j in 0..C {
+            let halves = [0, 2].map(|u| Avx2::add(sums[u][j], sums[u + 1][j]));
+            Avx2::store(columns[j].as_mut_ptr(), Avx2::add(halves[0], halves[1]));
+        }
+        for i in 0..t.rows {
+            let mut row = [0.0f32; Avx512::LANES];
+            for j in 0..C {
+                row[j] = columns[j][i];
+            }
+            finish::<Avx512>(t, i, 0, Avx512::load(row.as_ptr()));
+        }
+    }
 }
 
 #[cfg(target_arch = "aarch64")]
 unsafe fn neon<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Neon, H, N, IN_PLACE>(t) }
+    unsafe { tile::<crate::simd::Neon, H, N, IN_PLACE, READ>(t, &FILLED) }
 }
 
 unsafe fn portable<const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<Portable, H, N, IN_PLACE>(t) }
+    unsafe { tile::<Portable, H, N, IN_PLACE, READ>(t, &FILLED) }
 }
 
 #[inline(always)]
-unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t: &Tile) {
+unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, const B: u8>(
+    t: &Tile,
+    origin: &Origin,
+) {
     // SAFETY: all pointers by the caller's promise; the instruction set by the function this is inlined into.
     unsafe {
         let mut sums = [[S::splat(0.0); N]; H];
         let (mut a, mut b) = (t.a, t.b);
+        let Origin { mut x, mut scale, mut shift, .. } = *origin;
         let (down, along) = if IN_PLACE { (t.a_stride, 1) } else { (1, H) };
         let (mut left, mut ahead) = (t.depth, t.ahead);
         // Vectors of C still to be asked for, and how many at a time.
@@ -237,7 +367,27 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool>(t:
             for _ in 0..steps {
                 let mut row = [S::splat(0.0); N];
                 for j in 0..N {
-                    row[j] = S::load(b.add(j * S::LANES));
+                    row[j] = S::load(if B == READ { b } else { x }.add(j * S::LANES));
+                }
+                if B == NORM {
+                    let (by, plus) = (S::splat(*scale), S::splat(*shift));
+                    for j in 0..N {
+                        row[j] = S::relu(S::fma(row[j], by, plus));
+                    }
+                    (scale, shift) = (scale.add(1), shift.add(1));
+                }
+                if B != READ {
+                    for j in 0..N {
+                        S::store(b.cast_mut().add(j * S::LANES), row[j]);
+                    }
+                    for ahead in origin.ahead {
+                        for j in (0..S::VECTORS * S::LANES).step_by(16) {
+                            if ahead > 0 {
+                                prefetch_far(x.wrapping_add(ahead + j));
+                            }
+                        }
+                    }
+                    x = x.wrapping_add(origin.stride);
                 }
                 for i in 0..H {
                     let factor = S::splat(*a.add(i * down));
