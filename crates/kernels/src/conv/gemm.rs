@@ -14,7 +14,7 @@ use super::pack::{Fill, Geometry, Runs};
 use super::shape::ConvArgs;
 use super::winograd::lanes;
 use crate::gemm::store::{Order, Part as Piece, Store};
-use crate::gemm::tile::{self, DEPTH, Origin, STEPS, Tile};
+use crate::gemm::tile::{self, Change, DEPTH, Origin, STEPS, Tile};
 use crate::shared::{Shared, share};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
@@ -206,21 +206,26 @@ impl Product {
         });
         let x = &x[channels.start * volume..channels.end * volume];
         let rows = part.rows.start * high..(part.rows.end * high).min(self.outs);
+        // Panels that the first tile on them can fill, or need not, being the only one.
+        let change = match pre.map(|p| p.activation) {
+            None => Some(Change::Nothing),
+            Some(Activation::Relu) => Some(Change::Relu),
+            Some(Activation::LeakyRelu(slope)) => Some(Change::Leaky(slope)),
+            Some(Activation::Identity) => Some(Change::Leaky(1.0)),
+            Some(_) => None,
+        };
+        let direct = change.zip(geometry.straight());
         let panels = part.columns.map(|column| {
             let column = column * width;
             let columns = width.min(positions - column);
-            (column, columns, geometry.runs(column, columns))
+            let direct = columns == width && direct.is_some();
+            (column, columns, (!direct).then(|| geometry.runs(column, columns)))
         });
         let panels: Vec<_> = panels.collect();
         // Where channels lie a multiple of 16 KiB apart, their lines meet in few sets of the caches: what is asked for long before its use is
         // gone by then.
         let crowded = (volume * size_of::<f32>()).is_multiple_of(16 << 10);
         let heavy = rows.len() * step > NEAR;
-        // Panels that the first tile on them can fill.
-        let quick = pre.is_none_or(|p| p.activation == Activation::Relu)
-            && tile::height(high.min(rows.len()), high) == high;
-        let sources: Vec<_> =
-            panels.iter().map(|(_, _, runs)| runs.whole(width).filter(|_| quick)).collect();
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
         let first = part.group * rounded(self.outs, high);
@@ -234,12 +239,11 @@ impl Product {
                 let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
                 let next = if crowded { 0 } else { left.min(TOGETHER * width) };
                 let onward = if next > 0 { TOGETHER * width } else { 0 };
-                let sources = &sources[group * TOGETHER..][..panels.len()];
                 let cold = group == 0 || crowded;
-                // Those that are filled by themselves lie behind the others, if anywhere.
-                let skip = sources.iter().take_while(|source| source.is_some()).count();
-                if skip < panels.len() {
-                    let runs: Vec<&Runs> = panels[skip..].iter().map(|(_, _, runs)| runs).collect();
+                // All, or a last one that is not whole.
+                let runs: Vec<&Runs> = panels.iter().flat_map(|(_, _, runs)| runs).collect();
+                if !runs.is_empty() {
+                    let skip = panels.len() - runs.len();
                     let fill = Fill { x, volume, pre, from, depth: length, next, cold };
                     fill.write(self.isa, &runs, &mut filled[skip * DEPTH * width..], DEPTH * width);
                 }
@@ -261,7 +265,7 @@ impl Product {
                         Some(v) if last => v[at..].as_ptr(),
                         _ => std::ptr::null(),
                     };
-                    for (panel, (column, columns, _)) in panels.iter().enumerate() {
+                    for (panel, (column, columns, runs)) in panels.iter().enumerate() {
                         let at = channel * positions + column;
                         let tile = Tile {
                             depth: length,
@@ -287,17 +291,20 @@ impl Product {
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
                         // owns these rows and columns of the output, and its panels; a source's rows are a panel wide.
                         unsafe {
-                            match sources[panel] {
-                                Some(at) if row == rows.start && panel < skip => {
+                            match direct {
+                                Some((change, start)) if row == rows.start && runs.is_none() => {
+                                    let start = from_row * volume + start + column;
                                     let row = |v: &[f32]| v[from_row..][..length].as_ptr();
                                     let origin = Origin {
-                                        x: x[from_row * volume + at..].as_ptr(),
+                                        // Nothing is read of no channels.
+                                        x: x.get(start..).map_or(std::ptr::null(), <[f32]>::as_ptr),
                                         stride: volume,
+                                        change,
                                         scale: pre.map_or(std::ptr::null(), |p| row(p.scale)),
                                         shift: pre.map_or(std::ptr::null(), |p| row(p.shift)),
                                         ahead: [if cold { AHEAD * volume } else { 0 }, onward],
                                     };
-                                    tile::run_filling(self.isa, &tile, &origin);
+                                    tile::run_from(self.isa, &tile, &origin);
                                 }
                                 _ => tile::run(self.isa, &tile),
                             }

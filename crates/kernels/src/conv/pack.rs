@@ -55,6 +55,18 @@ impl Geometry {
         self.offset.iter().map(Vec::len).product()
     }
 
+    /// Where the element of position zero lies, where each position meets one element and those of neighbours lie side by side.
+    pub fn straight(&self) -> Option<usize> {
+        let ([z, h, w], [deep, high, wide]) = (self.output, self.input);
+        let [&[dz], &[dh], &[0]] = [0, 1, 2].map(|axis| &self.offset[axis][..]) else {
+            return None;
+        };
+        let (dz, dh) = (usize::try_from(dz).ok()?, usize::try_from(dh).ok()?);
+        let inside = dz + z <= deep && dh + h <= high && w == wide;
+        let joined = z == 1 || h == high;
+        (self.stride == [1; 3] && inside && joined).then_some((dz * high + dh) * wide)
+    }
+
     /// The element of the input a coordinate names, if it is on the input.
     fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
         let i = (position * self.stride[axis]) as isize + self.offset[axis][tap];
@@ -109,18 +121,6 @@ impl Geometry {
 }
 
 impl Runs {
-    /// Where the elements of a panel of `count` positions lie in a channel, where they lie side by side.
-    pub fn whole(&self, count: usize) -> Option<usize> {
-        match self.runs[..] {
-            [Run { source, target: 0, length }]
-                if length == count && self.stride == 1 && self.starts.len() == 2 =>
-            {
-                Some(source)
-            }
-            _ => None,
-        }
-    }
-
     /// Adds a run to the tap whose runs begin at `start`, joined to the one before where they touch on both sides.
     fn push(&mut self, start: usize, source: usize, target: usize, length: usize) {
         let stride = self.stride;

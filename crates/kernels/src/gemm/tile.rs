@@ -70,33 +70,50 @@ pub(crate) struct Tile {
     pub distant: bool,
 }
 
-/// Where a panel of B is read from while the first tile runs on it, which writes it: filling by itself waits for memory, beside
-/// multiply-adds it costs next to nothing.
+/// Where a panel of B is read from while the first tile runs on it: filling by itself waits for memory, beside multiply-adds it costs
+/// next to nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
     /// The first row, as wide as a panel; the next is `stride` elements on.
     pub x: *const f32,
     pub stride: usize,
-    /// A factor and an offset for each row, in front of a ReLU; null for none.
+    /// What is done to each row.
+    pub change: Change,
+    /// A factor and an offset for each row, where it is changed.
     pub scale: *const f32,
     pub shift: *const f32,
     /// How far from a row lies what is asked for with it, in elements; zero for nothing.
     pub ahead: [usize; 2],
 }
 
+/// What a row of B goes through on its way.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Change {
+    Nothing,
+    /// Factor, offset, ReLU.
+    Relu,
+    /// Factor, offset, leaky ReLU of this slope; 1 for none.
+    Leaky(f32),
+}
+
 /// No origin: the panel is filled.
 const FILLED: Origin = Origin {
     x: std::ptr::null(),
     stride: 0,
+    change: Change::Nothing,
     scale: std::ptr::null(),
     shift: std::ptr::null(),
     ahead: [0; 2],
 };
 
-/// What a tile does with its panel of B: reads it, or writes it from its origin as it is or normed.
+/// What a tile does with its panel of B: reads it, or an origin's rows as they are or changed.
 const READ: u8 = 0;
 const COPY: u8 = 1;
-const NORM: u8 = 2;
+const RELU: u8 = 2;
+const LEAKY: u8 = 3;
+
+/// The least height of a full tile.
+const LOWEST: usize = 6;
 
 /// Steps of the depth between two requests for memory to be read later.
 pub(crate) const STEPS: usize = 8;
@@ -143,46 +160,63 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
     }
 }
 
-/// Runs a tile in full height and width on a panel of B that is written on the way. The sums are the same.
+/// Runs a tile in full width on a panel of B that is still at its origin. One in full height writes the panel, for those below; a lower one
+/// is the only one. The sums are the same.
 ///
 /// # Safety
-/// As for [`run`]; the panel may be written; rows of `origin` are readable in a panel's width, `scale` and `shift` as long as the depth.
-pub(crate) unsafe fn run_filling(isa: Isa, t: &Tile, origin: &Origin) {
-    debug_assert!(t.a_stride == 0 && (height(t.rows, size(isa).0), t.columns) == size(isa));
-    let normed = !origin.scale.is_null();
-    // SAFETY: passed on to the caller.
-    unsafe {
-        match (isa, normed) {
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, false) => filling_avx512::<COPY>(t, origin),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, true) => filling_avx512::<NORM>(t, origin),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, false) => filling_avx2::<COPY>(t, origin),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, true) => filling_avx2::<NORM>(t, origin),
-            #[cfg(target_arch = "aarch64")]
-            (Isa::Neon, false) => tile::<crate::simd::Neon, 8, 3, false, COPY>(t, origin),
-            #[cfg(target_arch = "aarch64")]
-            (Isa::Neon, true) => tile::<crate::simd::Neon, 8, 3, false, NORM>(t, origin),
-            (_, false) => tile::<Portable, 6, 2, false, COPY>(t, origin),
-            (_, true) => tile::<Portable, 6, 2, false, NORM>(t, origin),
-        }
+/// As for [`run`], but B is written, not read; rows of `origin` are readable in a panel's width, `scale` and `shift`
+/// as long as the depth.
+pub(crate) unsafe fn run_from(isa: Isa, t: &Tile, origin: &Origin) {
+    macro_rules! pick {
+        ($f:ident, [$($h:literal)*]) => {
+            match height(t.rows, size(isa).0) {
+                // SAFETY: passed on to the caller.
+                $($h => unsafe {
+                    match origin.change {
+                        Change::Nothing => $f::<$h, COPY>(t, origin),
+                        Change::Relu => $f::<$h, RELU>(t, origin),
+                        Change::Leaky(_) => $f::<$h, LEAKY>(t, origin),
+                    }
+                },)*
+                _ => unreachable!("tile of {} rows", t.rows),
+            }
+        };
+    }
+    debug_assert!(t.a_stride == 0 && t.columns == size(isa).1);
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => pick!(from_avx512, [1 2 4 8]),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => pick!(from_avx2, [1 2 4 6]),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => pick!(from_neon, [1 2 4 8]),
+        _ => pick!(from_portable, [1 2 4 6]),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn filling_avx512<const B: u8>(t: &Tile, origin: &Origin) {
+unsafe fn from_avx512<const H: usize, const B: u8>(t: &Tile, origin: &Origin) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Avx512, 8, 3, false, B>(t, origin) }
+    unsafe { tile::<crate::simd::Avx512, H, 3, false, B>(t, origin) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn filling_avx2<const B: u8>(t: &Tile, origin: &Origin) {
+unsafe fn from_avx2<const H: usize, const B: u8>(t: &Tile, origin: &Origin) {
     // SAFETY: passed on to the caller.
-    unsafe { tile::<crate::simd::Avx2, 6, 2, false, B>(t, origin) }
+    unsafe { tile::<crate::simd::Avx2, H, 2, false, B>(t, origin) }
+}
+
+#[cfg(target_arch = "aarch64")]
+unsafe fn from_neon<const H: usize, const B: u8>(t: &Tile, origin: &Origin) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<crate::simd::Neon, H, 3, false, B>(t, origin) }
+}
+
+unsafe fn from_portable<const H: usize, const B: u8>(t: &Tile, origin: &Origin) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile::<Portable, H, 2, false, B>(t, origin) }
 }
 
 /// Runs tiles one below the other: `t.rows` rows in all, as many as wanted, A in place. One call where [`run`] would take many: with sums
@@ -339,6 +373,7 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
         let mut sums = [[S::splat(0.0); N]; H];
         let (mut a, mut b) = (t.a, t.b);
         let Origin { mut x, mut scale, mut shift, .. } = *origin;
+        let slope = S::splat(if let Change::Leaky(slope) = origin.change { slope } else { 0.0 });
         let (down, along) = if IN_PLACE { (t.a_stride, 1) } else { (1, H) };
         let (mut left, mut ahead) = (t.depth, t.ahead);
         // Vectors of C still to be asked for, and how many at a time.
@@ -369,16 +404,22 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
                 for j in 0..N {
                     row[j] = S::load(if B == READ { b } else { x }.add(j * S::LANES));
                 }
-                if B == NORM {
+                if B == RELU || B == LEAKY {
                     let (by, plus) = (S::splat(*scale), S::splat(*shift));
                     for j in 0..N {
-                        row[j] = S::relu(S::fma(row[j], by, plus));
+                        let v = S::fma(row[j], by, plus);
+                        row[j] = match B {
+                            RELU => S::relu(v),
+                            _ => S::if_less(v, S::splat(0.0), S::mul(v, slope), v),
+                        };
                     }
                     (scale, shift) = (scale.add(1), shift.add(1));
                 }
                 if B != READ {
-                    for j in 0..N {
-                        S::store(b.cast_mut().add(j * S::LANES), row[j]);
+                    if H >= LOWEST {
+                        for j in 0..N {
+                            S::store(b.cast_mut().add(j * S::LANES), row[j]);
+                        }
                     }
                     for ahead in origin.ahead {
                         for j in (0..S::VECTORS * S::LANES).step_by(16) {
