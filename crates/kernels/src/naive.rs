@@ -84,10 +84,8 @@ pub fn conv(s: &ConvShape, x: &[f32], weight: &[f32], args: &ConvArgs, y: &mut [
                     let (Some(z), Some(h), Some(w)) = (z, h, w) else { continue };
                     let mut v = x[((channel * id + z) * ih + h) * iw + w] as f64;
                     if let Some(pre) = &args.prologue {
-                        v = activation(
-                            pre.activation,
-                            v * pre.scale[channel] as f64 + pre.shift[channel] as f64,
-                        );
+                        let (scale, shift, act) = pre.of(channel);
+                        v = activation(act, v * scale as f64 + shift as f64);
                     }
                     sum += v * weight[(o * cin + c) * kd * kh * kw + t] as f64;
                 }

@@ -184,6 +184,7 @@ fn windows<F: Fold>(
     before.inspect(|p| {
         check("scale of a prologue", p.scale.len(), shape.channels);
         check("shift of a prologue", p.shift.len(), shape.channels);
+        p.slopes.inspect(|s| check("slopes of a prologue", s.len(), shape.channels));
     });
     if y.is_empty() {
         return;
@@ -203,7 +204,7 @@ fn windows<F: Fold>(
         let scratch = unsafe { work.part(worker * scratch, scratch) };
         for unit in (task * step).min(units)..units.min((task + 1) * step) {
             let (c, band) = (unit / bands, lines.band(unit % bands));
-            let before = before.map(|p| (p.scale[c], p.shift[c], p.activation));
+            let before = before.map(|p| p.of(c));
             let at = c * positions;
             let call = Call { lines: &lines, x, channel: c * volume, before, band, out: &out, at };
             match isa {

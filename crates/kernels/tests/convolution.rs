@@ -34,13 +34,15 @@ fn run_transpose(
     y.check().to_vec()
 }
 
-/// The fused forms each case is run with: nothing; all with relu; all with functions that take the general path.
-fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 4] {
+/// The fused forms each case is run with: nothing; all with relu; all with functions that take the general path; a leaky relu before, of
+/// one slope and of a slope for each channel.
+fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 6] {
     let all = |before, after| ConvArgs {
         prologue: Some(Prologue {
             scale: &numbers.scale,
             shift: &numbers.shift,
             activation: before,
+            slopes: None,
         }),
         epilogue: Epilogue {
             bias: Some(&numbers.bias),
@@ -53,17 +55,22 @@ fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 4] {
         residual: None,
         activation: Activation::LeakyRelu(0.1),
     };
+    let mut sloping = all(Activation::Silu, Activation::Identity);
+    sloping.prologue.as_mut().unwrap().slopes = Some(&numbers.slopes);
     [
         ConvArgs::default(),
         ConvArgs { prologue: None, epilogue: bias },
         all(Activation::Relu, Activation::Relu),
         all(Activation::Silu, Activation::Sigmoid),
+        all(Activation::LeakyRelu(0.2), Activation::Identity),
+        sloping,
     ]
 }
 
 struct Numbers {
     scale: Vec<f32>,
     shift: Vec<f32>,
+    slopes: Vec<f32>,
     bias: Vec<f32>,
     residual: Vec<f32>,
 }
@@ -72,6 +79,7 @@ fn numbers(ins: usize, outs: usize, y: usize) -> Numbers {
     Numbers {
         scale: noise(3, ins),
         shift: noise(4, ins),
+        slopes: noise(7, ins),
         bias: noise(5, outs),
         residual: noise(6, y),
     }
@@ -251,6 +259,7 @@ fn every_activation_ends_and_begins_a_filtered_convolution() {
                     scale: &numbers.scale,
                     shift: &numbers.shift,
                     activation,
+                    slopes: None,
                 }),
                 epilogue: Epilogue {
                     bias: Some(&numbers.bias),
@@ -295,7 +304,8 @@ fn padding_is_zero_after_the_prologue() {
         for groups in [1, 4] {
             let pad = [[0, 0], [1, 1], [1, 1]];
             let s = ConvShape { groups, pad, ..ConvShape::new(4, 4, [1, 2, 2], [1, 3, 3]) };
-            let pre = Prologue { scale: &[0.0; 4], shift: &[1.0; 4], activation: Activation::Relu };
+            let activation = Activation::Relu;
+            let pre = Prologue { scale: &[0.0; 4], shift: &[1.0; 4], activation, slopes: None };
             let args = ConvArgs { prologue: Some(pre), epilogue: Epilogue::default() };
             let y = run(&Pool::new(1), &s, &noise(1, 16), &vec![1.0; s.weight_len()], &args);
             // Each window of a 2×2 picture of ones holds all four, never the padding.
@@ -311,7 +321,8 @@ fn a_nan_is_carried_on_through_relu() {
         let mut x = noise(1, 15);
         x[7] = f32::NAN;
         let epilogue = Epilogue { activation: Activation::Relu, ..Default::default() };
-        let pre = Prologue { scale: &[1.0; 3], shift: &[0.0; 3], activation: Activation::Relu };
+        let activation = Activation::Relu;
+        let pre = Prologue { scale: &[1.0; 3], shift: &[0.0; 3], activation, slopes: None };
         for prologue in [None, Some(pre)] {
             let y = run(&Pool::new(1), &s, &x, &noise(2, 27), &ConvArgs { prologue, epilogue });
             for (i, v) in y.iter().enumerate() {

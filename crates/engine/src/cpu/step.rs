@@ -265,7 +265,9 @@ impl Step {
                     (Some(_), [scales, None]) => (None, scales),
                     (Some(_), [second, scales]) => (second, scales),
                 };
-                let measured = measured.zip(scales).map(|(m, scales)| m.prologue(scales, zeros));
+                let measured = measured.zip(scales);
+                let widened = measured.and_then(|(m, s)| m.widened(s, shape.in_channels));
+                let measured = measured.map(|(m, scales)| m.prologue(scales, zeros, &widened));
                 let epilogue = epilogue(bias, second, *activation);
                 let args =
                     ConvArgs { prologue: measured.or(before.as_ref().map(prologue)), epilogue };
@@ -350,7 +352,8 @@ impl Step {
 }
 
 fn prologue(before: &ChannelAffine) -> Prologue<'_> {
-    Prologue { scale: &before.scale, shift: &before.shift, activation: before.activation }
+    let ChannelAffine { scale, shift, activation } = before;
+    Prologue { scale, shift, activation: *activation, slopes: None }
 }
 
 fn epilogue<'a>(

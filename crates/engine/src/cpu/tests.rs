@@ -1,7 +1,7 @@
 //! The rewritten graph computes what the plain one computes, for any threads, batch and rank.
 
 use super::*;
-use crate::graph::{Builder, Conv, ConvTranspose, Value, Window};
+use crate::graph::{Builder, Conv, ConvTranspose, Node, Value, Window};
 use crate::weights::Scope;
 use kernels::{Activation, BinaryOp};
 
@@ -193,6 +193,50 @@ fn every_pass_keeps_the_result() {
             assert_close(&run(&graph, &x, 1, passes), &plain, &what);
         }
     }
+}
+
+/// Two levels of a U-Net, the skip connection behind or before what comes from below.
+fn small_unet(batch: usize, behind: bool, act: Activation) -> Graph {
+    let (mut b, s) = (Builder::new(), Scope::recording());
+    let x = b.input("x", &[batch, 3, 12, 20]);
+    let layer = |b: &mut Builder, name: &str, x, stride: usize, out| {
+        let (s, conv) = (s.at(name), Conv::new(out, [3, 3]).pad(1).strides(&[stride, stride]));
+        let x = b.conv(x, &s.at("conv"), conv).unwrap();
+        let x = b.instance_norm(x, Some(&s.at("norm")), 1e-5).unwrap();
+        b.activation(x, act)
+    };
+    let skip = layer(&mut b, "top", x, 1, 17);
+    let below = layer(&mut b, "below", skip, 2, 9);
+    let up = ConvTranspose::of(6, &[2, 2]).strides(&[2, 2]);
+    let up = b.conv_transpose(below, &s.at("up"), up).unwrap();
+    let parts = if behind { [up, skip] } else { [skip, up] };
+    let joined = b.concat(&parts, 1).unwrap();
+    let y = layer(&mut b, "last", joined, 1, 16);
+    let y = b.conv(y, &s.at("head"), Conv::new(2, [1, 1])).unwrap();
+    b.finish(&[("y", y)])
+}
+
+#[test]
+fn the_norm_of_a_skip_connection_is_applied_by_all_that_read_it() {
+    for act in [Activation::LeakyRelu(0.01), Activation::Relu, Activation::Identity] {
+        for (behind, batch) in [(true, 1), (false, 2)] {
+            let graph = small_unet(batch, behind, act);
+            let rewritten = Passes::all().rewrite(graph.clone());
+            let whole = |node: &Node| matches!(node.op, Op::GroupNorm { .. });
+            // That of the lower level goes into a transposed convolution.
+            assert_eq!(rewritten.nodes.iter().filter(|node| whole(node)).count(), 1, "{rewritten}");
+            let x = Random(5).tensor(graph.input_shapes()[0]);
+            let oracle = graph.interpret(&[&x]).unwrap();
+            assert_close(&rewritten.interpret(&[&x]).unwrap(), &oracle, "interpreted");
+            let one = run(&graph, &x, 1, Passes::all());
+            assert_close(&one, &oracle, &format!("{act:?}\n{rewritten}"));
+            assert_eq!(run(&graph, &x, 3, Passes::all()), one);
+        }
+    }
+    // An activation that costs more than a norm is computed once.
+    let graph = Passes::all().rewrite(small_unet(1, true, Activation::Silu));
+    let top = graph.nodes.iter().find(|node| node.name == "top.norm");
+    assert!(matches!(top.unwrap().op, Op::GroupNorm { .. }), "{graph}");
 }
 
 #[test]

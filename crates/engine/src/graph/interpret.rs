@@ -70,11 +70,15 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             };
             let second = rest.first().copied();
             let zeros = vec![0.0; shape.in_channels];
-            let measured = scales.map(|(measured, scales)| measured.prologue(scales, &zeros));
+            let widened =
+                scales.and_then(|(measured, scales)| measured.widened(scales, shape.in_channels));
+            let measured =
+                scales.map(|(measured, scales)| measured.prologue(scales, &zeros, &widened));
             let prologue = prologue.as_ref().map(|before| Prologue {
                 scale: &before.scale,
                 shift: &before.shift,
                 activation: before.activation,
+                slopes: None,
             });
             let prologue = prologue.or(measured);
             let bias = bias.as_ref().map(|bias| bias.as_slice());

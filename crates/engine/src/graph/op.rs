@@ -27,20 +27,56 @@ pub struct ChannelAffine {
 pub enum Measured {
     /// A factor and an offset for each channel, then this activation: a norm by the input's own statistics, [`Op::NormScale`].
     Norm(Activation),
+    /// The same for the channels from `at` on, as many as it has factors: a part of a concatenation. The others stay as they are.
+    Part {
+        /// The first channel.
+        at: usize,
+        /// Behind factor and offset.
+        activation: Activation,
+    },
     /// A factor for each channel: the gate of squeeze-and-excitation.
     Gate,
 }
 
+/// Factors, offsets and slopes for all channels where a norm is that of a part.
+pub(crate) type Widened = Option<[Vec<f32>; 3]>;
+
 impl Measured {
-    /// `scales` are the last input; `zeros`, one for each channel, the offsets of a gate.
-    pub(crate) fn prologue<'a>(self, scales: &'a [f32], zeros: &'a [f32]) -> Prologue<'a> {
+    /// A part's factors and offsets among those of all channels, which do nothing.
+    pub(crate) fn widened(self, scales: &[f32], channels: usize) -> Widened {
+        let Measured::Part { at, activation } = self else { return None };
+        let (scale, shift) = scales.split_at(scales.len() / 2);
+        let slope = match activation {
+            Activation::Relu => 0.0,
+            Activation::LeakyRelu(slope) => slope,
+            _ => 1.0,
+        };
+        let mut all = [vec![1.0; channels], vec![0.0; channels], vec![1.0; channels]];
+        let part = at..at + scale.len();
+        all[0][part.clone()].copy_from_slice(scale);
+        all[1][part.clone()].copy_from_slice(shift);
+        all[2][part].fill(slope);
+        Some(all)
+    }
+
+    /// `scales` are the last input, `widened` what a part made of them; `zeros`, one for each channel, the offsets of a gate.
+    pub(crate) fn prologue<'a>(
+        self,
+        scales: &'a [f32],
+        zeros: &'a [f32],
+        widened: &'a Widened,
+    ) -> Prologue<'a> {
+        let none = Activation::Identity;
+        if let Some([scale, shift, slopes]) = widened {
+            return Prologue { scale, shift, activation: none, slopes: Some(slopes) };
+        }
         match self {
-            Measured::Norm(activation) => {
+            Measured::Norm(activation) | Measured::Part { activation, .. } => {
                 let (scale, shift) = scales.split_at(scales.len() / 2);
-                Prologue { scale, shift, activation }
+                Prologue { scale, shift, activation, slopes: None }
             }
             Measured::Gate => {
-                Prologue { scale: scales, shift: zeros, activation: Activation::Identity }
+                Prologue { scale: scales, shift: zeros, activation: none, slopes: None }
             }
         }
     }

@@ -66,11 +66,12 @@ impl Dense {
             Some(pre) => {
                 let channels = work.chunks_exact_mut(self.volume).zip(x.chunks_exact(self.volume));
                 for (c, (to, from)) in channels.enumerate() {
+                    let (scale, shift, activation) = pre.of(c);
                     for (to, from) in to.iter_mut().zip(from) {
-                        *to = from * pre.scale[c] + pre.shift[c];
+                        *to = from * scale + shift;
                     }
+                    activate(to, activation);
                 }
-                activate(work, pre.activation);
                 &*work
             }
         };

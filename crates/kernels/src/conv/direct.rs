@@ -226,7 +226,7 @@ impl Call<'_> {
         for (group, own) in self.groups.clone().zip(all_lines.chunks_exact_mut(own_lines)) {
             for (i, line) in own.chunks_exact_mut(lines.scratch()[0]).enumerate() {
                 let c = group * ins + i;
-                let before = self.args.prologue.map(|p| (p.scale[c], p.shift[c], p.activation));
+                let before = self.args.prologue.map(|p| p.of(c));
                 lines.fill::<S>(self.x, c * volume, (0.0, before), &self.band, line);
             }
         }

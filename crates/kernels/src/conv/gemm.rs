@@ -202,6 +202,7 @@ impl Product {
         let channels = part.group * self.ins..(part.group + 1) * self.ins;
         let pre = args.prologue.map(|mut p| {
             (p.scale, p.shift) = (&p.scale[channels.clone()], &p.shift[channels.clone()]);
+            p.slopes = p.slopes.map(|slopes| &slopes[channels.clone()]);
             p
         });
         let x = &x[channels.start * volume..channels.end * volume];
@@ -209,6 +210,8 @@ impl Product {
         // Panels that the first tile on them can fill, or need not, being the only one.
         let change = match pre.map(|p| p.activation) {
             None => Some(Change::Nothing),
+            // A slope for each row.
+            Some(_) if pre.is_some_and(|p| p.slopes.is_some()) => None,
             Some(Activation::Relu) => Some(Change::Relu),
             Some(Activation::LeakyRelu(slope)) => Some(Change::Leaky(slope)),
             Some(Activation::Identity) => Some(Change::Leaky(1.0)),

@@ -166,6 +166,7 @@ pub fn conv_moments(
     args.prologue.inspect(|p| {
         check("scale of a prologue", p.scale.len(), shape.in_channels);
         check("shift of a prologue", p.shift.len(), shape.in_channels);
+        p.slopes.inspect(|s| check("slopes of a prologue", s.len(), shape.in_channels));
     });
     let need = conv_workspace(shape, w, pool.threads());
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
@@ -235,7 +236,7 @@ mod tests {
             let (bias, residual) = (noise(5, s.out_channels), noise(6, count));
             let activation = Activation::LeakyRelu(0.1);
             let args = ConvArgs {
-                prologue: Some(Prologue { scale: &scale, shift: &shift, activation }),
+                prologue: Some(Prologue { scale: &scale, shift: &shift, activation, slopes: None }),
                 epilogue: Epilogue { bias: Some(&bias), residual: Some(&residual), activation },
             };
             let mut expected = vec![0.0; count];

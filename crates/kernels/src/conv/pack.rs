@@ -223,7 +223,7 @@ fn points<S: Simd>(f: &Fill, runs: &[&Runs], panels: &mut [f32], step: usize) ->
         }
         ask(x, end, end + f.next);
         let x = &x[first..end];
-        let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
+        let pre = f.pre.map(|p| p.of(channel));
         for panel in 0..runs.len() {
             let x = &x[panel * width..x.len().min((panel + 1) * width)];
             let row = &mut panels[panel * step + depth * width..][..width];
@@ -246,7 +246,7 @@ fn any<S: Simd>(f: &Fill, runs: &Runs, panel: &mut [f32]) {
         if runs_here.first().is_none_or(|run| run.length < width) {
             row.fill(0.0);
         }
-        let pre = f.pre.map(|p| (p.scale[channel], p.shift[channel], p.activation));
+        let pre = f.pre.map(|p| p.of(channel));
         if pre.is_none()
             && let [run] = runs_here
             && run.length == width

@@ -178,6 +178,20 @@ pub struct Prologue<'a> {
     pub shift: &'a [f32],
     /// Applied last.
     pub activation: Activation,
+    /// The slope of a leaky ReLU for each input channel, in place of the activation: 1 where there is none, as in one part of several that lie
+    /// side by side.
+    pub slopes: Option<&'a [f32]>,
+}
+
+impl Prologue<'_> {
+    /// Factor, offset and activation of a channel.
+    pub(crate) fn of(&self, channel: usize) -> (f32, f32, Activation) {
+        let activation = match self.slopes {
+            Some(slopes) => Activation::LeakyRelu(slopes[channel]),
+            None => self.activation,
+        };
+        (self.scale[channel], self.shift[channel], activation)
+    }
 }
 
 /// Applied to the result while it is written: `act(y + bias + residual)`.

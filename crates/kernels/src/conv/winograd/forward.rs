@@ -205,12 +205,24 @@ impl Plane {
             let Some(pre) = &source.pre else {
                 return self.down::<S, Y, NONE>(to, [S::splat(0.0); 3]);
             };
-            let (scale, shift) = (&pre.scale[channel..][..valid], &pre.shift[channel..][..valid]);
-            let (scale, shift) = if valid == S::LANES {
-                (S::load(scale.as_ptr()), S::load(shift.as_ptr()))
-            } else {
-                (S::load_part(scale.as_ptr(), valid), S::load_part(shift.as_ptr(), valid))
+            let lanes = |values: &[f32]| {
+                let values = &values[channel..][..valid];
+                match valid == S::LANES {
+                    true => S::load(values.as_ptr()),
+                    false => S::load_part(values.as_ptr(), valid),
+                }
             };
+            let (scale, shift) = (lanes(pre.scale), lanes(pre.shift));
+            if let Some(slopes) = pre.slopes {
+                let all = |values: &[f32], v: f32| {
+                    values[channel..][..valid].iter().all(|value| *value == v)
+                };
+                // Another part of a concatenation.
+                if all(slopes, 1.0) && all(pre.scale, 1.0) && all(pre.shift, 0.0) {
+                    return self.down::<S, Y, NONE>(to, [scale; 3]);
+                }
+                return self.down::<S, Y, LEAKY>(to, [scale, shift, lanes(slopes)]);
+            }
             let by = [scale, shift, S::splat(0.0)];
             match pre.activation {
                 Activation::Identity => self.down::<S, Y, PLAIN>(to, by),
