@@ -4,6 +4,7 @@
 //! with its case ([`crate::volume_system::VolumeCase`]); the reader takes it from there instead of preparing again, and
 //! answers with the same bytes.
 
+use crate::volume_system::{VolumeCard, single_volume};
 use base::{Result, Volume};
 use engine::cpu::Pool;
 use std::any::Any;
@@ -18,6 +19,36 @@ pub trait Preparer: Send + Sync {
     ///
     /// Errors: those that the reader itself would give, preparing them.
     fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase>;
+}
+
+/// A [`Preparer`] of cases of one image: `need` says how many bytes `prepare` takes at most, which makes what the reader takes.
+pub(crate) fn one_image<T: Any + Send>(
+    card: &VolumeCard,
+    need: impl Fn(&Volume) -> u64 + Send + Sync + 'static,
+    prepare: impl Fn(&Volume, &Pool) -> Result<T> + Send + Sync + 'static,
+) -> Option<Box<dyn Preparer>> {
+    let prepare = move |volume: &Volume, pool: &Pool| prepare(volume, pool).map(PreparedCase::new);
+    Some(Box::new(OneImage { card: card.clone(), need, prepare }))
+}
+
+struct OneImage<N, P> {
+    card: VolumeCard,
+    need: N,
+    prepare: P,
+}
+
+impl<N, P> Preparer for OneImage<N, P>
+where
+    N: Fn(&Volume) -> u64 + Send + Sync,
+    P: Fn(&Volume, &Pool) -> Result<PreparedCase> + Send + Sync,
+{
+    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
+        Ok((self.need)(volume))
+    }
+
+    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
+        (self.prepare)(single_volume(&self.card, volumes)?, pool)
+    }
 }
 
 /// A case as a preparer left it. Only the reader that the preparer is of knows what is inside.

@@ -244,6 +244,7 @@ fn compare_boxes(name: &str) -> Option<(VolumeAnswer, Scan)> {
     let mut runs = (0, 0);
     let answer = reader.read(&case, &mut |done, total| runs = (done, total)).unwrap();
     assert_eq!(runs.0, runs.1);
+    common::same_when_prepared(&mut *reader, case, &answer);
     assert_eq!(runs.1 > 1, expected["tiled"].as_bool().unwrap());
     let wanted = expected["boxes"].as_array().unwrap();
     assert_eq!(answer.boxes.len(), wanted.len());

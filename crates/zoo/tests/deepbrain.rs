@@ -81,7 +81,10 @@ fn the_mask_and_the_brain_volume_are_the_originals() {
         if readers.last().is_none_or(|(known, _)| *known != name) {
             readers.push((name, open(&weights)));
         }
-        let answer = read(&mut *readers.last_mut().unwrap().1, &scan);
+        let reader = &mut *readers.last_mut().unwrap().1;
+        let answer = read(reader, &scan);
+        let prepared = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
+        common::same_when_prepared(reader, prepared, &answer);
         assert!(answer.map.grid().is_same(scan.volume.grid(), 1e-9));
         let labels = labels_of(&answer.map);
         let expected_ml = case["volume_ml"].as_f64().unwrap();

@@ -4,13 +4,14 @@
 
 mod common;
 
-use common::{compute, fixture, floats, integers};
+use common::{compute, fixture, floats, integers, scan};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
 use engine::weights::{Checkpoint, Limits};
 use std::path::{Path, PathBuf};
 use zoo::systems::{consilium_brain, consilium_knee};
+use zoo::volume_system::{VolumeCase, VolumeOptions, VolumeSystem};
 use zoo::{Loaded, System, arch};
 
 fn weights(name: &str) -> PathBuf {
@@ -71,6 +72,17 @@ fn the_brain_networks_logits_are_pytorchs() {
     let error = (off / norm).sqrt();
     println!("brain: relative error {error:.1e}");
     assert!(error < 1e-4, "{error:.1e}");
+}
+
+#[test]
+fn a_head_prepared_ahead_is_the_same_head() {
+    let Some(scan) = scan("volumes/brain/t1_crop.nii.gz") else { return };
+    let options = VolumeOptions::new(compute());
+    let file = weights("consilium-brain.safetensors");
+    let mut reader = consilium_brain::SYSTEM.open(&file, &options).unwrap();
+    let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
+    let answer = reader.read(&case, &mut |_, _| {}).unwrap();
+    common::same_when_prepared(&mut *reader, case, &answer);
 }
 
 #[test]

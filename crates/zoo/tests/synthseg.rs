@@ -253,6 +253,8 @@ fn a_real_volume_is_read_as_the_original_reads_it() {
         options.chosen.push("original-tables".into());
         let mut reader = SynthSeg { least: 32 }.open(folder.path(), &options).unwrap();
         let answer = read(&mut *reader, &scan);
+        let prepared = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
+        common::same_when_prepared(&mut *reader, prepared, &answer);
         let labels = labels_of(&answer.map);
         // The original's map is [i][j][k].
         let [ni, nj, nk] = scan.volume.size();

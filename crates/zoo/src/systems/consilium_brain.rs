@@ -18,11 +18,12 @@ pub use decide::{Decided, OUTPUTS, Sum};
 pub use prepare::{Head, Part};
 pub use prior::{CHANNELS, lie, prior};
 
+use crate::ahead::{Preparer, one_image};
 use crate::arch::brain_unet;
 use crate::error::translate;
 use crate::volume_system::{
     Published, Structure, Table, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, map_on, open_checkpoint, single_image, without_nan,
+    VolumeReader, VolumeSystem, fits_modality, map_on, open_checkpoint, single_volume, without_nan,
 };
 use base::words::consilium_brain as words;
 use base::{Affine, Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Volume};
@@ -235,13 +236,25 @@ impl VolumeReader for Reader {
         Ok(planned + images + 3 * features + 4 * part)
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        // The image and its turned copy, and both at 1 mm.
+        let need = |volume: &Volume| {
+            let [ni, nj, nk] = volume.size();
+            let [si, sj, sk] = volume.spacing_mm();
+            let finer = (ni as f64 * si) * (nj as f64 * sj) * (nk as f64 * sk);
+            12 * volume.frame_len() as u64 + 8 * finer as u64
+        };
+        one_image(&CARD, need, ready)
+    }
+
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
-        let (volume, mut image) = single_image(&CARD, case)?;
-        let mut notes: Vec<Note> = without_nan(&mut image).into_iter().collect();
+        let volume = single_volume(&CARD, case.volumes)?;
         let pool = self.options.compute.pool.clone();
-        let head = Head::of(&pool, volume, &image)?;
-        drop(image);
+        let (head, mut notes) = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => ready(volume, &pool)?,
+        };
         told(0, 3);
         let (part, lie) = self.find(&pool, &head)?;
         told(1, 3);
@@ -273,6 +286,13 @@ impl VolumeReader for Reader {
             notes,
         })
     }
+}
+
+/// The head of an image, and remarks on it.
+fn ready(volume: &Volume, pool: &Pool) -> Result<(Head, Vec<Note>)> {
+    let mut image = volume.frame_f32(0);
+    let notes = without_nan(&mut image).into_iter().collect();
+    Ok((Head::of(pool, volume, &image)?, notes))
 }
 
 fn withheld(structure: &Structure) -> bool {

@@ -7,10 +7,12 @@
 //! The image is resampled to 128³ voxels as it lies, whatever its orientation and spacing, divided by
 //! its maximum, and the answer resampled back. Neither components nor holes are looked at.
 
+use crate::ahead::{Preparer, one_image};
 use crate::error::translate;
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
-    VolumeSystem, find_file, fits_modality, map_on, open_checkpoint, single_image, write_made_up,
+    VolumeSystem, find_file, fits_modality, map_on, open_checkpoint, single_volume, without_nan,
+    write_made_up,
 };
 use base::words::deepbrain as words;
 use base::words::volume_systems as common;
@@ -168,6 +170,13 @@ struct Extractor {
     container: &'static str,
 }
 
+/// What the network sees of an image, and remarks on it.
+fn ready(volume: &Volume, pool: &Pool) -> Result<(Vec<f32>, Vec<Note>)> {
+    let mut image = volume.frame_f32(0);
+    let notes = without_nan(&mut image).into_iter().collect();
+    Ok((prepare(pool, &image, volume.size())?, notes))
+}
+
 impl VolumeReader for Extractor {
     fn images(&self) -> Vec<String> {
         vec!["T1".into()]
@@ -196,14 +205,20 @@ impl VolumeReader for Extractor {
         self.network.release_buffers();
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        let cube = (SIDE * SIDE * SIDE) as u64;
+        let need = move |volume: &Volume| 12 * volume.frame_len() as u64 + 16 * cube;
+        one_image(&CARD, need, ready)
+    }
+
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
-        let (volume, mut image) = single_image(&CARD, case)?;
-        let mut notes = Vec::new();
-        notes.extend(crate::volume_system::without_nan(&mut image));
+        let volume = single_volume(&CARD, case.volumes)?;
         told(0, 1);
-        let cube = prepare(&self.pool, &image, volume.size())?;
-        drop(image);
+        let (cube, mut notes) = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => ready(volume, &self.pool)?,
+        };
         let input = Tensor::new(&[1, 1, SIDE, SIDE, SIDE], cube).map_err(translate)?;
         let outputs = self.network.run(&[&input]).map_err(translate)?;
         let probabilities = outputs.into_iter().next().map_or(Vec::new(), Tensor::into_data);

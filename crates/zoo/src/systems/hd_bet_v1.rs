@@ -4,13 +4,14 @@
 //! copies on request, as its authors do; the largest piece is kept, as its command line does. Version 2 is
 //! another system.
 
+use crate::ahead::{Preparer, one_image};
 use crate::arch::hd_bet_v1;
 use crate::fitted::{Fitted, Opening};
 use crate::morphology::{Components, Neighbours};
 use crate::stripped::stripped;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, find_published, fits_modality, map_on, single_image, without_nan,
+    VolumeReader, VolumeSystem, find_published, fits_modality, map_on, single_volume, without_nan,
     write_made_up,
 };
 use base::words::hd_bet as words;
@@ -193,13 +194,27 @@ impl VolumeReader for Reader {
         self.networks.iter_mut().for_each(Fitted::rest);
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        let least = self.least;
+        // The image, its resampled copy, the padded one.
+        let need = move |volume: &Volume| {
+            let [ni, nj, nk] = volume.size();
+            let [si, sj, sk] = volume.spacing_mm();
+            let (_, shape) = extents([nk, nj, ni], [sk, sj, si], least);
+            8 * volume.frame_len() as u64 + 8 * shape.iter().map(|&e| e as u64).product::<u64>()
+        };
+        one_image(&CARD, need, move |volume, pool| ready(volume, pool, least))
+    }
+
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
-        let (volume, mut image) = single_image(&CARD, case)?;
-        let mut notes: Vec<Note> = without_nan(&mut image).into_iter().collect();
-        let ([ni, nj, nk], [si, sj, sk]) = (volume.size(), volume.spacing_mm());
-        let (whole, spacing) = ([nk, nj, ni], [sk, sj, si]);
-        let (values, size, shape) = prepare(&self.pool, image, whole, spacing, self.least)?;
+        let volume = single_volume(&CARD, case.volumes)?;
+        let [ni, nj, nk] = volume.size();
+        let prepared = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => ready(volume, &self.pool, self.least)?,
+        };
+        let Ready { values, size, shape, mut notes } = prepared;
         let copies = if self.mirror { 8 } else { 1 };
         let (mut done, total) = (0, self.networks.len() * copies);
         told(0, total);
@@ -208,7 +223,7 @@ impl VolumeReader for Reader {
             told(done, total);
         })?;
         drop(values);
-        let labels = finish(&self.pool, &brain, shape, size, whole)?;
+        let labels = finish(&self.pool, &brain, shape, size, [nk, nj, ni])?;
         let voxels = labels.iter().filter(|&&label| label == 1).count();
         if voxels == 0 {
             notes.push(Note::warning("nothing-found", base::words::deepbrain::NOTHING));
@@ -230,6 +245,22 @@ impl VolumeReader for Reader {
             notes,
         })
     }
+}
+
+/// A head as the networks take it: extents without padding and with it.
+struct Ready {
+    values: Vec<f32>,
+    size: [usize; 3],
+    shape: [usize; 3],
+    notes: Vec<Note>,
+}
+
+fn ready(volume: &Volume, pool: &Pool, least: usize) -> Result<Ready> {
+    let mut image = volume.frame_f32(0);
+    let notes = without_nan(&mut image).into_iter().collect();
+    let ([ni, nj, nk], [si, sj, sk]) = (volume.size(), volume.spacing_mm());
+    let (values, size, shape) = prepare(pool, image, [nk, nj, ni], [sk, sj, si], least)?;
+    Ok(Ready { values, size, shape, notes })
 }
 
 /// Extents at 1.5 mm, and those padded.

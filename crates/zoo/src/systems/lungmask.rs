@@ -10,7 +10,7 @@ mod clean;
 pub use body::{Slice, prepare};
 pub use clean::clean;
 
-use crate::ahead::Preparer;
+use crate::ahead::{Preparer, one_image};
 use crate::arch::lung_unet;
 use crate::channels;
 use crate::error::{translate, translate_volume};
@@ -21,7 +21,7 @@ use crate::volume_system::{
 };
 use base::words::lungmask as words;
 use base::{Modality, Note, Result, Text, Volume};
-use case::{Case, Preparing};
+use case::Case;
 use engine::Tensor;
 use engine::cpu::{Network, Pool};
 use engine::graph::Builder;
@@ -191,7 +191,7 @@ impl VolumeReader for Reader {
     }
 
     fn preparer(&self) -> Option<Box<dyn Preparer>> {
-        Some(Box::new(Preparing(self.card.clone())))
+        one_image(&self.card, case::bytes, Case::of)
     }
 
     fn rest(&mut self) {

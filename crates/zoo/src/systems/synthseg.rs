@@ -15,11 +15,12 @@ pub mod prepare;
 pub mod quality;
 mod tables;
 
+use crate::ahead::{Preparer, one_image};
 use crate::channels;
 use crate::fitted::Fitted;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on, single_image,
+    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on, single_volume,
 };
 use base::words::synthseg as words;
 use base::words::volume_systems as common;
@@ -223,6 +224,12 @@ impl Reader {
     }
 }
 
+/// A case prepared ahead, its values cut to those of CT or not.
+struct Ahead {
+    ct: bool,
+    prepared: Prepared,
+}
+
 /// Tissues, tissues without errors, labels.
 fn robust(
     nets: &mut [Fitted],
@@ -299,15 +306,32 @@ impl VolumeReader for Reader {
         self.main.iter_mut().chain(others).for_each(Fitted::rest);
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        let (least, ct) = (self.least, self.asked.ct);
+        // The image and its turned copy, at 1 mm; the padded one.
+        let need = move |volume: &Volume| {
+            let shape = padded(volume.size(), volume.spacing_mm(), least);
+            let voxels: u64 = shape.iter().map(|&extent| extent as u64).product();
+            8 * volume.frame_len() as u64 + 12 * voxels
+        };
+        one_image(&CARD, need, move |volume, pool| {
+            Ok(Ahead { ct, prepared: prepare(pool, volume, ct, least)? })
+        })
+    }
+
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&CARD, case.facts)?;
-        let (volume, _) = single_image(&CARD, case)?;
+        let volume = single_volume(&CARD, case.volumes)?;
         let mut notes = Vec::new();
         let ct = self.asked.ct || case.facts.modality == Some(Modality::Ct);
         if ct {
             notes.push(Note::info("ct-window", words::CT_WINDOW));
         }
-        let prepared = prepare(&self.pool, volume, ct, self.least)?;
+        // Prepared without a look at the header, which may say that it is CT.
+        let prepared = match case.take_prepared::<Ahead>().filter(|ahead| ahead.ct == ct) {
+            Some(ahead) => ahead.prepared,
+            None => prepare(&self.pool, volume, ct, self.least)?,
+        };
         let (mut done, total) = (0, self.runs());
         told(0, total);
         let mut ran = || {

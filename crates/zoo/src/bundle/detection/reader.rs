@@ -4,17 +4,18 @@ use super::boxes::{Found, LevelAnswer, select};
 use super::heads::{Image, answer, answer_tiles};
 use super::plan::Plan;
 use crate::Compute;
+use crate::ahead::Preparer;
 use crate::arch::retina_net::LEFT_OVER;
-use crate::bundle::before::{foresee, prepare};
+use crate::bundle::before::foresee;
+use crate::bundle::case::{Case, Preparing};
 use crate::bundle::folder::Bundle;
 use crate::bundle::reader::turned;
 use crate::error::translate;
 use crate::volume_system::{
-    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, without_nan,
-    write_made_up,
+    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, write_made_up,
 };
 use base::words::bundle as words;
-use base::{Affine, Error, FrameAxis, Kind, Note, Result, Text, Volume, VolumeBox, Voxels};
+use base::{Affine, Error, Kind, Note, Result, Text, Volume, VolumeBox};
 use engine::cpu::Network;
 use engine::graph::Builder;
 use engine::weights::Scope;
@@ -149,19 +150,9 @@ impl Reader {
         }
     }
 
-    fn image(&self, case: &VolumeCase<'_>) -> Result<(Volume, Vec<Note>)> {
-        let given: usize = case.volumes.iter().map(|volume| volume.frames()).sum();
-        let Some(first) = case.volumes.first().filter(|_| given == 1) else {
-            let names = self.images().join(", ");
-            let text = base::words::segmentation::channels_wanted(1, &names, given);
-            return Err(Error::new(Kind::Refused, text));
-        };
-        let mut values = first.frame_f32(0);
-        let notes = without_nan(&mut values).into_iter().collect();
-        let volume =
-            Volume::with_frames(*first.grid(), 1, FrameAxis::Channels, Voxels::F32(values));
-        let lost = || Error::new(Kind::Bug, base::words::volume_systems::OTHER_GRID);
-        Ok((volume.ok_or_else(lost)?, notes))
+    /// What preparing a case takes.
+    fn preparing(&self) -> Preparing {
+        Preparing { images: self.images(), steps: self.bundle.plan.before.clone() }
     }
 }
 
@@ -256,6 +247,10 @@ impl VolumeReader for Reader {
         Ok(network.saturating_add(answers + 16 * (voxels(prepared) + volume.frame_len() as u64)))
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        Some(Box::new(self.preparing()))
+    }
+
     fn rest(&mut self) {
         if let Some((network, _)) = &mut self.network {
             network.release_buffers();
@@ -263,9 +258,11 @@ impl VolumeReader for Reader {
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
-        let (volume, mut notes) = self.image(case)?;
-        let pool = self.compute.pool.clone();
-        let (prepared, _) = prepare(&pool, &self.bundle.plan.before, volume)?;
+        let prepared = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => self.preparing().case(case.volumes, &self.compute.pool)?,
+        };
+        let Case { volume: prepared, mut notes, .. } = prepared;
         let (size, affine) = (prepared.size(), *prepared.affine());
         let image = Image { values: turned(&prepared.frame_f32(0), size), size };
         drop(prepared);

@@ -2,8 +2,7 @@
 
 use super::SIDE;
 use super::body::{Slice, prepare};
-use crate::ahead::{PreparedCase, Preparer};
-use crate::volume_system::{VolumeCard, single_volume, without_nan};
+use crate::volume_system::without_nan;
 use base::{Note, Orientation, Result, Volume};
 use engine::cpu::Pool;
 
@@ -29,25 +28,16 @@ impl Case {
     }
 }
 
+/// Bytes that preparing takes: a turned copy, its numbers, and the slices.
+pub(super) fn bytes(volume: &Volume) -> u64 {
+    let [_, _, slices] = volume.size();
+    12 * volume.frame_len() as u64 + 4 * (slices * SIDE * SIDE) as u64
+}
+
 /// Whether SimpleITK gives the image as whole numbers, which SciPy's zoom then rounds to.
 fn is_whole(volume: &Volume) -> bool {
     let scaled = volume
         .scale
         .is_some_and(|scale| scale.slope.fract() != 0.0 || scale.intercept.fract() != 0.0);
     !volume.voxels().voxel_type().is_float() && !scaled
-}
-
-/// Prepares cases for the system with this card.
-pub(super) struct Preparing(pub VolumeCard);
-
-impl Preparer for Preparing {
-    /// A turned copy, its numbers, and the slices.
-    fn need_bytes(&self, volume: &Volume) -> Result<u64> {
-        let [_, _, slices] = volume.size();
-        Ok(12 * volume.frame_len() as u64 + 4 * (slices * SIDE * SIDE) as u64)
-    }
-
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
-        Case::of(single_volume(&self.0, volumes)?, pool).map(PreparedCase::new)
-    }
 }
