@@ -4,8 +4,8 @@
 //! with its case ([`crate::volume_system::VolumeCase`]); the reader takes it from there instead of preparing again, and
 //! answers with the same bytes.
 
-use crate::volume_system::{VolumeCard, single_volume};
-use base::{Result, Volume};
+use crate::volume_system::{VolumeCard, VolumeCase, single_volume};
+use base::{Result, Volume, VolumeFacts};
 use engine::cpu::Pool;
 use std::any::Any;
 use std::sync::{Mutex, PoisonError};
@@ -18,16 +18,18 @@ pub trait Preparer: Send + Sync {
     /// The images of a case as the reader's first network takes them.
     ///
     /// Errors: those that the reader itself would give, preparing them.
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase>;
+    fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase>;
 }
 
 /// A [`Preparer`] of cases of one image: `need` says how many bytes `prepare` takes at most, which makes what the reader takes.
 pub(crate) fn one_image<T: Any + Send>(
     card: &VolumeCard,
     need: impl Fn(&Volume) -> u64 + Send + Sync + 'static,
-    prepare: impl Fn(&Volume, &Pool) -> Result<T> + Send + Sync + 'static,
+    prepare: impl Fn(&Volume, &VolumeFacts, &Pool) -> Result<T> + Send + Sync + 'static,
 ) -> Option<Box<dyn Preparer>> {
-    let prepare = move |volume: &Volume, pool: &Pool| prepare(volume, pool).map(PreparedCase::new);
+    let prepare = move |volume: &Volume, facts: &VolumeFacts, pool: &Pool| {
+        prepare(volume, facts, pool).map(PreparedCase::new)
+    };
     Some(Box::new(OneImage { card: card.clone(), need, prepare }))
 }
 
@@ -40,14 +42,14 @@ struct OneImage<N, P> {
 impl<N, P> Preparer for OneImage<N, P>
 where
     N: Fn(&Volume) -> u64 + Send + Sync,
-    P: Fn(&Volume, &Pool) -> Result<PreparedCase> + Send + Sync,
+    P: Fn(&Volume, &VolumeFacts, &Pool) -> Result<PreparedCase> + Send + Sync,
 {
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         Ok((self.need)(volume))
     }
 
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
-        (self.prepare)(single_volume(&self.card, volumes)?, pool)
+    fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase> {
+        (self.prepare)(single_volume(&self.card, case.volumes)?, case.facts, pool)
     }
 }
 

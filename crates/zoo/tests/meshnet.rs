@@ -107,6 +107,8 @@ fn a_real_volume_is_read_as_brainchop_reads_it() {
         let mut reader = system.open(folder.path(), &options).unwrap();
         assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 24);
         let answer = read(&mut *reader, &scan);
+        let prepared = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
+        common::same_when_prepared(&mut *reader, prepared, &answer);
         // The original's labels of the conformed head, brought to the image as ours are.
         let expected = cube(model).into_iter().map(u16::from).collect();
         let expected = labels_of(&restore(&pool(), &scan.volume, &head, expected).unwrap());

@@ -10,6 +10,7 @@ use base::Result;
 use kernels::Pool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
+use zoo::volume_system::VolumeCase;
 use zoo::{PreparedCase, Preparer};
 
 /// What became of preparing a case for a model ahead.
@@ -102,7 +103,9 @@ impl Helper {
             }
             left = after;
             let started = Instant::now();
-            let prepared = preparer.prepare(&volumes, &self.pool);
+            let facts = &decoded.scans[0].facts;
+            let case = VolumeCase { volumes: &volumes, facts, prepared: None };
+            let prepared = preparer.prepare(&case, &self.pool);
             preparations.push(Preparation::Done(started.elapsed().as_secs_f64(), Some(prepared)));
         }
         decoded.preparations = preparations;

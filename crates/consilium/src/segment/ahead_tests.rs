@@ -30,8 +30,8 @@ impl Preparer for ItsValue {
         Ok(PREPARING)
     }
 
-    fn prepare(&self, volumes: &[&Volume], _pool: &Pool) -> Result<PreparedCase> {
-        let value = volumes[0].value(0).unwrap();
+    fn prepare(&self, case: &VolumeCase<'_>, _pool: &Pool) -> Result<PreparedCase> {
+        let value = case.volumes[0].value(0).unwrap();
         self.0.send(value).unwrap();
         match value {
             BAD => Err(Error::new(Kind::Refused, Text::same("cannot be prepared"))),

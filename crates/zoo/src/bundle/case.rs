@@ -3,7 +3,7 @@
 use super::before::{Step, foresee, prepare};
 use super::invert::Moves;
 use crate::ahead::{PreparedCase, Preparer};
-use crate::volume_system::without_nan;
+use crate::volume_system::{VolumeCase, without_nan};
 use base::words::volume_systems as common;
 use base::{Error, FrameAxis, Kind, Note, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -77,7 +77,7 @@ impl Preparer for Preparing {
         Ok(self.bytes(volume))
     }
 
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
-        self.case(volumes, pool).map(PreparedCase::new)
+    fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase> {
+        self.case(case.volumes, pool).map(PreparedCase::new)
     }
 }

@@ -7,6 +7,7 @@ use super::plans::{Configuration, Plans};
 use super::prepare::{foresee, prepare, preparing_bytes};
 use super::volumes::{first_of, images, placed};
 use crate::ahead::{PreparedCase, Preparer};
+use crate::volume_system::VolumeCase;
 use base::{Result, Volume};
 use engine::cpu::Pool;
 
@@ -37,10 +38,10 @@ impl Preparer for FirstStage {
         Ok(preparing_bytes(channels, 0, placed.shape(), foreseen.shape))
     }
 
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
+    fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase> {
         let FirstStage { plans, configuration, dataset } = self;
-        first_of(volumes, dataset)?;
-        let images = images(volumes, plans);
+        first_of(case.volumes, dataset)?;
+        let images = images(case.volumes, plans);
         prepare(pool, plans, configuration, dataset, images, None).map(PreparedCase::new)
     }
 }

@@ -244,7 +244,7 @@ impl VolumeReader for Reader {
             let finer = (ni as f64 * si) * (nj as f64 * sj) * (nk as f64 * sk);
             12 * volume.frame_len() as u64 + 8 * finer as u64
         };
-        one_image(&CARD, need, ready)
+        one_image(&CARD, need, |volume, _, pool| ready(volume, pool))
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

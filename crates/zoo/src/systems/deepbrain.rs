@@ -208,7 +208,7 @@ impl VolumeReader for Extractor {
     fn preparer(&self) -> Option<Box<dyn Preparer>> {
         let cube = (SIDE * SIDE * SIDE) as u64;
         let need = move |volume: &Volume| 12 * volume.frame_len() as u64 + 16 * cube;
-        one_image(&CARD, need, ready)
+        one_image(&CARD, need, |volume, _, pool| ready(volume, pool))
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

@@ -203,7 +203,7 @@ impl VolumeReader for Reader {
             let (_, shape) = extents([nk, nj, ni], [sk, sj, si], least);
             8 * volume.frame_len() as u64 + 8 * shape.iter().map(|&e| e as u64).product::<u64>()
         };
-        one_image(&CARD, need, move |volume, pool| ready(volume, pool, least))
+        one_image(&CARD, need, move |volume, _, pool| ready(volume, pool, least))
     }
 
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {

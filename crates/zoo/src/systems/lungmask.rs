@@ -191,7 +191,7 @@ impl VolumeReader for Reader {
     }
 
     fn preparer(&self) -> Option<Box<dyn Preparer>> {
-        one_image(&self.card, case::bytes, Case::of)
+        one_image(&self.card, case::bytes, |volume, _, pool| Case::of(volume, pool))
     }
 
     fn rest(&mut self) {

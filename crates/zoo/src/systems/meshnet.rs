@@ -11,16 +11,17 @@ pub mod kinds;
 pub mod layers;
 pub mod made_up;
 
+use crate::ahead::{Preparer, one_image};
 use crate::channels::largest;
 use crate::fitted::{Fitted, Opening};
 use crate::morphology::{Components, Neighbours};
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, single_image, without_nan,
+    VolumeReader, VolumeSystem, fits_modality, single_volume, without_nan,
 };
 use base::words::meshnet as words;
 use base::words::volume_systems as common;
-use base::{Error, Modality, Note, Result, Volume};
+use base::{Error, Modality, Note, Result, Volume, VolumeFacts};
 use conform::{Conformed, SIDE, conform, restore};
 use engine::cpu::Pool;
 use engine::weights::{Checkpoint, Limits};
@@ -210,6 +211,13 @@ struct Reader {
     pool: Pool,
 }
 
+/// The conformed head of an image, and remarks on it.
+fn ready(volume: &Volume, facts: &VolumeFacts, pool: &Pool) -> Result<(Conformed, Vec<Note>)> {
+    let mut image = volume.frame_f32(0);
+    let notes = without_nan(&mut image).into_iter().collect();
+    Ok((conform(pool, volume, &image, facts.stored)?, notes))
+}
+
 impl VolumeReader for Reader {
     fn images(&self) -> Vec<String> {
         // MindGrab reads any contrast.
@@ -252,15 +260,21 @@ impl VolumeReader for Reader {
         nets.for_each(|net| net.fitted.rest());
     }
 
+    fn preparer(&self) -> Option<Box<dyn Preparer>> {
+        // The image and its copies; the head, as numbers and as bytes.
+        let whole = (SIDE * SIDE * SIDE) as u64;
+        one_image(&CARD, move |volume| 12 * volume.frame_len() as u64 + 12 * whole, ready)
+    }
+
     fn read(&mut self, case: &VolumeCase<'_>, told: Told<'_>) -> Result<VolumeAnswer> {
         fits_modality(&VolumeCard { modalities: self.modalities(), ..CARD.clone() }, case.facts)?;
-        let (volume, mut image) = single_image(&CARD, case)?;
-        let mut notes = Vec::new();
-        notes.extend(without_nan(&mut image));
+        let volume = single_volume(&CARD, case.volumes)?;
         let runs = 1 + usize::from(self.before.is_some());
         told(0, runs);
-        let head = conform(&self.pool, volume, &image, case.facts.stored)?;
-        drop(image);
+        let (head, mut notes) = match case.take_prepared() {
+            Some(prepared) => prepared,
+            None => ready(volume, case.facts, &self.pool)?,
+        };
         let mask = match &mut self.before {
             Some(net) => {
                 let found = net.classes(&whole(scaled(&head.values, LIGHT.quantiles)?))?;

@@ -224,10 +224,9 @@ impl Reader {
     }
 }
 
-/// A case prepared ahead, its values cut to those of CT or not.
-struct Ahead {
-    ct: bool,
-    prepared: Prepared,
+/// Whether values are cut to those of CT.
+fn is_ct(asked: bool, facts: &VolumeFacts) -> bool {
+    asked || facts.modality == Some(Modality::Ct)
 }
 
 /// Tissues, tissues without errors, labels.
@@ -307,15 +306,15 @@ impl VolumeReader for Reader {
     }
 
     fn preparer(&self) -> Option<Box<dyn Preparer>> {
-        let (least, ct) = (self.least, self.asked.ct);
+        let (least, asked) = (self.least, self.asked.ct);
         // The image and its turned copy, at 1 mm; the padded one.
         let need = move |volume: &Volume| {
             let shape = padded(volume.size(), volume.spacing_mm(), least);
             let voxels: u64 = shape.iter().map(|&extent| extent as u64).product();
             8 * volume.frame_len() as u64 + 12 * voxels
         };
-        one_image(&CARD, need, move |volume, pool| {
-            Ok(Ahead { ct, prepared: prepare(pool, volume, ct, least)? })
+        one_image(&CARD, need, move |volume, facts, pool| {
+            prepare(pool, volume, is_ct(asked, facts), least)
         })
     }
 
@@ -323,13 +322,12 @@ impl VolumeReader for Reader {
         fits_modality(&CARD, case.facts)?;
         let volume = single_volume(&CARD, case.volumes)?;
         let mut notes = Vec::new();
-        let ct = self.asked.ct || case.facts.modality == Some(Modality::Ct);
+        let ct = is_ct(self.asked.ct, case.facts);
         if ct {
             notes.push(Note::info("ct-window", words::CT_WINDOW));
         }
-        // Prepared without a look at the header, which may say that it is CT.
-        let prepared = match case.take_prepared::<Ahead>().filter(|ahead| ahead.ct == ct) {
-            Some(ahead) => ahead.prepared,
+        let prepared = match case.take_prepared() {
+            Some(prepared) => prepared,
             None => prepare(&self.pool, volume, ct, self.least)?,
         };
         let (mut done, total) = (0, self.runs());

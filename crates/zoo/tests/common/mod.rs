@@ -54,7 +54,7 @@ pub fn same_when_prepared(
     let preparer = reader.preparer().unwrap();
     assert!(preparer.need_bytes(case.volumes[0]).unwrap() > 4 * case.volumes[0].frame_len() as u64);
     let prepared = std::thread::scope(|scope| {
-        scope.spawn(|| preparer.prepare(case.volumes, &Pool::new(1)).unwrap()).join().unwrap()
+        scope.spawn(|| preparer.prepare(&case, &Pool::new(1)).unwrap()).join().unwrap()
     });
     let case = VolumeCase { prepared: Some(&prepared), ..case };
     assert_eq!(&reader.read(&case, &mut |_, _| {}).unwrap(), plain);

@@ -2,6 +2,7 @@
 
 use super::steps::{first_frame, resample};
 use crate::ahead::{PreparedCase, Preparer};
+use crate::volume_system::VolumeCase;
 use base::words::volume_systems as words;
 use base::{Error, Kind, Orientation, Result, Volume};
 use engine::cpu::Pool;
@@ -43,9 +44,9 @@ impl Preparer for ToSpacing {
         Ok(16 * volume.frame_len() as u64 + 12 * resized.iter().product::<u64>())
     }
 
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
-        let [volume] = volumes else {
-            let text = words::one_image("totalsegmentator", volumes.len());
+    fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase> {
+        let [volume] = case.volumes else {
+            let text = words::one_image("totalsegmentator", case.volumes.len());
             return Err(Error::new(Kind::Refused, text));
         };
         let input = match volume.frames() {

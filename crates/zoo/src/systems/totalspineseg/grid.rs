@@ -7,7 +7,7 @@
 use super::ID;
 use crate::ahead::{PreparedCase, Preparer};
 use crate::systems::totalsegmentator::{bounds_of, crop};
-use crate::volume_system::labels_of;
+use crate::volume_system::{VolumeCase, labels_of};
 use base::words::volume_systems as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -49,9 +49,9 @@ impl Preparer for AtOneMm {
         Ok(20 * volume.frame_len() as u64 + 8 * resized)
     }
 
-    fn prepare(&self, volumes: &[&Volume], pool: &Pool) -> Result<PreparedCase> {
-        let [scan] = volumes else {
-            return Err(Error::new(Kind::Refused, words::one_image(ID, volumes.len())));
+    fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase> {
+        let [scan] = case.volumes else {
+            return Err(Error::new(Kind::Refused, words::one_image(ID, case.volumes.len())));
         };
         at_one_mm(pool, scan).map(PreparedCase::new)
     }
