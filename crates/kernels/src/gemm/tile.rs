@@ -8,7 +8,8 @@
 //! [depth]  ││  │    │    │    │ one broadcast of A feeds a fused multiply-add per vector
 //! [height] └┘  └────┴────┴────┘
 //! ```
-//! A last panel of fewer vectors wastes little on small pictures (49 columns: 48 + 1), one of fewer rows on odd channel counts.
+//! A last panel of fewer vectors wastes little on small pictures, one of fewer rows on odd channel counts; with AVX-512 rows become the lanes
+//! where it holds a few columns (49 columns: 48 + 1). The first tile on a panel may fill it on its way.
 //! Method: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008. Depth is cut in blocks of
 //! at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
 
