@@ -274,7 +274,8 @@ impl Product {
                             depth: length,
                             a: weights.as_ptr(),
                             a_stride: 0,
-                            b: filled[panel * DEPTH * width..].as_ptr(),
+                            // The first tile on a panel may write it.
+                            b: filled[panel * DEPTH * width..].as_mut_ptr().cast_const(),
                             // SAFETY: `at` is an element of the output.
                             c: unsafe { out.pointer().add(at) },
                             stride: positions,
@@ -298,9 +299,11 @@ impl Product {
                                 Some((change, start)) if row == rows.start && runs.is_none() => {
                                     let start = from_row * volume + start + column;
                                     let row = |v: &[f32]| v[from_row..][..length].as_ptr();
+                                    // Nothing is read of no channels.
+                                    let reach = length.checked_sub(1).map(|n| n * volume + width);
+                                    let x = reach.map(|reach| x[start..][..reach].as_ptr());
                                     let origin = Origin {
-                                        // Nothing is read of no channels.
-                                        x: x.get(start..).map_or(std::ptr::null(), <[f32]>::as_ptr),
+                                        x: x.unwrap_or(std::ptr::null()),
                                         stride: volume,
                                         change,
                                         scale: pre.map_or(std::ptr::null(), |p| row(p.scale)),
