@@ -395,6 +395,13 @@ pub(crate) fn single_volume<'a>(card: &VolumeCard, volumes: &[&'a Volume]) -> Re
     }
 }
 
+/// The first frame with 0 for what is no finite number, and a remark where there was any.
+pub(crate) fn finite_frame(volume: &Volume) -> (Vec<f32>, Vec<Note>) {
+    let mut image = volume.frame_f32(0);
+    let notes = without_nan(&mut image).into_iter().collect();
+    (image, notes)
+}
+
 /// Sets voxels that are no finite numbers to 0; a remark where there were any.
 pub(crate) fn without_nan(image: &mut [f32]) -> Option<Note> {
     let mut count = 0;

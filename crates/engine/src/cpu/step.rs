@@ -5,8 +5,7 @@ use super::plan::Plan;
 use crate::graph::{ChannelAffine, Measured, Op};
 use kernels::{
     Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm,
-    PackOptions, PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, Prologue,
-    WindowShape,
+    PackOptions, PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, WindowShape,
 };
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -269,8 +268,10 @@ impl Step {
                 let widened = measured.and_then(|(m, s)| m.widened(s, shape.in_channels));
                 let measured = measured.map(|(m, scales)| m.prologue(scales, zeros, &widened));
                 let epilogue = epilogue(bias, second, *activation);
-                let args =
-                    ConvArgs { prologue: measured.or(before.as_ref().map(prologue)), epilogue };
+                let args = ConvArgs {
+                    prologue: measured.or(before.as_ref().map(ChannelAffine::prologue)),
+                    epilogue,
+                };
                 io.asides.tell(io.index, sample, |wanted| {
                     kernels::conv_moments(pool, shape, x, weight, (&args, wanted), work, y)
                 });
@@ -300,7 +301,13 @@ impl Step {
             }
             Step::MaxPool(shape) => kernels::max_pool(pool, shape, x, y),
             Step::AvgPool(shape, before) => {
-                kernels::avg_pool(pool, shape, before.as_ref().map(prologue).as_ref(), x, y);
+                kernels::avg_pool(
+                    pool,
+                    shape,
+                    before.as_ref().map(ChannelAffine::prologue).as_ref(),
+                    x,
+                    y,
+                );
             }
             Step::GlobalAvgPool => {
                 kernels::global_avg_pool(pool, y.len(), x.len() / y.len().max(1), x, y);
@@ -349,11 +356,6 @@ impl Step {
             }
         }
     }
-}
-
-fn prologue(before: &ChannelAffine) -> Prologue<'_> {
-    let ChannelAffine { scale, shift, activation } = before;
-    Prologue { scale, shift, activation: *activation, slopes: None }
 }
 
 fn epilogue<'a>(

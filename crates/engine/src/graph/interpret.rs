@@ -5,7 +5,7 @@ use super::op::{ChannelAffine, Graph, Node, Op};
 use super::stored::Sums;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
-use kernels::{Activation, ConvArgs, Epilogue, Norm, Prologue, naive};
+use kernels::{Activation, ConvArgs, Epilogue, Norm, naive};
 use std::sync::Arc;
 
 impl Graph {
@@ -74,13 +74,7 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
                 scales.and_then(|(measured, scales)| measured.widened(scales, shape.in_channels));
             let measured =
                 scales.map(|(measured, scales)| measured.prologue(scales, &zeros, &widened));
-            let prologue = prologue.as_ref().map(|before| Prologue {
-                scale: &before.scale,
-                shift: &before.shift,
-                activation: before.activation,
-                slopes: None,
-            });
-            let prologue = prologue.or(measured);
+            let prologue = prologue.as_ref().map(ChannelAffine::prologue).or(measured);
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
             let weight = weight.floats(shape.into());

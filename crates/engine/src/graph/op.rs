@@ -22,6 +22,13 @@ pub struct ChannelAffine {
     pub activation: Activation,
 }
 
+impl ChannelAffine {
+    pub(crate) fn prologue(&self) -> Prologue<'_> {
+        let ChannelAffine { scale, shift, activation } = self;
+        Prologue { scale, shift, activation: *activation, slopes: None }
+    }
+}
+
 /// What the last input of a convolution does to the first while that is loaded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measured {

@@ -208,13 +208,11 @@ impl Product {
         let x = &x[channels.start * volume..channels.end * volume];
         let rows = part.rows.start * high..(part.rows.end * high).min(self.outs);
         // Panels that the first tile on them can fill, or need not, being the only one.
-        let change = match pre.map(|p| p.activation) {
+        let change = match pre.map(|p| (p.activation, p.slopes)) {
             None => Some(Change::Nothing),
-            // A slope for each row.
-            Some(_) if pre.is_some_and(|p| p.slopes.is_some()) => None,
-            Some(Activation::Relu) => Some(Change::Relu),
-            Some(Activation::LeakyRelu(slope)) => Some(Change::Leaky(slope)),
-            Some(Activation::Identity) => Some(Change::Leaky(1.0)),
+            Some((Activation::Relu, None)) => Some(Change::Relu),
+            Some((Activation::LeakyRelu(slope), None)) => Some(Change::Leaky(slope)),
+            Some((Activation::Identity, None)) => Some(Change::Leaky(1.0)),
             Some(_) => None,
         };
         let direct = change.zip(geometry.straight());

@@ -154,7 +154,7 @@ impl Reader {
     }
 
     /// What the network makes of a prepared case, plane by plane along i: the plane's number and
-    /// `[head][j][k]`, heads the channels of the network's answer.
+    /// logits `[class][j][k]`.
     fn planes(
         &mut self,
         volume: &Volume,
@@ -179,6 +179,7 @@ impl Reader {
         let mut done = 0;
         told(0, total);
         let mut inner = Vec::with_capacity(window.channels * size[1] * size[2]);
+        let head = &mut self.head;
         let mut hooks = Hooks {
             plane: &mut |number, plane| {
                 let Some(i) = number.checked_sub(before[0]).filter(|i| *i < size[0]) else {
@@ -191,7 +192,7 @@ impl Reader {
                         inner.extend_from_slice(&plane[start..][..size[2]]);
                     }
                 }
-                each(i, &inner)
+                each(i, made(head, &inner)?)
             },
             ran: &mut || {
                 done += 1;
@@ -224,11 +225,9 @@ impl Reader {
     /// Logits `[class][k][j][i]` of a prepared case.
     fn logits(&mut self, volume: &Volume, told: Told<'_>) -> Result<Vec<f32>> {
         let [ni, nj, nk] = volume.size();
-        let mut head = self.head.take();
-        let classes = head.as_ref().map_or(self.bundle.plan.network.classes, Head::heads);
+        let classes = self.head.as_ref().map_or(self.bundle.plan.network.classes, Head::heads);
         let mut logits = vec![0.0f32; classes * ni * nj * nk];
-        let done = self.planes(volume, told, &mut |i, plane| {
-            let plane = made(&mut head, plane)?;
+        self.planes(volume, told, &mut |i, plane| {
             for (class, plane) in plane.chunks_exact((nj * nk).max(1)).enumerate() {
                 for (at, &value) in plane.iter().enumerate() {
                     let (j, k) = (at / nk, at % nk);
@@ -236,9 +235,8 @@ impl Reader {
                 }
             }
             Ok(())
-        });
-        self.head = head;
-        done.map(|()| logits)
+        })?;
+        Ok(logits)
     }
 
     /// What the steps behind the network begin with: its logits, or labels where classes were asked for, whose
@@ -250,17 +248,15 @@ impl Reader {
         };
         let [ni, nj, nk] = volume.size();
         let mut labels = vec![0u16; ni * nj * nk];
-        let mut head = self.head.take();
-        let done = self.planes(volume, told, &mut |i, plane| {
-            let found = asked(made(&mut head, plane)?, &prompts.classes);
+        self.planes(volume, told, &mut |i, plane| {
+            let found = asked(plane, &prompts.classes);
             for (at, label) in found.into_iter().enumerate() {
                 let (j, k) = (at / nk, at % nk);
                 labels[(k * nj + j) * ni + i] = label;
             }
             Ok(())
-        });
-        self.head = head;
-        done.map(|()| State::Labels(labels))
+        })?;
+        Ok(State::Labels(labels))
     }
 
     /// Steps before the network and the network's answer, for comparisons: the prepared case, its frames

@@ -23,7 +23,8 @@ use crate::arch::brain_unet;
 use crate::error::translate;
 use crate::volume_system::{
     Published, Structure, Table, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, map_on, open_checkpoint, single_volume, without_nan,
+    VolumeReader, VolumeSystem, finite_frame, fits_modality, map_on, open_checkpoint,
+    single_volume,
 };
 use base::words::consilium_brain as words;
 use base::{Affine, Appraisal, Error, Grid, Kind, Measurement, Modality, Note, Result, Volume};
@@ -242,7 +243,8 @@ impl VolumeReader for Reader {
             let [ni, nj, nk] = volume.size();
             let [si, sj, sk] = volume.spacing_mm();
             let finer = (ni as f64 * si) * (nj as f64 * sj) * (nk as f64 * sk);
-            12 * volume.frame_len() as u64 + 8 * finer as u64
+            // A header may claim any spacing.
+            (12 * volume.frame_len() as u64).saturating_add((8.0 * finer) as u64)
         };
         one_image(&CARD, need, |volume, _, pool| ready(volume, pool))
     }
@@ -290,8 +292,7 @@ impl VolumeReader for Reader {
 
 /// The head of an image, and remarks on it.
 fn ready(volume: &Volume, pool: &Pool) -> Result<(Head, Vec<Note>)> {
-    let mut image = volume.frame_f32(0);
-    let notes = without_nan(&mut image).into_iter().collect();
+    let (image, notes) = finite_frame(volume);
     Ok((Head::of(pool, volume, &image)?, notes))
 }
 

@@ -11,7 +11,7 @@ use crate::ahead::{Preparer, one_image};
 use crate::error::translate;
 use crate::volume_system::{
     Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions, VolumeReader,
-    VolumeSystem, find_file, fits_modality, map_on, open_checkpoint, single_volume, without_nan,
+    VolumeSystem, find_file, finite_frame, fits_modality, map_on, open_checkpoint, single_volume,
     write_made_up,
 };
 use base::words::deepbrain as words;
@@ -172,8 +172,7 @@ struct Extractor {
 
 /// What the network sees of an image, and remarks on it.
 fn ready(volume: &Volume, pool: &Pool) -> Result<(Vec<f32>, Vec<Note>)> {
-    let mut image = volume.frame_f32(0);
-    let notes = without_nan(&mut image).into_iter().collect();
+    let (image, notes) = finite_frame(volume);
     Ok((prepare(pool, &image, volume.size())?, notes))
 }
 

@@ -11,7 +11,7 @@ use crate::morphology::{Components, Neighbours};
 use crate::stripped::stripped;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, find_published, fits_modality, map_on, single_volume, without_nan,
+    VolumeReader, VolumeSystem, find_published, finite_frame, fits_modality, map_on, single_volume,
     write_made_up,
 };
 use base::words::hd_bet as words;
@@ -256,8 +256,7 @@ struct Ready {
 }
 
 fn ready(volume: &Volume, pool: &Pool, least: usize) -> Result<Ready> {
-    let mut image = volume.frame_f32(0);
-    let notes = without_nan(&mut image).into_iter().collect();
+    let (image, notes) = finite_frame(volume);
     let ([ni, nj, nk], [si, sj, sk]) = (volume.size(), volume.spacing_mm());
     let (values, size, shape) = prepare(pool, image, [nk, nj, ni], [sk, sj, si], least)?;
     Ok(Ready { values, size, shape, notes })

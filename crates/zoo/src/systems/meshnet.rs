@@ -17,7 +17,7 @@ use crate::fitted::{Fitted, Opening};
 use crate::morphology::{Components, Neighbours};
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, single_volume, without_nan,
+    VolumeReader, VolumeSystem, finite_frame, fits_modality, single_volume,
 };
 use base::words::meshnet as words;
 use base::words::volume_systems as common;
@@ -213,8 +213,7 @@ struct Reader {
 
 /// The conformed head of an image, and remarks on it.
 fn ready(volume: &Volume, facts: &VolumeFacts, pool: &Pool) -> Result<(Conformed, Vec<Note>)> {
-    let mut image = volume.frame_f32(0);
-    let notes = without_nan(&mut image).into_iter().collect();
+    let (image, notes) = finite_frame(volume);
     Ok((conform(pool, volume, &image, facts.stored)?, notes))
 }
 

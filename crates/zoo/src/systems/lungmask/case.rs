@@ -2,7 +2,7 @@
 
 use super::SIDE;
 use super::body::{Slice, prepare};
-use crate::volume_system::without_nan;
+use crate::volume_system::finite_frame;
 use base::{Note, Orientation, Result, Volume};
 use engine::cpu::Pool;
 
@@ -20,8 +20,7 @@ impl Case {
     /// Of a volume of one frame.
     pub fn of(volume: &Volume, pool: &Pool) -> Result<Case> {
         let turned = volume.reoriented(Orientation::LPS);
-        let mut image = turned.frame_f32(0);
-        let notes = without_nan(&mut image).into_iter().collect();
+        let (image, notes) = finite_frame(&turned);
         let [ni, nj, nk] = turned.size();
         let slices = prepare(pool, &image, [nk, nj, ni], is_whole(volume))?;
         Ok(Case { slices, turned, notes })
