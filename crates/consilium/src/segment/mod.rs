@@ -386,10 +386,7 @@ impl Loaded {
         self.reader.rest();
         let after = self.reader.network_time().zip(before);
         let network_seconds = after.map(|(after, before)| (after - before).as_secs_f64());
-        let answer = answer.map_err(|error| match error.kind() {
-            Kind::Refused => error.at(&case.files[0]),
-            _ => error,
-        })?;
+        let answer = answer.map_err(|error| error.at(&case.files[0]))?;
         let labels = labels_of(&answer.map);
         let sums = measure(&labels, volume, pool);
         let structures = answer.structures.into_iter().map(|structure| {
