@@ -233,12 +233,16 @@ impl Step {
             return;
         }
         let room = self.workspace_len(1);
-        let rooms = Mutex::new(work.chunks_exact_mut(room.max(1)).collect::<Vec<_>>());
+        let rooms = match room {
+            0 => Vec::new(),
+            _ => work.chunks_exact_mut(room).take(pool.threads()).collect(),
+        };
+        let rooms = Mutex::new(rooms);
         let parts = split(arena, (0..batch).map(wanted).collect());
         let parts: Vec<_> = parts.into_iter().map(|parts| Mutex::new(Some(parts))).collect();
         pool.run(batch, |sample| {
             let Some((x, rest, y)) = lock(&parts[sample]).take() else { return };
-            let mut own = if room > 0 { lock(&rooms).pop() } else { None };
+            let mut own = lock(&rooms).pop();
             self.sample(one, (io, sample), x, rest, own.as_deref_mut().unwrap_or_default(), y);
             lock(&rooms).extend(own);
         });
