@@ -15,6 +15,7 @@ use crate::graph::{Graph, Op};
 use crate::tensor::Tensor;
 use asides::Asides;
 use plan::Plan;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use step::Step;
@@ -114,10 +115,11 @@ impl Network {
     /// Rewrites, plans, packs. Errors with [`ErrorKind::Limit`] when the plan exceeds the limit.
     pub fn compile(graph: Graph, options: &Options) -> Result<Network> {
         let graph = options.passes.rewrite(graph);
-        let plan = Plan::new(&graph, options.passes.place_in_concat)
+        let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
+        let sizes = (options.pool.threads(), raw_weights);
+        let plan = Plan::new(&graph, options.passes.place_in_concat, sizes)
             .ok_or_else(|| Error::new(ErrorKind::Limit, "the network's sizes overflow"))?;
         let activations = plan.arena_len as u64 * 4;
-        let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
         check_limit(options, activations + raw_weights)?;
 
         let inputs = of_kind(&graph, |op| matches!(op, Op::Input));
@@ -234,11 +236,10 @@ impl Network {
         inputs: &[(&[usize], &[f32])],
         done: &mut Option<&mut dyn FnMut(NodeTime)>,
     ) -> Result<Vec<Tensor>> {
-        self.run_nodes(inputs, |node, time| {
-            if let Some(done) = done {
-                done(node.took(time));
-            }
-        })
+        let Some(done) = done else { return self.run_nodes(inputs, |_, _| {}) };
+        let (outputs, times) = self.run_views_timed(inputs)?;
+        times.into_iter().for_each(done);
+        Ok(outputs)
     }
 
     /// One run whose first output is lent to `take` where it lies instead of being copied. Errors
@@ -248,11 +249,11 @@ impl Network {
         inputs: &[&Tensor],
         take: impl FnOnce(&mut [f32]) -> T,
     ) -> Result<T> {
-        let output = self.outputs.first().filter(|&&output| self.plan.batch(output) == 1);
-        let Some(&output) = output else {
+        let single = |output: &&usize| self.plan.is_single() && self.plan.batch(**output) == 1;
+        let Some(&output) = self.outputs.first().filter(single) else {
             return Err(Error::new(ErrorKind::Shape, "an answer of one sample is lent"));
         };
-        self.compute(&views(inputs), |_, _| {})?;
+        self.compute(&views(inputs), |_, _| {}, &mut [])?;
         Ok(take(&mut self.arena[self.plan.range(output, 0)]))
     }
 
@@ -262,7 +263,7 @@ impl Network {
         inputs: &[&Tensor],
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Vec<Tensor>> {
-        let (mut done, total) = (0, self.nodes.len());
+        let (mut done, total) = (0, self.nodes.len() * self.plan.passes().count());
         self.run_nodes(&views(inputs), |_, _| {
             done += 1;
             progress(done, total);
@@ -271,67 +272,80 @@ impl Network {
 
     /// One run with the wall time of every node.
     pub fn run_timed(&mut self, inputs: &[&Tensor]) -> Result<(Vec<Tensor>, Vec<NodeTime>)> {
-        let mut times = Vec::with_capacity(self.nodes.len());
-        let outputs = self.run_nodes(&views(inputs), |node, time| {
-            times.push(node.took(time));
-        })?;
-        Ok((outputs, times))
+        self.run_views_timed(&views(inputs))
     }
 
+    fn run_views_timed(
+        &mut self,
+        inputs: &[(&[usize], &[f32])],
+    ) -> Result<(Vec<Tensor>, Vec<NodeTime>)> {
+        let mut times = vec![Duration::ZERO; self.nodes.len()];
+        let outputs = self.run_nodes(inputs, |index, time| times[index] += time)?;
+        let times = self.nodes.iter().zip(times).map(|(node, time)| node.took(time));
+        Ok((outputs, times.collect()))
+    }
+
+    /// One run; `done` hears of every node in every pass.
     fn run_nodes(
         &mut self,
         inputs: &[(&[usize], &[f32])],
-        done: impl FnMut(&Planned, Duration),
+        done: impl FnMut(usize, Duration),
     ) -> Result<Vec<Tensor>> {
-        self.compute(inputs, done)?;
-        let begun = Instant::now();
-        let answers = self
-            .outputs
-            .iter()
-            .map(|&index| Tensor::new(&self.nodes[index].shape, self.plan.read(&self.arena, index)))
-            .collect();
-        self.ran += begun.elapsed();
-        answers
+        let shape = |index: &usize| &self.nodes[*index].shape;
+        let lengths = self.outputs.iter().map(|index| shape(index).iter().product());
+        let mut answers: Vec<Vec<f32>> = lengths.map(Vec::with_capacity).collect();
+        self.compute(inputs, done, &mut answers)?;
+        let answers = self.outputs.iter().zip(answers);
+        answers.map(|(index, values)| Tensor::new(&self.nodes[*index].shape, values)).collect()
     }
 
-    /// Every node once; the outputs stay in the arena.
+    /// Every node once for each pass of the plan. The outputs stay in the arena; those of all passes are appended to `answers`, as many as there are.
     fn compute(
         &mut self,
         inputs: &[(&[usize], &[f32])],
-        mut done: impl FnMut(&Planned, Duration),
+        mut done: impl FnMut(usize, Duration),
+        answers: &mut [Vec<f32>],
     ) -> Result<()> {
         let begun = Instant::now();
         if inputs.len() != self.inputs.len() {
             let message = format!("{} inputs given, {} wanted", inputs.len(), self.inputs.len());
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        if self.arena.len() < self.plan.arena_len {
-            self.arena = buffer(self.plan.arena_len, self.lasting);
-            self.workspace = buffer((self.memory.workspace / 4) as usize, self.lasting);
-        }
-        for ((shape, values), &index) in inputs.iter().zip(&self.inputs) {
+        for ((shape, _), &index) in inputs.iter().zip(&self.inputs) {
             let node = &self.nodes[index];
             if *shape != node.shape {
                 let message = format!("shape {shape:?} given, {:?} wanted", node.shape);
                 return Err(Error::new(ErrorKind::Shape, message).in_node(&node.name));
             }
-            self.plan.write(&mut self.arena, index, values);
         }
-        for (index, node) in self.nodes.iter().enumerate() {
-            let started = Instant::now();
-            let io = step::Io {
-                plan: &self.plan,
-                index,
-                inputs: &node.inputs,
-                shapes: (
-                    self.nodes[node.inputs.first().copied().unwrap_or(index)].shape.as_slice(),
-                    &node.shape,
-                ),
-                asides: &self.asides,
-            };
-            let pools = [&self.pool, &self.one];
-            node.step.run(pools, &io, &mut self.arena, &mut self.workspace);
-            done(node, started.elapsed());
+        if self.arena.len() < self.plan.arena_len {
+            self.arena = buffer(self.plan.arena_len, self.lasting);
+            self.workspace = buffer((self.memory.workspace / 4) as usize, self.lasting);
+        }
+        for pass in self.plan.passes() {
+            for ((_, values), &index) in inputs.iter().zip(&self.inputs) {
+                self.plan.write(&mut self.arena, index, &pass, values);
+            }
+            for (index, node) in self.nodes.iter().enumerate() {
+                let started = Instant::now();
+                let io = step::Io {
+                    plan: &self.plan,
+                    pass: &pass,
+                    index,
+                    inputs: &node.inputs,
+                    shapes: (
+                        self.nodes[node.inputs.first().copied().unwrap_or(index)].shape.as_slice(),
+                        &node.shape,
+                    ),
+                    asides: &self.asides,
+                };
+                let pools = [&self.pool, &self.one];
+                node.step.run(pools, &io, &mut self.arena, &mut self.workspace);
+                done(index, started.elapsed());
+            }
+            for (answer, &index) in answers.iter_mut().zip(&self.outputs) {
+                self.plan.read(&self.arena, index, &pass, answer);
+            }
         }
         self.ran += begun.elapsed();
         Ok(())
@@ -349,10 +363,14 @@ fn buffer(len: usize, lasting: bool) -> Floats {
     if lasting { Floats::lasting(len) } else { Floats::zeros(len) }
 }
 
-/// Elements of scratch that the greediest node wants.
+/// Elements of scratch that the greediest node wants, in the first pass or in the last, which may have fewer samples.
 fn workspace_len(nodes: &[Planned], plan: &Plan, threads: usize) -> usize {
-    let wanted =
-        |(index, node): (usize, &Planned)| node.step.batch_workspace(plan.batch(index), threads);
+    let passes: Vec<Range<usize>> =
+        plan.passes().next().into_iter().chain(plan.passes().last()).collect();
+    let wanted = |(index, node): (usize, &Planned)| {
+        let count = |pass| node.step.batch_workspace(plan.count(index, pass), threads);
+        passes.iter().map(count).max().unwrap_or(0)
+    };
     nodes.iter().enumerate().map(wanted).max().unwrap_or(0)
 }
 

@@ -10,6 +10,8 @@
 //!        │  ▓▓▓▓▓▓▓▓▓ skip ▓▓▓▓▓▓▓▓▓▓
 //!        └──────────────────────────▶ nodes
 //! ```
+//! Where every value is a batch of the same samples they go through the network a few at a time: what a layer
+//! writes is then still near when the next one reads it, and the arena holds those few.
 
 use crate::graph::{Graph, Op};
 use std::ops::Range;
@@ -20,6 +22,8 @@ pub(super) struct Plan {
     places: Vec<Place>,
     /// Elements of the arena.
     pub arena_len: usize,
+    /// Samples that go through the network together, and all, where those are fewer.
+    together: Option<(usize, usize)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +62,12 @@ impl Buffer {
 }
 
 impl Plan {
-    /// `None` when sizes overflow.
-    pub fn new(graph: &Graph, place_in_concat: bool) -> Option<Plan> {
+    /// For so many threads. `None` when sizes overflow.
+    pub fn new(
+        graph: &Graph,
+        place_in_concat: bool,
+        (threads, weight_bytes): (usize, u64),
+    ) -> Option<Plan> {
         let nodes = &graph.nodes;
         let mut places = Vec::with_capacity(nodes.len());
         for node in nodes {
@@ -71,6 +79,10 @@ impl Plan {
             let len = rest.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent))?;
             len.checked_mul(batch)?.checked_mul(4)?;
             places.push(Place { start: 0, stride: len, len, batch, parent: None });
+        }
+        let together = together(&places, threads, weight_bytes);
+        if let Some((few, _)) = together {
+            places.iter_mut().for_each(|place| place.batch = few);
         }
         // Offsets inside the parent; later concatenations first, so that chains nest.
         let mut offsets = vec![0; nodes.len()];
@@ -110,7 +122,7 @@ impl Plan {
         }
         let ends = buffers.iter().map(|buffer| buffer.start.checked_add(buffer.len()));
         let arena_len = ends.collect::<Option<Vec<_>>>()?.into_iter().max().unwrap_or(0);
-        Some(Plan { places, arena_len })
+        Some(Plan { places, arena_len, together })
     }
 
     /// Elements of one sample of a value.
@@ -120,9 +132,25 @@ impl Plan {
         start..start + place.len
     }
 
-    /// Number of samples of a value.
+    /// Number of samples of a value that the arena holds.
     pub fn batch(&self, index: usize) -> usize {
         self.places[index].batch
+    }
+
+    /// The samples that go through the network together, one pass after another.
+    pub fn passes(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (few, all) = self.together.unwrap_or((usize::MAX, usize::MAX));
+        (0..all).step_by(few).map(move |first| first..all.min(first.saturating_add(few)))
+    }
+
+    /// Number of samples of a value in a pass.
+    pub fn count(&self, index: usize, pass: &Range<usize>) -> usize {
+        self.batch(index).min(pass.len())
+    }
+
+    /// Whether one pass is all there is, so that all samples of every value are in the arena behind it.
+    pub fn is_single(&self) -> bool {
+        self.together.is_none()
     }
 
     /// The value was placed inside the concatenation's buffer.
@@ -130,20 +158,36 @@ impl Plan {
         self.places[index].parent == Some(concat)
     }
 
-    /// Copies a whole value in.
-    pub fn write(&self, arena: &mut [f32], index: usize, data: &[f32]) {
+    /// Copies the samples of a pass in.
+    pub fn write(&self, arena: &mut [f32], index: usize, pass: &Range<usize>, data: &[f32]) {
         let len = self.places[index].len.max(1);
-        for (sample, data) in data.chunks_exact(len).enumerate() {
+        let samples = data.chunks_exact(len).skip(pass.start).take(self.count(index, pass));
+        for (sample, data) in samples.enumerate() {
             arena[self.range(index, sample)].copy_from_slice(data);
         }
     }
 
-    /// Copies a whole value out.
-    pub fn read(&self, arena: &[f32], index: usize) -> Vec<f32> {
-        let mut out = Vec::with_capacity(self.places[index].len * self.batch(index));
-        (0..self.batch(index)).for_each(|s| out.extend_from_slice(&arena[self.range(index, s)]));
-        out
+    /// Appends the samples of a pass.
+    pub fn read(&self, arena: &[f32], index: usize, pass: &Range<usize>, out: &mut Vec<f32>) {
+        let count = self.count(index, pass);
+        (0..count).for_each(|sample| out.extend_from_slice(&arena[self.range(index, sample)]));
     }
+}
+
+/// How many of how many samples go through the network together: so few that what is written is near when it is read, so many that each has a
+/// thread and that the weights, read anew in each pass, are no more than half of what the samples write. `None` where values
+/// have different numbers of samples, or those are all.
+fn together(places: &[Place], threads: usize, weight_bytes: u64) -> Option<(usize, usize)> {
+    let all = places.first()?.batch;
+    if all < 2 || places.iter().any(|place| place.batch != all) {
+        return None;
+    }
+    let written: u64 = places.iter().map(|place| place.len as u64 * 4).sum();
+    let least = (2 * weight_bytes).div_ceil(written.max(1)).clamp(1, all as u64) as usize;
+    let threads = if all < threads { 1 } else { threads.max(1) };
+    let passes = all.div_ceil(least.next_multiple_of(threads));
+    let few = all.div_ceil(passes).next_multiple_of(threads);
+    (few < all).then_some((few, all))
 }
 
 /// One buffer for each root; a part for each sample of each value in it.
@@ -221,6 +265,29 @@ fn place_buffers(mut buffers: Vec<Buffer>) -> Vec<Buffer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_go_together_while_weights_weigh_more_than_they_do() {
+        let place = |batch| Place { start: 0, stride: 0, len: 1000, batch, parent: None };
+        let few = |all, threads, weights| {
+            let together = together(&[place(all); 5], threads, weights);
+            assert!(together.is_none_or(|(_, of)| of == all));
+            together.map(|(few, _)| few)
+        };
+        // A sample writes 20 kB.
+        assert_eq!(few(8, 2, 0), Some(2));
+        assert_eq!(few(8, 2, 20_000), Some(2));
+        assert_eq!(few(8, 2, 30_000), Some(4));
+        assert_eq!(few(8, 2, 50_000), Some(4), "in passes of the same length");
+        assert_eq!(few(9, 2, 50_000), Some(6));
+        assert_eq!(few(8, 2, 80_000), None);
+        assert_eq!(few(8, 1, 0), Some(1));
+        assert_eq!(few(3, 4, 0), Some(1), "each on all threads");
+        assert_eq!(few(4, 4, 0), None);
+        assert_eq!(few(1, 1, 0), None);
+        assert!(together(&[place(2), place(1)], 1, 0).is_none());
+        assert!(together(&[], 1, 0).is_none());
+    }
 
     #[test]
     fn buffers_alive_together_never_overlap() {

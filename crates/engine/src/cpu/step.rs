@@ -101,6 +101,8 @@ impl OwnNorm {
 /// Where a step finds its values.
 pub(super) struct Io<'a> {
     pub plan: &'a Plan,
+    /// The samples that go through the network now.
+    pub pass: &'a Range<usize>,
     /// The node that runs.
     pub index: usize,
     pub inputs: &'a [usize],
@@ -214,7 +216,7 @@ impl Step {
 
     /// Runs over all samples: where they fall evenly on the threads each on one, which no thread waits for, else one after another on all.
     pub fn run(&self, pools: [&Pool; 2], io: &Io, arena: &mut [f32], work: &mut [f32]) {
-        let ([pool, one], batch) = (pools, io.plan.batch(io.index));
+        let ([pool, one], batch) = (pools, io.plan.count(io.index, io.pass));
         if let Step::Concat = self {
             (0..batch).for_each(|sample| concat(io, sample, arena));
             return;
