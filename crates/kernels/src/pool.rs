@@ -1,15 +1,18 @@
 //! The thread pool: a fixed set of threads that sleep until there is work, share out numbered tasks, and stay.
 //!
 //! `run(tasks, f)` calls `f(0) … f(tasks - 1)`, each exactly once, in any order and on any thread, and returns when all have
-//! finished. The calling thread works too, so a pool of `n` has `n - 1` threads of its own and a pool of one has none. Tasks
-//! are drawn from an atomic counter, so an uneven task or a busy core does not hold up the rest. Since the order is free,
-//! callers must (and do) make each task own its part of the output.
+//! finished. The calling thread works too, so a pool of `n` has `n - 1` threads of its own and a pool of one has none. Each thread
+//! has a stretch of the tasks, drawn from an atomic counter, and when that is done helps with those of the others, so an uneven task or a
+//! busy core does not hold up the rest. Since the order is free, callers must (and do) make each task own its part of the output.
+//! Where tasks are numbered along the output, a thread finds in its own caches what it wrote in the layer before.
 //!
 //! ```text
+//! tasks    │ 0 1 2 3 │ 4 5 6 7 │     thread 0 begins at 0, thread 1 at 4
 //! caller   publish job ──▶ draw tasks … ──▶ wait until done == tasks
 //! worker   spin ~50 µs on the epoch, then sleep ──▶ wake, draw tasks … ──▶ spin again
 //! ```
 
+use crate::shared::share;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -55,10 +58,11 @@ struct Slot {
 type Task = dyn Fn(usize, usize) + Sync;
 
 struct Job {
-    /// Valid until `done == tasks`; not touched after a draw at or past `tasks`.
+    /// Valid until `done == tasks`; not touched where no task was drawn.
     task: *const Task,
     tasks: usize,
-    next: AtomicUsize,
+    /// Tasks drawn from each thread's stretch.
+    drawn: Box<[AtomicUsize]>,
     done: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     finished: Mutex<bool>,
@@ -122,7 +126,7 @@ impl Pool {
         let job = Arc::new(Job {
             task,
             tasks,
-            next: AtomicUsize::new(0),
+            drawn: (0..owner.threads).map(|_| AtomicUsize::new(0)).collect(),
             done: AtomicUsize::new(0),
             panic: Mutex::new(None),
             finished: Mutex::new(false),
@@ -169,15 +173,21 @@ impl State {
 }
 
 impl Job {
+    /// The next task of a thread's own stretch, or of the next one's that has any left.
+    fn draw(&self, worker: usize) -> Option<usize> {
+        let stretches = self.drawn.len();
+        (0..stretches).map(|turn| (worker + turn) % stretches).find_map(|owner| {
+            let own = share(self.tasks, stretches, owner);
+            let task = own.start + self.drawn[owner].fetch_add(1, Ordering::Relaxed);
+            (task < own.end).then_some(task)
+        })
+    }
+
     /// Draws tasks until none are left.
     fn work(&self, worker: usize) {
         let outer = INSIDE.replace(true);
-        loop {
-            let task = self.next.fetch_add(1, Ordering::Relaxed);
-            if task >= self.tasks {
-                break;
-            }
-            // SAFETY: `task < tasks` was drawn and is not done yet, so the publisher still waits and the closure lives.
+        while let Some(task) = self.draw(worker) {
+            // SAFETY: the task was drawn and is not done yet, so the publisher still waits and the closure lives.
             let call = || unsafe { (*self.task)(worker, task) };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
                 lock(&self.panic).get_or_insert(panic);
