@@ -62,7 +62,7 @@ struct Job {
     task: *const Task,
     tasks: usize,
     /// Tasks drawn from each thread's stretch.
-    drawn: Box<[AtomicUsize]>,
+    drawn: Box<[Drawn]>,
     done: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     finished: Mutex<bool>,
@@ -73,6 +73,11 @@ struct Job {
 unsafe impl Send for Job {}
 // SAFETY: as above; everything else in it is atomic or locked.
 unsafe impl Sync for Job {}
+
+/// A count on a cache line of its own: threads do not wait for each other's.
+#[derive(Default)]
+#[repr(align(64))]
+struct Drawn(AtomicUsize);
 
 impl Pool {
     /// A pool that works on `threads` threads, the caller's among them (at least one). Fewer if the system refuses some.
@@ -126,7 +131,7 @@ impl Pool {
         let job = Arc::new(Job {
             task,
             tasks,
-            drawn: (0..owner.threads).map(|_| AtomicUsize::new(0)).collect(),
+            drawn: (0..owner.threads).map(|_| Drawn::default()).collect(),
             done: AtomicUsize::new(0),
             panic: Mutex::new(None),
             finished: Mutex::new(false),
@@ -178,7 +183,7 @@ impl Job {
         let stretches = self.drawn.len();
         (0..stretches).map(|turn| (worker + turn) % stretches).find_map(|owner| {
             let own = share(self.tasks, stretches, owner);
-            let task = own.start + self.drawn[owner].fetch_add(1, Ordering::Relaxed);
+            let task = own.start + self.drawn[owner].0.fetch_add(1, Ordering::Relaxed);
             (task < own.end).then_some(task)
         })
     }

@@ -299,7 +299,8 @@ impl Network {
         answers.map(|(index, values)| Tensor::new(&self.nodes[*index].shape, values)).collect()
     }
 
-    /// Every node once for each pass of the plan. The outputs stay in the arena; those of all passes are appended to `answers`, as many as there are.
+    /// Every node once for each pass of the plan. The outputs stay in the arena; those of all passes are appended to `answers`, as many
+    /// as there are.
     fn compute(
         &mut self,
         inputs: &[(&[usize], &[f32])],
