@@ -395,6 +395,15 @@ pub(crate) fn single_volume<'a>(card: &VolumeCard, volumes: &[&'a Volume]) -> Re
     }
 }
 
+/// Most voxels that are counted: no machine holds as many, and what is counted with them still fits its number.
+const MOST_VOXELS: u64 = 1 << 44;
+
+/// Voxels of a grid, as far as they are counted; of one that a header's absurd spacings ask for, too.
+pub(crate) fn count_voxels(shape: [usize; 3]) -> u64 {
+    let all = shape.iter().fold(1u64, |all, &extent| all.saturating_mul(extent as u64));
+    all.min(MOST_VOXELS)
+}
+
 /// The first frame with 0 for what is no finite number, and a remark where there was any.
 pub(crate) fn finite_frame(volume: &Volume) -> (Vec<f32>, Vec<Note>) {
     let mut image = volume.frame_f32(0);
@@ -410,4 +419,18 @@ pub(crate) fn without_nan(image: &mut [f32]) -> Option<Note> {
         count += 1;
     }
     (count > 0).then(|| Note::warning("not-finite", base::words::nnunet::not_numbers(count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voxels_of_an_absurd_grid_are_more_than_fit_and_still_multiply() {
+        assert_eq!(count_voxels([3, 4, 5]), 60);
+        for absurd in [[1_000_000; 3], [usize::MAX; 3], [usize::MAX, 0x8000_0000, 1]] {
+            let bytes = count_voxels(absurd).checked_mul(4 * 16_384);
+            assert!(bytes.is_some_and(|bytes| bytes > 1 << 50), "{absurd:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::before::{Step, foresee, prepare};
 use super::invert::Moves;
 use crate::ahead::{PreparedCase, Preparer};
-use crate::volume_system::{VolumeCase, without_nan};
+use crate::volume_system::{VolumeCase, count_voxels, without_nan};
 use base::words::volume_systems as common;
 use base::{Error, FrameAxis, Kind, Note, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -66,9 +66,8 @@ impl Preparing {
     /// The case and its copy; prepared, turned and a step between.
     pub fn bytes(&self, volume: &Volume) -> u64 {
         let prepared = self.foreseen(volume);
-        let voxels = prepared.iter().fold(1u64, |n, &extent| n.saturating_mul(extent as u64));
-        let both = voxels.saturating_mul(3).saturating_add(2 * volume.frame_len() as u64);
-        both.saturating_mul(4 * self.images.len() as u64)
+        let both = 3 * count_voxels(prepared) + 2 * volume.frame_len() as u64;
+        4 * both * self.images.len() as u64
     }
 }
 

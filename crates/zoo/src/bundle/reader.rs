@@ -10,7 +10,8 @@ use crate::error::translate;
 use crate::nnunet::head::{Head, made};
 use crate::nnunet::sliding::{Fixed, Hooks, Window, slide};
 use crate::volume_system::{
-    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, write_made_up,
+    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, count_voxels, map_on,
+    write_made_up,
 };
 use base::words::bundle as words;
 use base::{Error, Kind, Note, Result, Volume};
@@ -324,7 +325,7 @@ impl VolumeReader for Reader {
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         let (preparing, own) = (self.preparing(), volume.frame_len() as u64);
         let prepared = preparing.foreseen(volume);
-        let voxels = prepared.iter().fold(1u64, |n, &extent| n.saturating_mul(extent as u64));
+        let voxels = count_voxels(prepared);
         let net = &self.bundle.plan.network;
         let heads = net.classes as u64;
         let network = self.network.as_ref().map_or(0, |(network, _)| network.planned_bytes());

@@ -11,8 +11,8 @@ use crate::morphology::{Components, Neighbours};
 use crate::stripped::stripped;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, find_published, finite_frame, fits_modality, map_on, single_volume,
-    write_made_up,
+    VolumeReader, VolumeSystem, count_voxels, find_published, finite_frame, fits_modality, map_on,
+    single_volume, write_made_up,
 };
 use base::words::hd_bet as words;
 use base::words::volume_systems as common;
@@ -177,7 +177,7 @@ impl VolumeReader for Reader {
         let [ni, nj, nk] = volume.size();
         let [si, sj, sk] = volume.spacing_mm();
         let (_, shape) = extents([nk, nj, ni], [sk, sj, si], self.least);
-        let voxels: u64 = shape.iter().map(|&extent| extent as u64).product();
+        let voxels = count_voxels(shape);
         let networks = WEIGHT_BYTES * self.networks.len() as u64;
         Ok(networks + 4 * voxels * (FLOATS + 6) + 12 * volume.frame_len() as u64)
     }

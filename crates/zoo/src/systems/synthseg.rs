@@ -20,7 +20,7 @@ use crate::channels;
 use crate::fitted::Fitted;
 use crate::volume_system::{
     Choice, Published, Structure, Told, VolumeAnswer, VolumeCard, VolumeCase, VolumeOptions,
-    VolumeReader, VolumeSystem, fits_modality, labels_of, map_on, single_volume,
+    VolumeReader, VolumeSystem, count_voxels, fits_modality, labels_of, map_on, single_volume,
 };
 use base::words::synthseg as words;
 use base::words::volume_systems as common;
@@ -281,7 +281,7 @@ impl VolumeReader for Reader {
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         let shape = padded(volume.size(), volume.spacing_mm(), self.least);
-        let voxels: u64 = shape.iter().map(|&extent| extent as u64).product();
+        let voxels = count_voxels(shape);
         let labels = self.labels.len() as u64;
         let networks = WEIGHT_BYTES * self.nets().count() as u64;
         // The image, the network's buffers, what it answers and the mirrored answer.

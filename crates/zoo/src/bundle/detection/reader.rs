@@ -12,7 +12,8 @@ use crate::bundle::folder::Bundle;
 use crate::bundle::reader::turned;
 use crate::error::translate;
 use crate::volume_system::{
-    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, map_on, write_made_up,
+    Structure, Told, VolumeAnswer, VolumeCase, VolumeOptions, VolumeReader, count_voxels, map_on,
+    write_made_up,
 };
 use base::words::bundle as words;
 use base::{Affine, Error, Kind, Note, Result, Text, Volume, VolumeBox};
@@ -100,10 +101,11 @@ impl Reader {
     /// Extents of what the network sees at once of a prepared image.
     fn seen(&self, size: [usize; 3]) -> [usize; 3] {
         let plan = &self.bundle.plan;
-        let voxels = |size: [usize; 3]| size.iter().fold(1u64, |n, &e| n.saturating_mul(e as u64));
         let filled = [0, 1, 2].map(|axis| size[axis].next_multiple_of(plan.divisors[axis]));
         match &plan.tiles {
-            Some(tiles) if plan.always_tiles || voxels(size) >= voxels(tiles.tile(filled)) => {
+            Some(tiles)
+                if plan.always_tiles || count_voxels(size) >= count_voxels(tiles.tile(filled)) =>
+            {
                 tiles.tile(filled)
             }
             _ => filled,
@@ -230,21 +232,21 @@ impl VolumeReader for Reader {
 
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
         let prepared = foresee(&self.bundle.plan.before, volume.size(), volume.spacing_mm());
-        let voxels = |size: [usize; 3]| size.iter().fold(1u64, |n, &e| n.saturating_mul(e as u64));
         // What is planned beside the weights grows with the image.
-        let seen = voxels(self.seen(prepared));
+        let seen = count_voxels(self.seen(prepared));
         let network = self.network.as_ref().map_or(0, |(network, planned)| {
             let buffers = network.planned_bytes().saturating_sub(self.weights);
-            let planned = voxels(*planned).max(1);
+            let planned = count_voxels(*planned).max(1);
             let share = u128::from(buffers) * u128::from(seen) / u128::from(planned);
             u64::try_from(share).unwrap_or(u64::MAX).saturating_add(self.weights)
         });
         let net = &self.bundle.plan.network;
         let divisors = net.divisors().iter().product::<usize>() as u64;
         // Of the finest level, an eighth of whose places the coarser ones have: heads' answers and their copies.
-        let places = voxels(prepared) / (divisors >> (3 * (net.levels() - 1))).max(1);
+        let places = count_voxels(prepared) / (divisors >> (3 * (net.levels() - 1))).max(1);
         let answers = 4 * 3 * places * (net.anchors * (net.classes + 6)) as u64;
-        Ok(network.saturating_add(answers + 16 * (voxels(prepared) + volume.frame_len() as u64)))
+        Ok(network
+            .saturating_add(answers + 16 * (count_voxels(prepared) + volume.frame_len() as u64)))
     }
 
     fn preparer(&self) -> Option<Box<dyn Preparer>> {

@@ -12,7 +12,7 @@ use crate::nnunet::fields::Field;
 use crate::nnunet::source::Source;
 use crate::nnunet::{Images, Model, Options};
 use crate::systems::totalsegmentator::bounds_of;
-use crate::volume_system::Published;
+use crate::volume_system::{Published, count_voxels};
 use base::words::spineps as words;
 use base::{Grid, Orientation, Result, Volume};
 use engine::cpu::Pool;
@@ -98,7 +98,7 @@ impl Region {
             let count = volume.size()[way[axis].0] as f64 * own[axis] / spacing[axis];
             count.round().clamp(1.0, 1e6) as usize + 2 * PAD
         });
-        let voxels = size.iter().map(|&count| count as u64).product::<u64>();
+        let voxels = count_voxels(size);
         let [x, y, z] = size;
         let [dx, dy, dz] = spacing;
         Ok(self.model.need([z, y, x], [dz, dy, dx])?.bytes + 8 * voxels)

@@ -7,7 +7,7 @@
 use super::ID;
 use crate::ahead::{PreparedCase, Preparer};
 use crate::systems::totalsegmentator::{bounds_of, crop};
-use crate::volume_system::{VolumeCase, labels_of};
+use crate::volume_system::{VolumeCase, count_voxels, labels_of};
 use base::words::volume_systems as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -45,8 +45,7 @@ pub(super) struct AtOneMm;
 impl Preparer for AtOneMm {
     /// Sums over the frames, one frame, the mean and the same turned; the image of 1 mm twice.
     fn need_bytes(&self, volume: &Volume) -> Result<u64> {
-        let resized = foreseen(volume).iter().map(|extent| *extent as u64).product::<u64>();
-        Ok(20 * volume.frame_len() as u64 + 8 * resized)
+        Ok(20 * volume.frame_len() as u64 + 8 * count_voxels(foreseen(volume)))
     }
 
     fn prepare(&self, case: &VolumeCase<'_>, pool: &Pool) -> Result<PreparedCase> {
