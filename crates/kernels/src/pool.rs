@@ -111,6 +111,14 @@ impl Pool {
         self.run_workers(tasks, |_, task| f(task));
     }
 
+    /// As [`Pool::run`], but tasks are begun in the order of their numbers, whichever thread is free: where that decides how much memory is
+    /// held at a time, or how long the last one keeps the others waiting. A panic ends the tasks of its thread.
+    pub fn run_in_turn<F: Fn(usize) + Sync>(&self, tasks: usize, f: F) {
+        let next = AtomicUsize::new(0);
+        let draw = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|task| *task < tasks);
+        self.run(self.threads().min(tasks), |_| std::iter::from_fn(draw).for_each(&f));
+    }
+
     /// As [`Pool::run`]; `f` also gets the number of the thread it runs on (below `threads()`), for scratch memory of its own.
     pub(crate) fn run_workers<F: Fn(usize, usize) + Sync>(&self, tasks: usize, f: F) {
         self.run_dyn(tasks, &f);
@@ -262,10 +270,12 @@ mod tests {
             let pool = Pool::new(threads);
             for tasks in [0, 1, 2, 7, 100, 1000] {
                 let counts: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
-                pool.run(tasks, |i| {
+                let count = |i: usize| {
                     counts[i].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+                };
+                pool.run(tasks, count);
+                pool.run_in_turn(tasks, count);
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 2));
             }
         }
     }

@@ -396,10 +396,14 @@ fn pack(graph: Graph, options: &Options, room: Option<(u64, u64)>) -> Vec<Planne
             (share * (room - room / 8) as f64) as usize
         }),
     };
+    let bytes: Vec<u64> = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).collect();
     let slots: Vec<Mutex<(Option<crate::graph::Node>, Option<Planned>)>> =
         graph.nodes.into_iter().map(|node| Mutex::new((Some(node), None))).collect();
-    options.pool.run(slots.len(), |index| {
-        let mut slot = slots[index].lock().unwrap_or_else(PoisonError::into_inner);
+    // The largest first: what it is made of is then not held beside all that has been packed.
+    let mut order: Vec<usize> = (0..slots.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(bytes[index]));
+    options.pool.run_in_turn(slots.len(), |turn| {
+        let mut slot = slots[order[turn]].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(node) = slot.0.take() {
             slot.1 = Some(Planned {
                 flops: node.flops(),

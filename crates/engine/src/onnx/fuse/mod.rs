@@ -121,7 +121,7 @@ impl Fused {
 /// Packs the weights of all steps, in parallel. Steps do not run before.
 pub(super) fn pack(fused: &mut [Option<Fused>], pool: &Pool) {
     let steps: Vec<Mutex<&mut Fused>> = fused.iter_mut().flatten().map(Mutex::new).collect();
-    pool.run(steps.len(), |index| {
+    pool.run_in_turn(steps.len(), |index| {
         steps[index].lock().unwrap_or_else(PoisonError::into_inner).pack();
     });
 }
