@@ -396,13 +396,12 @@ fn pack(graph: Graph, options: &Options, room: Option<(u64, u64)>) -> Vec<Planne
             (share * (room - room / 8) as f64) as usize
         }),
     };
-    let bytes: Vec<u64> = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).collect();
+    // The largest first: what it is made of is then not held beside all that has been packed.
+    let mut order: Vec<usize> = (0..graph.nodes.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(step::weight_bytes(&graph.nodes[index].op)));
     let slots: Vec<Mutex<(Option<crate::graph::Node>, Option<Planned>)>> =
         graph.nodes.into_iter().map(|node| Mutex::new((Some(node), None))).collect();
-    // The largest first: what it is made of is then not held beside all that has been packed.
-    let mut order: Vec<usize> = (0..slots.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(bytes[index]));
-    options.pool.run_in_turn(slots.len(), |turn| {
+    options.pool.run_in_turn(order.len(), |turn| {
         let mut slot = slots[order[turn]].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(node) = slot.0.take() {
             slot.1 = Some(Planned {
