@@ -7,6 +7,7 @@ use super::folder::Problem;
 use super::invert::{Move, Moves};
 use super::network::{short, target, triple};
 use super::spacing::{Between, Line, extents, resample, shifts};
+use crate::volume_system::count_voxels;
 use base::words::bundle as words;
 use base::{Affine, Error, Grid, Kind, Orientation, Result, Volume, Voxels};
 use engine::cpu::Pool;
@@ -365,8 +366,7 @@ fn like(volume: &Volume, grid: Grid, values: Vec<f32>) -> Result<Volume> {
 }
 
 fn too_large(to: [usize; 3]) -> Result<()> {
-    let voxels = to.iter().fold(1u64, |n, &extent| n.saturating_mul(extent as u64));
-    match voxels > MOST_VOXELS {
+    match count_voxels(to) > MOST_VOXELS {
         true => Err(Error::new(Kind::Refused, words::too_large(to))),
         false => Ok(()),
     }
