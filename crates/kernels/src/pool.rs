@@ -8,19 +8,27 @@
 //!
 //! ```text
 //! tasks    │ 0 1 2 3 │ 4 5 6 7 │     thread 0 begins at 0, thread 1 at 4
-//! caller   publish job ──▶ draw tasks … ──▶ wait until done == tasks
-//! worker   spin ~50 µs on the epoch, then sleep ──▶ wake, draw tasks … ──▶ spin again
+//! caller   write the board ──▶ draw tasks … ──▶ wait until the threads' counts of what they have done add up
+//! worker   spin on the board's epoch, then sleep ──▶ read the board, draw tasks … ──▶ spin again
 //! ```
+//!
+//! A network is hundreds of jobs of some tens of microseconds, and a cache line takes a tenth of one from core to core. So a job is one
+//! line, the board, that all read (a sequence lock: the epoch is odd while it is written); counters are lines of their own, near the thread that
+//! counts; nothing is allocated, and locks are for those who sleep. A thread may read the board so late that its job is over. It harms
+//! nobody: counters of tasks hold the number of their job, so it finds none left, and only who has drawn a task follows the job's pointer.
 
 use crate::shared::share;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Rounds of the pause instruction before a thread goes to sleep: some tens of microseconds, about one small layer.
 const SPIN: usize = 4000;
+/// Bits of a counter that count the tasks drawn from a stretch; those above are the number of the job, good for years of jobs.
+const COUNT: u32 = 22;
 
 thread_local! {
     /// Whether this thread is inside a task: a nested `run` then works alone, on this thread.
@@ -40,55 +48,49 @@ struct Owner {
     busy: AtomicBool,
 }
 
+/// What all threads of a pool see.
 struct State {
-    slot: Mutex<Slot>,
+    board: Line<Board>,
+    /// For each thread, its stretch of the tasks: the number of a job, and how many were drawn in it.
+    drawn: Box<[Line<AtomicU64>]>,
+    /// For each thread, how many tasks it has done in its life.
+    done: Box<[Line<AtomicU64>]>,
+    /// Threads that sleep until there is a job, and whether the caller sleeps until its job is done.
+    sleepers: Line<AtomicUsize>,
+    waiting: Line<AtomicBool>,
+    shutdown: AtomicBool,
+    bed: Mutex<()>,
     wake: Condvar,
-    /// Copy of `slot.epoch` to spin on without the lock.
-    epoch: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Slot {
-    epoch: usize,
-    sleepers: usize,
-    job: Option<Arc<Job>>,
-    shutdown: bool,
-}
-
-type Task = dyn Fn(usize, usize) + Sync;
-
-struct Job {
-    /// Valid until `done == tasks`; not touched where no task was drawn.
-    task: *const Task,
-    tasks: usize,
-    /// Tasks drawn from each thread's stretch.
-    drawn: Box<[Drawn]>,
-    done: AtomicUsize,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
-    finished: Mutex<bool>,
     finish: Condvar,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-// SAFETY: `task` points to a `Sync` closure that the publisher keeps alive until every task is done.
-unsafe impl Send for Job {}
-// SAFETY: as above; everything else in it is atomic or locked.
-unsafe impl Sync for Job {}
-
-/// A count on a cache line of its own: threads do not wait for each other's.
+/// The job of the day.
 #[derive(Default)]
-#[repr(align(64))]
-struct Drawn(AtomicUsize);
+struct Board {
+    /// Twice the number of the job; odd while the rest is written.
+    epoch: AtomicU64,
+    /// Valid until all tasks are done; not touched where no task was drawn.
+    job: AtomicPtr<Job<'static>>,
+    tasks: AtomicUsize,
+}
+
+struct Job<'a> {
+    task: &'a (dyn Fn(usize, usize) + Sync + 'a),
+}
+
+/// A value on cache lines of its own (processors fetch them in pairs): threads do not wait for each other's.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line<T>(T);
 
 impl Pool {
     /// A pool that works on `threads` threads, the caller's among them (at least one). Fewer if the system refuses some.
     pub fn new(threads: usize) -> Pool {
-        let shared = Arc::new(State {
-            slot: Mutex::new(Slot::default()),
-            wake: Condvar::new(),
-            epoch: AtomicUsize::new(0),
-        });
+        let threads = threads.clamp(1, 1024);
+        let shared = Arc::new(State::new(threads));
         let mut started = 1;
-        for worker in 1..threads.clamp(1, 1024) {
+        for worker in 1..threads {
             let state = shared.clone();
             let thread = std::thread::Builder::new().name(format!("kernels-{worker}"));
             if thread.spawn(move || serve(&state, worker)).is_err() {
@@ -132,25 +134,13 @@ impl Pool {
             (0..tasks).for_each(|task| f(0, task));
             return;
         }
-        // SAFETY: only the lifetime is erased. The pointer is used by `work` for tasks below `tasks`, and this function does
-        // not return before all of those are done.
-        let task: *const Task =
-            unsafe { std::mem::transmute::<&(dyn Fn(usize, usize) + Sync + '_), &'static Task>(f) };
-        let job = Arc::new(Job {
-            task,
-            tasks,
-            drawn: (0..owner.threads).map(|_| Drawn::default()).collect(),
-            done: AtomicUsize::new(0),
-            panic: Mutex::new(None),
-            finished: Mutex::new(false),
-            finish: Condvar::new(),
-        });
-        owner.shared.publish(job.clone());
-        job.work(0);
-        job.wait();
-        lock(&owner.shared.slot).job = None;
+        // So many at a time that a stretch of them can be counted.
+        let most = ((1 << COUNT) - 1) * owner.shared.drawn.len();
+        for from in (0..tasks).step_by(most) {
+            owner.shared.run(most.min(tasks - from), &|worker, task| f(worker, from + task));
+        }
+        let panic = lock(&owner.shared.panic).take();
         owner.busy.store(false, Ordering::Release);
-        let panic = lock(&job.panic).take();
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
@@ -165,65 +155,133 @@ impl std::fmt::Debug for Pool {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let mut slot = lock(&self.shared.slot);
-        slot.shutdown = true;
-        slot.epoch += 1;
-        self.shared.epoch.store(slot.epoch, Ordering::Release);
-        self.shared.wake.notify_all();
+        self.shared.shutdown.store(true, Ordering::Release);
+        self.shared.publish(ptr::null_mut(), 0);
     }
 }
 
 impl State {
-    fn publish(&self, job: Arc<Job>) {
-        let mut slot = lock(&self.slot);
-        slot.job = Some(job);
-        slot.epoch += 1;
-        self.epoch.store(slot.epoch, Ordering::Release);
-        if slot.sleepers > 0 {
-            self.wake.notify_all();
+    fn new(threads: usize) -> State {
+        let counters = || (0..threads).map(|_| Line::default()).collect();
+        State {
+            board: Line::default(),
+            drawn: counters(),
+            done: counters(),
+            sleepers: Line::default(),
+            waiting: Line::default(),
+            shutdown: AtomicBool::new(false),
+            bed: Mutex::new(()),
+            wake: Condvar::new(),
+            finish: Condvar::new(),
+            panic: Mutex::new(None),
         }
     }
-}
 
-impl Job {
-    /// The next task of a thread's own stretch, or of the next one's that has any left.
-    fn draw(&self, worker: usize) -> Option<usize> {
-        let stretches = self.drawn.len();
-        (0..stretches).map(|turn| (worker + turn) % stretches).find_map(|owner| {
-            let own = share(self.tasks, stretches, owner);
-            let task = own.start + self.drawn[owner].0.fetch_add(1, Ordering::Relaxed);
-            (task < own.end).then_some(task)
-        })
-    }
-
-    /// Draws tasks until none are left.
-    fn work(&self, worker: usize) {
-        let outer = INSIDE.replace(true);
-        while let Some(task) = self.draw(worker) {
-            // SAFETY: the task was drawn and is not done yet, so the publisher still waits and the closure lives.
-            let call = || unsafe { (*self.task)(worker, task) };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-                lock(&self.panic).get_or_insert(panic);
-            }
-            if self.done.fetch_add(1, Ordering::AcqRel) + 1 == self.tasks {
-                *lock(&self.finished) = true;
-                self.finish.notify_all();
-            }
-        }
-        INSIDE.set(outer);
-    }
-
-    fn wait(&self) {
+    /// Runs a job as the caller, who is the only one.
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize, usize) + Sync + '_)) {
+        let before = self.done();
+        let job = Job { task };
+        let epoch = self.publish(ptr::from_ref(&job).cast_mut().cast(), tasks);
+        self.work(0, epoch, &job, tasks);
+        let all = before.wrapping_add(tasks as u64);
         for _ in 0..SPIN {
-            if self.done.load(Ordering::Acquire) == self.tasks {
+            if self.done() == all {
                 return;
             }
             std::hint::spin_loop();
         }
-        let mut finished = lock(&self.finished);
-        while !*finished {
-            finished = self.finish.wait(finished).unwrap_or_else(PoisonError::into_inner);
+        let mut bed = lock(&self.bed);
+        self.waiting.0.store(true, Ordering::Relaxed);
+        // Either a thread that is done sees who waits, or who waits sees what it has done.
+        fence(Ordering::SeqCst);
+        while self.done() != all {
+            bed = self.finish.wait(bed).unwrap_or_else(PoisonError::into_inner);
         }
+        self.waiting.0.store(false, Ordering::Relaxed);
+    }
+
+    /// Tasks done since the pool began.
+    fn done(&self) -> u64 {
+        self.done.iter().fold(0, |sum, done| sum.wrapping_add(done.0.load(Ordering::Acquire)))
+    }
+
+    /// Writes the board; returns its new epoch.
+    fn publish(&self, job: *mut Job<'static>, tasks: usize) -> u64 {
+        let Line(board) = &self.board;
+        let epoch = board.epoch.load(Ordering::Relaxed);
+        board.epoch.store(epoch.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        board.job.store(job, Ordering::Relaxed);
+        board.tasks.store(tasks, Ordering::Relaxed);
+        board.epoch.store(epoch.wrapping_add(2), Ordering::Release);
+        // Either who goes to sleep sees the job, or we see the sleeper.
+        fence(Ordering::SeqCst);
+        if self.sleepers.0.load(Ordering::Relaxed) > 0 {
+            let _bed = lock(&self.bed);
+            self.wake.notify_all();
+        }
+        epoch.wrapping_add(2)
+    }
+
+    /// The epoch, job and number of tasks on the board, if it is not the one that was `seen`, nor being written.
+    fn read(&self, seen: u64) -> Option<(u64, *const Job<'static>, usize)> {
+        let Line(board) = &self.board;
+        let epoch = board.epoch.load(Ordering::Acquire);
+        if epoch == seen || epoch % 2 == 1 {
+            return None;
+        }
+        let job = board.job.load(Ordering::Relaxed);
+        let tasks = board.tasks.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        (board.epoch.load(Ordering::Relaxed) == epoch).then_some((epoch, job.cast_const(), tasks))
+    }
+
+    /// The next task of a thread's own stretch, or of the next one's that has any left.
+    fn draw(&self, worker: usize, epoch: u64, tasks: usize) -> Option<usize> {
+        let stretches = self.drawn.len();
+        let from = epoch << (COUNT - 1);
+        (0..stretches).map(|turn| (worker + turn) % stretches).find_map(|owner| {
+            let own = share(tasks, stretches, owner);
+            let Line(drawn) = &self.drawn[owner];
+            let mut now = drawn.load(Ordering::Relaxed);
+            loop {
+                // Less: of a job before, none is drawn yet. Much more: of one after, ours is over. Numbers may go round.
+                let count = now.wrapping_sub(from);
+                let count = if count.cast_signed() < 0 { 0 } else { count };
+                if count >= own.len() as u64 {
+                    return None;
+                }
+                let next = from.wrapping_add(count + 1);
+                let order = Ordering::Relaxed;
+                match drawn.compare_exchange_weak(now, next, order, order) {
+                    Ok(_) => return Some(own.start + count as usize),
+                    Err(other) => now = other,
+                }
+            }
+        })
+    }
+
+    /// Draws tasks until none are left.
+    fn work(&self, worker: usize, epoch: u64, job: *const Job<'_>, tasks: usize) {
+        let outer = INSIDE.replace(true);
+        while let Some(task) = self.draw(worker, epoch, tasks) {
+            // SAFETY: the task was drawn and is not done yet, so the caller still waits, and the job and its closure live.
+            let call = || unsafe { ((*job).task)(worker, task) };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+                lock(&self.panic).get_or_insert(panic);
+            }
+            let Line(done) = &self.done[worker];
+            // Nobody else counts here.
+            done.store(done.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+            if worker > 0 {
+                fence(Ordering::SeqCst);
+                if self.waiting.0.load(Ordering::Relaxed) {
+                    let _bed = lock(&self.bed);
+                    self.finish.notify_all();
+                }
+            }
+        }
+        INSIDE.set(outer);
     }
 }
 
@@ -231,27 +289,25 @@ impl Job {
 fn serve(state: &State, worker: usize) {
     let mut seen = 0;
     loop {
-        for _ in 0..SPIN {
-            if state.epoch.load(Ordering::Acquire) != seen {
-                break;
-            }
+        let spun = (0..SPIN).find_map(|_| {
             std::hint::spin_loop();
-        }
-        let mut slot = lock(&state.slot);
-        while slot.epoch == seen {
-            slot.sleepers += 1;
-            slot = state.wake.wait(slot).unwrap_or_else(PoisonError::into_inner);
-            slot.sleepers -= 1;
-        }
-        seen = slot.epoch;
-        if slot.shutdown {
+            state.read(seen)
+        });
+        let Some((epoch, job, tasks)) = spun else {
+            let mut bed = lock(&state.bed);
+            state.sleepers.0.fetch_add(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            while state.board.0.epoch.load(Ordering::Relaxed) == seen {
+                bed = state.wake.wait(bed).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.sleepers.0.fetch_sub(1, Ordering::Relaxed);
+            continue;
+        };
+        seen = epoch;
+        if state.shutdown.load(Ordering::Acquire) {
             return;
         }
-        let job = slot.job.clone();
-        drop(slot);
-        if let Some(job) = job {
-            job.work(worker);
-        }
+        state.work(worker, epoch, job, tasks);
     }
 }
 
@@ -278,6 +334,39 @@ mod tests {
                 assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 2));
             }
         }
+    }
+
+    #[test]
+    fn no_task_is_lost_over_many_jobs_between_which_threads_may_sleep() {
+        let pool = Pool::new(4);
+        let (mut expected, total) = (0, AtomicUsize::new(0));
+        for job in 0..20_000 {
+            let tasks = job % 11;
+            pool.run(tasks, |task| {
+                total.fetch_add(job + task, Ordering::Relaxed);
+            });
+            expected += tasks * job + tasks * tasks.saturating_sub(1) / 2;
+            assert_eq!(total.load(Ordering::Relaxed), expected, "job {job}");
+            if job % 4000 == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_thread_finds_no_task_of_a_job_that_is_over() {
+        let state = State::new(2);
+        let (late, _, tasks) = {
+            state.publish(ptr::null_mut(), 4);
+            state.read(0).unwrap()
+        };
+        assert_eq!((0..4).filter_map(|_| state.draw(1, late, tasks)).sum::<usize>(), 6);
+        let next = state.publish(ptr::null_mut(), 8);
+        assert_eq!(state.draw(0, late, tasks), None, "before anybody began the next");
+        assert_eq!(state.draw(0, next, 8), Some(0));
+        assert_eq!(state.draw(0, late, tasks), None);
+        assert_eq!((0..8).filter_map(|_| state.draw(0, next, 8)).sum::<usize>(), 28);
+        assert_eq!(state.read(next), None);
     }
 
     #[test]
