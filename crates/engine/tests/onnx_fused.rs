@@ -59,3 +59,14 @@ fn the_attentions_of_exported_transformers_run_without_their_scores() {
         assert!(count.contains_key("linear"), "{name}: {count:?}");
     }
 }
+
+#[test]
+fn shifted_windows_are_put_together_in_one_step() {
+    for name in ["swin", "swin_unetr"] {
+        let count = operations(name);
+        assert!(count.contains_key("rows + add"), "{name}: {count:?}");
+        assert!(count.contains_key("layer norm"), "{name}: {count:?}");
+        assert!(!count.contains_key("LayerNormalization"), "{name}: {count:?}");
+        assert!(!count.contains_key("Concat"), "{name}: {count:?}");
+    }
+}

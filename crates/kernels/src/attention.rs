@@ -21,10 +21,10 @@
 
 use crate::gemm::tile::{self, Tile};
 use crate::gemm::whole;
-use crate::isa::{Isa, isa, multiversion};
+use crate::isa::{Isa, isa, multiversion, on_set};
 use crate::memory::Floats;
 use crate::shared::{Shared, check};
-use crate::simd::{Portable, Simd};
+use crate::simd::Simd;
 use crate::{Pool, vmath};
 use std::cell::RefCell;
 
@@ -426,37 +426,6 @@ multiversion! {
     fn add_numbers(x: &mut [f32], y: &[f32]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += *y);
     }
-}
-
-/// Runs a body generic over [`Simd`] on the instruction set `isa`.
-macro_rules! on_set {
-    ($isa:expr, $generic:ident($($arg:ident: $ty:ty),*)) => {{
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-        unsafe fn avx512($($arg: $ty),*) {
-            // SAFETY: the instruction set is this function's.
-            unsafe { $generic::<crate::simd::Avx512>($($arg),*) }
-        }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma")]
-        unsafe fn avx2($($arg: $ty),*) {
-            // SAFETY: the instruction set is this function's.
-            unsafe { $generic::<crate::simd::Avx2>($($arg),*) }
-        }
-        match $isa {
-            // SAFETY: `isa()` gives a set only when the processor has it.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { avx512($($arg),*) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2($($arg),*) },
-            // SAFETY: NEON is part of AArch64.
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => unsafe { $generic::<crate::simd::Neon>($($arg),*) },
-            // SAFETY: the portable set needs nothing.
-            _ => unsafe { $generic::<Portable>($($arg),*) },
-        }
-    }};
 }
 
 /// `to[l·width + j] = lines[j·row + l]` for `j < keys`, `l < depth`, of extents `[keys, depth, width]`.

@@ -121,3 +121,35 @@ macro_rules! multiversion {
     };
 }
 pub(crate) use multiversion;
+
+/// Runs a function generic over [`Simd`](crate::simd::Simd) on the instruction set `isa`.
+macro_rules! on_set {
+    ($isa:expr, $generic:ident($($arg:ident: $ty:ty),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+        unsafe fn avx512($($arg: $ty),*) {
+            // SAFETY: the instruction set is this function's.
+            unsafe { $generic::<$crate::simd::Avx512>($($arg),*) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2($($arg: $ty),*) {
+            // SAFETY: the instruction set is this function's.
+            unsafe { $generic::<$crate::simd::Avx2>($($arg),*) }
+        }
+        match $isa {
+            // SAFETY: `isa()` gives a set only when the processor has it.
+            #[cfg(target_arch = "x86_64")]
+            $crate::Isa::Avx512 => unsafe { avx512($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            $crate::Isa::Avx2 => unsafe { avx2($($arg),*) },
+            // SAFETY: NEON is part of AArch64.
+            #[cfg(target_arch = "aarch64")]
+            $crate::Isa::Neon => unsafe { $generic::<$crate::simd::Neon>($($arg),*) },
+            // SAFETY: the portable set needs nothing.
+            _ => unsafe { $generic::<$crate::simd::Portable>($($arg),*) },
+        }
+    }};
+}
+pub(crate) use on_set;

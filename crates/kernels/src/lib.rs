@@ -18,7 +18,7 @@
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
 //! | `window_attention` | the same in the windows of a volume |
-//! | `pooling`, `norm`, `softmax`, `elementwise`, `resize` | the rest |
+//! | `pooling`, `norm`, `layer_norm`, `softmax`, `elementwise`, `resize`, `permute`, `rows` | the rest |
 //! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
 //! | [`cases`] | the one table of shapes behind the tests and the benchmark |
 //!
@@ -38,6 +38,7 @@ mod elementwise;
 mod far;
 mod gemm;
 mod isa;
+mod layer_norm;
 mod lines;
 mod memory;
 pub mod naive;
@@ -46,6 +47,7 @@ mod permute;
 mod pool;
 mod pooling;
 mod resize;
+mod rows;
 mod shared;
 mod simd;
 mod softmax;
@@ -64,14 +66,16 @@ pub use conv::{
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};
 pub use isa::{Isa, cpu_name, set_isa};
+pub use layer_norm::{layer_norm, layer_norm_rows};
 pub use memory::Floats;
 pub use norm::{
-    Moments, Norm, channel_norm, group_norm, group_norm_add, instance_norm, layer_norm, norm_scale,
+    Moments, Norm, channel_norm, group_norm, group_norm_add, instance_norm, norm_scale,
 };
 pub use permute::permute;
 pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};
 pub use resize::{resize_linear, resize_nearest};
+pub use rows::{NOWHERE, gather_rows};
 pub use softmax::softmax;
 pub use weights::{Bytes, Levels, Numbers, Weights};
 pub use window_attention::{WindowShape, window_attention};

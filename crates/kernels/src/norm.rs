@@ -1,7 +1,8 @@
-//! Normalisation at inference by statistics of the input itself: instance, group, layer.
+//! Normalisation at inference by statistics of the input itself: instance and group norm, and layer norm over channels (that over rows
+//! has a file of its own).
 //!
 //! Instance and group norm: mean and variance of a run of numbers are summed in `f64` in sixteen fixed lanes, then y = act((x − mean)/√(var + ε)·weight + bias).
-//! Layer norm, whose rows are short, does the same in `f32`, in thirty-two fixed lanes. The variance is the biased one (÷ n), as in PyTorch.
+//! The variance is the biased one (÷ n), as in PyTorch.
 //!
 //! ```text
 //! run of a group   ├── piece ──┼── piece ──┼── piece ──┤    each piece read from memory once: its mean, then its squared
@@ -31,9 +32,9 @@ pub struct Moments {
 /// The learnt part of a norm.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Norm<'a> {
-    /// One factor a channel (a column for [`layer_norm`]); `None` is 1.
+    /// One factor a channel (a column for [`layer_norm`](crate::layer_norm)); `None` is 1.
     pub weight: Option<&'a [f32]>,
-    /// One offset a channel (a column for [`layer_norm`]); `None` is 0.
+    /// One offset a channel (a column for [`layer_norm`](crate::layer_norm)); `None` is 0.
     pub bias: Option<&'a [f32]>,
     /// Added to the variance.
     pub eps: f32,
@@ -46,7 +47,7 @@ pub struct Norm<'a> {
 
 impl Norm<'_> {
     #[track_caller]
-    fn check(&self, n: usize) {
+    pub(crate) fn check(&self, n: usize) {
         self.weight.inspect(|w| check("weight of a norm", w.len(), n));
         self.bias.inspect(|b| check("bias of a norm", b.len(), n));
     }
@@ -199,27 +200,6 @@ multiversion! {
     }
 }
 
-/// Each row of `cols` elements by its own mean and variance, weight and bias per column. Panics unless the lengths agree.
-pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
-    check("x of a norm", x.len(), rows * cols);
-    check("y of a norm", y.len(), x.len());
-    norm.check(cols);
-    if x.is_empty() {
-        return;
-    }
-    let (tasks, step) = pieces(pool, rows, (1usize << 13).div_ceil(cols));
-    let out = Shared::new(y);
-    pool.run(tasks, |task| {
-        for row in task * step..((task + 1) * step).min(rows) {
-            // SAFETY: each row belongs to one task.
-            let y = unsafe { out.part(row * cols, cols) };
-            let x = &x[row * cols..][..cols];
-            normalise_row(x, y, norm.eps, norm.weight.unwrap_or(&[]), norm.bias.unwrap_or(&[]));
-            activate(y, norm.activation);
-        }
-    });
-}
-
 /// Positions normalised together by [`channel_norm`].
 const TOGETHER: usize = 64;
 
@@ -287,62 +267,6 @@ multiversion! {
         for ((((y, x), b), m), s) in y.iter_mut().zip(x).zip(each.0).zip(each.1).zip(each.2) {
             *y = ((*x - *b) - *m) * *s * all.0 + all.1;
         }
-    }
-}
-
-/// Fixed lanes of the sums of a row: enough that no addition waits for the one before.
-const LANES: usize = 32;
-
-multiversion! {
-    /// One row of [`layer_norm`]; weight and bias are absent when empty. In `f32`: what is squared are distances from a first
-    /// mean, and the mean of those distances then corrects both (the "corrected two-pass algorithm" of Chan, Golub & LeVeque,
-    /// "Algorithms for computing the sample variance", 1983).
-    fn normalise_row(x: &[f32], y: &mut [f32], eps: f32, weight: &[f32], bias: &[f32]) {
-        #[inline(always)]
-        fn sums<const N: usize>(x: &[f32], f: impl Fn(f32) -> [f32; N]) -> [f32; N] {
-            let mut sums = [[0.0f32; LANES]; N];
-            let (whole, rest) = x.as_chunks::<LANES>();
-            for chunk in whole {
-                for i in 0..LANES {
-                    let terms = f(chunk[i]);
-                    for n in 0..N {
-                        sums[n][i] += terms[n];
-                    }
-                }
-            }
-            for (i, v) in rest.iter().enumerate() {
-                let terms = f(*v);
-                for n in 0..N {
-                    sums[n][i] += terms[n];
-                }
-            }
-            sums.map(|lanes| {
-                let mut lanes = lanes;
-                for width in [16, 8, 4, 2, 1] {
-                    for i in 0..width {
-                        lanes[i] += lanes[i + width];
-                    }
-                }
-                lanes[0]
-            })
-        }
-        let count = x.len() as f32;
-        let [sum] = sums(x, |v| [v]);
-        let mean = sum / count;
-        let [off, square] = sums(x, |v| [v - mean, (v - mean) * (v - mean)]);
-        let off = off / count;
-        let inverse = 1.0 / (square / count - off * off + eps).sqrt();
-        if weight.len() == x.len() && bias.len() == x.len() {
-            for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-                *y = ((*x - mean) - off) * inverse * *w + *b;
-            }
-            return;
-        }
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = ((*x - mean) - off) * inverse;
-        }
-        y.iter_mut().zip(weight).for_each(|(y, w)| *y *= *w);
-        y.iter_mut().zip(bias).for_each(|(y, b)| *y += *b);
     }
 }
 

@@ -314,3 +314,33 @@ fn resizing_gives_pytorchs_numbers() {
     let expected = [0.0, 0.6, 1.2, 1.8, 2.4, 3.0];
     assert!(y.iter().zip(expected).all(|(y, e)| (y - e).abs() < 1e-6), "{y:?}");
 }
+
+#[test]
+fn rows_come_from_where_the_list_says_and_nowhere_is_zero() {
+    for (width, threads) in [(1, 1), (3, 2), (96, 1), (96, 3)] {
+        let pool = Pool::new(threads);
+        let (x, from) = (noise(1, 50 * width), (0..120).map(|i| i * 37 % 50));
+        let from: Vec<u32> = from.map(|row| if row % 7 == 3 { NOWHERE } else { row }).collect();
+        let expected = |i: usize| match from[i / width] {
+            NOWHERE => 0.0,
+            row => x[row as usize * width + i % width],
+        };
+        let mut y = Guarded::new(120 * width);
+        gather_rows(&pool, width, &from, &x, None, y.slice());
+        assert!(y.check().iter().enumerate().all(|(i, y)| *y == expected(i)), "{width} {threads}");
+
+        let added = noise(2, 120 * width);
+        gather_rows(&pool, width, &from, &x, Some(&added), y.slice());
+        let sum = |i: usize| expected(i) + added[i];
+        assert!(y.check().iter().enumerate().all(|(i, y)| *y == sum(i)), "{width} {threads}");
+
+        let (weight, bias) = (noise(3, width), noise(4, width));
+        let norm = Norm { weight: Some(&weight), bias: Some(&bias), eps: 1e-5, ..Norm::default() };
+        let mut all = vec![0.0; x.len()];
+        layer_norm(&pool, 50, width, &norm, &x, &mut all);
+        layer_norm_rows(&pool, width, &norm, &from, &x, y.slice());
+        let mut expected = vec![0.0; 120 * width];
+        gather_rows(&pool, width, &from, &all, None, &mut expected);
+        assert!(y.check() == expected, "{width} {threads}");
+    }
+}

@@ -6,12 +6,14 @@
 //! ╰──────────────────────────╯
 //! x ─ Sigmoid ─ Mul                           Swish; likewise HardSwish, Mish
 //! ╰─────────────╯
+//! x ─ Sub mean ┬──────────── Div ─ Mul weight ─ Add bias      LayerNormalization: means along the last axis
+//!              ╰ Pow 2 ─ ReduceMean ─ Add ε ─ Sqrt ╯
 //! ```
 //! Only exact spellings count: a constant may differ from its value by what single precision rounds.
-//! Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016; the operators' definitions
-//! in the ONNX operator set.
+//! Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016; J. Ba, J. Kiros and G. Hinton, "Layer normalization", 2016;
+//! the operators' definitions in the ONNX operator set.
 
-use super::graph::{Attributes, Graph, Node, Slot};
+use super::graph::{Attribute, Attributes, Graph, Node, Slot};
 use super::ops::{self, ONNX};
 use crate::array::Array;
 use std::collections::HashMap;
@@ -19,41 +21,57 @@ use std::collections::HashMap;
 /// Version of the operator set that the new nodes are of: the first with all of them.
 const VERSION: i64 = 24;
 
-/// Rewrites a graph whose nodes stand in an order in which they can run.
-pub(super) fn find(graph: &mut Graph) {
-    let view = View::new(graph);
-    let found: Vec<(usize, &'static str, Slot)> = (0..graph.nodes.len())
-        .filter_map(|index| view.function(index).map(|(name, x)| (index, name, x)))
-        .collect();
-    for (index, name, x) in found {
-        let Some(op) = ops::find(ONNX, name) else { continue };
-        let node = &mut graph.nodes[index];
-        (node.op, node.version, node.inputs) = (op, VERSION, vec![Some(x)]);
-        node.attributes = Attributes::default();
+/// A node that says the same as several.
+struct Word {
+    name: &'static str,
+    inputs: Vec<Slot>,
+    epsilon: Option<f32>,
+}
+
+impl Word {
+    fn of(name: &'static str, x: Slot) -> Word {
+        Word { name, inputs: vec![x], epsilon: None }
     }
 }
 
-/// Who makes each value, and which are stored numbers.
+/// Rewrites a graph whose nodes stand in an order in which they can run.
+pub(super) fn find(graph: &mut Graph) {
+    let view = View::new(graph);
+    let found: Vec<(usize, Word)> = (0..graph.nodes.len())
+        .filter_map(|index| view.word(index).map(|word| (index, word)))
+        .collect();
+    for (index, word) in found {
+        let Some(op) = ops::find(ONNX, word.name) else { continue };
+        let node = &mut graph.nodes[index];
+        (node.op, node.version) = (op, VERSION);
+        node.inputs = word.inputs.into_iter().map(Some).collect();
+        node.attributes = Attributes::default();
+        if let Some(epsilon) = word.epsilon {
+            node.attributes.push("epsilon".to_owned(), Attribute::Float(epsilon));
+        }
+    }
+}
+
+/// Who makes each value, and which are stored.
 struct View<'a> {
     nodes: &'a [Node],
     maker: HashMap<Slot, usize>,
-    stored: HashMap<Slot, f32>,
+    stored: HashMap<Slot, &'a Array>,
 }
 
 impl<'a> View<'a> {
     fn new(graph: &'a Graph) -> View<'a> {
         let (mut maker, mut stored) = (HashMap::new(), HashMap::new());
         // A stored value that is also an input may be given anew at each run.
-        for (slot, array) in graph.constants.iter().filter(|(s, _)| !graph.inputs.contains(s)) {
-            stored.extend(single(array).map(|value| (*slot, value)));
-        }
+        let own = graph.constants.iter().filter(|(slot, _)| !graph.inputs.contains(slot));
+        stored.extend(own.map(|(slot, array)| (*slot, array)));
         for (index, node) in graph.nodes.iter().enumerate() {
             for slot in node.outputs.iter().flatten() {
                 maker.insert(*slot, index);
             }
             let Some(Some(slot)) = node.outputs.first().copied() else { continue };
-            let value = match (node.op.domain, node.op.name) {
-                (ONNX, "Constant") => node.attributes.array("value").and_then(single),
+            let value: Option<&Array> = match (node.op.domain, node.op.name) {
+                (ONNX, "Constant") => node.attributes.array("value"),
                 (ONNX, "Identity") => {
                     let source = node.inputs.first().copied().flatten();
                     source.and_then(|source| stored.get(&source).copied())
@@ -91,22 +109,74 @@ impl<'a> View<'a> {
         let [a, b] = View::pair(self.made_by(slot, name)?)?;
         match (self.is(a, number), self.is(b, number)) {
             (false, true) => Some(a),
-            (true, false) if name != "Div" => Some(b),
+            (true, false) if !["Div", "Pow"].contains(&name) => Some(b),
             _ => None,
         }
     }
 
     fn is(&self, slot: Slot, number: f32) -> bool {
-        self.stored.get(&slot).is_some_and(|v| (v - number).abs() <= 2e-7 * number)
+        self.number(slot).is_some_and(|v| (v - number).abs() <= 2e-7 * number)
     }
 
-    /// The function that ends in a product, and its argument.
-    fn function(&self, index: usize) -> Option<(&'static str, Slot)> {
+    fn number(&self, slot: Slot) -> Option<f32> {
+        self.stored.get(&slot).and_then(|array| single(array))
+    }
+
+    /// What the node is the end of.
+    fn word(&self, index: usize) -> Option<Word> {
         let node = &self.nodes[index];
-        if (node.op.domain, node.op.name) != (ONNX, "Mul") {
+        if node.op.domain != ONNX {
             return None;
         }
         let [a, b] = View::pair(node)?;
+        match node.op.name {
+            "Mul" => self.function([a, b]).map(|(name, x)| Word::of(name, x)),
+            "Add" => self.layer_norm(a, b).or_else(|| self.layer_norm(b, a)),
+            _ => None,
+        }
+    }
+
+    /// `(x − mean)/√(variance + ε)·weight + bias` with means along the last axis; weight and bias of one length.
+    fn layer_norm(&self, scaled: Slot, bias: Slot) -> Option<Word> {
+        let len = |slot: Slot| match self.stored.get(&slot)?.shape() {
+            &[len] if len > 1 => Some(len),
+            _ => None,
+        };
+        let columns = len(bias)?;
+        let [a, b] = View::pair(self.made_by(scaled, "Mul")?)?;
+        let of = |normed: Slot, weight: Slot| {
+            (len(weight)? == columns).then_some(())?;
+            let [centred, deviation] = View::pair(self.made_by(normed, "Div")?)?;
+            let [x, mean] = View::pair(self.made_by(centred, "Sub")?)?;
+            (self.last_mean(mean)? == x).then_some(())?;
+            let [p, q] = View::pair(self.made_by(self.argument(deviation, "Sqrt")?, "Add")?)?;
+            let (variance, epsilon) = match (self.number(p), self.number(q)) {
+                (None, Some(epsilon)) => (p, epsilon),
+                (Some(epsilon), None) => (q, epsilon),
+                _ => return None,
+            };
+            let square = self.last_mean(variance)?;
+            let twice = self.with(square, "Pow", 2.0) == Some(centred)
+                || self.made_by(square, "Mul").and_then(View::pair) == Some([centred; 2]);
+            let inputs = vec![x, weight, bias];
+            twice.then_some(Word { name: "LayerNormalization", inputs, epsilon: Some(epsilon) })
+        };
+        of(a, b).or_else(|| of(b, a))
+    }
+
+    /// What a mean along the last axis, which stays, is of.
+    fn last_mean(&self, slot: Slot) -> Option<Slot> {
+        let node = self.made_by(slot, "ReduceMean")?;
+        let kept = node.attributes.int("keepdims").unwrap_or(1) == 1;
+        let last = match node.inputs.get(1).copied().flatten() {
+            None => node.attributes.ints("axes") == Some(&[-1]),
+            Some(axes) => self.stored.get(&axes)?.slice::<i64>() == Some(&[-1]),
+        };
+        node.inputs.first().copied().flatten().filter(|_| kept && last)
+    }
+
+    /// The function that ends in a product, and its argument.
+    fn function(&self, [a, b]: [Slot; 2]) -> Option<(&'static str, Slot)> {
         let ordered = |[a, b]: [Slot; 2]| self.gelu(a, b).or_else(|| self.gated(a, b));
         ordered([a, b]).or_else(|| ordered([b, a]))
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! MatMul W ─ Add bias ─ Gelu ─ Add residual                     linear.rs      one product
 //! MatMul(q·s, kᵀ) ─ Add bias ─ Softmax ─ MatMul v ─ Transpose    attention.rs   no matrix of scores, q k v read where they lie
+//! LayerNorm ─ Pad, Slice, Concat … ─ Reshape ─ Transpose         rows.rs        one norm, its rows in their new order
 //! Reshape ─ Transpose ─ Slice … ─ Reshape                       copies.rs      one copy
 //! ```
 //! A step stands in the place of the last node of its pattern and says what it reads; nodes whose results nobody reads any more
@@ -13,6 +14,7 @@ mod attention;
 mod copies;
 mod linear;
 mod product;
+mod rows;
 mod run;
 mod view;
 mod views;
@@ -44,7 +46,24 @@ pub(super) struct Fused {
 enum Work {
     Linear(Linear),
     Attention(Box<Attention>),
-    Copy { offset: usize, factors: Vec<Factor> },
+    Copy {
+        offset: usize,
+        factors: Vec<Factor>,
+    },
+    /// Inputs: whose rows they are, then what is added to them, if anything.
+    Rows {
+        width: usize,
+        from: Vec<u32>,
+    },
+    Norm(Normed),
+}
+
+/// A layer norm over the last axis. Inputs: x, weight, then bias if there is one.
+struct Normed {
+    width: usize,
+    eps: f32,
+    /// For each row of the result that of x, as [`kernels::gather_rows`] takes them; `None` for all in order.
+    from: Option<Vec<u32>>,
 }
 
 /// `act(x·w + bias + residual)`; inputs: x, then those that are there.
@@ -154,7 +173,8 @@ pub(super) fn fuse(
     finder.note_steps(&fused);
     for index in all() {
         if fused[index].is_none() {
-            fused[index] = finder.copy(index);
+            let found = finder.rows(index).or_else(|| finder.layer_norm(index));
+            fused[index] = found.or_else(|| finder.copy(index));
         }
     }
     fused
@@ -172,6 +192,8 @@ struct Finder<'a> {
     views: Vec<Option<View>>,
     /// Nodes that are no views.
     opaque: &'a [bool],
+    /// Nodes that a product or an attention ends in.
+    steps: Vec<bool>,
 }
 
 impl<'a> Finder<'a> {
@@ -190,7 +212,8 @@ impl<'a> Finder<'a> {
             node.outputs.iter().flatten().for_each(|slot| maker[*slot] = Some(index));
         }
         graph.outputs.iter().for_each(|slot| readers[*slot].push(usize::MAX));
-        let mut finder = Finder { graph, facts, maker, readers, views: vec![None; slots], opaque };
+        let (views, steps) = (vec![None; slots], vec![false; graph.nodes.len()]);
+        let mut finder = Finder { graph, facts, maker, readers, views, opaque, steps };
         finder.find_views(needed, &[]);
         finder
     }
@@ -232,6 +255,7 @@ impl<'a> Finder<'a> {
             }
         }
         self.graph.outputs.iter().for_each(|slot| self.readers[*slot].push(usize::MAX));
+        self.steps = fused.iter().map(Option::is_some).collect();
         self.find_views(&needed, fused);
     }
 

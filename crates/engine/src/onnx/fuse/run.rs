@@ -2,10 +2,13 @@
 
 use super::super::machine::Values;
 use super::super::ops::Value;
-use super::{Fused, Linear, Matrix, Places, Work};
+use super::{Fused, Linear, Matrix, Normed, Places, Work};
 use crate::array::{Array, Data};
 use crate::error::{Error, ErrorKind, Result};
-use kernels::{Epilogue, Matrices, Pool, ScoreBias, attention, gemm, permute};
+use kernels::{
+    Epilogue, Matrices, Norm, Pool, ScoreBias, attention, gather_rows, gemm, layer_norm,
+    layer_norm_rows, permute,
+};
 use std::sync::Arc;
 
 /// Buffers of results that nobody needs any more, for the next ones: fresh memory costs a page fault every 4 KiB.
@@ -84,6 +87,18 @@ impl Fused {
                 let factors: Vec<(usize, usize)> =
                     factors.iter().map(|f| (f.extent, f.step)).collect();
                 permute(pool, &inputs[0][*offset..], &factors, &mut y);
+            }
+            Work::Rows { width, from } => {
+                gather_rows(pool, *width, from, inputs[0], inputs.get(1).copied(), &mut y);
+            }
+            Work::Norm(Normed { width, eps, from }) => {
+                let (weight, bias) = (Some(inputs[1]), inputs.get(2).copied());
+                let norm = Norm { weight, bias, eps: *eps, ..Norm::default() };
+                let x = inputs[0];
+                match from {
+                    Some(from) => layer_norm_rows(pool, *width, &norm, from, x, &mut y),
+                    None => layer_norm(pool, len / width, *width, &norm, x, &mut y),
+                }
             }
         }
         Array::f32(&self.shape, y)

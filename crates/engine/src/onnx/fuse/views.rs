@@ -32,6 +32,12 @@ impl Finder<'_> {
     }
 
     fn of_output(&self, node: &Node, output: usize, slot: Slot) -> Option<View> {
+        let view = self.view(node.inputs.first().copied().flatten()?)?;
+        self.changed(node, output, slot, view)
+    }
+
+    /// `slot`, an output of `node`, where the node's input lies in `view`.
+    pub fn changed(&self, node: &Node, output: usize, slot: Slot, view: View) -> Option<View> {
         let x = node.inputs.first().copied().flatten()?;
         if node.op.domain != ONNX || !self.is_variable(x) || !self.is_variable(slot) {
             return None;
@@ -40,7 +46,6 @@ impl Finder<'_> {
         if from.contains(&0) || to.contains(&0) {
             return None;
         }
-        let view = self.view(x)?;
         let axis = |axis: i64| {
             let counted = if axis < 0 { axis + from.len() as i64 } else { axis };
             usize::try_from(counted).ok().filter(|axis| *axis < from.len())
