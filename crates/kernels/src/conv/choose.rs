@@ -78,14 +78,15 @@ impl ConvCosts {
 }
 
 /// Measured by `tune` (`conv/tune.rs`) on a Zen 4 processor, one thread, rounded, AVX2 and AVX-512 together. A factor of two in any of
-/// them moves the choice for few shapes only, and there the candidates take nearly the same time.
+/// them moves the choice for few shapes only, and there the candidates take nearly the same time. Weights were then read from near, for 0.75;
+/// what they cost when a network's other weights were read between is measured on an Emerald Rapids, in its own multiply-adds.
 const COSTS: ConvCosts = ConvCosts {
     fill: 15.0,
     gather: 21.0,
     forward: 16.0,
     backward: 14.5,
     line: 10.5,
-    weight: 0.75,
+    weight: 3.0,
     direct: 1.06,
 };
 

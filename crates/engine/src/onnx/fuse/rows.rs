@@ -62,8 +62,9 @@ impl Finder<'_> {
                 return Some(Normed { from, ..norm }.step(node, self.shape(slot)?));
             }
         }
-        // What one copy with steps does needs no list.
-        if self.views[slot].as_ref().is_some_and(|view| view.base == moved.base) {
+        // What one copy with steps does needs no list, and what moves nothing no copy.
+        let view = self.views[slot].as_ref();
+        if moved.in_order() || view.is_some_and(|view| view.base == moved.base) {
             return None;
         }
         let work = Work::Rows { width: moved.width, from: moved.from };
