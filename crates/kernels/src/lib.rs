@@ -59,9 +59,10 @@ pub use activation::{Activation, activation};
 pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
 pub use conv::{
     ConvArgs, ConvCosts, ConvShape, ConvTransposeShape, Epilogue, MeasuredConv, PackOptions,
-    PackedConv, PackedConvTranspose, Prologue, TunedConv, conv, conv_costs, conv_moments,
-    conv_transpose, conv_transpose_workspace, conv_workspace, pack_conv, pack_conv_transpose,
-    pack_conv_with, set_conv_costs, tune_conv,
+    PackedConv, PackedConvTranspose, PackedPair, PairEnd, Prologue, TunedConv, conv, conv_costs,
+    conv_moments, conv_pair, conv_pair_suits, conv_transpose, conv_transpose_workspace,
+    conv_workspace, pack_conv, pack_conv_pair, pack_conv_transpose, pack_conv_with, set_conv_costs,
+    tune_conv,
 };
 pub use elementwise::{BinaryOp, affine, binary};
 pub use gemm::{PackedMatrix, gemm, pack_b};

@@ -5,7 +5,8 @@ use super::plan::Plan;
 use crate::graph::{ChannelAffine, Measured, Op};
 use kernels::{
     Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm,
-    PackOptions, PackedConv, PackedConvTranspose, PackedMatrix, Pool, PoolShape, WindowShape,
+    PackOptions, PackedConv, PackedConvTranspose, PackedMatrix, PackedPair, Pool, PoolShape,
+    WindowShape,
 };
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,10 @@ pub(super) enum Step {
         /// An offset for each channel of a gate.
         zeros: Vec<f32>,
         activation: Activation,
+    },
+    ConvPair {
+        weights: Box<PackedPair>,
+        ends: [(Option<Vector>, Activation); 2],
     },
     ConvTranspose {
         shape: ConvTransposeShape,
@@ -118,6 +123,7 @@ pub(super) fn weight_bytes(op: &Op) -> u64 {
         Op::Conv { weight, .. } | Op::ConvTranspose { weight, .. } | Op::Linear { weight, .. } => {
             weight.bytes()
         }
+        Op::ConvPair(pair) => pair.iter().map(|conv| conv.weight.bytes()).sum(),
         _ => 0,
     }
 }
@@ -139,6 +145,12 @@ impl Step {
                     _ => Vec::new(),
                 };
                 Step::Conv { shape, weight, bias, prologue, measured, zeros, activation }
+            }
+            Op::ConvPair(pair) => {
+                let shapes = pair.each_ref().map(|conv| &conv.shape);
+                let weights = pair.each_ref().map(|conv| conv.weight.weights());
+                let weights = Box::new(kernels::pack_conv_pair(shapes, weights));
+                Step::ConvPair { weights, ends: pair.map(|conv| (conv.bias, conv.activation)) }
             }
             Op::ConvTranspose { shape, weight, bias, activation } => {
                 let weight = kernels::pack_conv_transpose(&shape, weight.weights());
@@ -196,6 +208,7 @@ impl Step {
     fn workspace_len(&self, threads: usize) -> usize {
         match self {
             Step::Conv { shape, weight, .. } => kernels::conv_workspace(shape, weight, threads),
+            Step::ConvPair { weights, .. } => weights.workspace(threads),
             Step::ConvTranspose { shape, weight, .. } => {
                 kernels::conv_transpose_workspace(shape, weight, threads)
             }
@@ -208,6 +221,7 @@ impl Step {
     pub fn weight_bytes(&self) -> u64 {
         match self {
             Step::Conv { weight, .. } => weight.bytes() as u64,
+            Step::ConvPair { weights, .. } => weights.bytes() as u64,
             Step::ConvTranspose { weight, .. } => weight.bytes() as u64,
             Step::Linear { weight, .. } => weight.bytes() as u64,
             _ => 0,
@@ -281,6 +295,12 @@ impl Step {
                 io.asides.tell(io.index, sample, |wanted| {
                     kernels::conv_moments(pool, shape, x, weight, (&args, wanted), work, y)
                 });
+            }
+            Step::ConvPair { weights, ends } => {
+                let ends = ends.each_ref().map(|(bias, activation)| {
+                    (bias.as_ref().map(|bias| bias.as_slice()), *activation)
+                });
+                kernels::conv_pair(pool, weights, x, ends, work, y);
             }
             Step::ConvTranspose { shape, weight, bias, activation } => {
                 let epilogue = epilogue(bias, second, *activation);

@@ -1,7 +1,7 @@
 //! A graph computed the plain way: every node by the naive twin of its kernel, every value kept.
 //! Slow; the oracle that the executors are tested against.
 
-use super::op::{ChannelAffine, Graph, Node, Op};
+use super::op::{ChannelAffine, Graph, Node, Op, PlainConv};
 use super::stored::Sums;
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::Tensor;
@@ -79,6 +79,19 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
             let weight = weight.floats(shape.into());
             naive::conv(shape, x, &weight, &ConvArgs { prologue, epilogue }, y);
+        }
+        Op::ConvPair(pair) => {
+            let compute = |conv: &PlainConv, x: &[f32], y: &mut [f32]| {
+                let bias = conv.bias.as_ref().map(|bias| bias.as_slice());
+                let epilogue = Epilogue { bias, residual: None, activation: conv.activation };
+                let weight = conv.weight.floats((&conv.shape).into());
+                let args = ConvArgs { prologue: None, epilogue };
+                naive::conv(&conv.shape, x, &weight, &args, y);
+            };
+            let [first, second] = &**pair;
+            let mut between = vec![0.0; second.shape.input_len()];
+            compute(first, x, &mut between);
+            compute(second, &between, y);
         }
         Op::ConvTranspose { shape, weight, bias, activation } => {
             let bias = bias.as_ref().map(|bias| bias.as_slice());

@@ -11,7 +11,7 @@ mod stored;
 pub use builder::Builder;
 pub(crate) use builder::axes;
 pub use kernels::Activation;
-pub use op::{ChannelAffine, Graph, Measured, Node, Op, Value};
+pub use op::{ChannelAffine, Graph, Measured, Node, Op, PlainConv, Value};
 pub use params::{Conv, ConvTranspose, Window};
 pub use stored::Stored;
 pub(crate) use stored::{Levels, Sums};

@@ -89,6 +89,19 @@ impl Measured {
     }
 }
 
+/// A convolution of one input, with nothing before it.
+#[derive(Clone, Debug)]
+pub struct PlainConv {
+    /// Its shape.
+    pub shape: ConvShape,
+    /// `[out, in/groups, k…]`.
+    pub weight: Stored,
+    /// `[out]`.
+    pub bias: Option<Arc<Vec<f32>>>,
+    /// Applied to the output.
+    pub activation: Activation,
+}
+
 /// One operation. Fields the builder leaves empty are filled by the passes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -111,6 +124,8 @@ pub enum Op {
         /// Applied to the output.
         activation: Activation,
     },
+    /// A pointwise and a depthwise convolution, one after the other.
+    ConvPair(Box<[PlainConv; 2]>),
     /// Transposed convolution; a second input is added before the activation.
     #[non_exhaustive]
     ConvTranspose {
@@ -250,6 +265,7 @@ impl Op {
         match self {
             Op::Input => "input",
             Op::Conv { .. } => "conv",
+            Op::ConvPair(_) => "conv-pair",
             Op::ConvTranspose { .. } => "conv-transpose",
             Op::Affine { .. } => "affine",
             Op::Activation(_) => "activation",
@@ -335,6 +351,7 @@ impl Node {
         let batch = self.shape.first().copied().unwrap_or(1) as u64;
         match &self.op {
             Op::Conv { shape, .. } => batch * shape.flops(),
+            Op::ConvPair(pair) => batch * pair.iter().map(|conv| conv.shape.flops()).sum::<u64>(),
             Op::ConvTranspose { shape, .. } => batch * shape.flops(),
             Op::Linear { weight, .. } => 2 * batch * weight.len() as u64,
             _ => 0,

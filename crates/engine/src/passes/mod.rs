@@ -10,6 +10,7 @@ mod fuse_residual;
 mod fuse_scale;
 mod join_norm;
 mod nest_concat;
+mod pair_convs;
 mod pool_first;
 
 use crate::graph::{Graph, Op, Value};
@@ -37,6 +38,8 @@ pub struct Passes {
     pub fuse_norm: bool,
     /// Factors of channels into the 1×1 convolution after them.
     pub fuse_scale: bool,
+    /// A 1×1 convolution and the depthwise one after it, a few channels at a time.
+    pub pair_convs: bool,
     /// Producers write straight into the buffer of a concatenation.
     pub place_in_concat: bool,
 }
@@ -63,6 +66,7 @@ impl Passes {
             fuse_prologue: on,
             fuse_norm: on,
             fuse_scale: on,
+            pair_convs: on,
             place_in_concat: on,
         }
     }
@@ -70,7 +74,7 @@ impl Passes {
     /// Rewrites the graph; nodes that nothing uses any more are removed.
     pub fn rewrite(&self, graph: Graph) -> Graph {
         let mut graph = remove_dead(graph);
-        let passes: [(bool, Pass); 10] = [
+        let passes: [(bool, Pass); 11] = [
             (self.fuse_gate, fuse_gate::run),
             (self.join_norm, join_norm::run),
             (self.pool_first, pool_first::run),
@@ -80,6 +84,7 @@ impl Passes {
             (self.fuse_prologue, fuse_prologue::run),
             (self.fuse_norm, fuse_norm::run),
             (self.fuse_scale, fuse_scale::run),
+            (self.pair_convs, pair_convs::run),
             (self.place_in_concat, nest_concat::run),
         ];
         for (wanted, pass) in passes {

@@ -19,7 +19,7 @@ use crate::{Isa, Pool, Weights, activation::activate};
 /// Rows that share the loads of the input.
 const ROWS: usize = 4;
 /// Multiply-adds worth a task.
-const GRAIN: usize = 60_000;
+const GRAIN: usize = 20_000;
 
 /// Weights as they came, and the shape they serve.
 #[derive(Clone, Debug)]

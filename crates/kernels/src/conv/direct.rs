@@ -176,20 +176,34 @@ impl Direct {
             for unit in (task * step).min(units)..units.min((task + 1) * step) {
                 let (group, band) = (unit / bands * beside, self.lines.band(unit % bands));
                 let groups = group..(group + beside).min(self.groups);
-                let call = Call { own: self, x, args, groups, band, y: &y };
-                match self.isa {
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: the set was supported when the weights were taken.
-                    Isa::Avx512 => unsafe { avx512(&call, scratch) },
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: as above.
-                    Isa::Avx2 => unsafe { avx2(&call, scratch) },
-                    #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => call.run::<crate::simd::Neon>(scratch),
-                    _ => call.run::<Portable>(scratch),
-                }
+                Call { own: self, x, first: 0, args, groups, band, y: &y }.run_on(scratch);
             }
         });
+    }
+
+    /// Some channels of a depthwise layer on this thread. `x` holds these channels alone, `y` all. `scratch` is [`Direct::workspace`] for one
+    /// thread.
+    ///
+    /// # Safety
+    /// No other thread touches these channels of `y`.
+    pub unsafe fn run_channels(
+        &self,
+        channels: Range<usize>,
+        x: &[f32],
+        args: &ConvArgs,
+        scratch: &mut [f32],
+        y: &Shared,
+    ) {
+        debug_assert!(self.ins == 1 && self.outs == 1);
+        let (beside, first) = (self.beside(), channels.start);
+        let aligned = scratch.as_ptr().align_offset(64).min(16);
+        let scratch = &mut scratch[aligned..][..self.all_scratch()];
+        for group in channels.clone().step_by(beside) {
+            let groups = group..(group + beside).min(channels.end);
+            for band in (0..self.lines.bands()).map(|band| self.lines.band(band)) {
+                Call { own: self, x, first, args, groups: groups.clone(), band, y }.run_on(scratch);
+            }
+        }
     }
 }
 
@@ -209,6 +223,8 @@ fn avx2(call: &Call, scratch: &mut [f32]) {
 struct Call<'a> {
     own: &'a Direct,
     x: &'a [f32],
+    /// The channel that `x` begins with.
+    first: usize,
     args: &'a ConvArgs<'a>,
     groups: Range<usize>,
     band: Band,
@@ -216,6 +232,21 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// On the instruction set of the weights.
+    fn run_on(&self, scratch: &mut [f32]) {
+        match self.own.isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the set was supported when the weights were taken.
+            Isa::Avx512 => unsafe { avx512(self, scratch) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx2 => unsafe { avx2(self, scratch) },
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => self.run::<crate::simd::Neon>(scratch),
+            _ => self.run::<Portable>(scratch),
+        }
+    }
+
     /// Stage by stage: the input as lines, the sums, the results in their place.
     #[inline(always)]
     fn run<S: Simd>(&self, scratch: &mut [f32]) {
@@ -227,7 +258,8 @@ impl Call<'_> {
             for (i, line) in own.chunks_exact_mut(lines.scratch()[0]).enumerate() {
                 let c = group * ins + i;
                 let before = self.args.prologue.map(|p| p.of(c));
-                lines.fill::<S>(self.x, c * volume, (0.0, before), &self.band, line);
+                let at = (c - self.first) * volume;
+                lines.fill::<S>(self.x, at, (0.0, before), &self.band, line);
             }
         }
         for block in (0..*outs).step_by(ROWS) {

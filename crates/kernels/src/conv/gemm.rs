@@ -180,8 +180,25 @@ impl Product {
         out: &mut [f32],
     ) {
         let columns = 0..geometry.positions().div_ceil(tile::size(self.isa).1);
-        let part = Part { group: 0, rows, columns };
+        let part = Part { group: 0, rows, columns, first: 0 };
         self.task(geometry, part, x, &ConvArgs::default(), filled, &Shared::new(out));
+    }
+
+    /// Some out channels of the only group at all positions, to `out`, which holds these alone. They begin with a whole panel.
+    pub fn run_channels(
+        &self,
+        channels: std::ops::Range<usize>,
+        x: &[f32],
+        args: &ConvArgs,
+        filled: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let (high, width) = tile::size(self.isa);
+        assert!(out.len() >= channels.len() * self.geometry.positions());
+        let rows = channels.start / high..channels.end.div_ceil(high);
+        let columns = 0..self.geometry.positions().div_ceil(width);
+        let part = Part { group: 0, rows, columns, first: channels.start };
+        self.task(&self.geometry, part, x, args, filled, &Shared::new(out));
     }
 
     fn task(
@@ -216,7 +233,7 @@ impl Product {
             Some(_) => None,
         };
         let direct = change.zip(geometry.straight());
-        let panels = part.columns.map(|column| {
+        let panels = part.columns.clone().map(|column| {
             let column = column * width;
             let columns = width.min(positions - column);
             let direct = columns == width && direct.is_some();
@@ -267,7 +284,7 @@ impl Product {
                         _ => std::ptr::null(),
                     };
                     for (panel, (column, columns, runs)) in panels.iter().enumerate() {
-                        let at = channel * positions + column;
+                        let at = (channel - part.first) * positions + column;
                         let tile = Tile {
                             depth: length,
                             a: weights.as_ptr(),
@@ -346,6 +363,8 @@ struct Part {
     group: usize,
     rows: std::ops::Range<usize>,
     columns: std::ops::Range<usize>,
+    /// The channel that the output begins with.
+    first: usize,
 }
 
 impl Sharing {
@@ -392,6 +411,7 @@ impl Sharing {
             group: task / self.down / self.across,
             rows: share(self.rows, self.down, task % self.down),
             columns: self.columns(task / self.down % self.across),
+            first: 0,
         }
     }
 

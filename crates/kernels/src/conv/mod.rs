@@ -6,12 +6,14 @@ mod dense;
 mod direct;
 mod gemm;
 mod pack;
+mod pair;
 mod shape;
 mod transpose;
 mod tune;
 mod winograd;
 
 pub use choose::{ConvCosts, PackOptions, conv_costs, set_conv_costs};
+pub use pair::{PackedPair, PairEnd, conv_pair, conv_pair_suits, pack_conv_pair};
 pub use shape::{ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Prologue};
 pub(crate) use shape::{steps, volume};
 pub use transpose::{
