@@ -8,12 +8,14 @@
 //! w[1]·       ╰─┴─┴─┴─┴─┴─┴─╯                grouped:   two vectors of six output channels, which share the loads
 //! w[2]·         ╰─┴─┴─┴─┴─┴─┴─╯  …
 //! ```
+//! Depthwise layers of planes whose kernels have many taps, or that are small, have channels as lanes instead (`turned.rs`).
 //! Kernel, stride, dilation, padding and dimension only decide where the lines begin. Of small planes several channels go through each stage
 //! together, so that no stage waits for what the one before has just stored.
 //!
 //! Source: the polyphase layout, see `lines.rs`; the loop is the definition.
 
-use super::shape::{ConvArgs, ConvShape};
+use super::shape::{ConvArgs, ConvShape, Epilogue};
+use super::turned::{self, Channels, Turned};
 use crate::gemm::store::{Order, Part, Store};
 use crate::lines::{Band, HELD, Lines, Window, keep};
 use crate::shared::{Shared, pieces};
@@ -47,6 +49,8 @@ pub(crate) struct Direct {
     places: Vec<usize>,
     /// `[group][block of out channels][in · taps][channels of the block]`
     pub weight: Store,
+    /// Where channels are better lanes.
+    turned: Option<Turned>,
 }
 
 /// The order of packed weights.
@@ -114,7 +118,8 @@ impl Direct {
         let places: Vec<usize> = places.collect();
         let weight = Store::new(weight, &Blocks { groups, outs, depth: places.len() });
         let volume = s.input.iter().product();
-        Direct { isa, groups, ins, outs, volume, lines, places, weight }
+        let turned = Turned::new(isa, s, output);
+        Direct { isa, groups, ins, outs, volume, lines, places, weight, turned }
     }
 
     /// Elements of a block's weights that are not kept as floats.
@@ -124,7 +129,35 @@ impl Direct {
 
     /// Elements of a thread's scratch in all.
     fn all_scratch(&self) -> usize {
-        self.beside() * self.scratch().iter().sum::<usize>() + self.room()
+        let lines = self.beside() * self.scratch().iter().sum::<usize>();
+        let turned = self.turned.as_ref().map_or(0, |turned| turned.scratch(self.isa));
+        (lines.max(turned) + self.room()).next_multiple_of(16)
+    }
+
+    /// The same sums with channels as lanes, where that pays and nothing stands before them and nothing is added.
+    fn turned(&self, args: &ConvArgs) -> Option<&Turned> {
+        let plain = args.prologue.is_none() && args.epilogue.residual.is_none();
+        self.turned.as_ref().filter(|_| plain)
+    }
+
+    /// # Safety
+    /// No other thread touches these channels of `y`.
+    unsafe fn run_turned(
+        &self,
+        turned: &Turned,
+        (range, x): (Range<usize>, &[f32]),
+        args: &ConvArgs,
+        scratch: &mut [f32],
+        y: &Shared,
+    ) {
+        let (scratch, room) = scratch.split_at_mut(scratch.len() - self.room());
+        let Epilogue { bias, activation, .. } = args.epilogue;
+        let channels = Channels { x, bias, activation, y, range };
+        let weight = |channel: usize, to: &mut [f32]| {
+            to.copy_from_slice(self.block(channel..channel + 1, room));
+        };
+        // SAFETY: the set was supported when the weights were taken; the channels by the contract.
+        unsafe { turned.run(self.isa, &channels, weight, scratch) }
     }
 
     /// Elements of a thread's scratch: the input's, and the sums' of a block of out channels.
@@ -163,13 +196,32 @@ impl Direct {
         if y.is_empty() {
             return;
         }
+        let scratch = self.all_scratch();
+        let aligned = work.as_ptr().align_offset(64).min(16);
+        let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
+        if let Some(turned) = self.turned(args) {
+            let lanes = turned::lanes(self.isa);
+            // The last takes the channels that fill no register.
+            let units = self.groups / lanes;
+            let cost = self.lines.output.iter().product::<usize>() * self.places.len() * lanes;
+            let (tasks, step) = pieces(pool, units, GRAIN.div_ceil(cost.max(1)));
+            pool.run_workers(tasks, |worker, task| {
+                let end = (task + 1) * step;
+                let end = if end >= units { self.groups } else { end * lanes };
+                let range = task * step * lanes..end;
+                let x = &x[range.start * self.volume..range.end * self.volume];
+                // SAFETY: each thread has a part of its own, and each task its channels.
+                unsafe {
+                    let scratch = work.part(worker * scratch, scratch);
+                    self.run_turned(turned, (range, x), args, scratch, &y);
+                }
+            });
+            return;
+        }
         let (bands, beside) = (self.lines.bands(), self.beside());
         let cost = self.lines.band_len() * self.places.len() * self.outs * beside;
         let units = self.groups.div_ceil(beside) * bands;
         let (tasks, step) = pieces(pool, units, GRAIN.div_ceil(cost.max(1)));
-        let scratch = self.all_scratch();
-        let aligned = work.as_ptr().align_offset(64).min(16);
-        let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         pool.run_workers(tasks, |worker, task| {
             // SAFETY: each thread has a part of its own.
             let scratch = unsafe { work.part(worker * scratch, scratch) };
@@ -198,6 +250,13 @@ impl Direct {
         let (beside, first) = (self.beside(), channels.start);
         let aligned = scratch.as_ptr().align_offset(64).min(16);
         let scratch = &mut scratch[aligned..][..self.all_scratch()];
+        if let Some(turned) =
+            self.turned(args).filter(|_| channels.len() >= turned::lanes(self.isa))
+        {
+            // SAFETY: by the contract.
+            unsafe { self.run_turned(turned, (channels, x), args, scratch, y) };
+            return;
+        }
         for group in channels.clone().step_by(beside) {
             let groups = group..(group + beside).min(channels.end);
             for band in (0..self.lines.bands()).map(|band| self.lines.band(band)) {
@@ -254,6 +313,7 @@ impl Call<'_> {
         let [own_lines, own_sums] = self.own.scratch();
         let (scratch, room) = scratch.split_at_mut(scratch.len() - self.own.room());
         let (all_lines, all_sums) = scratch.split_at_mut(self.own.beside() * own_lines);
+        let all_sums = &mut all_sums[..self.own.beside() * own_sums];
         for (group, own) in self.groups.clone().zip(all_lines.chunks_exact_mut(own_lines)) {
             for (i, line) in own.chunks_exact_mut(lines.scratch()[0]).enumerate() {
                 let c = group * ins + i;
@@ -418,6 +478,63 @@ impl Sums<'_> {
                 for (i, sum) in row.into_iter().enumerate() {
                     S::store(to.add(r * self.step + i * S::LANES), sum);
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Activation;
+
+    #[test]
+    fn channels_as_lanes_give_the_bits_of_lines() {
+        let layer = |channels: usize, size: [usize; 2], k: usize, stride: usize| ConvShape {
+            groups: channels,
+            stride: [1, stride, stride],
+            pad: [[0, 0], [k / 2; 2], [k / 2; 2]],
+            ..ConvShape::new(channels, channels, [1, size[0], size[1]], [1, k, k])
+        };
+        let shapes = [
+            layer(16, [14, 14], 5, 1),
+            layer(37, [15, 13], 3, 2),
+            layer(19, [7, 7], 3, 1),
+            layer(33, [70, 66], 7, 1),
+            layer(20, [40, 50], 5, 2),
+            ConvShape { dilation: [1, 3, 2], ..layer(24, [20, 17], 3, 1) },
+            ConvShape { pad: [[0, 0], [0, 4], [3, 0]], ..layer(18, [9, 11], 3, 2) },
+            ConvShape { pad: [[0, 0], [6, 0], [0, 9]], ..layer(50, [4, 3], 3, 1) },
+        ];
+        let noise = |seed: usize, n: usize| -> Vec<f32> {
+            (0..n).map(|i| ((i + seed) * 7919 % 2003) as f32 * 1e-3 - 1.0).collect()
+        };
+        for (isa, s) in
+            Isa::available().into_iter().flat_map(|isa| shapes.iter().map(move |s| (isa, s)))
+        {
+            let output = s.output().unwrap();
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let bias = noise(3, s.out_channels);
+            let turned = Direct::new(isa, s, output, &Weights::from(&weight));
+            assert!(turned.turned.is_some(), "{isa:?} {s:?}");
+            let lines = Direct { turned: None, ..turned.clone() };
+            let args = ConvArgs {
+                prologue: None,
+                epilogue: Epilogue {
+                    bias: Some(&bias),
+                    residual: None,
+                    activation: Activation::Silu,
+                },
+            };
+            let run = |direct: &Direct, threads: usize| {
+                let mut work = vec![f32::NAN; direct.workspace(threads)];
+                let mut y = vec![f32::NAN; s.out_channels * output.iter().product::<usize>()];
+                direct.run(&Pool::new(threads), &x, &args, &mut work, &mut y);
+                y
+            };
+            let expected = run(&lines, 1);
+            for threads in [1, 2, 3] {
+                assert!(run(&turned, threads) == expected, "{isa:?} {s:?} {threads} threads");
             }
         }
     }

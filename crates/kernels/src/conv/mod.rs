@@ -10,6 +10,7 @@ mod pair;
 mod shape;
 mod transpose;
 mod tune;
+mod turned;
 mod winograd;
 
 pub use choose::{ConvCosts, PackOptions, conv_costs, set_conv_costs};

@@ -11,7 +11,7 @@
 use super::choose::{Choice, PackOptions, choose};
 use super::direct::Direct;
 use super::gemm::Product;
-use super::{ConvArgs, ConvShape, Epilogue, dense, product};
+use super::{ConvArgs, ConvShape, Epilogue, dense, product, turned};
 use crate::isa::isa;
 use crate::shared::{Shared, check, share};
 use crate::{Activation, Pool, Weights, gemm::tile};
@@ -89,7 +89,7 @@ impl PackedPair {
     }
 
     fn parts(&self) -> [usize; 3] {
-        let between = self.most().min(self.channels()) * self.positions();
+        let between = (self.most() + self.unit()).min(self.channels()) * self.positions();
         [self.first.panels(), self.second.workspace(1), between].map(|n| n.next_multiple_of(16))
     }
 
@@ -101,10 +101,15 @@ impl PackedPair {
         self.shapes[1].input.iter().product()
     }
 
-    /// Channels that may go through both at a time: whole panels.
+    /// The fewest channels that are whole panels and whole registers.
+    fn unit(&self) -> usize {
+        let ((high, _), lanes) = (tile::size(self.first.isa), turned::lanes(self.first.isa));
+        (1..=lanes).map(|n| n * high).find(|n| n.is_multiple_of(lanes)).unwrap_or(high * lanes)
+    }
+
+    /// Channels that may go through both at a time, but for the last few.
     fn most(&self) -> usize {
-        let (high, _) = tile::size(self.first.isa);
-        (BETWEEN / self.positions() / high).max(1) * high
+        (BETWEEN / self.positions() / self.unit()).max(1) * self.unit()
     }
 }
 
@@ -132,9 +137,9 @@ pub fn conv_pair(
         epilogue: Epilogue { bias, residual: None, activation },
     });
     // As few turns as fit, the threads evenly.
-    let (high, _) = tile::size(pair.first.isa);
-    let (panels, most) = (channels.div_ceil(high), pair.most() / high);
-    let turns = panels.div_ceil(most).next_multiple_of(pool.threads()).min(panels);
+    let unit = pair.unit();
+    let (units, most) = ((channels / unit).max(1), pair.most() / unit);
+    let turns = units.div_ceil(most).next_multiple_of(pool.threads()).min(units);
     let aligned = work.as_ptr().align_offset(64).min(16);
     let (rooms, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
     pool.run_workers(turns, |worker, turn| {
@@ -143,8 +148,10 @@ pub fn conv_pair(
         let [panel_len, line_len, _] = pair.parts();
         let (filled, room) = room.split_at_mut(panel_len);
         let (lines, between) = room.split_at_mut(line_len);
-        let part = share(panels, turns, turn);
-        let part = part.start * high..(part.end * high).min(channels);
+        let part = share(units, turns, turn);
+        // The last takes what is no unit.
+        let end = if turn + 1 == turns { channels } else { part.end * unit };
+        let part = part.start * unit..end;
         pair.first.run_channels(part.clone(), x, &args[0], filled, between);
         // SAFETY: each channel belongs to one turn.
         unsafe { pair.second.run_channels(part, between, &args[1], lines, &y) };
