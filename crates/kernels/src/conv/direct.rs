@@ -8,7 +8,7 @@
 //! w[1]·       ╰─┴─┴─┴─┴─┴─┴─╯                grouped:   two vectors of six output channels, which share the loads
 //! w[2]·         ╰─┴─┴─┴─┴─┴─┴─╯  …
 //! ```
-//! Depthwise layers of planes whose kernels have many taps, or that are small, have channels as lanes instead (`turned.rs`).
+//! Depthwise layers of planes have channels as lanes instead (`turned.rs`), unless something stands before them or is added.
 //! Kernel, stride, dilation, padding and dimension only decide where the lines begin. Of small planes several channels go through each stage
 //! together, so that no stage waits for what the one before has just stored.
 //!
