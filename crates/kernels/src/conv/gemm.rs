@@ -11,7 +11,7 @@
 //! summed block after block in order of depth, whatever the sharing.
 
 use super::pack::{Fill, Geometry, Runs};
-use super::shape::ConvArgs;
+use super::shape::{ConvArgs, ConvShape};
 use super::winograd::lanes;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, Change, DEPTH, Origin, STEPS, Tile};
@@ -124,6 +124,19 @@ impl<S: Source> Order for Rows<S> {
 }
 
 impl Product {
+    /// Packs the weights of a convolution, `[out][in/groups][kd][kh][kw]`.
+    pub fn of(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &Weights) -> Product {
+        let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+        let offset = [0, 1, 2].map(|a| {
+            let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
+            (0..shape.kernel[a]).map(at).collect()
+        });
+        let geometry = Geometry { output, input: shape.input, stride: shape.stride, offset };
+        let taps = geometry.taps();
+        let place = move |o: usize, c: usize, tap: usize| (o * ins + c) * taps + tap;
+        Product::new(isa, shape.groups, [ins, outs], geometry, weight, place)
+    }
+
     /// Packs; `source` says where the weights of the rows lie.
     pub fn new(
         isa: Isa,

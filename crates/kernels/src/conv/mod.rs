@@ -109,21 +109,9 @@ fn pack_as(
             let floats = weight.floats(terms, |i| [i / terms, i % terms]);
             Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, &floats))
         }
-        Choice::Product => Algorithm::Product(product(isa, shape, output, weight)),
+        Choice::Product => Algorithm::Product(gemm::Product::of(isa, shape, output, weight)),
     };
     PackedConv { shape: shape.clone(), output, algorithm }
-}
-
-fn product(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &Weights) -> gemm::Product {
-    let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-    let offset = [0, 1, 2].map(|a| {
-        let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
-        (0..shape.kernel[a]).map(at).collect()
-    });
-    let geometry = pack::Geometry { output, input: shape.input, stride: shape.stride, offset };
-    let taps = geometry.taps();
-    let place = move |o: usize, c: usize, tap: usize| (o * ins + c) * taps + tap;
-    gemm::Product::new(isa, shape.groups, [ins, outs], geometry, weight, place)
 }
 
 /// Elements of scratch memory [`conv`] needs in a pool of `threads`.

@@ -1,6 +1,6 @@
 //! A pointwise convolution and the depthwise one that alone reads it, as one: a few channels at a time go through both, so that what the
 //! first writes is read by the same thread while it lies in its second-level cache, and is never in memory as a whole. The first half of the
-//! inverted residual block (M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, § 3.3, where the same is
+//! inverted residual block (M. Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, § 5.1, where the same is
 //! proposed against memory).
 //!
 //! ```text
@@ -11,7 +11,8 @@
 use super::choose::{Choice, PackOptions, choose};
 use super::direct::Direct;
 use super::gemm::Product;
-use super::{ConvArgs, ConvShape, Epilogue, dense, product, turned};
+use super::shape::{ConvArgs, ConvShape, Epilogue};
+use super::{dense, turned};
 use crate::isa::isa;
 use crate::shared::{Shared, check, share};
 use crate::{Activation, Pool, Weights, gemm::tile};
@@ -65,7 +66,7 @@ pub fn pack_conv_pair(shapes: [&ConvShape; 2], weights: [Weights; 2]) -> PackedP
     }
     let (isa, output) = (isa(), second.output().unwrap_or([0; 3]));
     PackedPair {
-        first: product(isa, first, second.input, &weights[0]),
+        first: Product::of(isa, first, second.input, &weights[0]),
         second: Direct::new(isa, second, output, &weights[1]),
         shapes: [first.clone(), second.clone()],
     }

@@ -88,12 +88,12 @@ impl Turned {
         };
         // Bands of one length.
         let mut bands = 1;
-        while turned.rows > 1 && turned.room(lanes(isa)).iter().sum::<usize>() > SCRATCH {
+        while turned.rows > 1 && !turned.fits(lanes(isa)) {
             bands += 1;
             turned.rows = output[1].div_ceil(bands);
         }
         // Not where a row alone is too long.
-        (turned.room(lanes(isa)).iter().sum::<usize>() <= SCRATCH).then_some(turned)
+        turned.fits(lanes(isa)).then_some(turned)
     }
 
     /// Rows of scratch that a band reads.
@@ -103,8 +103,14 @@ impl Turned {
 
     /// Elements of scratch: the input and the sums of a band, and the weights; blocks that are turned may reach beyond by their side.
     fn room(&self, lanes: usize) -> [usize; 3] {
-        let places = [self.rows_in() * self.pitch, self.rows * self.output[1], self.taps.len()];
-        places.map(|places| (places + lanes) * lanes)
+        let lines = self.rows_in().saturating_mul(self.pitch);
+        let places = [lines, self.rows.saturating_mul(self.output[1]), self.taps.len()];
+        places.map(|places| places.saturating_add(lanes).saturating_mul(lanes))
+    }
+
+    /// Whether a band fits scratch.
+    fn fits(&self, lanes: usize) -> bool {
+        self.room(lanes).iter().fold(0, |sum: usize, n| sum.saturating_add(*n)) <= SCRATCH
     }
 
     /// Elements of scratch of [`Turned::run`].
