@@ -19,6 +19,8 @@ use std::rc::Rc;
 const LEAST_WIDTH: usize = 8;
 /// More rows are left to the nodes themselves: the list is memory, too.
 const MOST_ROWS: usize = 1 << 20;
+/// Longer chains are left to the nodes, too: each node of one is a call deeper.
+const MOST_NODES: usize = 64;
 
 /// A tensor whose rows are those of another.
 struct Moved {
@@ -174,7 +176,7 @@ impl Finder<'_> {
         let mut lists = Lists::new();
         let rows = self.count(base, width)?;
         lists.insert(base, Rc::new((0..rows as u32).collect()));
-        let from = self.list(slot, width, &mut lists)?;
+        let from = self.list(slot, (width, 0), &mut lists)?;
         drop(lists);
         Some(Moved { base, width, rows, from: Rc::unwrap_or_clone(from) })
     }
@@ -187,12 +189,17 @@ impl Finder<'_> {
         Some(all / width).filter(|rows| whole && *rows <= MOST_ROWS)
     }
 
-    /// For each row of a slot that of the base, which is in `lists`.
-    fn list(&self, slot: Slot, width: usize, lists: &mut Lists) -> Option<Rc<Vec<u32>>> {
+    /// For each row of a slot that of the base, which is in `lists`; so many nodes have been gone through.
+    fn list(
+        &self,
+        slot: Slot,
+        (width, nodes): (usize, usize),
+        lists: &mut Lists,
+    ) -> Option<Rc<Vec<u32>>> {
         if let Some(list) = lists.get(&slot) {
             return Some(list.clone());
         }
-        let node = self.mover(slot)?;
+        let node = self.mover(slot).filter(|_| nodes < MOST_NODES)?;
         self.count(slot, width)?;
         let inputs: Vec<Slot> = match node.op.name {
             "Concat" => node.inputs.iter().copied().collect::<Option<_>>()?,
@@ -200,7 +207,7 @@ impl Finder<'_> {
         };
         let mut parts = Vec::with_capacity(inputs.len());
         for input in &inputs {
-            parts.push(self.list(*input, width, lists)?);
+            parts.push(self.list(*input, (width, nodes + 1), lists)?);
         }
         let grid = |slot: Slot| -> Option<Vec<usize>> {
             self.count(slot, width)?;
