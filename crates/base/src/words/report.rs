@@ -60,9 +60,9 @@ texts! {
     /// Heading.
     FINDINGS = "Findings and scores", "影像所见（模型评分）";
     /// Under the chart when every operating point is 0.5.
-    SCORE_HALF = "A score is not a probability; 0.5 is the model's operating point. A filled marker is at or above the operating point, a hollow one below.", "评分不是患病概率；0.5 为模型的判定阈值。实心标记表示达到或超过阈值，空心标记表示低于阈值。";
+    SCORE_HALF = "A score is not a probability unless it is marked as calibrated; 0.5 is the model's operating point. A filled marker is at or above the operating point, a hollow one below.", "除标明已校准者外，评分不是患病概率；0.5 为模型的判定阈值。实心标记表示达到或超过阈值，空心标记表示低于阈值。";
     /// Under the chart otherwise.
-    SCORE_TICKS = "A score is not a probability; the upright tick in a model's lane is its operating point. A filled marker is at or above it, a hollow one below; a dotted outline has no operating point.", "评分不是患病概率；竖线为该模型的判定阈值。实心标记表示达到或超过阈值，空心标记表示低于阈值，虚线标记表示无判定阈值。";
+    SCORE_TICKS = "A score is not a probability unless it is marked as calibrated; the upright tick in a model's lane is its operating point. A filled marker is at or above it, a hollow one below; a dotted outline has no operating point.", "除标明已校准者外，评分不是患病概率；竖线为该模型的判定阈值。实心标记表示达到或超过阈值，空心标记表示低于阈值，虚线标记表示无判定阈值。";
     /// Group in the chart.
     GROUP_POSITIVE = "At or above the operating point in at least one model", "至少一个模型达到或超过判定阈值";
     /// Group in the chart.
