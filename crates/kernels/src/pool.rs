@@ -27,6 +27,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Rounds of the pause instruction before a thread goes to sleep: some tens of microseconds, about one small layer.
 const SPIN: usize = 4000;
+/// Every so many of these rounds the core is offered to others.
+const POLITE: usize = 64;
 /// Bits of a counter that count the tasks drawn from a stretch; those above are the number of the job, good for years of jobs.
 const COUNT: u32 = 22;
 
@@ -184,11 +186,11 @@ impl State {
         let epoch = self.publish(ptr::from_ref(&job).cast_mut().cast(), tasks);
         self.work(0, epoch, &job, tasks);
         let all = before.wrapping_add(tasks as u64);
-        for _ in 0..SPIN {
+        for round in 0..SPIN {
             if self.done() == all {
                 return;
             }
-            std::hint::spin_loop();
+            pause(round);
         }
         let mut bed = lock(&self.bed);
         self.waiting.0.store(true, Ordering::Relaxed);
@@ -289,8 +291,8 @@ impl State {
 fn serve(state: &State, worker: usize) {
     let mut seen = 0;
     loop {
-        let spun = (0..SPIN).find_map(|_| {
-            std::hint::spin_loop();
+        let spun = (0..SPIN).find_map(|round| {
+            pause(round);
             state.read(seen)
         });
         let Some((epoch, job, tasks)) = spun else {
@@ -308,6 +310,15 @@ fn serve(state: &State, worker: usize) {
             return;
         }
         state.work(worker, epoch, job, tasks);
+    }
+}
+
+/// Waits a moment; now and then lets another thread have the core, for there may be more threads than cores.
+fn pause(round: usize) {
+    if round % POLITE == POLITE - 1 {
+        std::thread::yield_now();
+    } else {
+        std::hint::spin_loop();
     }
 }
 
