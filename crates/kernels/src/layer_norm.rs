@@ -9,8 +9,8 @@
 //! Statistician 37, 1983). The variance is the biased one (÷ n), as in PyTorch.
 
 use crate::isa::{isa, on_set};
-use crate::rows::NOWHERE;
-use crate::shared::{Shared, check, pieces};
+use crate::rows::row_of;
+use crate::shared::{check, each_row};
 use crate::simd::Simd;
 use crate::{Norm, Pool, activation::activate};
 
@@ -21,10 +21,10 @@ const SUMS: usize = 4;
 pub fn layer_norm(pool: &Pool, rows: usize, cols: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
     check("x of a norm", x.len(), rows * cols);
     check("y of a norm", y.len(), x.len());
-    run(pool, rows, cols, norm, y, |row| Some(&x[row * cols..][..cols]));
+    run(pool, cols, norm, y, |row| Some(&x[row * cols..][..cols]));
 }
 
-/// [`layer_norm`] of the rows `from` of `x`, in their order: rows of zeros where that is [`NOWHERE`]. Panics unless the lengths agree and
+/// [`layer_norm`] of the rows `from` of `x`, in their order: rows of zeros where that is [`NOWHERE`](crate::NOWHERE). Panics unless the lengths agree and
 /// the rows exist.
 pub fn layer_norm_rows(
     pool: &Pool,
@@ -35,40 +35,24 @@ pub fn layer_norm_rows(
     y: &mut [f32],
 ) {
     check("y of a norm", y.len(), from.len() * cols);
-    let row = |row: usize| match from[row] {
-        NOWHERE => None,
-        at => Some(&x[at as usize * cols..][..cols]),
-    };
-    run(pool, from.len(), cols, norm, y, row);
+    run(pool, cols, norm, y, |row| row_of(x, cols, from[row]));
 }
 
 /// Row `i` of `y` is the norm of the row that `source` gives, or zeros.
 fn run<'a>(
     pool: &Pool,
-    rows: usize,
     cols: usize,
     norm: &Norm,
     y: &mut [f32],
     source: impl Fn(usize) -> Option<&'a [f32]> + Sync,
 ) {
     norm.check(cols);
-    if y.is_empty() {
-        return;
-    }
     let isa = isa();
-    let (tasks, step) = pieces(pool, rows, (1usize << 13).div_ceil(cols));
-    let out = Shared::new(y);
-    pool.run(tasks, |task| {
-        for row in task * step..((task + 1) * step).min(rows) {
-            // SAFETY: each row belongs to one task.
-            let y = unsafe { out.part(row * cols, cols) };
-            match source(row) {
-                None => y.fill(0.0),
-                Some(x) => {
-                    on_set!(isa, one_row(x: &[f32], norm: &Norm, y: &mut [f32]));
-                    activate(y, norm.activation);
-                }
-            }
+    each_row(pool, cols, y, |row, y| match source(row) {
+        None => y.fill(0.0),
+        Some(x) => {
+            on_set!(isa, one_row(x: &[f32], norm: &Norm, y: &mut [f32]));
+            activate(y, norm.activation);
         }
     });
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use crate::Pool;
-use crate::shared::{Shared, check, pieces};
+use crate::shared::{check, each_row};
 
 /// In a list of rows: a row of zeros.
 pub const NOWHERE: u32 = u32::MAX;
@@ -25,9 +25,9 @@ pub fn gather_rows(
 ) {
     check("y of rows", y.len(), from.len() * width);
     added.inspect(|added| check("what is added to rows", added.len(), y.len()));
-    each_row(pool, width, from, x, y, |row, x, y| {
+    each_row(pool, width, y, |row, y| {
         let added = added.map(|added| &added[row * width..][..width]);
-        match (x, added) {
+        match (row_of(x, width, from[row]), added) {
             (Some(x), Some(added)) => {
                 y.iter_mut().zip(x).zip(added).for_each(|((y, x), a)| *y = *x + *a)
             }
@@ -37,26 +37,7 @@ pub fn gather_rows(
     });
 }
 
-/// Calls `f` with each row of `y`, its number and the row of `x` that it is made of, if any.
-pub(crate) fn each_row(
-    pool: &Pool,
-    width: usize,
-    from: &[u32],
-    x: &[f32],
-    y: &mut [f32],
-    f: impl Fn(usize, Option<&[f32]>, &mut [f32]) + Sync,
-) {
-    if y.is_empty() {
-        return;
-    }
-    let (tasks, step) = pieces(pool, from.len(), (1usize << 13).div_ceil(width));
-    let out = Shared::new(y);
-    pool.run(tasks, |task| {
-        for row in task * step..((task + 1) * step).min(from.len()) {
-            // SAFETY: each row belongs to one task.
-            let y = unsafe { out.part(row * width, width) };
-            let at = (from[row] != NOWHERE).then(|| from[row] as usize * width);
-            f(row, at.map(|at| &x[at..][..width]), y);
-        }
-    });
+/// A row of `x` by its number in a list, if any.
+pub(crate) fn row_of(x: &[f32], width: usize, at: u32) -> Option<&[f32]> {
+    (at != NOWHERE).then(|| &x[at as usize * width..][..width])
 }

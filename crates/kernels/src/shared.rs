@@ -51,6 +51,27 @@ pub(crate) fn pieces(pool: &Pool, n: usize, grain: usize) -> (usize, usize) {
     (n.div_ceil(step), step)
 }
 
+/// Calls `f` with the number of each row of `y`, of `width` elements, and the row itself, some rows a task.
+pub(crate) fn each_row(
+    pool: &Pool,
+    width: usize,
+    y: &mut [f32],
+    f: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    if y.is_empty() {
+        return;
+    }
+    let rows = y.len() / width;
+    let (tasks, step) = pieces(pool, rows, (1usize << 13).div_ceil(width));
+    let out = Shared::new(y);
+    pool.run(tasks, |task| {
+        for row in task * step..((task + 1) * step).min(rows) {
+            // SAFETY: each row belongs to one task.
+            f(row, unsafe { out.part(row * width, width) });
+        }
+    });
+}
+
 /// Part `index` of `0..n` cut in `parts` that differ by one at most.
 pub(crate) fn share(n: usize, parts: usize, index: usize) -> Range<usize> {
     n * index / parts..n * (index + 1) / parts

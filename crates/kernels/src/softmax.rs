@@ -3,7 +3,7 @@
 use crate::{
     Pool,
     isa::multiversion,
-    shared::{Shared, check, pieces},
+    shared::{check, each_row},
     simd::Simd,
     vmath::{self, Function},
 };
@@ -12,17 +12,7 @@ use crate::{
 pub fn softmax(pool: &Pool, rows: usize, cols: usize, x: &[f32], y: &mut [f32]) {
     check("x of softmax", x.len(), rows * cols);
     check("y of softmax", y.len(), x.len());
-    if x.is_empty() {
-        return;
-    }
-    let (tasks, step) = pieces(pool, rows, (1usize << 13).div_ceil(cols));
-    let out = Shared::new(y);
-    pool.run(tasks, |task| {
-        for row in task * step..((task + 1) * step).min(rows) {
-            // SAFETY: each row belongs to one task.
-            row_softmax(&x[row * cols..][..cols], unsafe { out.part(row * cols, cols) });
-        }
-    });
+    each_row(pool, cols, y, |row, y| row_softmax(&x[row * cols..][..cols], y));
 }
 
 fn row_softmax(x: &[f32], y: &mut [f32]) {

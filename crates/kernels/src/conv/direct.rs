@@ -15,11 +15,13 @@
 //! Source: the polyphase layout, see `lines.rs`; the loop is the definition.
 
 use super::shape::{ConvArgs, ConvShape, Epilogue};
-use super::turned::{self, Channels, Turned};
+use super::turned::{Channels, Turned};
+use super::winograd::lanes;
 use crate::gemm::store::{Order, Part, Store};
+use crate::isa::on_set;
 use crate::lines::{Band, HELD, Lines, Window, keep};
 use crate::shared::{Shared, pieces};
-use crate::simd::{Portable, Simd};
+use crate::simd::Simd;
 use crate::{Isa, Pool, Weights, activation::activate};
 use std::ops::Range;
 
@@ -200,7 +202,7 @@ impl Direct {
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         if let Some(turned) = self.turned(args) {
-            let lanes = turned::lanes(self.isa);
+            let lanes = lanes(self.isa);
             // The last takes the channels that fill no register.
             let units = self.groups / lanes;
             let cost = self.lines.output.iter().product::<usize>() * self.places.len() * lanes;
@@ -250,9 +252,7 @@ impl Direct {
         let (beside, first) = (self.beside(), channels.start);
         let aligned = scratch.as_ptr().align_offset(64).min(16);
         let scratch = &mut scratch[aligned..][..self.all_scratch()];
-        if let Some(turned) =
-            self.turned(args).filter(|_| channels.len() >= turned::lanes(self.isa))
-        {
+        if let Some(turned) = self.turned(args).filter(|_| channels.len() >= lanes(self.isa)) {
             // SAFETY: by the contract.
             unsafe { self.run_turned(turned, (channels, x), args, scratch, y) };
             return;
@@ -264,18 +264,6 @@ impl Direct {
             }
         }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn avx512(call: &Call, scratch: &mut [f32]) {
-    call.run::<crate::simd::Avx512>(scratch);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2(call: &Call, scratch: &mut [f32]) {
-    call.run::<crate::simd::Avx2>(scratch);
 }
 
 /// One band of one group, or of a few.
@@ -291,19 +279,10 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// On the instruction set of the weights.
+    /// On the instruction set of the weights, which was supported when they were taken.
     fn run_on(&self, scratch: &mut [f32]) {
-        match self.own.isa {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the set was supported when the weights were taken.
-            Isa::Avx512 => unsafe { avx512(self, scratch) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Isa::Avx2 => unsafe { avx2(self, scratch) },
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => self.run::<crate::simd::Neon>(scratch),
-            _ => self.run::<Portable>(scratch),
-        }
+        let call = self;
+        on_set!(self.own.isa, stages(call: &Call, scratch: &mut [f32]));
     }
 
     /// Stage by stage: the input as lines, the sums, the results in their place.
@@ -405,6 +384,13 @@ impl Call<'_> {
             }
         }
     }
+}
+
+/// # Safety
+/// The instruction set is there.
+#[inline(always)]
+unsafe fn stages<S: Simd>(call: &Call, scratch: &mut [f32]) {
+    call.run::<S>(scratch);
 }
 
 /// Sums of some output channels on one plane of a band.

@@ -9,10 +9,11 @@
 //! Every output is the sum that the two convolutions by themselves give, in the same order.
 
 use super::choose::{Choice, PackOptions, choose};
+use super::dense;
 use super::direct::Direct;
 use super::gemm::Product;
 use super::shape::{ConvArgs, ConvShape, Epilogue};
-use super::{dense, turned};
+use super::winograd::lanes;
 use crate::isa::isa;
 use crate::shared::{Shared, check, share};
 use crate::{Activation, Pool, Weights, gemm::tile};
@@ -104,7 +105,7 @@ impl PackedPair {
 
     /// The fewest channels that are whole panels and whole registers.
     fn unit(&self) -> usize {
-        let ((high, _), lanes) = (tile::size(self.first.isa), turned::lanes(self.first.isa));
+        let ((high, _), lanes) = (tile::size(self.first.isa), lanes(self.first.isa));
         (1..=lanes).map(|n| n * high).find(|n| n.is_multiple_of(lanes)).unwrap_or(high * lanes)
     }
 

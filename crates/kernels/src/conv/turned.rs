@@ -11,6 +11,7 @@
 //! here in scratch memory.
 
 use super::shape::ConvShape;
+use super::winograd::lanes;
 use crate::activation::activate;
 use crate::isa::on_set;
 use crate::shared::Shared;
@@ -52,11 +53,6 @@ pub(super) struct Channels<'a> {
     pub y: &'a Shared<'a>,
     /// Their numbers in `bias` and `y`.
     pub range: Range<usize>,
-}
-
-/// Lanes of the registers.
-pub(super) fn lanes(isa: Isa) -> usize {
-    super::winograd::lanes(isa)
 }
 
 impl Turned {
