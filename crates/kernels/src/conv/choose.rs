@@ -239,19 +239,18 @@ fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Ca
     let points: usize = step.map(winograd::side).iter().product();
     let tiles = [0, 1, 2].map(|a| output[a].div_ceil(winograd::outs(step[a])));
     let tiles: usize = tiles.iter().product();
-    // The in channels of each phase.
-    let ins = s.in_channels * step.map(winograd::phases).iter().product::<usize>();
+    // Points, each as often as phases count there.
+    let terms: usize = step.map(winograd::terms).iter().product();
     // A last panel is as wide as its vectors.
     let outs = s.out_channels.next_multiple_of(winograd::lanes(isa));
     let bytes = winograd::bytes(s, isa, step);
-    let each = (points * tiles) as f64;
     let counts = ConvCosts {
-        forward: each * ins as f64,
-        backward: each * outs as f64,
+        forward: (terms * tiles * s.in_channels) as f64,
+        backward: (points * tiles * outs) as f64,
         weight: bytes as f64,
         ..NOTHING
     };
-    let products = (points * tiles.next_multiple_of(high)) as f64 * (ins * outs) as f64;
+    let products = (terms * tiles.next_multiple_of(high)) as f64 * (s.in_channels * outs) as f64;
     let charged = if s.kernel[0] > 1 { bytes.saturating_sub(FREE * s.weight_len() * 4) } else { 0 };
     Candidate { charged, ..Candidate::new(Choice::Winograd(step), bytes, products, counts) }
 }

@@ -109,9 +109,11 @@ const FILLED: Origin = Origin {
 
 /// What a tile does with its panel of B: reads it, or an origin's rows as they are or changed.
 const READ: u8 = 0;
-const COPY: u8 = 1;
-const RELU: u8 = 2;
-const LEAKY: u8 = 3;
+/// The same of a panel that is no wider than the tile.
+const TIGHT: u8 = 1;
+const COPY: u8 = 2;
+const RELU: u8 = 3;
+const LEAKY: u8 = 4;
 
 /// The least height of a full tile.
 const LOWEST: usize = 6;
@@ -221,7 +223,7 @@ unsafe fn from_portable<const H: usize, const B: u8>(t: &Tile, origin: &Origin) 
 }
 
 /// Runs tiles one below the other: `t.rows` rows in all, as many as wanted, A in place. One call where [`run`] would take many: with sums
-/// as short as a few channels the calls would cost as much as they do.
+/// as short as a few channels the calls would cost as much as they do. The panel of B is as wide as the columns' vectors: `[depth][columns]`.
 ///
 /// # Safety
 /// As for [`run`]; A has as many rows as its last tile is high.
@@ -276,7 +278,7 @@ unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
     unsafe {
         while left >= H {
             t.rows = H;
-            tile::<S, H, N, true, READ>(&t, &FILLED);
+            tile::<S, H, N, true, TIGHT>(&t, &FILLED);
             t.ahead_lines = 0;
             t.a = t.a.add(H * t.a_stride);
             t.c = t.c.add(H * t.stride);
@@ -285,10 +287,10 @@ unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
         t.rows = left;
         match height(left.max(1), H) {
             _ if left == 0 => {}
-            1 => tile::<S, 1, N, true, READ>(&t, &FILLED),
-            2 => tile::<S, 2, N, true, READ>(&t, &FILLED),
-            4 => tile::<S, 4, N, true, READ>(&t, &FILLED),
-            _ => tile::<S, H, N, true, READ>(&t, &FILLED),
+            1 => tile::<S, 1, N, true, TIGHT>(&t, &FILLED),
+            2 => tile::<S, 2, N, true, TIGHT>(&t, &FILLED),
+            4 => tile::<S, 4, N, true, TIGHT>(&t, &FILLED),
+            _ => tile::<S, H, N, true, TIGHT>(&t, &FILLED),
         }
     }
 }
@@ -375,6 +377,7 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
         let (mut a, mut b) = (t.a, t.b);
         let Origin { mut x, mut scale, mut shift, .. } = *origin;
         let slope = S::splat(if let Change::Leaky(slope) = origin.change { slope } else { 0.0 });
+        let filled = B == READ || B == TIGHT;
         let (down, along) = if IN_PLACE { (t.a_stride, 1) } else { (1, H) };
         let (mut left, mut ahead) = (t.depth, t.ahead);
         // Vectors of C still to be asked for, and how many at a time.
@@ -403,7 +406,7 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
             for _ in 0..steps {
                 let mut row = [S::splat(0.0); N];
                 for j in 0..N {
-                    row[j] = S::load(if B == READ { b } else { x }.add(j * S::LANES));
+                    row[j] = S::load(if filled { b } else { x }.add(j * S::LANES));
                 }
                 if B == RELU || B == LEAKY {
                     let (by, plus) = (S::splat(*scale), S::splat(*shift));
@@ -416,7 +419,7 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
                     }
                     (scale, shift) = (scale.add(1), shift.add(1));
                 }
-                if B != READ {
+                if !filled {
                     if H >= LOWEST {
                         for j in 0..N {
                             S::store(b.cast_mut().add(j * S::LANES), row[j]);
@@ -438,7 +441,7 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
                     }
                 }
                 a = a.add(along);
-                b = b.add(S::VECTORS * S::LANES);
+                b = b.add(if B == TIGHT { N } else { S::VECTORS } * S::LANES);
             }
         }
         if t.columns == N * S::LANES {

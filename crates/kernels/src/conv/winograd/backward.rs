@@ -91,8 +91,12 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
         let ending = Ending::<S>::new(target, segment, [outs(Z), outs(Y), outs(X)], channel, work);
         for tile in 0..segment.count {
             ending.ask(tile);
-            let mut tally = Tally::new();
             let from = m.start.add(tile * m.row);
+            if Z == 1 {
+                ending.flat::<Y, X>(from, m.slot, tile, work);
+                continue;
+            }
+            let mut tally = Tally::new();
             let mut rows = [[[S::splat(0.0); SIDE]; SIDE]; STEP];
             for pair in 0..side(Z) * side(Y) {
                 let mut d = [S::splat(0.0); SIDE];
@@ -223,6 +227,43 @@ impl<'a, S: Simd> Ending<'a, S> {
                         tally.add(v);
                     }
                     S::store(to.add((p * outs(Y) + i) * self.pitch), v);
+                }
+            }
+        }
+    }
+
+    /// Takes a flat tile, whose points lie `slot` apart from `from` on, all of the way into the work: down its rows, then along them, in
+    /// registers. Nothing is gathered of it.
+    ///
+    /// # Safety
+    /// As for [`Ending::column`].
+    #[inline(always)]
+    unsafe fn flat<const Y: usize, const X: usize>(
+        &self,
+        from: *const f32,
+        slot: usize,
+        tile: usize,
+        work: &mut [f32],
+    ) {
+        // SAFETY: by the contract.
+        unsafe {
+            let mut rows = [[S::splat(0.0); SIDE]; STEP];
+            for j in 0..side(X) {
+                let mut d = [S::splat(0.0); SIDE];
+                for i in 0..side(Y) {
+                    d[i] = S::load(from.add((i * side(X) + j) * slot));
+                }
+                let d = points::output::<S, Y>(d);
+                for i in 0..outs(Y) {
+                    rows[i][j] = d[i];
+                }
+            }
+            let to = work.as_mut_ptr().add(tile * outs(X) * S::LANES);
+            for i in 0..outs(Y) {
+                let d = points::output::<S, X>(rows[i]);
+                for j in 0..outs(X) {
+                    let v = in_register::<S>(self.early, S::add(d[j], self.bias));
+                    S::store(to.add(i * self.pitch + j * S::LANES), v);
                 }
             }
         }

@@ -11,7 +11,7 @@
 //!                                                 4 row by row, when its points are due: tile by tile along it into V
 //! ```
 
-use super::points::{self, SIDE, outs, phases, side};
+use super::points::{self, SIDE, outs, phases, phases_at, side};
 use super::tiles::{Matrix, SPARE, Segment, Source, Strip, columns, line};
 use crate::Activation;
 use crate::activation::activate;
@@ -46,7 +46,7 @@ pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize
                         d[p] = S::load(at.add((p * phases(Z) + phase) * plane));
                     }
                     let d = points::input::<S, Z>(d);
-                    for p in 0..side(Z) {
+                    for p in (0..side(Z)).filter(|p| phase < phases_at(Z, *p)) {
                         S::store(at.add((p * phases(Z) + phase) * plane), d[p]);
                     }
                 }
@@ -66,7 +66,10 @@ pub(super) unsafe fn spread<S: Simd, const Z: usize, const Y: usize, const X: us
     v: Matrix,
 ) {
     for (i, pair) in pairs.enumerate() {
-        for phase in 0..phases(Z) * phases(Y) {
+        // Phases that do not count at a point have no place there.
+        let (planes, rows) = (phases_at(Z, pair / side(Y)), phases_at(Y, pair % side(Y)));
+        for place in 0..planes * rows {
+            let phase = place / rows * phases(Y) + place % rows;
             let row = line([Z, Y, X], pair, phase);
             for k in 0..vectors {
                 for tile in 0..count {
@@ -80,10 +83,11 @@ pub(super) unsafe fn spread<S: Simd, const Z: usize, const Y: usize, const X: us
                                 d[j] = S::load(from.add(j * phases(X) * S::LANES));
                             }
                             let d = points::input::<S, X>(d);
-                            let channel = (phase * phases(X) + x) * filled + k * S::LANES;
-                            let to = v.start.add(i * side(X) * v.slot + tile * v.row + channel);
-                            for j in 0..side(X) {
-                                S::store(to.add(j * v.slot), d[j]);
+                            let to =
+                                v.start.add(i * side(X) * v.slot + tile * v.row + k * S::LANES);
+                            for j in (0..side(X)).filter(|j| x < phases_at(X, *j)) {
+                                let channel = (place * phases_at(X, j) + x) * filled;
+                                S::store(to.add(j * v.slot + channel), d[j]);
                             }
                         }
                     }
@@ -270,7 +274,7 @@ impl Plane {
                         }
                     }
                     let d = points::input::<S, Y>(d);
-                    for i in 0..side(Y) {
+                    for i in (0..side(Y)).filter(|i| phase < phases_at(Y, *i)) {
                         S::store(at.add((i * phases(Y) + phase) * slot), d[i]);
                     }
                 }

@@ -14,8 +14,9 @@
 //! neighbouring tiles is turned to channels-last in scratch memory and back (`forward.rs`, `backward.rs`). Tiles of 2×2, 2×2×2 and 2×4×4 outputs
 //! serve where few outputs are left along an axis, or the weights would grow too large (`conv/choose.rs`).
 //!
-//! With stride two the input falls in phases, four on a plane and eight in space, each with a kernel of two elements along an axis: the
-//! phases are in channels of their own, and F(4×4×4, 2×2×2) makes 64 outputs with 8·125 multiplications where the sum takes 1728.
+//! With stride two the input falls in phases, four on a plane and eight in space, each with a kernel of two elements or one along an axis: the
+//! phases are in channels of their own, and F(4×4×4, 2×2×2) makes 64 outputs with 9·9·9 multiplications where the sum takes 1728: at the
+//! five points of an axis two phases count, but for one point, where one does.
 //!
 //! Many tiles are cut in batches, a task each, which stay in the nearer caches (`run.rs`). In space V and M would be the greater part of what
 //! a batch moves: strips are kept that are transformed along two axes, two thirds of V, and V and M exist for one row of six points at a
@@ -41,11 +42,13 @@ use super::shape::ConvShape;
 use crate::Isa;
 use crate::gemm::tile;
 use crate::memory::Floats;
-use points::STRIDED;
-pub(super) use points::{outs, phases, side};
+use crate::shared::share;
+use points::{STRIDED, phases_at};
+pub(super) use points::{outs, phases, side, terms};
+use std::ops::Range;
 use tiles::SPARE;
 pub(super) use tiles::lanes;
-use weights::Kernels;
+use weights::{Kernels, LANES};
 
 /// Bytes V of a batch of flat tiles should stay below: somewhat less than a second-level cache, as each weight is read once a batch.
 const BATCH: usize = 768 << 10;
@@ -65,13 +68,13 @@ pub(crate) struct Winograd {
     step: [usize; 3],
     ins: usize,
     outs: usize,
-    /// Rows of weights and elements of a tile in V that count: the in channels, of each phase.
-    depth: usize,
+    /// Where the weights of each point begin, and the end of all.
+    starts: Vec<usize>,
     input: [usize; 3],
     output: [usize; 3],
     /// Zeros before the input along each axis.
     pad: [usize; 3],
-    /// `[points][block of in channels][panel of out channels][in][width]`, zero past the last channel.
+    /// `[points][block of in channels][panel of out channels][in][width of the panel]`, zero past the last channel.
     pub weight: Floats,
 }
 
@@ -101,16 +104,37 @@ pub(super) fn steps_for(s: &ConvShape, output: [usize; 3]) -> Vec<[usize; 3]> {
 
 /// Bytes of the packed weights; `usize::MAX` where they overflow.
 pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
-    let wide = s.out_channels.next_multiple_of(tile::size(isa).1);
-    let depth = depth(s.in_channels, isa, step);
-    let all = [depth, wide, size_of::<f32>(), side(step[0]), side(step[1]), side(step[2])];
+    let lanes = tiles::lanes(isa);
+    let (wide, filled) =
+        (s.out_channels.next_multiple_of(lanes), s.in_channels.next_multiple_of(lanes));
+    let [z, y, x] = step.map(terms);
+    // What the last phase of each point is not filled up to whole vectors with is counted all the same.
+    let all = [filled, wide, size_of::<f32>(), z, y, x];
     all.iter().try_fold(1usize, |n, k| n.checked_mul(*k)).unwrap_or(usize::MAX)
 }
 
-/// In channels of all phases; all but the last phase's are filled up to whole vectors.
-fn depth(ins: usize, isa: Isa, step: [usize; 3]) -> usize {
-    let phases: usize = step.map(phases).iter().product();
+/// The out channels of each panel of the weights, whole vectors: as many panels as it takes of a tile's width, all about as wide, for the
+/// tile is slow on one vector alone and reads nothing but its own columns.
+fn panels(outs: usize, isa: Isa) -> impl Iterator<Item = Range<usize>> {
+    let (lanes, width) = (tiles::lanes(isa), tile::size(isa).1);
+    let vectors = outs.div_ceil(lanes);
+    let count = outs.div_ceil(width);
+    (0..count).map(move |panel| {
+        let part = share(vectors, count, panel);
+        part.start * lanes..part.end * lanes
+    })
+}
+
+/// In channels of so many phases, one behind the other; all but the last phase's are filled up to whole vectors.
+fn depth(ins: usize, isa: Isa, phases: usize) -> usize {
     (phases - 1) * ins.next_multiple_of(tiles::lanes(isa)) + ins
+}
+
+/// Phases of each axis that count at a point.
+fn phases_of(step: [usize; 3], point: usize) -> [usize; 3] {
+    let [_, down, across] = step.map(side);
+    let at = [point / (down * across), point / across % down, point % across];
+    [0, 1, 2].map(|axis| phases_at(step[axis], at[axis]))
 }
 
 impl Winograd {
@@ -123,41 +147,50 @@ impl Winograd {
         weight: &[f32],
     ) -> Winograd {
         let (ins, outs) = (s.in_channels, s.out_channels);
-        let width = tile::size(isa).1;
-        let wide = outs.next_multiple_of(width);
-        let depth = depth(ins, isa, step);
-        let (_, block) = tile::blocks(depth);
-        let points: usize = step.map(side).iter().product();
-        let mut packed = Floats::for_weights(points * depth * wide);
+        let lanes = tiles::lanes(isa);
+        let (wide, filled) = (outs.next_multiple_of(lanes), ins.next_multiple_of(lanes));
+        let counts: Vec<_> =
+            (0..step.map(side).iter().product()).map(|point| phases_of(step, point)).collect();
+        let mut starts = vec![0];
+        for phases in &counts {
+            let depth = depth(ins, isa, phases.iter().product());
+            starts.push(starts[starts.len() - 1] + depth * wide);
+        }
+        let mut packed = Floats::for_weights(starts[counts.len()]);
         let mut kernels = Kernels::new(step);
         let taps: usize = s.kernel.iter().product();
-        let (filled, [_, down, across]) =
-            (ins.next_multiple_of(tiles::lanes(isa)), step.map(phases));
-        for panel in (0..outs).step_by(16) {
-            let count = 16.min(outs - panel);
-            // Rows between the channels of two phases stay zero.
-            for row in (0..depth).filter(|row| row % filled < ins) {
-                let (phase, c) = (row / filled, row % filled);
+        let [planes, down, across] = step.map(phases);
+        let panels: Vec<Range<usize>> = panels(outs, isa).collect();
+        let rows = (0..planes * down * across).flat_map(|phase| (0..ins).map(move |c| (phase, c)));
+        for first in (0..outs).step_by(LANES) {
+            let some = first..outs.min(first + LANES);
+            for (phase, c) in rows.clone() {
                 let phase = [phase / (down * across), phase / across % down, phase % across];
-                kernels.transform(&weight[panel * ins * taps..], [ins, c], phase, count);
-                let (from, within) = (row / block * block, row % block);
-                let (start, row) = (from * wide, within * width);
-                let rows = block.min(depth - from);
-                // The panels of the instruction set may be wider or narrower than the sixteen channels.
-                let mut first = panel;
-                while first < panel + count {
-                    let n = (width - first % width).min(panel + count - first);
-                    let at = start + first / width * width * rows + row + first % width;
-                    for (xi, u) in kernels.at_points.iter().enumerate() {
-                        packed[xi * depth * wide + at..][..n]
-                            .copy_from_slice(&u[first - panel..][..n]);
+                kernels.transform(&weight[first * ins * taps..], [ins, c], phase, some.len());
+                for (point, u) in kernels.at_points.iter().enumerate() {
+                    let counts = counts[point];
+                    if (0..3).any(|axis| phase[axis] >= counts[axis]) {
+                        continue;
                     }
-                    first += n;
+                    let depth = depth(ins, isa, counts.iter().product());
+                    let place = (phase[0] * counts[1] + phase[1]) * counts[2] + phase[2];
+                    let (row, (_, block)) = (place * filled + c, tile::blocks(depth));
+                    let from = row / block * block;
+                    for panel in &panels {
+                        let of = panel.start.max(some.start)..panel.end.min(some.end);
+                        if of.is_empty() {
+                            continue;
+                        }
+                        let at = from * wide + panel.start * block.min(depth - from);
+                        let at = starts[point] + at + (row - from) * panel.len();
+                        packed[at + of.start - panel.start..][..of.len()]
+                            .copy_from_slice(&u[of.start - first..of.end - first]);
+                    }
                 }
             }
         }
         let pad = s.pad.map(|p| p[0]);
-        Winograd { isa, step, ins, outs, depth, input: s.input, output, pad, weight: packed }
+        Winograd { isa, step, ins, outs, starts, input: s.input, output, pad, weight: packed }
     }
 
     /// Tiles along each axis.
@@ -176,7 +209,8 @@ impl Winograd {
 
     /// Elements of a tile in V and in M: the channels (of each phase), filled up to whole vectors.
     fn rows(&self) -> [usize; 2] {
-        [self.depth, self.outs].map(|n| n.next_multiple_of(tiles::lanes(self.isa)))
+        let phases: usize = self.step.map(phases).iter().product();
+        [phases * self.filled(), self.outs.next_multiple_of(tiles::lanes(self.isa))]
     }
 
     /// In channels filled up to whole vectors.
@@ -199,8 +233,10 @@ impl Winograd {
         let tiles = self.tiles();
         let high = tile::size(self.isa).0;
         let [ins, outs] = self.rows();
+        // With phases weights are four times as many a tile.
+        let volumes = if phases(self.step[0]) > 1 { 48 } else { 24usize };
         let (limit, each, least, few) = match self.by_rows() {
-            true => (STRIPS, tiles::lines(self.step) * self.along(), 24usize, 100),
+            true => (STRIPS, tiles::lines(self.step) * self.along(), volumes, 100),
             false => (BATCH, self.points() * ins.max(outs), 12, 600),
         };
         let batch = limit / (each * size_of::<f32>()) / high * high;

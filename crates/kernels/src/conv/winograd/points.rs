@@ -53,6 +53,17 @@ pub(in crate::conv) const fn side(kind: usize) -> usize {
     }
 }
 
+/// The phases of an axis that count at one of its points. The odd elements meet one element of the kernel, `[w₁, 0]`, which is nothing
+/// at ∞, the last point: there only the even ones count.
+pub(super) const fn phases_at(kind: usize, point: usize) -> usize {
+    if kind == STRIDED && point + 1 < side(STRIDED) { 2 } else { 1 }
+}
+
+/// Products an axis takes: its points, each as often as phases count there.
+pub(in crate::conv) const fn terms(kind: usize) -> usize {
+    if kind == STRIDED { 2 * (side(STRIDED) - 1) + 1 } else { side(kind) }
+}
+
 /// Phases of an axis: elements from one of a phase to the next.
 pub(in crate::conv) const fn phases(kind: usize) -> usize {
     if kind == STRIDED { 2 } else { 1 }

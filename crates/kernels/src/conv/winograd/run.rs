@@ -3,7 +3,7 @@
 use super::points::{outs as tile_outs, side};
 use super::tally;
 use super::tiles::{self, Matrix, SPARE, Segment, Source, Strip, Target};
-use super::{Plan, Winograd};
+use super::{Plan, Winograd, depth, panels, phases_of};
 use crate::conv::shape::ConvArgs;
 use crate::far::is_far;
 use crate::gemm::tile::{self, STEPS, Tile};
@@ -291,20 +291,20 @@ impl Winograd {
         &self,
         (xi, cold): (usize, bool),
         tiles: usize,
-        panels: Range<usize>,
+        which: Range<usize>,
         v: *const f32,
         m: *mut f32,
     ) {
-        let width = tile::size(self.isa).1;
-        let ([row, outs], wide) = (self.rows(), self.outs.next_multiple_of(width));
-        let (blocks, step) = tile::blocks(self.depth);
-        let weight = &self.weight[xi * self.depth * wide..][..self.depth * wide];
+        let [row, outs] = self.rows();
+        let terms = depth(self.ins, self.isa, phases_of(self.step, xi).iter().product());
+        let (blocks, step) = tile::blocks(terms);
+        let weight = &self.weight[self.starts[xi]..self.starts[xi + 1]];
         for block in 0..blocks {
             let from = block * step;
-            let depth = step.min(self.depth - from);
-            for panel in panels.clone() {
-                let column = panel * width;
-                let b = weight[from * wide + column * depth..].as_ptr();
+            let depth = step.min(terms - from);
+            for panel in panels(self.outs, self.isa).take(which.end).skip(which.start) {
+                let (column, width) = (panel.start, panel.len());
+                let b = weight[from * outs + column * depth..].as_ptr();
                 // SAFETY: by the contract, and a row of V has `row` elements, one of M `outs`.
                 unsafe {
                     let tile = Tile {
@@ -315,7 +315,7 @@ impl Winograd {
                         c: m.add(column),
                         stride: outs,
                         rows: tiles,
-                        columns: width.min(outs - column),
+                        columns: width,
                         add: block > 0,
                         row_bias: std::ptr::null(),
                         column_bias: std::ptr::null(),

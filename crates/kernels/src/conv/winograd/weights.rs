@@ -5,7 +5,7 @@ use super::points::{self, SIDE, STRIDED};
 use crate::isa::multiversion;
 
 /// Out channels transformed together.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 type Lane = [f64; LANES];
 
