@@ -31,6 +31,7 @@
 //! returns NaN for NaN. A 3×3 or 3×3×3 convolution by Winograd's filtering carries a NaN, and as NaN an infinity, to its tile's neighbours too.
 
 mod activation;
+mod ahead;
 mod attention;
 pub mod cases;
 mod conv;
@@ -56,6 +57,7 @@ mod weights;
 mod window_attention;
 
 pub use activation::{Activation, activation};
+pub use ahead::Ahead;
 pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
 pub use conv::{
     ConvArgs, ConvCosts, ConvShape, ConvTransposeShape, Epilogue, MeasuredConv, PackOptions,

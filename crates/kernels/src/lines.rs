@@ -14,8 +14,9 @@
 //! Source: the layout is that of P. P. Vaidyanathan, "Multirate digital filters, filter banks, polyphase networks, and applications",
 //! Proc. IEEE 78, 1990, section III, applied along each axis.
 
+use crate::Activation;
+use crate::activation::{activate, in_register, is_quick};
 use crate::simd::Simd;
-use crate::{Activation, activation::activate};
 use std::ops::Range;
 
 /// Vectors of results in registers: with a factor and what is being loaded they fit sixteen.
@@ -297,7 +298,12 @@ impl Lines {
         unsafe {
             let (scale, shift) = before.map_or((1.0, 0.0), |(scale, shift, _)| (scale, shift));
             let (scale, shift) = (S::splat(scale), S::splat(shift));
-            let change = |v: S::V| if before.is_some() { S::fma(v, scale, shift) } else { v };
+            // What fits a register is applied there: rows are short, and a call for each would cost as much as they do.
+            let after_all = before.map_or(Activation::Identity, |(_, _, act)| act);
+            let change = |v: S::V| match before {
+                Some(_) => in_register::<S>(after_all, S::fma(v, scale, shift)),
+                None => v,
+            };
             let (mut from, mut to) = (x.as_ptr().add(from.min(x.len())), to.as_mut_ptr());
             for r in 0..rows {
                 spread::<S>(to, row.begin, blank);
@@ -319,8 +325,8 @@ impl Lines {
                         S::store(data.add(i), change(S::load(some.as_ptr())));
                     }
                 }
-                if let Some((_, _, act)) = before {
-                    activate(std::slice::from_raw_parts_mut(data, count), act);
+                if !is_quick(after_all) {
+                    activate(std::slice::from_raw_parts_mut(data, count), after_all);
                 }
                 spread::<S>(data.add(count), after, blank);
                 to = to.add(pitch);

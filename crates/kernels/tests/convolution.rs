@@ -49,6 +49,7 @@ fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 6] {
             residual: Some(&numbers.residual),
             activation: after,
         },
+        ahead: None,
     };
     let bias = Epilogue {
         bias: Some(&numbers.bias),
@@ -59,7 +60,7 @@ fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 6] {
     sloping.prologue.as_mut().unwrap().slopes = Some(&numbers.slopes);
     [
         ConvArgs::default(),
-        ConvArgs { prologue: None, epilogue: bias },
+        ConvArgs { epilogue: bias, ..ConvArgs::default() },
         all(Activation::Relu, Activation::Relu),
         all(Activation::Silu, Activation::Sigmoid),
         all(Activation::LeakyRelu(0.2), Activation::Identity),
@@ -266,6 +267,7 @@ fn every_activation_ends_and_begins_a_filtered_convolution() {
                     residual: Some(&numbers.residual),
                     activation,
                 },
+                ahead: None,
             };
             let mut expected = vec![0.0; outputs];
             naive::conv(&s, &x, &weight, &args, &mut expected);
@@ -306,7 +308,7 @@ fn padding_is_zero_after_the_prologue() {
             let s = ConvShape { groups, pad, ..ConvShape::new(4, 4, [1, 2, 2], [1, 3, 3]) };
             let activation = Activation::Relu;
             let pre = Prologue { scale: &[0.0; 4], shift: &[1.0; 4], activation, slopes: None };
-            let args = ConvArgs { prologue: Some(pre), epilogue: Epilogue::default() };
+            let args = ConvArgs { prologue: Some(pre), ..ConvArgs::default() };
             let y = run(&Pool::new(1), &s, &noise(1, 16), &vec![1.0; s.weight_len()], &args);
             // Each window of a 2×2 picture of ones holds all four, never the padding.
             assert_eq!(y, vec![4.0 * (4 / groups) as f32; 16]);
@@ -324,7 +326,13 @@ fn a_nan_is_carried_on_through_relu() {
         let activation = Activation::Relu;
         let pre = Prologue { scale: &[1.0; 3], shift: &[0.0; 3], activation, slopes: None };
         for prologue in [None, Some(pre)] {
-            let y = run(&Pool::new(1), &s, &x, &noise(2, 27), &ConvArgs { prologue, epilogue });
+            let y = run(
+                &Pool::new(1),
+                &s,
+                &x,
+                &noise(2, 27),
+                &ConvArgs { prologue, epilogue, ahead: None },
+            );
             for (i, v) in y.iter().enumerate() {
                 assert_eq!(v.is_nan(), i % 5 == 2);
             }

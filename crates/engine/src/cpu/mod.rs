@@ -328,6 +328,7 @@ impl Network {
                 self.plan.write(&mut self.arena, index, &pass, values);
             }
             for (index, node) in self.nodes.iter().enumerate() {
+                let next = self.nodes[index + 1..].iter().find(|node| node.step.has_weights());
                 let started = Instant::now();
                 let io = step::Io {
                     plan: &self.plan,
@@ -339,6 +340,7 @@ impl Network {
                         &node.shape,
                     ),
                     asides: &self.asides,
+                    next: next.map(|node| &node.step),
                 };
                 let pools = [&self.pool, &self.one];
                 node.step.run(pools, &io, &mut self.arena, &mut self.workspace);

@@ -4,7 +4,7 @@ use super::asides::Asides;
 use super::plan::Plan;
 use crate::graph::{ChannelAffine, Measured, Op};
 use kernels::{
-    Activation, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm,
+    Activation, Ahead, BinaryOp, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Moments, Norm,
     PackOptions, PackedConv, PackedConvTranspose, PackedMatrix, PackedPair, Pool, PoolShape,
     WindowShape,
 };
@@ -115,6 +115,8 @@ pub(super) struct Io<'a> {
     pub shapes: (&'a [usize], &'a [usize]),
     /// What convolutions tell norms of their results.
     pub asides: &'a Asides,
+    /// The next step with weights.
+    pub next: Option<&'a Step>,
 }
 
 /// Bytes of an operation's weights as the graph holds them.
@@ -228,6 +230,19 @@ impl Step {
         }
     }
 
+    /// Whether it reads weights that can be asked for before.
+    pub fn has_weights(&self) -> bool {
+        matches!(self, Step::Conv { .. })
+    }
+
+    /// Its weights, for a step before it to ask for.
+    fn ahead(&self, threads: usize) -> Option<Ahead<'_>> {
+        match self {
+            Step::Conv { weight, .. } => weight.ahead(threads),
+            _ => None,
+        }
+    }
+
     /// Runs over all samples: where they fall evenly on the threads each on one, which no thread waits for, else one after another on all.
     pub fn run(&self, pools: [&Pool; 2], io: &Io, arena: &mut [f32], work: &mut [f32]) {
         let ([pool, one], batch) = (pools, io.plan.count(io.index, io.pass));
@@ -291,6 +306,7 @@ impl Step {
                 let args = ConvArgs {
                     prologue: measured.or(before.as_ref().map(ChannelAffine::prologue)),
                     epilogue,
+                    ahead: io.next.and_then(|step| step.ahead(pool.threads())),
                 };
                 io.asides.tell(io.index, sample, |wanted| {
                     kernels::conv_moments(pool, shape, x, weight, (&args, wanted), work, y)

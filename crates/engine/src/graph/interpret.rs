@@ -78,14 +78,14 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
             let weight = weight.floats(shape.into());
-            naive::conv(shape, x, &weight, &ConvArgs { prologue, epilogue }, y);
+            naive::conv(shape, x, &weight, &ConvArgs { prologue, epilogue, ahead: None }, y);
         }
         Op::ConvPair(pair) => {
             let compute = |conv: &PlainConv, x: &[f32], y: &mut [f32]| {
                 let bias = conv.bias.as_ref().map(|bias| bias.as_slice());
                 let epilogue = Epilogue { bias, residual: None, activation: conv.activation };
                 let weight = conv.weight.floats((&conv.shape).into());
-                let args = ConvArgs { prologue: None, epilogue };
+                let args = ConvArgs { epilogue, ..ConvArgs::default() };
                 naive::conv(&conv.shape, x, &weight, &args, y);
             };
             let [first, second] = &**pair;

@@ -13,6 +13,7 @@
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::{ConvArgs, ConvShape};
 use super::winograd::lanes;
+use crate::ahead::Asking;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, Change, DEPTH, Origin, STEPS, Tile};
 use crate::shared::{Shared, share};
@@ -178,7 +179,9 @@ impl Product {
             let len = self.panels();
             // SAFETY: each thread has panels of its own.
             let panels = unsafe { panels.part(worker * len, len) };
-            self.task(&self.geometry, sharing.part(task), x, args, panels, &out);
+            let ahead = args.ahead.map(|a| a.part(pool.threads(), task, sharing.tasks()));
+            let part = sharing.part(task);
+            self.task(&self.geometry, part, x, (args, ahead), panels, &out);
         });
     }
 
@@ -194,7 +197,7 @@ impl Product {
     ) {
         let columns = 0..geometry.positions().div_ceil(tile::size(self.isa).1);
         let part = Part { group: 0, rows, columns, first: 0 };
-        self.task(geometry, part, x, &ConvArgs::default(), filled, &Shared::new(out));
+        self.task(geometry, part, x, (&ConvArgs::default(), None), filled, &Shared::new(out));
     }
 
     /// Some out channels of the only group at all positions, to `out`, which holds these alone. They begin with a whole panel.
@@ -211,7 +214,7 @@ impl Product {
         let rows = channels.start / high..channels.end.div_ceil(high);
         let columns = 0..self.geometry.positions().div_ceil(width);
         let part = Part { group: 0, rows, columns, first: channels.start };
-        self.task(&self.geometry, part, x, args, filled, &Shared::new(out));
+        self.task(&self.geometry, part, x, (args, None), filled, &Shared::new(out));
     }
 
     fn task(
@@ -219,7 +222,7 @@ impl Product {
         geometry: &Geometry,
         part: Part,
         x: &[f32],
-        args: &ConvArgs,
+        (args, onward): (&ConvArgs, Option<&[f32]>),
         filled: &mut [f32],
         out: &Shared,
     ) {
@@ -260,6 +263,17 @@ impl Product {
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         let (filled, wide) = filled.split_at_mut(TOGETHER * DEPTH * width);
         let first = part.group * rounded(self.outs, high);
+        // The panels of a group that ask for weights of the rows that follow; the others, if they take long enough, ask for those of the
+        // layer that follows.
+        let busy = |group: usize, panels: usize| match onward {
+            _ if group > 0 && !heavy => 0,
+            Some(_) => panels.div_ceil(2),
+            None => panels,
+        };
+        let idle = panels.chunks(TOGETHER).enumerate().flat_map(|(g, p)| &p[busy(g, p.len())..]);
+        let idle = idle.filter(|(_, columns, _)| *columns == width).count();
+        let steps = idle * rows.len().div_ceil(high) * depth;
+        let mut asking = Asking::new(if steps > 0 { onward.unwrap_or(&[]) } else { &[] }, steps);
         for block in 0..blocks {
             let from = block * step;
             let length = step.min(depth - from);
@@ -288,7 +302,8 @@ impl Product {
                         &[]
                     };
                     let (lines, chunks) = (ahead.len().div_ceil(16), (length / STEPS).max(1));
-                    let lines = lines.div_ceil(panels.len() * chunks);
+                    let busy = busy(group, panels.len());
+                    let lines = lines.div_ceil((busy * chunks).max(1));
                     let (from, lane) = (weights + row * length, first + row);
                     let piece = Piece { from, lane, wide: tall, term: from_row, rows: length };
                     let weights = self.weight.part(piece, wide);
@@ -298,6 +313,14 @@ impl Product {
                     };
                     for (panel, (column, columns, runs)) in panels.iter().enumerate() {
                         let at = (channel - part.first) * positions + column;
+                        let (ahead, ahead_lines) = if panel < busy {
+                            let passed = 16 * lines * length.div_ceil(STEPS) * panel;
+                            (ahead.as_ptr().wrapping_add(passed), lines)
+                        } else if *columns == width {
+                            asking.take(length)
+                        } else {
+                            (std::ptr::null(), 0)
+                        };
                         let tile = Tile {
                             depth: length,
                             a: weights.as_ptr(),
@@ -314,10 +337,8 @@ impl Product {
                             column_bias: std::ptr::null(),
                             residual: pick(e.residual, at),
                             relu: last && e.activation == Activation::Relu,
-                            ahead: ahead
-                                .as_ptr()
-                                .wrapping_add(16 * lines * length.div_ceil(STEPS) * panel),
-                            ahead_lines: lines,
+                            ahead,
+                            ahead_lines,
                             distant: last,
                         };
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task

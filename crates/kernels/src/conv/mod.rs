@@ -24,7 +24,7 @@ pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
 use crate::isa::isa;
 use crate::shared::check;
-use crate::{Isa, Moments, Pool, Weights};
+use crate::{Ahead, Isa, Moments, Pool, Weights};
 use choose::Choice;
 
 /// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
@@ -55,6 +55,17 @@ impl PackedConv {
             Algorithm::Winograd(w) => w.weight.len() * 4,
             Algorithm::Direct(d) => d.weight.bytes(),
             Algorithm::Dense(d) => d.weight.bytes(),
+        }
+    }
+
+    /// Its weights, for the layer before to ask for, see [`ConvArgs::ahead`]; none where they are few, or are not read as they lie.
+    pub fn ahead(&self, threads: usize) -> Option<Ahead<'_>> {
+        match &self.algorithm {
+            Algorithm::Product(product) => {
+                Some(Ahead::new(product.weight.ahead(0, usize::MAX), false))
+            }
+            Algorithm::Winograd(winograd) => Some(winograd.ahead(threads)),
+            Algorithm::Direct(_) | Algorithm::Dense(_) => None,
         }
     }
 
@@ -229,6 +240,7 @@ mod tests {
             let args = ConvArgs {
                 prologue: Some(Prologue { scale: &scale, shift: &shift, activation, slopes: None }),
                 epilogue: Epilogue { bias: Some(&bias), residual: Some(&residual), activation },
+                ahead: None,
             };
             let mut expected = vec![0.0; count];
             naive::conv(&s, &x, &weight, &args, &mut expected);
@@ -238,6 +250,8 @@ mod tests {
                 let results = pools.each_ref().map(|pool| {
                     let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
                     let mut y = vec![f32::NAN; count];
+                    // As if the same layer came next.
+                    let args = ConvArgs { ahead: packed.ahead(pool.threads()), ..args };
                     conv(pool, &s, &x, &packed, &args, &mut work, &mut y);
                     y
                 });

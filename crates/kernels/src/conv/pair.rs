@@ -137,6 +137,7 @@ pub fn conv_pair(
     let args = ends.map(|(bias, activation)| ConvArgs {
         prologue: None,
         epilogue: Epilogue { bias, residual: None, activation },
+        ahead: None,
     });
     // As few turns as fit, the threads evenly.
     let unit = pair.unit();

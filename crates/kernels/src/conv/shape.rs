@@ -1,6 +1,6 @@
 //! The shape of a convolution, and what is fused before and after it.
 
-use crate::Activation;
+use crate::{Activation, Ahead};
 
 /// Everything that decides a convolution except its numbers. Axes are depth, height, width; an axis that does not exist has
 /// input 1, kernel 1, stride 1, dilation 1 and no padding.
@@ -212,6 +212,8 @@ pub struct ConvArgs<'a> {
     pub prologue: Option<Prologue<'a>>,
     /// After.
     pub epilogue: Epilogue<'a>,
+    /// Read next, to be asked for meanwhile.
+    pub ahead: Option<Ahead<'a>>,
 }
 
 /// Positions of a kernel on one padded axis.

@@ -179,7 +179,9 @@ impl Store {
     /// Elements `from..from + len` as far as they exist and can be asked for ahead of their use.
     pub fn ahead(&self, from: usize, len: usize) -> &[f32] {
         match &self.kept {
-            Kept::Full(panels) => &panels[from.min(panels.len())..(from + len).min(panels.len())],
+            Kept::Full(panels) => {
+                &panels[from.min(panels.len())..from.saturating_add(len).min(panels.len())]
+            }
             _ => &[],
         }
     }

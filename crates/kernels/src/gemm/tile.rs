@@ -223,35 +223,36 @@ unsafe fn from_portable<const H: usize, const B: u8>(t: &Tile, origin: &Origin) 
 }
 
 /// Runs tiles one below the other: `t.rows` rows in all, as many as wanted, A in place. One call where [`run`] would take many: with sums
-/// as short as a few channels the calls would cost as much as they do. The panel of B is as wide as the columns' vectors: `[depth][columns]`.
+/// as short as a few channels the calls would cost as much as they do. All but the first ask for `onward`, so many lines with every [`STEPS`].
+/// The panel of B is as wide as the columns' vectors: `[depth][columns]`.
 ///
 /// # Safety
 /// As for [`run`]; A has as many rows as its last tile is high.
-pub(crate) unsafe fn run_rows(isa: Isa, t: &Tile) {
+pub(crate) unsafe fn run_rows(isa: Isa, t: &Tile, onward: (*const f32, usize)) {
     debug_assert!(t.a_stride > 0);
     // SAFETY: passed on to the caller.
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => match t.columns.div_ceil(16) {
-                1 => rows_avx512::<1>(t),
-                2 => rows_avx512::<2>(t),
-                _ => rows_avx512::<3>(t),
+                1 => rows_avx512::<1>(t, onward),
+                2 => rows_avx512::<2>(t, onward),
+                _ => rows_avx512::<3>(t, onward),
             },
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => match t.columns.div_ceil(8) {
-                1 => rows_avx2::<1>(t),
-                _ => rows_avx2::<2>(t),
+                1 => rows_avx2::<1>(t, onward),
+                _ => rows_avx2::<2>(t, onward),
             },
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => match t.columns.div_ceil(4) {
-                1 => rows::<crate::simd::Neon, 8, 1>(t),
-                2 => rows::<crate::simd::Neon, 8, 2>(t),
-                _ => rows::<crate::simd::Neon, 8, 3>(t),
+                1 => rows::<crate::simd::Neon, 8, 1>(t, onward),
+                2 => rows::<crate::simd::Neon, 8, 2>(t, onward),
+                _ => rows::<crate::simd::Neon, 8, 3>(t, onward),
             },
             _ => match t.columns.div_ceil(4) {
-                1 => rows::<Portable, 6, 1>(t),
-                _ => rows::<Portable, 6, 2>(t),
+                1 => rows::<Portable, 6, 1>(t, onward),
+                _ => rows::<Portable, 6, 2>(t, onward),
             },
         }
     }
@@ -259,27 +260,33 @@ pub(crate) unsafe fn run_rows(isa: Isa, t: &Tile) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn rows_avx512<const N: usize>(t: &Tile) {
+unsafe fn rows_avx512<const N: usize>(t: &Tile, onward: (*const f32, usize)) {
     // SAFETY: passed on to the caller.
-    unsafe { rows::<crate::simd::Avx512, 8, N>(t) }
+    unsafe { rows::<crate::simd::Avx512, 8, N>(t, onward) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn rows_avx2<const N: usize>(t: &Tile) {
+unsafe fn rows_avx2<const N: usize>(t: &Tile, onward: (*const f32, usize)) {
     // SAFETY: passed on to the caller.
-    unsafe { rows::<crate::simd::Avx2, 6, N>(t) }
+    unsafe { rows::<crate::simd::Avx2, 6, N>(t, onward) }
 }
 
 #[inline(always)]
-unsafe fn rows<S: Simd, const H: usize, const N: usize>(t: &Tile) {
+unsafe fn rows<S: Simd, const H: usize, const N: usize>(
+    t: &Tile,
+    (onward, lines): (*const f32, usize),
+) {
     let (mut t, mut left) = (*t, t.rows);
+    let asked = 16 * lines * t.depth.div_ceil(STEPS);
+    let mut ahead = onward;
     // SAFETY: passed on to the caller; the last tile is as high as the panel of its rows.
     unsafe {
         while left >= H {
             t.rows = H;
             tile::<S, H, N, true, TIGHT>(&t, &FILLED);
-            t.ahead_lines = 0;
+            (t.ahead, t.ahead_lines) = (ahead, lines);
+            ahead = ahead.wrapping_add(asked);
             t.a = t.a.add(H * t.a_stride);
             t.c = t.c.add(H * t.stride);
             left -= H;

@@ -39,10 +39,11 @@ mod tiles;
 mod weights;
 
 use super::shape::ConvShape;
-use crate::Isa;
+use crate::ahead::MOST;
 use crate::gemm::tile;
 use crate::memory::Floats;
 use crate::shared::share;
+use crate::{Ahead, Isa};
 use points::{STRIDED, phases_at};
 pub(super) use points::{outs, phases, side, terms};
 use std::ops::Range;
@@ -193,6 +194,12 @@ impl Winograd {
         Winograd { isa, step, ins, outs, starts, input: s.input, output, pad, weight: packed }
     }
 
+    /// The weights, for the layer before to ask for. Those of volumes are too many.
+    pub fn ahead(&self, threads: usize) -> Ahead<'_> {
+        let weights: &[f32] = if self.by_rows() { &[] } else { &self.weight };
+        Ahead::new(weights, matches!(self.plan(threads), Plan::Steps))
+    }
+
     /// Tiles along each axis.
     fn grid(&self) -> [usize; 3] {
         [0, 1, 2].map(|a| self.output[a].div_ceil(outs(self.step[a])))
@@ -243,7 +250,9 @@ impl Winograd {
         let batch = batch.clamp(least.next_multiple_of(high), 48);
         let starved = threads > 1 && tiles < threads * batch;
         let heavy = self.weight.len() * size_of::<f32>() > HEAVY && tiles <= few;
-        if starved || heavy {
+        // Weights that the layer before has asked for are near every thread: what threads write is then better read by themselves.
+        let near = !self.by_rows() && self.weight.len() * size_of::<f32>() <= MOST;
+        if heavy || starved && !(near && tiles > (threads - 1) * high) {
             return Plan::Steps;
         }
         let tasks = tiles.div_ceil(batch);

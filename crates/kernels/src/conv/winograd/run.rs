@@ -4,11 +4,12 @@ use super::points::{outs as tile_outs, side};
 use super::tally;
 use super::tiles::{self, Matrix, SPARE, Segment, Source, Strip, Target};
 use super::{Plan, Winograd, depth, panels, phases_of};
+use crate::ahead::Asking;
 use crate::conv::shape::ConvArgs;
 use crate::far::is_far;
 use crate::gemm::tile::{self, STEPS, Tile};
 use crate::shared::{Shared, share};
-use crate::{Activation, Moments, Pool};
+use crate::{Activation, Ahead, Moments, Pool};
 use std::ops::Range;
 
 impl Winograd {
@@ -41,8 +42,10 @@ impl Winograd {
             streams,
         };
         match plan {
-            Plan::Batches(tasks) => self.batches(pool, tasks, &source, &target, &work),
-            Plan::Steps => self.steps(pool, &source, &target, &work),
+            Plan::Batches(tasks) => {
+                self.batches(pool, tasks, (&source, args.ahead), &target, &work)
+            }
+            Plan::Steps => self.steps(pool, (&source, args.ahead), &target, &work),
         }
         tallies.map(|tallies| {
             // SAFETY: all tasks have ended.
@@ -51,7 +54,14 @@ impl Winograd {
         })
     }
 
-    fn batches(&self, pool: &Pool, tasks: usize, source: &Source, target: &Target, work: &Shared) {
+    fn batches(
+        &self,
+        pool: &Pool,
+        tasks: usize,
+        (source, ahead): (&Source, Option<Ahead>),
+        target: &Target,
+        work: &Shared,
+    ) {
         let (tiles, high) = (self.tiles(), tile::size(self.isa).0);
         let own = self.scratch(Plan::Batches(tasks))[0];
         pool.run_workers(tasks, |worker, task| {
@@ -62,7 +72,9 @@ impl Winograd {
             if self.by_rows() {
                 self.row_by_row(range, self.batch(tasks), source, target, part);
             } else {
-                self.together(range, self.batch(tasks), source, target, part);
+                let ahead = ahead.map_or(&[][..], |a| a.part(pool.threads(), task, tasks));
+                let ahead = Asking::new(ahead, self.idle(range.len(), self.terms()));
+                self.together(range, self.batch(tasks), (source, ahead), target, part);
             }
         });
     }
@@ -126,7 +138,8 @@ impl Winograd {
                 }
                 for x in 0..across {
                     let (v, m) = (v.add(x * v_slot), m.add(x * m_slot));
-                    self.product((pair * across + x, false), range.len(), self.panels(), v, m);
+                    let (point, nothing) = (pair * across + x, &mut Asking::new(&[], 0));
+                    self.product((point, false), range.len(), self.panels(), (v, m), nothing);
                 }
                 for (segment, [_, strip]) in &segments {
                     let start = m.add((segment.first - range.start) * outs);
@@ -148,7 +161,7 @@ impl Winograd {
         &self,
         range: Range<usize>,
         most: usize,
-        source: &Source,
+        (source, mut ahead): (&Source, Asking),
         target: &Target,
         part: &mut [f32],
     ) {
@@ -167,7 +180,7 @@ impl Winograd {
             }
             for xi in 0..self.points() {
                 let (v, m) = (v.add(xi * slot), m.add(xi * slot));
-                self.product((xi, false), range.len(), self.panels(), v, m);
+                self.product((xi, false), range.len(), self.panels(), (v, m), &mut ahead);
             }
             for segment in self.segments(range.clone()) {
                 let start = m.add((segment.first - range.start) * outs);
@@ -178,7 +191,13 @@ impl Winograd {
     }
 
     /// Takes all tiles through one step after another.
-    fn steps(&self, pool: &Pool, source: &Source, target: &Target, work: &Shared) {
+    fn steps(
+        &self,
+        pool: &Pool,
+        (source, ahead): (&Source, Option<Ahead>),
+        target: &Target,
+        work: &Shared,
+    ) {
         let ([ins, outs], filled, tiles) = (self.rows(), self.filled(), self.tiles());
         let points = self.points();
         let slots = [self.slot(tiles, ins), self.slot(tiles, outs)];
@@ -208,11 +227,13 @@ impl Winograd {
         pool.run(points * shares, |task| {
             let (xi, share) = (task / shares, task % shares);
             let panels = panels * share / shares..panels * (share + 1) / shares;
+            let ahead = ahead.map_or(&[][..], |a| a.part(pool.threads(), task, points * shares));
+            let ahead = &mut Asking::new(ahead, self.idle(tiles, self.depth(xi)) / shares);
             // SAFETY: these panels of M's point are this task's; V is only read.
             unsafe {
                 let (v, m) =
                     (work.pointer().add(v + xi * slots[0]), work.pointer().add(m + xi * slots[1]));
-                self.product((xi, true), tiles, panels, v, m);
+                self.product((xi, true), tiles, panels, (v, m), ahead);
             }
         });
         pool.run_workers(segments.len() * outs.div_ceil(group), |worker, task| {
@@ -283,6 +304,21 @@ impl Winograd {
         0..self.outs.div_ceil(tile::size(self.isa).1)
     }
 
+    /// In channels of the phases that count at a point.
+    fn depth(&self, point: usize) -> usize {
+        depth(self.ins, self.isa, phases_of(self.step, point).iter().product())
+    }
+
+    /// The same at all points together.
+    fn terms(&self) -> usize {
+        (0..self.points()).map(|point| self.depth(point)).sum()
+    }
+
+    /// Steps that tiles have for something else, of products so deep: all but those of the first on a panel.
+    fn idle(&self, tiles: usize, depth: usize) -> usize {
+        tiles.div_ceil(tile::size(self.isa).0).saturating_sub(1) * self.panels().len() * depth
+    }
+
     /// `M = V U` of one point for some panels of out channels; `cold` where the weights come from memory.
     ///
     /// # Safety
@@ -292,11 +328,12 @@ impl Winograd {
         (xi, cold): (usize, bool),
         tiles: usize,
         which: Range<usize>,
-        v: *const f32,
-        m: *mut f32,
+        (v, m): (*const f32, *mut f32),
+        ahead: &mut Asking,
     ) {
         let [row, outs] = self.rows();
-        let terms = depth(self.ins, self.isa, phases_of(self.step, xi).iter().product());
+        let terms = self.depth(xi);
+        let below = tiles.div_ceil(tile::size(self.isa).0).saturating_sub(1);
         let (blocks, step) = tile::blocks(terms);
         let weight = &self.weight[self.starts[xi]..self.starts[xi + 1]];
         for block in 0..blocks {
@@ -326,7 +363,11 @@ impl Winograd {
                         ahead_lines: if cold { STEPS * width / 16 } else { 0 },
                         distant: false,
                     };
-                    tile::run_rows(self.isa, &tile);
+                    tile::run_rows(
+                        self.isa,
+                        &tile,
+                        ahead.take(below * depth.next_multiple_of(STEPS)),
+                    );
                 }
             }
         }

@@ -72,7 +72,7 @@ fn conv(call: &Call, inputs: Inputs) -> Result<Vec<Value>> {
         };
         let mut work = vec![0.0; conv_workspace(&shape, &packed.1, call.pool.threads())];
         let epilogue = Epilogue { bias: bias.as_deref(), ..Epilogue::default() };
-        let args = ConvArgs { prologue: None, epilogue };
+        let args = ConvArgs { epilogue, ..ConvArgs::default() };
         for (x, y) in floats(x)?.chunks_exact(from).zip(y.chunks_exact_mut(to)) {
             kernels::conv(call.pool, &shape, x, &packed.1, &args, &mut work, y);
         }
