@@ -44,6 +44,7 @@ mod lines;
 mod memory;
 pub mod naive;
 mod norm;
+mod pairs;
 mod permute;
 mod pool;
 mod pooling;

@@ -12,14 +12,13 @@
 
 use crate::Pool;
 use crate::conv::{Prologue, steps};
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use crate::isa::Isa;
-use crate::isa::{isa, multiversion};
+use crate::isa::{Isa, isa, multiversion, on_set};
 use crate::lines::{Band, Before, HELD, Lines, Window, keep};
 use crate::memory::Floats;
 use crate::norm::lanes;
+use crate::pairs;
 use crate::shared::{Shared, check, pieces};
-use crate::simd::{Portable, Simd};
+use crate::simd::Simd;
 
 /// The shape of a pooling; axes are depth, height, width.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +85,10 @@ impl PoolShape {
 /// The largest element of each window; NaN if it holds one; −∞ for a window that is padding alone. Panics unless the lengths agree and
 /// the shape has an output.
 pub fn max_pool(pool: &Pool, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
+    let output = shape.checked(x.len(), y.len());
+    if pairs::suits(shape, output, None) {
+        return pairs::run(pool, (shape, output), None, None, x, y);
+    }
     windows(pool, shape, None, Largest, x, y, |_, _, _| {});
 }
 
@@ -97,8 +100,17 @@ pub fn avg_pool(
     x: &[f32],
     y: &mut [f32],
 ) {
-    let across: Vec<f32> =
-        (0..shape.output().map_or(0, |out| out[2])).map(|w| divisor(shape, 2, w) as f32).collect();
+    let output = shape.checked(x.len(), y.len());
+    before.inspect(|p| {
+        check("scale of a prologue", p.scale.len(), shape.channels);
+        check("shift of a prologue", p.shift.len(), shape.channels);
+        p.slopes.inspect(|s| check("slopes of a prologue", s.len(), shape.channels));
+    });
+    if pairs::suits(shape, output, before) {
+        let count = shape.kernel.iter().product::<usize>() as f32;
+        return pairs::run(pool, (shape, output), before, Some(count), x, y);
+    }
+    let across: Vec<f32> = (0..output[2]).map(|w| divisor(shape, 2, w) as f32).collect();
     let alike = across.iter().all(|n| *n == across[0]);
     windows(pool, shape, before, Sum, x, y, |row, z, h| {
         let planes = (divisor(shape, 0, z) * divisor(shape, 1, h)) as f32;
@@ -135,16 +147,28 @@ pub(crate) fn divisor(shape: &PoolShape, axis: usize, at: usize) -> usize {
 }
 
 /// What a window's elements are folded to.
-trait Fold: Copy + Sync {
+pub(crate) trait Fold: Copy + Sync {
     /// What padding and an empty window are.
     const START: f32;
     /// # Safety
     /// The instruction set is there.
     unsafe fn fold<S: Simd>(sum: S::V, x: S::V) -> S::V;
+    /// A band of a channel, on an instruction set that is there.
+    fn band(isa: Isa, call: &Call, scratch: &mut [f32]);
+}
+
+#[inline(always)]
+unsafe fn largest<S: Simd>(call: &Call, scratch: &mut [f32]) {
+    call.run::<S, Largest>(scratch);
+}
+
+#[inline(always)]
+unsafe fn sums<S: Simd>(call: &Call, scratch: &mut [f32]) {
+    call.run::<S, Sum>(scratch);
 }
 
 #[derive(Clone, Copy)]
-struct Largest;
+pub(crate) struct Largest;
 
 impl Fold for Largest {
     const START: f32 = f32::NEG_INFINITY;
@@ -153,10 +177,13 @@ impl Fold for Largest {
         // SAFETY: contract.
         unsafe { S::larger(sum, x) }
     }
+    fn band(isa: Isa, call: &Call, scratch: &mut [f32]) {
+        on_set!(isa, largest(call: &Call, scratch: &mut [f32]));
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Sum;
+pub(crate) struct Sum;
 
 impl Fold for Sum {
     const START: f32 = 0.0;
@@ -165,10 +192,13 @@ impl Fold for Sum {
         // SAFETY: contract.
         unsafe { S::add(sum, x) }
     }
+    fn band(isa: Isa, call: &Call, scratch: &mut [f32]) {
+        on_set!(isa, sums(call: &Call, scratch: &mut [f32]));
+    }
 }
 
 /// Elements read worth a task.
-const GRAIN: usize = 100_000;
+pub(crate) const GRAIN: usize = 100_000;
 
 /// The loop both share; `finish(row, z, h)` ends a row of the output.
 fn windows<F: Fold>(
@@ -181,11 +211,6 @@ fn windows<F: Fold>(
     finish: impl Fn(&mut [f32], usize, usize) + Sync,
 ) {
     let output = shape.checked(x.len(), y.len());
-    before.inspect(|p| {
-        check("scale of a prologue", p.scale.len(), shape.channels);
-        check("shift of a prologue", p.shift.len(), shape.channels);
-        p.slopes.inspect(|s| check("slopes of a prologue", s.len(), shape.channels));
-    });
     if y.is_empty() {
         return;
     }
@@ -207,17 +232,7 @@ fn windows<F: Fold>(
             let before = before.map(|p| p.of(c));
             let at = c * positions;
             let call = Call { lines: &lines, x, channel: c * volume, before, band, out: &out, at };
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: `isa()` returns a set only when the processor has it.
-                Isa::Avx512 => unsafe { avx512::<F>(&call, scratch) },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: as above.
-                Isa::Avx2 => unsafe { avx2::<F>(&call, scratch) },
-                #[cfg(target_arch = "aarch64")]
-                Isa::Neon => call.run::<crate::simd::Neon, F>(scratch),
-                _ => call.run::<Portable, F>(scratch),
-            }
+            F::band(isa, &call, scratch);
             for plane in 0..band.planes {
                 let range = lines.outputs(&band, plane);
                 // SAFETY: this band of the channel is this task's.
@@ -231,7 +246,7 @@ fn windows<F: Fold>(
 }
 
 /// One band of one channel.
-struct Call<'a> {
+pub(crate) struct Call<'a> {
     lines: &'a Lines,
     x: &'a [f32],
     /// Where the channel begins in `x` and in `out`.
@@ -240,18 +255,6 @@ struct Call<'a> {
     before: Before,
     band: Band,
     out: &'a Shared<'a>,
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn avx512<F: Fold>(call: &Call, scratch: &mut [f32]) {
-    call.run::<crate::simd::Avx512, F>(scratch);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2<F: Fold>(call: &Call, scratch: &mut [f32]) {
-    call.run::<crate::simd::Avx2, F>(scratch);
 }
 
 impl Call<'_> {

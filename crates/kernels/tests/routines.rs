@@ -100,6 +100,12 @@ fn pool_cases() -> Vec<PoolShape> {
             ..PoolShape::new(2, [5, 6, 7], [3, 3, 3])
         },
         PoolShape::new(0, [1, 4, 4], [1, 2, 2]),
+        // Pairs side by side: rows of less than a register, of some, an element left over.
+        flat(28, 28, 2),
+        flat(5, 75, 2),
+        PoolShape::new(2, [4, 6, 66], [2, 2, 2]),
+        PoolShape::new(3, [5, 7, 9], [2, 2, 2]),
+        PoolShape { ceil_mode: true, ..PoolShape::new(2, [4, 4, 34], [2, 2, 2]) },
     ];
     let counted: Vec<_> =
         cases.iter().map(|c| PoolShape { count_include_pad: false, ..c.clone() }).collect();
@@ -121,7 +127,23 @@ fn pooling_agrees_with_its_twin() {
             let mut y = Guarded::new(n);
             avg_pool(&pool, &s, None, &x, y.slice());
             naive::avg_pool(&s, &x, &mut expected);
-            close(y.check(), &expected, &(isa, s));
+            close(y.check(), &expected, &(isa, &s));
+            // With factor, offset and activation before.
+            let (scale, shift) = (noise(2, s.channels), noise(3, s.channels));
+            let volume = s.input.iter().product::<usize>().max(1);
+            for activation in [Activation::Relu, Activation::Silu] {
+                let before = Prologue { scale: &scale, shift: &shift, activation, slopes: None };
+                let mut changed = x.clone();
+                for (c, x) in changed.chunks_exact_mut(volume).enumerate() {
+                    let changed = |x: f32| f64::from(x) * f64::from(scale[c]) + f64::from(shift[c]);
+                    let before = |x: f32| naive::activation(activation, changed(x)) as f32;
+                    x.iter_mut().for_each(|x| *x = before(*x));
+                }
+                naive::avg_pool(&s, &changed, &mut expected);
+                let mut y = Guarded::new(n);
+                avg_pool(&pool, &s, Some(&before), &x, y.slice());
+                close(y.check(), &expected, &(isa, &s, activation));
+            }
         }
         for spatial in SIZES {
             let x = noise(1, 5 * spatial);
