@@ -412,8 +412,9 @@ impl Sums<'_> {
     /// All lines, weights and sums are there, and so is the instruction set.
     #[inline(always)]
     unsafe fn of<S: Simd, const R: usize>(&self, vectors: usize) {
-        // Sums, the loads of the input and a weight fit sixteen registers.
-        let most = [HELD, 4, 3, 2, 2, 2][R - 1];
+        // Sums, the loads of the input and a weight fit sixteen registers, or thirty-two.
+        let wide = S::VECTORS == 3;
+        let most = if wide { [HELD, HELD, 6, 5, 4, 4] } else { [HELD, 4, 3, 2, 2, 2] }[R - 1];
         let step = vectors.div_ceil(vectors.div_ceil(most).max(1));
         let mut done = 0;
         while done < vectors {
@@ -423,12 +424,13 @@ impl Sums<'_> {
                 match n {
                     1 => self.held::<S, R, 1>(done),
                     2 => self.held::<S, R, 2>(done),
-                    3 if R <= 3 => self.held::<S, R, 3>(done),
-                    4 if R <= 2 => self.held::<S, R, 4>(done),
-                    5 if R == 1 => self.held::<S, 1, 5>(done),
-                    6 if R == 1 => self.held::<S, 1, 6>(done),
-                    7 if R == 1 => self.held::<S, 1, 7>(done),
-                    _ => self.held::<S, 1, HELD>(done),
+                    3 if R <= 3 || wide => self.held::<S, R, 3>(done),
+                    4 if R <= 2 || wide => self.held::<S, R, 4>(done),
+                    5 if R == 1 || wide && R <= 4 => self.held::<S, R, 5>(done),
+                    6 if R == 1 || wide && R <= 3 => self.held::<S, R, 6>(done),
+                    7 if R == 1 || wide && R <= 2 => self.held::<S, R, 7>(done),
+                    _ if R == 1 || wide && R <= 2 => self.held::<S, R, HELD>(done),
+                    _ => unreachable!("{n} vectors of {R} channels"),
                 }
             }
             done += n;
