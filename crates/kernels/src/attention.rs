@@ -24,7 +24,7 @@ use crate::gemm::whole;
 use crate::isa::{Isa, isa, multiversion, on_set};
 use crate::memory::Floats;
 use crate::shared::{Shared, check};
-use crate::simd::Simd;
+use crate::simd::{Simd, fold_lanes};
 use crate::{Pool, vmath};
 use std::cell::RefCell;
 
@@ -480,7 +480,7 @@ unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
             most = S::max(S::load(p.add(i)), most);
         }
         let larger = |m: f32, v: f32| if v > m { v } else { m };
-        let most = fold::<S>(most, row.most, larger);
+        let most = larger(row.most, fold_lanes::<S>(most, larger));
         let most = (whole..len).fold(most, |m, i| larger(m, *p.add(i)));
         // All −∞ so far: nothing is taken off, and every exponential is 0.
         let shift = if most == f32::NEG_INFINITY { 0.0 } else { most };
@@ -490,7 +490,7 @@ unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
             S::store(p.add(i), e);
             sum = S::add(sum, e);
         }
-        let mut total = fold::<S>(sum, 0.0, |a, b| a + b);
+        let mut total = fold_lanes::<S>(sum, |a, b| a + b);
         if whole < len {
             let rest = len - whole;
             let e =
@@ -509,22 +509,6 @@ unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
         row.sum = row.sum * row.shrink + total;
         row.most = most;
     }
-}
-
-/// Folds the lanes of a register, half onto half.
-#[inline(always)]
-unsafe fn fold<S: Simd>(v: S::V, start: f32, f: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut all = [0.0f32; 16];
-    // SAFETY: no set has more than sixteen lanes.
-    unsafe { S::store(all.as_mut_ptr(), v) };
-    let mut half = S::LANES;
-    while half > 1 {
-        half /= 2;
-        for lane in 0..half {
-            all[lane] = f(all[lane], all[lane + half]);
-        }
-    }
-    f(start, all[0])
 }
 
 multiversion! {

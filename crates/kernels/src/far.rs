@@ -4,6 +4,7 @@
 //! the caches when it is read again, whole lines go straight to memory (x86-64: non-temporal stores; elsewhere the usual ones).
 
 /// Bytes of a cache line.
+#[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 /// Bytes of a result that the caches cannot be hoped to keep until it is read again.
 const FAR: usize = 24 << 20;

@@ -11,7 +11,7 @@
 use crate::isa::{isa, on_set};
 use crate::rows::row_of;
 use crate::shared::{check, each_row};
-use crate::simd::Simd;
+use crate::simd::{Simd, fold_lanes};
 use crate::{Norm, Pool, activation::activate};
 
 /// Sums side by side, so that no addition waits for the one before.
@@ -133,13 +133,7 @@ fn each<S: Simd>(whole: usize, mut f: impl FnMut(usize, usize)) {
 /// The instruction set is there.
 #[inline(always)]
 unsafe fn folded<S: Simd>(sums: [S::V; SUMS]) -> f32 {
-    let mut lanes = [0.0f32; 16];
-    // SAFETY: contract; no set has more than sixteen lanes.
-    unsafe {
-        let [a, b, c, d] = sums;
-        S::store(lanes.as_mut_ptr(), S::add(S::add(a, c), S::add(b, d)));
-    }
-    let lanes: [f32; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
-    let lanes: [f32; 4] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
+    let [a, b, c, d] = sums;
+    // SAFETY: contract.
+    unsafe { fold_lanes::<S>(S::add(S::add(a, c), S::add(b, d)), |a, b| a + b) }
 }

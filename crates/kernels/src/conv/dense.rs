@@ -12,8 +12,9 @@
 
 use super::shape::{ConvArgs, ConvShape};
 use crate::gemm::store::{AsGiven, Store};
+use crate::isa::on_set;
 use crate::shared::{Shared, pieces};
-use crate::simd::{Portable, Simd};
+use crate::simd::{Simd, fold_lanes};
 use crate::{Isa, Pool, Weights, activation::activate};
 
 /// Rows that share the loads of the input.
@@ -92,17 +93,8 @@ impl Dense {
                 let weight = self.weight.rows(&order, first..first + n, room);
                 // SAFETY: each row belongs to one task.
                 let y = unsafe { out.part(first, n) };
-                match self.isa {
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: the set was supported when the weights were taken.
-                    Isa::Avx512 => unsafe { avx512(weight, x, y) },
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: as above.
-                    Isa::Avx2 => unsafe { avx2(weight, x, y) },
-                    #[cfg(target_arch = "aarch64")]
-                    Isa::Neon => products::<crate::simd::Neon>(weight, x, y),
-                    _ => products::<Portable>(weight, x, y),
-                }
+                // The set was supported when the weights were taken.
+                on_set!(self.isa, products(weight: &[f32], x: &[f32], y: &mut [f32]));
                 for (y, o) in y.iter_mut().zip(first..) {
                     *y += args.epilogue.bias.map_or(0.0, |b| b[o]);
                     *y += args.epilogue.residual.map_or(0.0, |r| r[o]);
@@ -113,21 +105,12 @@ impl Dense {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn avx512(weight: &[f32], x: &[f32], y: &mut [f32]) {
-    products::<crate::simd::Avx512>(weight, x, y);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2(weight: &[f32], x: &[f32], y: &mut [f32]) {
-    products::<crate::simd::Avx2>(weight, x, y);
-}
-
 /// `y[i] = Σ weight[i][k]·x[k]`, up to [`ROWS`] of them.
+///
+/// # Safety
+/// The instruction set is there.
 #[inline(always)]
-fn products<S: Simd>(weight: &[f32], x: &[f32], y: &mut [f32]) {
+unsafe fn products<S: Simd>(weight: &[f32], x: &[f32], y: &mut [f32]) {
     match y.len() {
         4 => rows::<S, 4>(weight, x, y),
         3 => rows::<S, 3>(weight, x, y),
@@ -157,16 +140,7 @@ fn rows<S: Simd, const N: usize>(weight: &[f32], x: &[f32], y: &mut [f32]) {
             k += 2 * S::LANES;
         }
         for i in 0..N {
-            let mut lanes = [0.0f32; 16];
-            S::store(lanes.as_mut_ptr(), S::add(sums[i][0], sums[i][1]));
-            let mut half = S::LANES;
-            while half > 1 {
-                half /= 2;
-                for l in 0..half {
-                    lanes[l] += lanes[l + half];
-                }
-            }
-            let mut sum = lanes[0];
+            let mut sum = fold_lanes::<S>(S::add(sums[i][0], sums[i][1]), |a, b| a + b);
             for k in k..depth {
                 sum += *weight.add(i * depth + k) * *x.add(k);
             }

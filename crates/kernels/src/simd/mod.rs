@@ -75,6 +75,25 @@ pub(crate) trait Simd: Copy {
     unsafe fn even(p: *const f32) -> Self::V;
 }
 
+/// The lanes of a register as one number: half is folded onto half until one is left.
+///
+/// # Safety
+/// The processor has the instruction set.
+#[inline(always)]
+pub(crate) unsafe fn fold_lanes<S: Simd>(v: S::V, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut all = [0.0f32; 16];
+    // SAFETY: no set has more than sixteen lanes.
+    unsafe { S::store(all.as_mut_ptr(), v) };
+    let mut half = S::LANES;
+    while half > 1 {
+        half /= 2;
+        for lane in 0..half {
+            all[lane] = f(all[lane], all[lane + half]);
+        }
+    }
+    all[0]
+}
+
 /// Asks for the cache line of `x` ahead of its use.
 #[inline(always)]
 pub(crate) fn prefetch(x: &f32) {
