@@ -37,7 +37,8 @@ pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize
             return;
         }
         let plane = rows * to.slot;
-        for i in 0..rows {
+        // Not the lines of phases that do not count at their point.
+        for i in (0..rows).filter(|i| i % phases(Y) < phases_at(Y, i / phases(Y))) {
             for column in 0..columns(X, segment.count) {
                 let at = to.start.add(i * to.slot + column * S::LANES);
                 for phase in 0..phases(Z) {

@@ -15,8 +15,8 @@
 //! serve where few outputs are left along an axis, or the weights would grow too large (`conv/choose.rs`).
 //!
 //! With stride two the input falls in phases, four on a plane and eight in space, each with a kernel of two elements or one along an axis: the
-//! phases are in channels of their own, and F(4×4×4, 2×2×2) makes 64 outputs with 9·9·9 multiplications where the sum takes 1728: at the
-//! five points of an axis two phases count, but for one point, where one does.
+//! phases are in channels of their own, and F(4×4×4, 2×2×2) makes 64 outputs with 9·9·9 multiplications where the sum takes 1728: at four of
+//! the five points of an axis both phases count, at the last one does.
 //!
 //! Many tiles are cut in batches, a task each, which stay in the nearer caches (`run.rs`). In space V and M would be the greater part of what
 //! a batch moves: strips are kept that are transformed along two axes, two thirds of V, and V and M exist for one row of six points at a
@@ -109,7 +109,7 @@ pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
     let (wide, filled) =
         (s.out_channels.next_multiple_of(lanes), s.in_channels.next_multiple_of(lanes));
     let [z, y, x] = step.map(terms);
-    // What the last phase of each point is not filled up to whole vectors with is counted all the same.
+    // As if the last phase, too, were filled up to whole vectors.
     let all = [filled, wide, size_of::<f32>(), z, y, x];
     all.iter().try_fold(1usize, |n, k| n.checked_mul(*k)).unwrap_or(usize::MAX)
 }

@@ -139,7 +139,7 @@ impl Winograd {
                 for x in 0..across {
                     let (v, m) = (v.add(x * v_slot), m.add(x * m_slot));
                     let (point, nothing) = (pair * across + x, &mut Asking::new(&[], 0));
-                    self.product((point, false), range.len(), self.panels(), (v, m), nothing);
+                    self.product((point, false), range.len(), self.all_panels(), (v, m), nothing);
                 }
                 for (segment, [_, strip]) in &segments {
                     let start = m.add((segment.first - range.start) * outs);
@@ -180,7 +180,7 @@ impl Winograd {
             }
             for xi in 0..self.points() {
                 let (v, m) = (v.add(xi * slot), m.add(xi * slot));
-                self.product((xi, false), range.len(), self.panels(), (v, m), &mut ahead);
+                self.product((xi, false), range.len(), self.all_panels(), (v, m), &mut ahead);
             }
             for segment in self.segments(range.clone()) {
                 let start = m.add((segment.first - range.start) * outs);
@@ -222,7 +222,7 @@ impl Winograd {
                 self.forward(source, segment, channels, scratch, v);
             }
         });
-        let panels = self.panels().len();
+        let panels = self.all_panels().len();
         let shares = (4 * pool.threads()).div_ceil(points).min(panels);
         pool.run(points * shares, |task| {
             let (xi, share) = (task / shares, task % shares);
@@ -299,9 +299,9 @@ impl Winograd {
         }
     }
 
-    /// Panels of out channels.
-    fn panels(&self) -> Range<usize> {
-        0..self.outs.div_ceil(tile::size(self.isa).1)
+    /// The numbers of all panels of out channels.
+    fn all_panels(&self) -> Range<usize> {
+        0..panels(self.outs, self.isa).count()
     }
 
     /// In channels of the phases that count at a point.
@@ -316,7 +316,7 @@ impl Winograd {
 
     /// Steps that tiles have for something else, of products so deep: all but those of the first on a panel.
     fn idle(&self, tiles: usize, depth: usize) -> usize {
-        tiles.div_ceil(tile::size(self.isa).0).saturating_sub(1) * self.panels().len() * depth
+        tiles.div_ceil(tile::size(self.isa).0).saturating_sub(1) * self.all_panels().len() * depth
     }
 
     /// `M = V U` of one point for some panels of out channels; `cold` where the weights come from memory.
