@@ -44,7 +44,6 @@ mod lines;
 mod memory;
 pub mod naive;
 mod norm;
-mod pairs;
 mod permute;
 mod pool;
 mod pooling;

@@ -5,19 +5,20 @@
 //!                     g h i j k l …             g i k …        h j l …
 //! results             one register: a∘b∘g∘h, c∘d∘i∘j, …
 //! ```
-//! Elements are folded in the order of the window, as `pooling.rs` does.
+//! Elements are folded in the order of the window, as `windows.rs` does.
 
+use super::fold::{Fold, GRAIN, Largest, Sum};
+use super::shape::PoolShape;
 use crate::activation::{in_register, is_quick};
 use crate::conv::Prologue;
 use crate::isa::{isa, on_set};
 use crate::lines::Before;
-use crate::pooling::{Fold, GRAIN, Largest, PoolShape, Sum};
 use crate::shared::{Shared, pieces};
 use crate::simd::Simd;
 use crate::{Activation, Pool};
 
 /// Whether windows are two elements wide and high and one or two deep, next to each other, all whole and without padding.
-pub(crate) fn suits(shape: &PoolShape, output: [usize; 3], before: Option<&Prologue>) -> bool {
+pub(super) fn suits(shape: &PoolShape, output: [usize; 3], before: Option<&Prologue>) -> bool {
     let whole = (0..3).all(|a| output[a] * shape.kernel[a] <= shape.input[a]);
     let pairs = matches!(shape.kernel, [1 | 2, 2, 2]) && shape.stride == shape.kernel;
     let plain = shape.pad == [[0; 2]; 3] && shape.dilation == [1; 3];
@@ -26,7 +27,7 @@ pub(crate) fn suits(shape: &PoolShape, output: [usize; 3], before: Option<&Prolo
 }
 
 /// Pools what [`suits`], lengths checked: the sums divided by `divisor`, or the largest elements without one.
-pub(crate) fn run(
+pub(super) fn run(
     pool: &Pool,
     (shape, output): (&PoolShape, [usize; 3]),
     before: Option<&Prologue>,
