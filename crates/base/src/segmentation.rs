@@ -65,6 +65,11 @@ pub struct MeasuredStructure {
 }
 
 impl MeasuredStructure {
+    /// Whether it is the cerebrospinal fluid around the brain, as systems call it: it would hide the brain in a picture of surfaces.
+    pub fn is_outer_fluid(&self) -> bool {
+        matches!(self.id.as_str(), "cerebrospinal-fluid" | "csf")
+    }
+
     /// The volume, unless it is withheld.
     pub fn shown_volume_ml(&self) -> Option<f64> {
         let withheld = self.appraisal.is_some_and(|appraisal| appraisal.withheld);

@@ -29,9 +29,13 @@ texts! {
 /// Structures whose volume is not given.
 pub fn withheld(count: usize) -> Text {
     Text::filled(
-        format!(
-            "the volumes of {count} structures are withheld: the network is not sure enough of their outlines"
-        ),
+        match count {
+            1 => "the volume of one structure is withheld: the network is not sure enough of its outline"
+                .into(),
+            _ => format!(
+                "the volumes of {count} structures are withheld: the network is not sure enough of their outlines"
+            ),
+        },
         format!("{count} 个结构的体积未给出：网络对其轮廓把握不足"),
     )
 }

@@ -18,6 +18,9 @@ texts! {
     /// Seen from the front and from the left.
     SURFACE = "Surfaces of the structures on a coarse grid, from the front (the patient's right is on the left) and from the patient's left.",
         "各结构表面（粗网格重建）：左图为前面观（图像左侧为患者右侧），右图为患者左侧观。";
+    /// The same of a brain.
+    SURFACE_BRAIN = "Surfaces of the structures on a coarse grid, from the front (the patient's right is on the left) and from the patient's left; the fluid around the brain is left out.",
+        "各结构表面（粗网格重建，未显示脑外脑脊液）：左图为前面观（图像左侧为患者右侧），右图为患者左侧观。";
     /// Instead of the picture.
     SURFACE_ALT = "Surfaces of the structures in colour", "各结构的彩色表面重建";
     /// Column.

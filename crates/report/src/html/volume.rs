@@ -71,7 +71,9 @@ fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lan
                 @let caption = if reading.boxes.is_empty() { &own::PLANES } else { &own::BEST_BOX };
                 (picture(planes, &own::PLANES_ALT, caption, lang))
                 @if let Some(surfaces) = surfaces {
-                    (picture(surfaces, &fit::SURFACE_ALT, &fit::SURFACE, lang))
+                    @let brain = reading.structures.iter().any(|s| s.is_outer_fluid());
+                    @let caption = if brain { &fit::SURFACE_BRAIN } else { &fit::SURFACE };
+                    (picture(surfaces, &fit::SURFACE_ALT, caption, lang))
                 }
                 @for shown in values {
                     @if let Some(coloured) = values_in_colour(shown) {
