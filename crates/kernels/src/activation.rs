@@ -142,6 +142,27 @@ pub(crate) unsafe fn in_register<S: Simd>(act: Activation, v: S::V) -> S::V {
     }
 }
 
+/// What a number goes through before a kernel: factor, offset, activation.
+pub(crate) type Before = Option<(f32, f32, Activation)>;
+
+/// The prologue of a register, without an activation that is not a quick one. No closure: one might not be inlined, and would then be
+/// compiled without the instruction set.
+///
+/// # Safety
+/// The processor has the instruction set.
+#[inline(always)]
+pub(crate) unsafe fn before<S: Simd>(pre: Before, v: S::V) -> S::V {
+    // SAFETY: the instruction set by the caller.
+    unsafe {
+        match pre {
+            None => v,
+            Some((scale, shift, act)) => {
+                in_register::<S>(act, S::fma(v, S::splat(scale), S::splat(shift)))
+            }
+        }
+    }
+}
+
 /// Rows of a matrix.
 #[derive(Clone, Copy)]
 struct Block {

@@ -15,7 +15,7 @@
 //! Proc. IEEE 78, 1990, section III, applied along each axis.
 
 use crate::Activation;
-use crate::activation::{activate, in_register, is_quick};
+use crate::activation::{self, Before, activate, is_quick};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -96,9 +96,6 @@ pub(crate) struct Band {
     pub plane: usize,
     pub row: usize,
 }
-
-/// `act(x·scale + shift)` of one channel.
-pub(crate) type Before = Option<(f32, f32, Activation)>;
 
 impl Lines {
     /// Lays out a window that has an output, in bands of at most `most` elements where that leaves any.
@@ -296,14 +293,9 @@ impl Lines {
         // SAFETY: all elements of the rows lie in `x`, those of the first `whole` with a vector's rest; the rows and a vector more in
         // `to`, by the assertions. The instruction set by the function this is inlined into.
         unsafe {
-            let (scale, shift) = before.map_or((1.0, 0.0), |(scale, shift, _)| (scale, shift));
-            let (scale, shift) = (S::splat(scale), S::splat(shift));
             // What fits a register is applied there: rows are short, and a call for each would cost as much as they do.
+            let change = |v: S::V| activation::before::<S>(before, v);
             let after_all = before.map_or(Activation::Identity, |(_, _, act)| act);
-            let change = |v: S::V| match before {
-                Some(_) => in_register::<S>(after_all, S::fma(v, scale, shift)),
-                None => v,
-            };
             let (mut from, mut to) = (x.as_ptr().add(from.min(x.len())), to.as_mut_ptr());
             for r in 0..rows {
                 spread::<S>(to, row.begin, blank);

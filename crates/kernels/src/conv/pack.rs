@@ -12,9 +12,9 @@
 //! ```
 
 use super::shape::Prologue;
-use crate::activation::{activate, in_register, is_quick};
+use crate::Isa;
+use crate::activation::{Before, activate, before, is_quick};
 use crate::simd::{Portable, Simd, prefetch};
-use crate::{Activation, Isa};
 
 /// Which input element an output position meets at a tap: `position·stride + offset[axis][tap]` along each axis.
 #[derive(Clone, Debug)]
@@ -305,8 +305,6 @@ fn ask(x: &[f32], from: usize, to: usize) {
     }
 }
 
-type Before = Option<(f32, f32, Activation)>;
-
 /// One row of a panel whose kernel is one point: neighbouring elements, then zeros.
 #[inline(always)]
 unsafe fn point<S: Simd>(x: &[f32], pre: Before, row: &mut [f32]) {
@@ -339,21 +337,6 @@ unsafe fn copy<S: Simd>(x: &[f32], pre: Before, y: &mut [f32]) {
         }
         if i < n {
             S::store_part(y.add(i), before::<S>(pre, S::load_part(x.add(i), n - i)), n - i);
-        }
-    }
-}
-
-/// The prologue of a register, without an activation that is not a quick one. No closure: one might not be inlined, and would then be
-/// compiled without the instruction set.
-#[inline(always)]
-unsafe fn before<S: Simd>(pre: Before, v: S::V) -> S::V {
-    // SAFETY: the instruction set by the caller.
-    unsafe {
-        match pre {
-            None => v,
-            Some((scale, shift, act)) => {
-                in_register::<S>(act, S::fma(v, S::splat(scale), S::splat(shift)))
-            }
         }
     }
 }

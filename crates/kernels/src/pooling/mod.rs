@@ -25,7 +25,7 @@ pub fn max_pool(pool: &Pool, shape: &PoolShape, x: &[f32], y: &mut [f32]) {
     if pairs::suits(shape, output, None) {
         return pairs::run(pool, (shape, output), None, None, x, y);
     }
-    windows::windows(pool, shape, None, Kind::Largest, x, y, |_, _, _| {});
+    windows::windows(pool, (shape, output), None, Kind::Largest, x, y, |_, _, _| {});
 }
 
 /// The mean of each window of `before(x)`, the padding staying zero. Panics unless the lengths agree and the shape has an output.
@@ -48,7 +48,7 @@ pub fn avg_pool(
     }
     let across: Vec<f32> = (0..output[2]).map(|w| divisor(shape, 2, w) as f32).collect();
     let alike = across.iter().all(|n| *n == across[0]);
-    windows::windows(pool, shape, before, Kind::Sum, x, y, |row, z, h| {
+    windows::windows(pool, (shape, output), before, Kind::Sum, x, y, |row, z, h| {
         let planes = (divisor(shape, 0, z) * divisor(shape, 1, h)) as f32;
         if alike {
             divide_all(row, planes * across[0]);

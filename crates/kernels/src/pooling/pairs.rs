@@ -9,13 +9,12 @@
 
 use super::fold::{Fold, GRAIN, Largest, Sum};
 use super::shape::PoolShape;
-use crate::activation::{in_register, is_quick};
+use crate::Pool;
+use crate::activation::{Before, before, is_quick};
 use crate::conv::Prologue;
 use crate::isa::{isa, on_set};
-use crate::lines::Before;
 use crate::shared::{Shared, pieces};
 use crate::simd::Simd;
-use crate::{Activation, Pool};
 
 /// Whether windows are two elements wide and high and one or two deep, next to each other, all whole and without padding.
 pub(super) fn suits(shape: &PoolShape, output: [usize; 3], before: Option<&Prologue>) -> bool {
@@ -81,11 +80,10 @@ impl Channel<'_> {
     #[inline(always)]
     unsafe fn rows<S: Simd, F: Fold>(&self, divisor: f32, y: &mut [f32]) {
         let ([_, ih, iw], [_, oh, ow]) = (self.shape.input, self.output);
-        let (scale, shift, act) = self.before.unwrap_or((1.0, 0.0, Activation::Identity));
         let deep = self.shape.kernel[0];
         // SAFETY: the instruction set by the contract; `n` elements of `y` are stored where that many are left.
         unsafe {
-            let (scale, shift, divisor) = (S::splat(scale), S::splat(shift), S::splat(divisor));
+            let divisor = S::splat(divisor);
             for (row, y) in y.chunks_exact_mut(ow.max(1)).enumerate() {
                 let (z, h) = (row / oh, row % oh);
                 for (i, y) in y.chunks_mut(S::LANES).enumerate() {
@@ -94,11 +92,7 @@ impl Channel<'_> {
                         let (z, h) = (z * deep + place / 2, 2 * h + place % 2);
                         let from = self.from + (z * ih + h) * iw + 2 * i * S::LANES;
                         for v in pair::<S>(&self.x[from..]) {
-                            let v = match self.before {
-                                Some(_) => in_register::<S>(act, S::fma(v, scale, shift)),
-                                None => v,
-                            };
-                            sum = F::fold::<S>(sum, v);
+                            sum = F::fold::<S>(sum, before::<S>(self.before, v));
                         }
                     }
                     if self.divisor.is_some() {

@@ -11,24 +11,24 @@
 use super::fold::{Fold, GRAIN, Kind, Largest, Sum};
 use super::shape::PoolShape;
 use crate::Pool;
+use crate::activation::Before;
 use crate::conv::Prologue;
 use crate::isa::{isa, on_set};
-use crate::lines::{Band, Before, HELD, Lines, Window, keep};
+use crate::lines::{Band, HELD, Lines, Window, keep};
 use crate::memory::Floats;
 use crate::shared::{Shared, pieces};
 use crate::simd::Simd;
 
-/// The loop both share; `finish(row, z, h)` ends a row of the output.
+/// The loop both share, lengths checked; `finish(row, z, h)` ends a row of the output.
 pub(super) fn windows(
     pool: &Pool,
-    shape: &PoolShape,
+    (shape, output): (&PoolShape, [usize; 3]),
     before: Option<&Prologue>,
     kind: Kind,
     x: &[f32],
     y: &mut [f32],
     finish: impl Fn(&mut [f32], usize, usize) + Sync,
 ) {
-    let output = shape.checked(x.len(), y.len());
     if y.is_empty() {
         return;
     }
