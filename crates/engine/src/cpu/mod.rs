@@ -109,6 +109,8 @@ struct Planned {
     inputs: Vec<usize>,
     shape: Vec<usize>,
     step: Step,
+    /// The next convolution, whose weights this node may ask for.
+    next: Option<usize>,
 }
 
 impl Network {
@@ -328,7 +330,6 @@ impl Network {
                 self.plan.write(&mut self.arena, index, &pass, values);
             }
             for (index, node) in self.nodes.iter().enumerate() {
-                let next = self.nodes[index + 1..].iter().find(|node| node.step.has_weights());
                 let started = Instant::now();
                 let io = step::Io {
                     plan: &self.plan,
@@ -340,7 +341,7 @@ impl Network {
                         &node.shape,
                     ),
                     asides: &self.asides,
-                    next: next.map(|node| &node.step),
+                    next: node.next.map(|next| &self.nodes[next].step),
                 };
                 let pools = [&self.pool, &self.one];
                 node.step.run(pools, &io, &mut self.arena, &mut self.workspace);
@@ -416,13 +417,22 @@ fn pack(graph: Graph, options: &Options, room: Option<(u64, u64)>) -> Vec<Planne
                 },
                 name: node.name,
                 shape: node.shape,
+                next: None,
             });
         }
     });
-    slots
+    let mut nodes: Vec<Planned> = slots
         .into_iter()
         .filter_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner).1)
-        .collect()
+        .collect();
+    let mut next = None;
+    for (index, node) in nodes.iter_mut().enumerate().rev() {
+        node.next = next;
+        if let Step::Conv { .. } = node.step {
+            next = Some(index);
+        }
+    }
+    nodes
 }
 
 fn check_limit(options: &Options, need: u64) -> Result<()> {

@@ -115,7 +115,7 @@ pub(super) struct Io<'a> {
     pub shapes: (&'a [usize], &'a [usize]),
     /// What convolutions tell norms of their results.
     pub asides: &'a Asides,
-    /// The next step with weights.
+    /// The next convolution.
     pub next: Option<&'a Step>,
 }
 
@@ -228,11 +228,6 @@ impl Step {
             Step::Linear { weight, .. } => weight.bytes() as u64,
             _ => 0,
         }
-    }
-
-    /// Whether it reads weights that can be asked for before.
-    pub fn has_weights(&self) -> bool {
-        matches!(self, Step::Conv { .. })
     }
 
     /// Its weights, for a step before it to ask for.
