@@ -35,7 +35,7 @@ pub use reading::{
 };
 pub use segmentation::{
     Appraisal, MeasuredStructure, StructureDetails, ValuePicture, ValueSummary, VolumeBox,
-    VolumeConsultation, VolumeReading,
+    VolumeConsultation, VolumeReading, hiding_labels,
 };
 pub use structures::{Structure, kebab, structure};
 pub use text::{Lang, Text};

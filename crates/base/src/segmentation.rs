@@ -64,12 +64,17 @@ pub struct MeasuredStructure {
     pub appraisal: Option<Appraisal>,
 }
 
-impl MeasuredStructure {
-    /// Whether it is the cerebrospinal fluid around the brain, as systems call it: it would hide the brain in a picture of surfaces.
-    pub fn is_outer_fluid(&self) -> bool {
-        matches!(self.id.as_str(), "cerebrospinal-fluid" | "csf")
-    }
+/// Labels that a picture of surfaces leaves out: the cerebrospinal fluid around the brain, as systems call it, would hide it. None where
+/// nothing else was found.
+pub fn hiding_labels(structures: &[MeasuredStructure]) -> Vec<u16> {
+    let found = structures.iter().filter(|structure| structure.voxels > 0);
+    let (fluid, rest): (Vec<_>, Vec<_>) =
+        found.partition(|structure| matches!(structure.id.as_str(), "cerebrospinal-fluid" | "csf"));
+    let fluid = fluid.into_iter().filter(|_| !rest.is_empty());
+    fluid.flat_map(|structure| structure.labels.iter().copied()).collect()
+}
 
+impl MeasuredStructure {
     /// The volume, unless it is withheld.
     pub fn shown_volume_ml(&self) -> Option<f64> {
         let withheld = self.appraisal.is_some_and(|appraisal| appraisal.withheld);

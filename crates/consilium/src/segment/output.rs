@@ -56,16 +56,9 @@ pub(super) fn write(
             .map(|best| labels.iter().map(|label| if *label == best { best } else { 0 }).collect());
         let shown = shown.as_deref().unwrap_or(labels);
         let planes = labelled_planes(&scan.volume, shown, &colour, PLANES_PX);
-        // The fluid around a brain would hide it.
-        let fluid: Vec<u16> = reading
-            .structures
-            .iter()
-            .filter(|s| s.is_outer_fluid())
-            .flat_map(|s| s.labels.clone())
-            .collect();
-        let solid = |label: u16| colour(label).filter(|_| !fluid.contains(&label));
-        let surfaces = surfaces(&scan.volume, labels, &solid, PLANES_PX, pool)
-            .or_else(|| surfaces(&scan.volume, labels, &colour, PLANES_PX, pool));
+        let hiding = base::hiding_labels(&reading.structures);
+        let solid = |label: u16| colour(label).filter(|_| !hiding.contains(&label));
+        let surfaces = surfaces(&scan.volume, labels, &solid, PLANES_PX, pool);
         let name = |ending: &str| reading.mask.replace(".nii.gz", ending);
         files.push((name(".png"), png(&planes)));
         files.extend(surfaces.as_ref().map(|seen| (name("-3d.png"), png(seen))));

@@ -71,8 +71,8 @@ fn section(reading: &VolumeReading, pictures: Option<&VolumePictures>, lang: Lan
                 @let caption = if reading.boxes.is_empty() { &own::PLANES } else { &own::BEST_BOX };
                 (picture(planes, &own::PLANES_ALT, caption, lang))
                 @if let Some(surfaces) = surfaces {
-                    @let brain = reading.structures.iter().any(|s| s.is_outer_fluid());
-                    @let caption = if brain { &fit::SURFACE_BRAIN } else { &fit::SURFACE };
+                    @let whole = base::hiding_labels(&reading.structures).is_empty();
+                    @let caption = if whole { &fit::SURFACE } else { &fit::SURFACE_BRAIN };
                     (picture(surfaces, &fit::SURFACE_ALT, caption, lang))
                 }
                 @for shown in values {
