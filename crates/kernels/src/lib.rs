@@ -18,7 +18,7 @@
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
 //! | `window_attention` | the same in the windows of a volume |
-//! | `pooling`, `norm`, `layer_norm`, `softmax`, `elementwise`, `resize`, `permute`, `rows` | the rest |
+//! | `pooling`, `norm`, `moments`, `layer_norm`, `softmax`, `elementwise`, `resize`, `permute`, `rows` | the rest |
 //! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
 //! | [`cases`] | the one table of shapes behind the tests and the benchmark |
 //!
@@ -42,6 +42,7 @@ mod isa;
 mod layer_norm;
 mod lines;
 mod memory;
+mod moments;
 pub mod naive;
 mod norm;
 mod permute;
@@ -71,9 +72,8 @@ pub use gemm::{PackedMatrix, gemm, pack_b};
 pub use isa::{Isa, cpu_name, set_isa};
 pub use layer_norm::{layer_norm, layer_norm_rows};
 pub use memory::Floats;
-pub use norm::{
-    Moments, Norm, channel_norm, group_norm, group_norm_add, instance_norm, norm_scale,
-};
+pub use moments::Moments;
+pub use norm::{Norm, channel_norm, group_norm, group_norm_add, instance_norm, norm_scale};
 pub use permute::permute;
 pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};

@@ -293,8 +293,8 @@ impl Lines {
         // SAFETY: all elements of the rows lie in `x`, those of the first `whole` with a vector's rest; the rows and a vector more in
         // `to`, by the assertions. The instruction set by the function this is inlined into.
         unsafe {
-            // What fits a register is applied there: rows are short, and a call for each would cost as much as they do.
-            let change = |v: S::V| activation::before::<S>(before, v);
+            // What fits a register is applied there: rows are short, and a call for each would cost as much as they do. No closure does it:
+            // it would not have the instruction set, and be called for each vector.
             let after_all = before.map_or(Activation::Identity, |(_, _, act)| act);
             let (mut from, mut to) = (x.as_ptr().add(from.min(x.len())), to.as_mut_ptr());
             for r in 0..rows {
@@ -302,11 +302,17 @@ impl Lines {
                 let data = to.add(row.begin);
                 if r < whole && stride == 1 {
                     for i in (0..count).step_by(S::LANES) {
-                        S::store(data.add(i), change(S::load(from.add(i))));
+                        S::store(
+                            data.add(i),
+                            activation::before::<S>(before, S::load(from.add(i))),
+                        );
                     }
                 } else if r < whole {
                     for i in (0..count).step_by(S::LANES) {
-                        S::store(data.add(i), change(S::even(from.add(2 * i))));
+                        S::store(
+                            data.add(i),
+                            activation::before::<S>(before, S::even(from.add(2 * i))),
+                        );
                     }
                 } else {
                     for i in (0..count).step_by(S::LANES) {
@@ -314,7 +320,10 @@ impl Lines {
                         for j in 0..S::LANES.min(count - i) {
                             some[j] = *from.add((i + j) * stride);
                         }
-                        S::store(data.add(i), change(S::load(some.as_ptr())));
+                        S::store(
+                            data.add(i),
+                            activation::before::<S>(before, S::load(some.as_ptr())),
+                        );
                     }
                 }
                 if !is_quick(after_all) {

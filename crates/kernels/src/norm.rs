@@ -6,28 +6,21 @@
 //!
 //! ```text
 //! run of a group   ├── piece ──┼── piece ──┼── piece ──┤    each piece read from memory once: its mean, then its squared
-//!                     (n, mean, M2) … joined in order        differences while it lies in the second-level cache
+//!                     joined in order (`moments.rs`)         differences while it lies in the second-level cache
 //! ```
-//! Pieces have a fixed length and are joined in a fixed order (T. Chan, G. Golub & R. LeVeque, "Algorithms for computing the sample
-//! variance", The American Statistician 37, 1983, eq. 2.1), so the result does not depend on threads.
+//! Pieces have a fixed length and are joined in a fixed order, so the result does not depend on threads.
 //!
 //! [`norm_scale`] stops at one factor and one offset a channel, for a convolution that applies them while it reads its input: the
 //! normalised volume is then never written.
 
 use crate::{
-    Activation, Pool,
+    Activation, Moments, Pool,
     activation::{activate, is_quick},
     isa::multiversion,
+    moments::Spread,
     shared::{Shared, check, pieces},
 };
 use std::sync::OnceLock;
-
-/// Mean and biased variance of each channel of a value.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Moments {
-    /// A pair a channel.
-    pub(crate) channels: Vec<(f64, f64)>,
-}
 
 /// The learnt part of a norm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -171,32 +164,25 @@ fn group_moments(
     }
     let run = x.len() / groups;
     let pieces = run.div_ceil(PIECE);
-    let found: Vec<OnceLock<(f64, f64)>> = vec![OnceLock::new(); groups * pieces];
+    let found: Vec<OnceLock<Spread>> = vec![OnceLock::new(); groups * pieces];
     pool.run(groups * pieces, |task| {
         let (group, from) = (task / pieces, task % pieces * PIECE);
         let x = &x[group * run + from..][..PIECE.min(run - from)];
         found[task].get_or_init(|| spread(x));
     });
-    let join = |group: &[OnceLock<(f64, f64)>]| {
-        let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
-        for (i, piece) in group.iter().enumerate() {
-            let (m, s) = piece.get().copied().unwrap_or_default();
-            let len = PIECE.min(run - i * PIECE) as f64;
-            let (apart, all) = (m - mean, n + len);
-            mean += apart * len / all;
-            squares += s + apart * apart * n * len / all;
-            n = all;
-        }
-        (mean, inverse(squares / n))
+    let join = |group: &[OnceLock<Spread>]| {
+        let parts = group.iter().filter_map(OnceLock::get);
+        let all = parts.fold(Spread::default(), |all, part| all.and(*part));
+        (all.mean, inverse(all.variance()))
     };
     found.chunks_exact(pieces).map(join).collect()
 }
 
 multiversion! {
-    /// Mean, and the sum of squared differences from it.
-    fn spread(x: &[f32]) -> (f64, f64) {
-        let mean = lanes(x, |v| v) / x.len() as f64;
-        (mean, lanes(x, |v| (v - mean) * (v - mean)))
+    fn spread(x: &[f32]) -> Spread {
+        let count = x.len() as f64;
+        let mean = lanes(x, |v| v) / count;
+        Spread { count, mean, squares: lanes(x, |v| (v - mean) * (v - mean)) }
     }
 }
 

@@ -454,18 +454,30 @@ fn weights_in_half_precision_take_half_of_the_memory_and_give_the_same_convoluti
 #[test]
 fn moments_gathered_while_storing_are_those_of_the_result() {
     let pools = [1, 2, 3].map(Pool::new);
-    // Whole tiles; tiles that stick out along each axis; few tiles, which go step by step; stride two; means far from zero.
+    // Whole tiles; tiles that stick out along each axis; few tiles, which go step by step; stride two; means far from zero. The same of
+    // planes. Few channels, which are summed directly, of volumes in several bands and of planes.
     let cases = [
-        ([16, 12, 12], 20, 36, [1; 3], 0.0),
-        ([9, 10, 13], 17, 20, [1; 3], 1000.0),
-        ([5, 6, 7], 130, 140, [1; 3], -3.0),
-        ([18, 14, 22], 16, 33, [2; 3], 50.0),
+        ([16, 12, 12], 20, 36, 1, 0.0),
+        ([9, 10, 13], 17, 20, 1, 1000.0),
+        ([5, 6, 7], 130, 140, 1, -3.0),
+        ([18, 14, 22], 16, 33, 2, 50.0),
+        ([1, 32, 64], 20, 36, 1, 0.0),
+        ([1, 45, 50], 17, 20, 1, 1000.0),
+        ([1, 7, 9], 130, 140, 1, -3.0),
+        ([1, 62, 54], 32, 33, 2, 50.0),
+        ([20, 41, 43], 1, 9, 1, 100.0),
+        ([1, 130, 120], 2, 8, 1, -0.5),
+        ([1, 61, 59], 1, 32, 2, 0.0),
     ];
-    let gathered = std::cell::Cell::new(0);
+    let gathered = std::cell::RefCell::new(std::collections::BTreeSet::new());
     every_isa(|isa| {
         for (input, ins, outs, stride, offset) in cases {
-            let s =
-                ConvShape { pad: [[1; 2]; 3], stride, ..ConvShape::new(ins, outs, input, [3; 3]) };
+            let axes = input.map(|n| if n == 1 { 1 } else { 3 });
+            let s = ConvShape {
+                pad: axes.map(|k| [k / 2; 2]),
+                stride: axes.map(|k| if k == 1 { 1 } else { stride }),
+                ..ConvShape::new(ins, outs, input, axes)
+            };
             let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
             let bias: Vec<f32> = noise(3, outs).iter().map(|b| b + offset).collect();
             let epilogue = Epilogue { bias: Some(&bias), ..Default::default() };
@@ -485,7 +497,9 @@ fn moments_gathered_while_storing_are_those_of_the_result() {
                     factors
                 };
                 let (own, given) = (normed(None), normed(moments.as_ref()));
-                gathered.set(gathered.get() + usize::from(moments.is_some()));
+                let algorithm = packed.algorithm();
+                assert_eq!(moments.is_some(), algorithm != "product", "{isa:?} {s:?} {algorithm}");
+                gathered.borrow_mut().insert((algorithm, input[0] == 1));
                 for (own, given) in own.iter().zip(&given) {
                     assert!(
                         (own - given).abs() <= 2e-6 * own.abs().max(1.0),
@@ -510,7 +524,11 @@ fn moments_gathered_while_storing_are_those_of_the_result() {
             conv_moments(&pools[0], &s, &x, &packed, (&args, true), &mut work, &mut y).is_none()
         );
     });
-    assert!(gathered.get() > 0, "no convolution was filtered");
+    for algorithm in ["winograd", "direct"] {
+        for flat in [false, true] {
+            assert!(gathered.borrow().contains(&(algorithm, flat)), "{algorithm}, flat: {flat}");
+        }
+    }
 }
 
 /// Results larger than the caches take a way of their own into memory; a residual of zeros takes the usual one.

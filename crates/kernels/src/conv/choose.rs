@@ -209,7 +209,9 @@ fn product(s: &ConvShape, output: [usize; 3], isa: Isa) -> Candidate {
     let pointwise = s.kernel == [1; 3] && s.stride == [1; 3];
     let fills = (positions * depth * s.groups) as f64;
     let (fill, gather) = if pointwise { (fills, 0.0) } else { (0.0, fills) };
-    let counts = ConvCosts { fill, gather, weight: bytes as f64, ..NOTHING };
+    // Each result is written, as a line's is: of a first layer's one channel little else counts.
+    let line = (positions * s.out_channels) as f64;
+    let counts = ConvCosts { fill, gather, line, weight: bytes as f64, ..NOTHING };
     let products = fills * (outs / s.groups.max(1)) as f64;
     Candidate::new(Choice::Product, bytes, products, counts)
 }

@@ -20,10 +20,12 @@ use super::winograd::lanes;
 use crate::gemm::store::{Order, Part, Store};
 use crate::isa::on_set;
 use crate::lines::{Band, HELD, Lines, Window, keep};
+use crate::moments::Spread;
 use crate::shared::{Shared, pieces};
 use crate::simd::Simd;
-use crate::{Isa, Pool, Weights, activation::activate};
+use crate::{Activation, Isa, Moments, Pool, Weights, activation::activate};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Output channels that share the loads of the input.
 const ROWS: usize = 6;
@@ -193,10 +195,17 @@ impl Direct {
         threads * self.all_scratch() + 16
     }
 
-    /// Runs; slices have been checked.
-    pub fn run(&self, pool: &Pool, x: &[f32], args: &ConvArgs, work: &mut [f32], y: &mut [f32]) {
+    /// Runs; slices have been checked. Returns what [`conv_moments`](super::conv_moments) does.
+    pub fn run(
+        &self,
+        pool: &Pool,
+        x: &[f32],
+        (args, wanted): (&ConvArgs, bool),
+        work: &mut [f32],
+        y: &mut [f32],
+    ) -> Option<Moments> {
         if y.is_empty() {
-            return;
+            return None;
         }
         let scratch = self.all_scratch();
         let aligned = work.as_ptr().align_offset(64).min(16);
@@ -218,8 +227,9 @@ impl Direct {
                     self.run_turned(turned, (range, x), args, scratch, &y);
                 }
             });
-            return;
+            return None;
         }
+        let gathered = Gathered::new(self, args).filter(|_| wanted);
         let (bands, beside) = (self.lines.bands(), self.beside());
         let cost = self.lines.band_len() * self.places.len() * self.outs * beside;
         let units = self.groups.div_ceil(beside) * bands;
@@ -230,9 +240,12 @@ impl Direct {
             for unit in (task * step).min(units)..units.min((task + 1) * step) {
                 let (group, band) = (unit / bands * beside, self.lines.band(unit % bands));
                 let groups = group..(group + beside).min(self.groups);
-                Call { own: self, x, first: 0, args, groups, band, y: &y }.run_on(scratch);
+                let gathered = gathered.as_ref().map(|all| (all, unit % bands));
+                Call { own: self, x, first: 0, args, groups, band, gathered, y: &y }
+                    .run_on(scratch);
             }
         });
+        gathered.map(|all| all.join())
     }
 
     /// Some channels of a depthwise layer on this thread. `x` holds these channels alone, `y` all. `scratch` is [`Direct::workspace`] for one
@@ -260,9 +273,40 @@ impl Direct {
         for group in channels.clone().step_by(beside) {
             let groups = group..(group + beside).min(channels.end);
             for band in (0..self.lines.bands()).map(|band| self.lines.band(band)) {
-                Call { own: self, x, first, args, groups: groups.clone(), band, y }.run_on(scratch);
+                let groups = groups.clone();
+                Call { own: self, x, first, args, groups, band, gathered: None, y }.run_on(scratch);
             }
         }
+    }
+}
+
+/// What each band's planes tell of the channels, `[channel][band][plane]`.
+struct Gathered {
+    parts: Vec<OnceLock<Spread>>,
+    /// Parts of a channel, and of a band.
+    each: usize,
+    planes: usize,
+}
+
+impl Gathered {
+    /// None where something is still done to what is stored.
+    fn new(own: &Direct, args: &ConvArgs) -> Option<Gathered> {
+        let Epilogue { residual, activation, .. } = args.epilogue;
+        if residual.is_some() || activation != Activation::Identity {
+            return None;
+        }
+        let planes = own.lines.band(0).planes;
+        let each = own.lines.bands() * planes;
+        Some(Gathered { parts: vec![OnceLock::new(); own.groups * own.outs * each], each, planes })
+    }
+
+    fn join(&self) -> Moments {
+        let of = |channel: &[OnceLock<Spread>]| {
+            let parts = channel.iter().filter_map(OnceLock::get);
+            let all = parts.fold(Spread::default(), |all, part| all.and(*part));
+            (all.mean, all.variance())
+        };
+        Moments { channels: self.parts.chunks_exact(self.each).map(of).collect() }
     }
 }
 
@@ -275,6 +319,8 @@ struct Call<'a> {
     args: &'a ConvArgs<'a>,
     groups: Range<usize>,
     band: Band,
+    /// What is gathered, and the number of the band.
+    gathered: Option<(&'a Gathered, usize)>,
     y: &'a Shared<'a>,
 }
 
@@ -379,6 +425,12 @@ impl Call<'_> {
             let residual = e.residual.map(|r| &r[at..][..outputs.len()]);
             // SAFETY: `sums` hold all rows, as `plane` has made sure; the instruction set by the function this is inlined into.
             unsafe { keep::<S>(sums, lines.pitch, lines.output[2], residual, y) };
+            if let Some((all, band)) = self.gathered {
+                let part = &all.parts[channel * all.each + band * all.planes + plane];
+                // SAFETY: as above.
+                let spread = unsafe { Spread::near::<S>(y) };
+                part.get_or_init(|| spread);
+            }
             if self.groups.len() == 1 {
                 activate(y, e.activation);
             }
@@ -474,7 +526,6 @@ impl Sums<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Activation;
 
     #[test]
     fn channels_as_lanes_give_the_bits_of_lines() {
@@ -518,7 +569,7 @@ mod tests {
             let run = |direct: &Direct, threads: usize| {
                 let mut work = vec![f32::NAN; direct.workspace(threads)];
                 let mut y = vec![f32::NAN; s.out_channels * output.iter().product::<usize>()];
-                direct.run(&Pool::new(threads), &x, &args, &mut work, &mut y);
+                direct.run(&Pool::new(threads), &x, (&args, false), &mut work, &mut y);
                 y
             };
             let expected = run(&lines, 1);

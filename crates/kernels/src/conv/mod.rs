@@ -150,7 +150,7 @@ pub fn conv(
 }
 
 /// [`conv`] that also gives mean and variance of each channel of `y`, if they are wanted and come almost for nothing, gathered while it is
-/// stored: from filtering volumes without residual and activation. They do not depend on the number of threads.
+/// stored: from filtering and from direct convolutions without residual and activation. They do not depend on the number of threads.
 pub fn conv_moments(
     pool: &Pool,
     shape: &ConvShape,
@@ -177,7 +177,7 @@ pub fn conv_moments(
         Algorithm::Winograd(winograd) => {
             return winograd.run(pool, x, (args, wanted), work, y);
         }
-        Algorithm::Direct(direct) => direct.run(pool, x, args, work, y),
+        Algorithm::Direct(direct) => return direct.run(pool, x, (args, wanted), work, y),
         Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),
     }
     None

@@ -92,11 +92,12 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
         for tile in 0..segment.count {
             ending.ask(tile);
             let from = m.start.add(tile * m.row);
+            let mut tally = Tally::new();
             if Z == 1 {
-                ending.flat::<Y, X>(from, m.slot, tile, work);
+                ending.flat::<Y, X>(from, m.slot, tile, work, &mut tally);
+                ending.keep(tile, &tally);
                 continue;
             }
-            let mut tally = Tally::new();
             let mut rows = [[[S::splat(0.0); SIDE]; SIDE]; STEP];
             for pair in 0..side(Z) * side(Y) {
                 let mut d = [S::splat(0.0); SIDE];
@@ -233,7 +234,7 @@ impl<'a, S: Simd> Ending<'a, S> {
     }
 
     /// Takes a flat tile, whose points lie `slot` apart from `from` on, all of the way into the work: down its rows, then along them, in
-    /// registers. Nothing is gathered of it.
+    /// registers.
     ///
     /// # Safety
     /// As for [`Ending::column`].
@@ -244,7 +245,11 @@ impl<'a, S: Simd> Ending<'a, S> {
         slot: usize,
         tile: usize,
         work: &mut [f32],
+        tally: &mut Tally<S>,
     ) {
+        // Rows and columns that lie on the picture.
+        let [_, tall, wide] = self.valid;
+        let wide = wide - tile * outs(X);
         // SAFETY: by the contract.
         unsafe {
             let mut rows = [[S::splat(0.0); SIDE]; STEP];
@@ -260,18 +265,34 @@ impl<'a, S: Simd> Ending<'a, S> {
             }
             let to = work.as_mut_ptr().add(tile * outs(X) * S::LANES);
             for i in 0..outs(Y) {
-                let d = points::output::<S, X>(rows[i]);
+                let mut d = points::output::<S, X>(rows[i]);
                 for j in 0..outs(X) {
-                    let v = in_register::<S>(self.early, S::add(d[j], self.bias));
-                    S::store(to.add(i * self.pitch + j * S::LANES), v);
+                    d[j] = in_register::<S>(self.early, S::add(d[j], self.bias));
+                    S::store(to.add(i * self.pitch + j * S::LANES), d[j]);
+                }
+                if self.tallies.is_some() && i < tall {
+                    if i == 0 {
+                        tally.first = d[0];
+                    }
+                    for v in d.iter().take(wide.min(outs(X))) {
+                        tally.add(*v);
+                    }
                 }
             }
         }
     }
 
-    /// Asks for the lines that come with a tile, unless rows go past the caches.
+    /// Asks for the lines that come with a tile, unless rows go past the caches, and for what is gathered.
     #[inline(always)]
     fn ask(&self, tile: usize) {
+        if let Some(tallies) = self.tallies {
+            // Two tiles on: what is gathered of flat tiles is an eighth of what is stored.
+            let row = self.target.outs.next_multiple_of(S::LANES);
+            let later = (self.segment.first + tile + 2) * 2 * row + self.channel;
+            for part in [later, later + row] {
+                prefetch_to_write(tallies.wrapping_add(part));
+            }
+        }
         if self.streams {
             return;
         }

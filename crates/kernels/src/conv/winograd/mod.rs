@@ -338,8 +338,8 @@ impl Winograd {
         16 + self.tallies_len() + threads * own + common
     }
 
-    /// Elements of what is gathered of each tile and channel, see `tally.rs`; none of flat tiles, whose few outputs it does not pay for.
+    /// Elements of what is gathered of each tile and channel, see `tally.rs`.
     fn tallies_len(&self) -> usize {
-        if self.by_rows() { self.tiles() * 2 * self.rows()[1] } else { 0 }
+        self.tiles() * 2 * self.rows()[1]
     }
 }

@@ -5,8 +5,7 @@
 //!                      all tiles, in order, in f64 ──▶ mean, variance of each channel
 //! ```
 //! A tile is always the same outputs, whatever the sharing, and tiles are joined in order, so threads do not change a bit. Differences from
-//! a neighbour keep the digits of numbers far from zero (T. Chan, G. Golub & R. LeVeque, "Algorithms for computing the sample variance",
-//! The American Statistician 37, 1983: shifted data, and eq. 2.1 for the joining).
+//! a neighbour keep the digits of numbers far from zero; the source stands in `moments.rs`.
 
 use super::Winograd;
 use super::points::outs;
