@@ -18,7 +18,7 @@
 //! | `vmath` | exp, log, erf, tanh, GELU of a whole register |
 //! | `attention` | softmax(q·kᵀ)·v without the matrix of scores |
 //! | `window_attention` | the same in the windows of a volume |
-//! | `pooling`, `norm`, `moments`, `layer_norm`, `softmax`, `elementwise`, `resize`, `permute`, `rows` | the rest |
+//! | `pooling`, `norm`, `moments`, `layer_norm`, `channel_norm`, `softmax`, `elementwise`, `resize`, `permute`, `rows` | the rest |
 //! | [`naive`] | the plain twin of each routine, summed in `f64`: the oracle of the tests |
 //! | [`cases`] | the one table of shapes behind the tests and the benchmark |
 //!
@@ -34,6 +34,7 @@ mod activation;
 mod ahead;
 mod attention;
 pub mod cases;
+mod channel_norm;
 mod conv;
 mod elementwise;
 mod far;
@@ -60,6 +61,7 @@ mod window_attention;
 pub use activation::{Activation, activation};
 pub use ahead::Ahead;
 pub use attention::{AttentionShape, Matrices, ScoreBias, attention};
+pub use channel_norm::channel_norm;
 pub use conv::{
     ConvArgs, ConvCosts, ConvShape, ConvTransposeShape, Epilogue, MeasuredConv, PackOptions,
     PackedConv, PackedConvTranspose, PackedPair, PairEnd, Prologue, TunedConv, conv, conv_costs,
@@ -73,7 +75,7 @@ pub use isa::{Isa, cpu_name, set_isa};
 pub use layer_norm::{layer_norm, layer_norm_rows};
 pub use memory::Floats;
 pub use moments::Moments;
-pub use norm::{Norm, channel_norm, group_norm, group_norm_add, instance_norm, norm_scale};
+pub use norm::{Norm, group_norm, group_norm_add, instance_norm, norm_scale};
 pub use permute::permute;
 pub use pool::Pool;
 pub use pooling::{PoolShape, avg_pool, global_avg_pool, max_pool};

@@ -1,7 +1,7 @@
-//! Normalisation at inference by statistics of the input itself: instance and group norm, and layer norm over channels (that over rows
-//! has a file of its own).
+//! Normalisation at inference by statistics of the input itself: instance and group norm. Layer norms, over rows and over channels, have
+//! files of their own.
 //!
-//! Instance and group norm: mean and variance of a run of numbers are summed in `f64` in sixteen fixed lanes, then y = act((x − mean)/√(var + ε)·weight + bias).
+//! Mean and variance of a run of numbers are summed in `f64` in sixteen fixed lanes, then y = act((x − mean)/√(var + ε)·weight + bias).
 //! The variance is the biased one (÷ n), as in PyTorch.
 //!
 //! ```text
@@ -18,7 +18,7 @@ use crate::{
     activation::{activate, is_quick},
     isa::multiversion,
     moments::Spread,
-    shared::{Shared, check, pieces},
+    shared::{Shared, check},
 };
 use std::sync::OnceLock;
 
@@ -183,76 +183,6 @@ multiversion! {
         let count = x.len() as f64;
         let mean = lanes(x, |v| v) / count;
         Spread { count, mean, squares: lanes(x, |v| (v - mean) * (v - mean)) }
-    }
-}
-
-/// Positions normalised together by [`channel_norm`].
-const TOGETHER: usize = 64;
-
-/// The channels at each position by their own mean and variance: `[channels][spatial]`, weight and bias per channel. Sums run over
-/// the channels in order, in `f32`, of what remains after the first channel is taken off, so that numbers far from zero keep their
-/// digits. Panics unless the lengths agree.
-pub fn channel_norm(pool: &Pool, channels: usize, norm: &Norm, x: &[f32], y: &mut [f32]) {
-    check("y of a norm", y.len(), x.len());
-    norm.check(channels);
-    if x.is_empty() {
-        return;
-    }
-    assert!(x.len().is_multiple_of(channels), "{} elements in {channels} channels", x.len());
-    let spatial = x.len() / channels;
-    let blocks = spatial.div_ceil(TOGETHER);
-    let (tasks, step) = pieces(pool, blocks, (1usize << 14).div_ceil(channels * TOGETHER));
-    let out = Shared::new(y);
-    pool.run(tasks, |task| {
-        for block in task * step..((task + 1) * step).min(blocks) {
-            let at = block * TOGETHER;
-            let n = TOGETHER.min(spatial - at);
-            let [mut mean, mut scale] = [[0.0f32; TOGETHER]; 2];
-            let base = &x[at..][..n];
-            for c in 1..channels {
-                add(&mut mean[..n], &x[c * spatial + at..][..n], base);
-            }
-            mean.iter_mut().for_each(|m| *m /= channels as f32);
-            for c in 0..channels {
-                add_square(&mut scale[..n], &x[c * spatial + at..][..n], (base, &mean[..n]));
-            }
-            for s in &mut scale {
-                *s = 1.0 / (*s / channels as f32 + norm.eps).sqrt();
-            }
-            for c in 0..channels {
-                let (weight, bias) =
-                    (norm.weight.map_or(1.0, |w| w[c]), norm.bias.map_or(0.0, |b| b[c]));
-                let from = &x[c * spatial + at..][..n];
-                // SAFETY: these positions of each channel belong to one task.
-                let y = unsafe { out.part(c * spatial + at, n) };
-                place(from, (base, &mean[..n], &scale[..n]), (weight, bias), y);
-                activate(y, norm.activation);
-            }
-        }
-    });
-}
-
-multiversion! {
-    fn add(sum: &mut [f32], x: &[f32], base: &[f32]) {
-        sum.iter_mut().zip(x).zip(base).for_each(|((s, x), b)| *s += *x - *b);
-    }
-}
-
-multiversion! {
-    fn add_square(sum: &mut [f32], x: &[f32], from: (&[f32], &[f32])) {
-        for (((s, x), b), m) in sum.iter_mut().zip(x).zip(from.0).zip(from.1) {
-            let v = (*x - *b) - *m;
-            *s += v * v;
-        }
-    }
-}
-
-multiversion! {
-    /// `y = (x − base − mean)·scale·weight + bias`, all but the last two for each position.
-    fn place(x: &[f32], each: (&[f32], &[f32], &[f32]), all: (f32, f32), y: &mut [f32]) {
-        for ((((y, x), b), m), s) in y.iter_mut().zip(x).zip(each.0).zip(each.1).zip(each.2) {
-            *y = ((*x - *b) - *m) * *s * all.0 + all.1;
-        }
     }
 }
 
