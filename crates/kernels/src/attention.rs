@@ -20,7 +20,6 @@
 //! memory-efficient exact attention with IO-awareness", 2022.
 
 use crate::gemm::tile::{self, Tile};
-use crate::gemm::whole;
 use crate::isa::{Isa, isa, multiversion, on_set};
 use crate::memory::Floats;
 use crate::shared::{Shared, check};
@@ -219,16 +218,18 @@ impl Head<'_> {
         w: &mut Scratch,
         out: impl Fn(usize) -> &'o mut [f32],
     ) {
-        let (s, width) = (self.s, tile::size(self.isa).1);
+        let (s, (high, width)) = (self.s, tile::size(self.isa));
         let together = s.together();
         let blocks = s.keys.div_ceil(KEYS);
         let step = s.keys.div_ceil(blocks).next_multiple_of(width);
-        let across = s.values.next_multiple_of(width);
+        let across = self.rounded(s.values);
         let line = step.next_multiple_of(16);
-        w.keys.grow(s.keys.next_multiple_of(width) * s.depth);
+        // Rows of the last tile.
+        let more = together + high;
+        w.keys.grow(self.rounded(s.keys) * s.depth);
         w.values.grow(s.keys * across);
-        w.queries.grow(together * s.depth);
-        w.scores.grow(together * line);
+        w.queries.grow(more * s.depth);
+        w.scores.grow(more * line);
         w.sums.grow(together * across);
         self.pack_keys(width, &mut w.keys);
         self.pack_values(width, step, &mut w.values);
@@ -275,9 +276,8 @@ impl Head<'_> {
                 }
             }
             for row in 0..rows {
-                let y = out(top + row);
-                y.copy_from_slice(&w.sums[row * across..][..s.values]);
-                scale(y, 1.0 / w.rows[row].sum);
+                let from = &w.sums[row * across..][..s.values];
+                scaled(from, 1.0 / w.rows[row].sum, out(top + row));
             }
         }
     }
@@ -298,43 +298,46 @@ impl Head<'_> {
             }
             return;
         }
-        assert!(a.len() > (rows - 1) * a_stride + depth - 1 && b.len() >= depth * width);
+        let wide = self.rounded(columns).min(width);
+        let tall = rows.next_multiple_of(high);
+        assert!(a.len() >= (tall - 1) * a_stride + depth && b.len() >= depth * wide);
         assert!(c.len() >= (rows - 1) * stride + columns);
-        let mut row = 0;
-        while row < rows {
-            let here = whole(rows - row, high);
-            let null = std::ptr::null;
-            let tile = Tile {
-                depth,
-                a: a[row * a_stride..].as_ptr(),
-                a_stride,
-                b: b.as_ptr(),
-                c: c[row * stride..].as_mut_ptr(),
-                stride,
-                rows: here,
-                columns,
-                add,
-                row_bias: null(),
-                column_bias: null(),
-                residual: null(),
-                relu: false,
-                ahead: std::ptr::null(),
-                ahead_lines: 0,
-                distant: false,
-            };
-            // SAFETY: the extents were just checked, and the set is the machine's.
-            unsafe { tile::run(self.isa, &tile) };
-            row += here;
-        }
+        let null = std::ptr::null;
+        let tile = Tile {
+            depth,
+            a: a.as_ptr(),
+            a_stride,
+            b: b.as_ptr(),
+            c: c.as_mut_ptr(),
+            stride,
+            rows,
+            columns,
+            add,
+            row_bias: null(),
+            column_bias: null(),
+            residual: null(),
+            relu: false,
+            ahead: null(),
+            ahead_lines: 0,
+            distant: false,
+        };
+        // SAFETY: the extents were just checked, and the set is the machine's.
+        unsafe { tile::run_rows(self.isa, &tile, (null(), 0)) };
     }
 
-    /// `[panel of keys][depth][width]`, zero beyond the last key.
+    /// So many columns in whole vectors: the last panel is as wide as its vectors.
+    fn rounded(&self, columns: usize) -> usize {
+        columns.next_multiple_of(self.isa.lanes())
+    }
+
+    /// `[panel of keys][depth][width of the panel]`, zero beyond the last key.
     fn pack_keys(&self, width: usize, to: &mut [f32]) {
         let (s, k) = (self.s, self.k);
         let start = k.starts[self.number];
         for from in (0..s.keys).step_by(width) {
-            let panel = &mut to[from * s.depth..][..width * s.depth];
             let valid = width.min(s.keys - from);
+            let width = self.rounded(valid);
+            let panel = &mut to[from * s.depth..][..width * s.depth];
             if valid < width {
                 panel.fill(0.0);
             }
@@ -355,26 +358,18 @@ impl Head<'_> {
         }
     }
 
-    /// `[block of keys][panel of columns][key][width]`, zero beyond the last column.
+    /// `[block of keys][panel of columns][key][width of the panel]`, zero beyond the last column.
     fn pack_values(&self, width: usize, step: usize, to: &mut [f32]) {
         let (s, v) = (self.s, self.v);
-        let across = s.values.next_multiple_of(width);
+        let across = self.rounded(s.values);
         let start = v.starts[self.number];
         for from in (0..s.keys).step_by(step) {
             let keys = step.min(s.keys - from);
-            let block = &mut to[from * across..][..keys * across];
-            for (p, panel) in block.chunks_mut((keys * width).max(1)).enumerate() {
-                let (left, valid) = (p * width, width.min(s.values - p * width));
-                for (j, to) in panel.chunks_mut(width).enumerate() {
-                    let line = &v.data[start + (from + j) * v.row + left * v.column..];
-                    if v.column == 1 {
-                        to[..valid].copy_from_slice(&line[..valid]);
-                    } else {
-                        let line = line.iter().step_by(v.column.max(1));
-                        to[..valid].iter_mut().zip(line).for_each(|(t, v)| *t = *v);
-                    }
-                    to[valid..].fill(0.0);
-                }
+            for left in (0..s.values).step_by(width) {
+                let valid = width.min(s.values - left);
+                let panel = &mut to[from * across + left * keys..][..keys * self.rounded(valid)];
+                let lines = &v.data[start + from * v.row + left * v.column..];
+                self.lay(lines, [v.row, v.column], [keys, valid], 1.0, panel);
             }
         }
     }
@@ -382,15 +377,31 @@ impl Head<'_> {
     /// `rows` rows from `top` on, scaled, side by side.
     fn take_queries(&self, top: usize, rows: usize, to: &mut [f32]) {
         let (s, q) = (self.s, self.q);
-        for (row, to) in to.chunks_mut(s.depth.max(1)).take(rows).enumerate() {
-            let line = &q.data[(q.starts[self.number] + (top + row) * q.row).min(q.data.len())..];
-            if q.column == 1 {
-                to.iter_mut().zip(line).for_each(|(t, v)| *t = *v);
-            } else {
-                let line = line.iter().step_by(q.column.max(1));
-                to.iter_mut().zip(line).for_each(|(t, v)| *t = *v);
-            }
-            scale(to, self.scale);
+        if s.depth > 0 {
+            let lines = &q.data[q.starts[self.number] + top * q.row..];
+            let to = &mut to[..rows * s.depth];
+            self.lay(lines, [q.row, q.column], [rows, s.depth], self.scale, to);
+        }
+    }
+
+    /// Some rows times a factor, side by side, zeros behind each up to the width that `to` has for it.
+    fn lay(
+        &self,
+        lines: &[f32],
+        [row, column]: [usize; 2],
+        [rows, columns]: [usize; 2],
+        factor: f32,
+        to: &mut [f32],
+    ) {
+        let size = [row, columns];
+        if column == 1 {
+            on_set!(self.isa, lay_with(lines: &[f32], size: [usize; 2], rows: usize, factor: f32, to: &mut [f32]));
+            return;
+        }
+        for (i, to) in to.chunks_exact_mut(to.len() / rows).enumerate() {
+            let line = lines[i * row..].iter().step_by(column.max(1)).take(columns);
+            to[..columns].iter_mut().zip(line).for_each(|(t, v)| *t = *v * factor);
+            to[columns..].fill(0.0);
         }
     }
 
@@ -425,6 +436,39 @@ multiversion! {
 multiversion! {
     fn add_numbers(x: &mut [f32], y: &[f32]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += *y);
+    }
+}
+
+/// Rows of `columns` numbers, `row` apart, times a factor, to rows of `to`, which are as long as each other; zeros behind.
+#[inline(always)]
+unsafe fn lay_with<S: Simd>(
+    lines: &[f32],
+    [row, columns]: [usize; 2],
+    rows: usize,
+    factor: f32,
+    to: &mut [f32],
+) {
+    let wide = to.len() / rows;
+    assert!(wide >= columns && lines.len() >= (rows - 1) * row + columns);
+    let whole = columns - columns % S::LANES;
+    // SAFETY: rows of `columns` numbers are there, and of `wide`, by the assertion; the instruction set by the function this is inlined into.
+    unsafe {
+        let factor = S::splat(factor);
+        for i in 0..rows {
+            let (from, to) = (lines.as_ptr().add(i * row), to.as_mut_ptr().add(i * wide));
+            for at in (0..whole).step_by(S::LANES) {
+                S::store(to.add(at), S::mul(S::load(from.add(at)), factor));
+            }
+            for at in (whole..wide).step_by(S::LANES) {
+                let valid = columns.saturating_sub(at).min(S::LANES);
+                let v = S::mul(S::load_part(from.add(at.min(columns)), valid), factor);
+                if at + S::LANES <= wide {
+                    S::store(to.add(at), v);
+                } else {
+                    S::store_part(to.add(at), v, wide - at);
+                }
+            }
+        }
     }
 }
 
@@ -508,6 +552,13 @@ unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
         }
         row.sum = row.sum * row.shrink + total;
         row.most = most;
+    }
+}
+
+multiversion! {
+    /// `y = x·factor`
+    fn scaled(x: &[f32], factor: f32, y: &mut [f32]) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * factor);
     }
 }
 

@@ -3,6 +3,11 @@
 //! The set in use is stored only after the processor was asked ([`set_isa`], [`Isa::available`]), and packed weights keep the set they
 //! were packed for: a set *held* by this crate proves the feature and makes the calls behind it sound.
 
+#[cfg(target_arch = "aarch64")]
+use crate::simd::Neon;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512};
+use crate::simd::{Portable, Simd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// An instruction set the kernels are written for.
@@ -44,6 +49,19 @@ impl Isa {
     pub fn available() -> Vec<Isa> {
         let all = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
         all.into_iter().filter(|isa| isa.supported()).collect()
+    }
+
+    /// Numbers in a register of vectors.
+    pub(crate) fn lanes(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => Avx512::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Avx2::LANES,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Neon::LANES,
+            _ => Portable::LANES,
+        }
     }
 
     /// `"avx512"`, `"avx2+fma"`, `"neon"` or `"portable"`.

@@ -244,7 +244,7 @@ fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Ca
     // Points, each as often as phases count there.
     let terms: usize = step.map(winograd::terms).iter().product();
     // A last panel is as wide as its vectors.
-    let outs = s.out_channels.next_multiple_of(winograd::lanes(isa));
+    let outs = s.out_channels.next_multiple_of(isa.lanes());
     let bytes = winograd::bytes(s, isa, step);
     let counts = ConvCosts {
         forward: (terms * tiles * s.in_channels) as f64,

@@ -16,7 +16,6 @@
 
 use super::shape::{ConvArgs, ConvShape, Epilogue};
 use super::turned::{Channels, Turned};
-use super::winograd::lanes;
 use crate::gemm::store::{Order, Part, Store};
 use crate::isa::on_set;
 use crate::lines::{Band, HELD, Lines, Window, keep};
@@ -211,7 +210,7 @@ impl Direct {
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (work, y) = (Shared::new(&mut work[aligned..]), Shared::new(y));
         if let Some(turned) = self.turned(args) {
-            let lanes = lanes(self.isa);
+            let lanes = self.isa.lanes();
             // The last takes the channels that fill no register.
             let units = self.groups / lanes;
             let cost = self.lines.output.iter().product::<usize>() * self.places.len() * lanes;
@@ -265,7 +264,7 @@ impl Direct {
         let (beside, first) = (self.beside(), channels.start);
         let aligned = scratch.as_ptr().align_offset(64).min(16);
         let scratch = &mut scratch[aligned..][..self.all_scratch()];
-        if let Some(turned) = self.turned(args).filter(|_| channels.len() >= lanes(self.isa)) {
+        if let Some(turned) = self.turned(args).filter(|_| channels.len() >= self.isa.lanes()) {
             // SAFETY: by the contract.
             unsafe { self.run_turned(turned, (channels, x), args, scratch, y) };
             return;

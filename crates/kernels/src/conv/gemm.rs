@@ -12,7 +12,6 @@
 
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::{ConvArgs, ConvShape};
-use super::winograd::lanes;
 use crate::ahead::Asking;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, Change, DEPTH, Origin, STEPS, Tile};
@@ -411,7 +410,7 @@ impl Sharing {
         [groups, depth]: [usize; 2],
         threads: usize,
     ) -> Sharing {
-        let ([high, width], lanes) = (tile::size(isa).into(), lanes(isa));
+        let ([high, width], lanes) = (tile::size(isa).into(), isa.lanes());
         let (columns, rows) = (positions.div_ceil(width), outs.div_ceil(high));
         // Up to 512 out channels and 384 positions: what a task adds to again and again stays in the second-level cache.
         let (most_tall, most_wide) = ((512 / high).max(1), (384 / width).max(1));

@@ -13,7 +13,6 @@ use super::dense;
 use super::direct::Direct;
 use super::gemm::Product;
 use super::shape::{ConvArgs, ConvShape, Epilogue};
-use super::winograd::lanes;
 use crate::isa::isa;
 use crate::shared::{Shared, check, share};
 use crate::{Activation, Pool, Weights, gemm::tile};
@@ -105,7 +104,7 @@ impl PackedPair {
 
     /// The fewest channels that are whole panels and whole registers.
     fn unit(&self) -> usize {
-        let ((high, _), lanes) = (tile::size(self.first.isa), lanes(self.first.isa));
+        let ((high, _), lanes) = (tile::size(self.first.isa), self.first.isa.lanes());
         (1..=lanes).map(|n| n * high).find(|n| n.is_multiple_of(lanes)).unwrap_or(high * lanes)
     }
 

@@ -11,7 +11,6 @@
 //! here in scratch memory.
 
 use super::shape::ConvShape;
-use super::winograd::lanes;
 use crate::activation::activate;
 use crate::isa::on_set;
 use crate::shared::Shared;
@@ -62,7 +61,7 @@ impl Turned {
         let flat = s.input[0] == 1 && s.kernel[0] == 1 && output[0] == 1 && s.pad[0] == [0; 2];
         let positions = output[1] * output[2];
         let pays = s.kernel[1] * s.kernel[2] >= LEAST_TAPS;
-        if !depthwise || !flat || !pays || s.in_channels < lanes(isa) || positions == 0 {
+        if !depthwise || !flat || !pays || s.in_channels < isa.lanes() || positions == 0 {
             return None;
         }
         let reach = [1, 2].map(|a| (s.kernel[a] - 1) * s.dilation[a] + 1);
@@ -84,12 +83,12 @@ impl Turned {
         };
         // Bands of one length.
         let mut bands = 1;
-        while turned.rows > 1 && !turned.fits(lanes(isa)) {
+        while turned.rows > 1 && !turned.fits(isa.lanes()) {
             bands += 1;
             turned.rows = output[1].div_ceil(bands);
         }
         // Not where a row alone is too long.
-        turned.fits(lanes(isa)).then_some(turned)
+        turned.fits(isa.lanes()).then_some(turned)
     }
 
     /// Rows of scratch that a band reads.
@@ -111,7 +110,7 @@ impl Turned {
 
     /// Elements of scratch of [`Turned::run`].
     pub fn scratch(&self, isa: Isa) -> usize {
-        let lanes = lanes(isa);
+        let lanes = isa.lanes();
         // The weights also as they came.
         self.room(lanes).iter().sum::<usize>() + (self.taps.len() + lanes) * lanes
     }
@@ -127,7 +126,7 @@ impl Turned {
         mut weight: impl FnMut(usize, &mut [f32]),
         scratch: &mut [f32],
     ) {
-        let (lanes, count, taps) = (lanes(isa), channels.range.len(), self.taps.len());
+        let (lanes, count, taps) = (isa.lanes(), channels.range.len(), self.taps.len());
         assert!(count >= lanes && scratch.len() >= self.scratch(isa));
         assert!(channels.x.len() >= count * self.input[0] * self.input[1]);
         let (given, scratch) = scratch.split_at_mut((taps + lanes) * lanes);

@@ -22,8 +22,9 @@ impl Spare {
     /// `len` numbers of any value.
     fn take(&mut self, len: usize) -> Vec<f32> {
         let fits = |buffer: &Vec<f32>| buffer.capacity() >= len && buffer.capacity() / 4 <= len;
-        let best =
-            (0..self.0.len()).filter(|i| fits(&self.0[*i])).min_by_key(|i| self.0[*i].capacity());
+        // What a buffer lacks is filled with zeros: one that is long enough comes first.
+        let price = |i: &usize| (len.saturating_sub(self.0[*i].len()), self.0[*i].capacity());
+        let best = (0..self.0.len()).filter(|i| fits(&self.0[*i])).min_by_key(price);
         match best {
             Some(index) => {
                 let mut buffer = self.0.swap_remove(index);

@@ -48,7 +48,6 @@ use points::{STRIDED, phases_at};
 pub(super) use points::{outs, phases, side, terms};
 use std::ops::Range;
 use tiles::SPARE;
-pub(super) use tiles::lanes;
 use weights::{Kernels, LANES};
 
 /// Bytes V of a batch of flat tiles should stay below: somewhat less than a second-level cache, as each weight is read once a batch.
@@ -105,7 +104,7 @@ pub(super) fn steps_for(s: &ConvShape, output: [usize; 3]) -> Vec<[usize; 3]> {
 
 /// Bytes of the packed weights; `usize::MAX` where they overflow.
 pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
-    let lanes = tiles::lanes(isa);
+    let lanes = isa.lanes();
     let (wide, filled) =
         (s.out_channels.next_multiple_of(lanes), s.in_channels.next_multiple_of(lanes));
     let [z, y, x] = step.map(terms);
@@ -117,7 +116,7 @@ pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
 /// The out channels of each panel of the weights, whole vectors: as many panels as it takes of a tile's width, all about as wide, for the
 /// tile is slow on one vector alone and reads nothing but its own columns.
 fn panels(outs: usize, isa: Isa) -> impl Iterator<Item = Range<usize>> {
-    let (lanes, width) = (tiles::lanes(isa), tile::size(isa).1);
+    let (lanes, width) = (isa.lanes(), tile::size(isa).1);
     let vectors = outs.div_ceil(lanes);
     let count = outs.div_ceil(width);
     (0..count).map(move |panel| {
@@ -128,7 +127,7 @@ fn panels(outs: usize, isa: Isa) -> impl Iterator<Item = Range<usize>> {
 
 /// In channels of so many phases, one behind the other; all but the last phase's are filled up to whole vectors.
 fn depth(ins: usize, isa: Isa, phases: usize) -> usize {
-    (phases - 1) * ins.next_multiple_of(tiles::lanes(isa)) + ins
+    (phases - 1) * ins.next_multiple_of(isa.lanes()) + ins
 }
 
 /// Phases of each axis that count at a point.
@@ -148,7 +147,7 @@ impl Winograd {
         weight: &[f32],
     ) -> Winograd {
         let (ins, outs) = (s.in_channels, s.out_channels);
-        let lanes = tiles::lanes(isa);
+        let lanes = isa.lanes();
         let (wide, filled) = (outs.next_multiple_of(lanes), ins.next_multiple_of(lanes));
         let counts: Vec<_> =
             (0..step.map(side).iter().product()).map(|point| phases_of(step, point)).collect();
@@ -217,12 +216,12 @@ impl Winograd {
     /// Elements of a tile in V and in M: the channels (of each phase), filled up to whole vectors.
     fn rows(&self) -> [usize; 2] {
         let phases: usize = self.step.map(phases).iter().product();
-        [phases * self.filled(), self.outs.next_multiple_of(tiles::lanes(self.isa))]
+        [phases * self.filled(), self.outs.next_multiple_of(self.isa.lanes())]
     }
 
     /// In channels filled up to whole vectors.
     fn filled(&self) -> usize {
-        self.ins.next_multiple_of(tiles::lanes(self.isa))
+        self.ins.next_multiple_of(self.isa.lanes())
     }
 
     /// Whether batches go row by row of points; flat tiles have too few of them to gain by it.
@@ -278,7 +277,7 @@ impl Winograd {
 
     /// Elements between the lines of a batch's strips, for batches of `tiles` tiles. An odd number of cache lines, for the same reason.
     fn line(&self, tiles: usize) -> usize {
-        let lanes = tiles::lanes(self.isa);
+        let lanes = self.isa.lanes();
         let kind = self.step[2];
         // A row of tiles is cut in so many segments, and a batch may begin and end in the middle of one.
         let [_, _, across] = self.grid();
@@ -300,13 +299,13 @@ impl Winograd {
 
     /// Vectors that fill a cache line of V, and go through a strip together.
     fn beside(&self) -> usize {
-        16 / tiles::lanes(self.isa)
+        16 / self.isa.lanes()
     }
 
     /// Elements between the lines of a strip of one segment and as many vectors.
     fn short_line(&self) -> usize {
         let columns = tiles::columns(self.step[2], self.longest());
-        (16 * columns + SPARE * tiles::lanes(self.isa)).next_multiple_of(32) + 16
+        (16 * columns + SPARE * self.isa.lanes()).next_multiple_of(32) + 16
     }
 
     /// Elements of a thread's scratch memory, and of what all threads share.

@@ -88,7 +88,7 @@ impl Winograd {
         target: &Target,
         part: &mut [f32],
     ) {
-        let (kind, lanes) = ((self.isa, self.step), tiles::lanes(self.isa));
+        let (kind, lanes) = ((self.isa, self.step), self.isa.lanes());
         let ([ins, outs], filled) = (self.rows(), self.filled());
         let line = self.line(most);
         let (strips, part) = part.split_at_mut(tiles::lines(self.step) * line);
@@ -205,7 +205,7 @@ impl Winograd {
         let [own, common] = self.scratch(Plan::Steps);
         let segments: Vec<Segment> = self.segments(0..tiles).collect();
         // Channels of one task: a few vectors.
-        let group = 2 * tiles::lanes(self.isa).max(16);
+        let group = 2 * self.isa.lanes().max(16);
         let share_of = |task: usize, channels: usize| {
             let groups = channels.div_ceil(group);
             let first = task % groups * group;
@@ -260,7 +260,7 @@ impl Winograd {
         scratch: &mut [f32],
         v: Matrix,
     ) {
-        let (kind, lanes) = ((self.isa, self.step), tiles::lanes(self.isa));
+        let (kind, lanes) = ((self.isa, self.step), self.isa.lanes());
         let (slot, columns) = (self.short_line(), tiles::columns(self.step[2], segment.count));
         assert!(scratch.len() >= tiles::lines(self.step) * slot);
         let strip = Strip { start: scratch.as_mut_ptr(), slot, length: columns * lanes };
@@ -290,7 +290,7 @@ impl Winograd {
         m: Matrix,
         work: &mut [f32],
     ) {
-        for channel in channels.step_by(tiles::lanes(self.isa)) {
+        for channel in channels.step_by(self.isa.lanes()) {
             // SAFETY: by the contract.
             unsafe {
                 let m = Matrix { start: m.start.add(channel), ..m };

@@ -7,7 +7,7 @@ use super::{backward, forward};
 use crate::Isa;
 use crate::conv::shape::{Epilogue, Prologue};
 use crate::shared::Shared;
-use crate::simd::{Portable, Simd};
+use crate::simd::Portable;
 use std::ops::Range;
 
 /// Columns a last block of a turn may write too many.
@@ -81,19 +81,6 @@ impl Strip {
     }
 }
 
-/// Channels the transforms work on at a time.
-pub(in crate::conv) fn lanes(isa: Isa) -> usize {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => crate::simd::Avx512::LANES,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => crate::simd::Avx2::LANES,
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => crate::simd::Neon::LANES,
-        _ => Portable::LANES,
-    }
-}
-
 /// Columns of the input that `count` neighbouring tiles read along an axis of a kind.
 pub(super) const fn columns(kind: usize, count: usize) -> usize {
     phases(kind) * (outs(kind) * count + side(kind) - outs(kind))
@@ -114,7 +101,7 @@ pub(super) const fn line(step: [usize; 3], pair: usize, phase: usize) -> usize {
 /// Elements that `count` tiles take on their way back to the picture.
 pub(super) fn finished(step: [usize; 3], isa: Isa, count: usize) -> usize {
     let turned = outs(step[2]) * count;
-    lanes(isa) * (step.map(outs).iter().product::<usize>() * count + SPARE + turned)
+    isa.lanes() * (step.map(outs).iter().product::<usize>() * count + SPARE + turned)
 }
 
 /// Calls a function compiled for each kind of tile.
