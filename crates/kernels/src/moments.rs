@@ -94,7 +94,13 @@ unsafe fn of_run<S: Simd>(x: &[f32]) -> Spread {
     }
     let count = x.len() as f64;
     let mean = sum / count;
-    Spread { count, mean: f64::from(first) + mean, squares: (squares - sum * mean).max(0.0) }
+    let squares = not_negative(squares - sum * mean);
+    Spread { count, mean: f64::from(first) + mean, squares }
+}
+
+/// What rounding made less than nothing is nothing; a NaN stays one.
+pub(crate) fn not_negative(x: f64) -> f64 {
+    if x < 0.0 { 0.0 } else { x }
 }
 
 #[cfg(test)]
@@ -106,6 +112,16 @@ mod tests {
     unsafe fn near<S: Simd>(x: &[f32], to: &mut Spread) {
         // SAFETY: by the contract.
         *to = unsafe { Spread::near::<S>(x) };
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut found = Spread::default();
+            let (numbers, to) = (&[1.0, bad, 2.0][..], &mut found);
+            on_set!(Isa::Portable, near(numbers: &[f32], to: &mut Spread));
+            assert!(found.variance().is_nan(), "{bad}: {found:?}");
+        }
     }
 
     #[test]

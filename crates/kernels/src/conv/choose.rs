@@ -50,7 +50,7 @@ pub struct ConvCosts {
     pub forward: f64,
     /// The same for an element of M, on the way back.
     pub backward: f64,
-    /// Laying out an element of the input as lines, or one of the results in its place (sums of lines).
+    /// Laying out an element of the input as lines, or writing a result (sums of lines, products).
     pub line: f64,
     /// Reading a byte of weights from memory.
     pub weight: f64,

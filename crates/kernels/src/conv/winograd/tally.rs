@@ -9,6 +9,7 @@
 
 use super::Winograd;
 use super::points::outs;
+use crate::moments::not_negative;
 use crate::simd::Simd;
 use crate::{Pool, isa::multiversion};
 use std::sync::OnceLock;
@@ -105,7 +106,7 @@ multiversion! {
                 *squares += *s as f64 + apart * apart * count;
             }
         }
-        squares.iter_mut().for_each(|s| *s = (*s / all).max(0.0));
+        squares.iter_mut().for_each(|s| *s = not_negative(*s / all));
         [mean, squares]
     }
 }
