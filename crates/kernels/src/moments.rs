@@ -8,6 +8,7 @@
 //! eq. 2.1; of the sums of [`Spread::near`]: its section on shifted data.
 
 use crate::simd::{Simd, fold_lanes};
+use std::sync::OnceLock;
 
 /// Mean and biased variance of each channel of a value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,12 @@ impl Spread {
             mean: self.mean + apart * next.count / count,
             squares: self.squares + next.squares + apart * apart * self.count * next.count / count,
         }
+    }
+
+    /// Of all parts that there are, in their order.
+    pub fn of(parts: &[OnceLock<Spread>]) -> Spread {
+        let parts = parts.iter().filter_map(OnceLock::get);
+        parts.fold(Spread::default(), |all, part| all.and(*part))
     }
 
     /// The biased variance.

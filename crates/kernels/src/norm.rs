@@ -171,8 +171,7 @@ fn group_moments(
         found[task].get_or_init(|| spread(x));
     });
     let join = |group: &[OnceLock<Spread>]| {
-        let parts = group.iter().filter_map(OnceLock::get);
-        let all = parts.fold(Spread::default(), |all, part| all.and(*part));
+        let all = Spread::of(group);
         (all.mean, inverse(all.variance()))
     };
     found.chunks_exact(pieces).map(join).collect()

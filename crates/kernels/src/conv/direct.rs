@@ -22,7 +22,7 @@ use crate::lines::{Band, HELD, Lines, Window, keep};
 use crate::moments::Spread;
 use crate::shared::{Shared, pieces};
 use crate::simd::Simd;
-use crate::{Activation, Isa, Moments, Pool, Weights, activation::activate};
+use crate::{Isa, Moments, Pool, Weights, activation::activate};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -228,7 +228,7 @@ impl Direct {
             });
             return None;
         }
-        let gathered = Gathered::new(self, args).filter(|_| wanted);
+        let gathered = wanted.then(|| Gathered::new(self));
         let (bands, beside) = (self.lines.bands(), self.beside());
         let cost = self.lines.band_len() * self.places.len() * self.outs * beside;
         let units = self.groups.div_ceil(beside) * bands;
@@ -288,21 +288,15 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// None where something is still done to what is stored.
-    fn new(own: &Direct, args: &ConvArgs) -> Option<Gathered> {
-        let Epilogue { residual, activation, .. } = args.epilogue;
-        if residual.is_some() || activation != Activation::Identity {
-            return None;
-        }
+    fn new(own: &Direct) -> Gathered {
         let planes = own.lines.band(0).planes;
         let each = own.lines.bands() * planes;
-        Some(Gathered { parts: vec![OnceLock::new(); own.groups * own.outs * each], each, planes })
+        Gathered { parts: vec![OnceLock::new(); own.groups * own.outs * each], each, planes }
     }
 
     fn join(&self) -> Moments {
         let of = |channel: &[OnceLock<Spread>]| {
-            let parts = channel.iter().filter_map(OnceLock::get);
-            let all = parts.fold(Spread::default(), |all, part| all.and(*part));
+            let all = Spread::of(channel);
             (all.mean, all.variance())
         };
         Moments { channels: self.parts.chunks_exact(self.each).map(of).collect() }
@@ -525,6 +519,7 @@ impl Sums<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Activation;
 
     #[test]
     fn channels_as_lanes_give_the_bits_of_lines() {

@@ -24,7 +24,7 @@ pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
 use crate::isa::isa;
 use crate::shared::check;
-use crate::{Ahead, Isa, Moments, Pool, Weights};
+use crate::{Activation, Ahead, Isa, Moments, Pool, Weights};
 use choose::Choice;
 
 /// Weights of a convolution in the order the chosen algorithm reads them, bound to the shape they were packed for.
@@ -172,6 +172,9 @@ pub fn conv_moments(
     });
     let need = conv_workspace(shape, w, pool.threads());
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
+    // Not where something is still done to what is stored.
+    let Epilogue { residual, activation, .. } = args.epilogue;
+    let wanted = wanted && residual.is_none() && activation == Activation::Identity;
     match &w.algorithm {
         Algorithm::Product(product) => product.run(pool, x, args, work, y),
         Algorithm::Winograd(winograd) => {
@@ -186,7 +189,7 @@ pub fn conv_moments(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, naive};
+    use crate::naive;
 
     /// Numbers in (-1, 1) from a linear congruential generator (Knuth, MMIX).
     fn noise(seed: u64, count: usize) -> Vec<f32> {

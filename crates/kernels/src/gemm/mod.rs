@@ -229,6 +229,6 @@ impl Cut {
 }
 
 /// As many of `rows` as fill a tile read in place: its height, or the greatest power of two below.
-pub(crate) fn whole(rows: usize, high: usize) -> usize {
+fn whole(rows: usize, high: usize) -> usize {
     if rows >= high { high } else { 1 << rows.ilog2() }
 }

@@ -9,7 +9,7 @@ use crate::conv::shape::ConvArgs;
 use crate::far::is_far;
 use crate::gemm::tile::{self, STEPS, Tile};
 use crate::shared::{Shared, share};
-use crate::{Activation, Ahead, Moments, Pool};
+use crate::{Ahead, Moments, Pool};
 use std::ops::Range;
 
 impl Winograd {
@@ -25,9 +25,7 @@ impl Winograd {
         let plan = self.plan(pool.threads());
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (tallies, work) = work[aligned..].split_at_mut(self.tallies_len());
-        let e = &args.epilogue;
-        let plain = e.residual.is_none() && e.activation == Activation::Identity;
-        let gathers = wanted && plain && !tallies.is_empty();
+        let gathers = wanted && !tallies.is_empty();
         let streams = is_far(y);
         let (tallies, work, y) = (Shared::new(tallies), Shared::new(work), Shared::new(y));
         let source =
