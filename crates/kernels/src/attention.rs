@@ -234,6 +234,7 @@ impl Head<'_> {
         self.pack_keys(width, &mut w.keys);
         self.pack_values(width, step, &mut w.values);
         let end = range.end;
+        let even = self.bias_is_even();
         for top in range.step_by(together) {
             let rows = together.min(end - top);
             self.take_queries(top, rows, &mut w.queries);
@@ -255,10 +256,18 @@ impl Head<'_> {
                 }
                 for row in 0..rows {
                     let scores = &mut w.scores[row * line..][..keys];
-                    for bias in self.bias {
-                        self.add_bias(bias, top + row, from, scores);
+                    let mut added = Added { key: from, bias: &[], starts: [0; 2] };
+                    if even {
+                        added.bias = self.bias;
+                        for (start, bias) in added.starts.iter_mut().zip(self.bias) {
+                            *start = bias.starts[self.number] + (top + row) * bias.row;
+                        }
+                    } else {
+                        for bias in self.bias {
+                            self.add_bias(bias, top + row, from, scores);
+                        }
                     }
-                    weigh(self.isa, scores, &mut w.rows[row]);
+                    weigh(self.isa, scores, added, &mut w.rows[row]);
                     if from > 0 {
                         scale(&mut w.sums[row * across..][..across], w.rows[row].shrink);
                     }
@@ -405,6 +414,13 @@ impl Head<'_> {
         }
     }
 
+    /// Whether what is added to the scores comes in whole registers, a number or neighbours for each: it is then added where their greatest is
+    /// looked for.
+    fn bias_is_even(&self) -> bool {
+        let even = |b: &ScoreBias| b.inner.is_multiple_of(self.isa.lanes()) && b.inner_step <= 1;
+        self.bias.len() <= 2 && self.bias.iter().all(even)
+    }
+
     /// Adds what belongs to `query` and the keys from `from` on.
     fn add_bias(&self, b: &ScoreBias, query: usize, from: usize, scores: &mut [f32]) {
         let start = b.starts[self.number] + query * b.row;
@@ -506,23 +522,99 @@ unsafe fn turn_keys_with<S: Simd>(
     }
 }
 
-/// Scores of one row to exponentials of their distance from the greatest score so far.
-fn weigh(isa: Isa, scores: &mut [f32], row: &mut Running) {
-    on_set!(isa, weigh_with(scores: &mut [f32], row: &mut Running));
+/// What is added to the scores of a row from `key` on, in whole registers; `starts` are those of the row.
+#[derive(Clone, Copy)]
+struct Added<'a> {
+    key: usize,
+    bias: &'a [ScoreBias<'a>],
+    starts: [usize; 2],
+}
+
+/// Scores of one row, and what is added to them, to exponentials of their distance from the greatest score so far.
+fn weigh(isa: Isa, scores: &mut [f32], added: Added, row: &mut Running) {
+    on_set!(isa, weigh_with(scores: &mut [f32], added: Added, row: &mut Running));
+}
+
+/// Nothing is added, one number, or a number each.
+const NONE: u8 = 0;
+const ONE: u8 = 1;
+const EACH: u8 = 2;
+
+/// Adds to `n` scores, whole registers; the greatest of them and of `most`.
+#[inline(always)]
+unsafe fn add_kinds<S: Simd, const A: u8, const B: u8>(
+    p: *mut f32,
+    n: usize,
+    [a, b]: [*const f32; 2],
+    mut most: S::V,
+) -> S::V {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let one_a = if A == ONE { S::splat(*a) } else { S::splat(0.0) };
+        let one_b = if B == ONE { S::splat(*b) } else { S::splat(0.0) };
+        for i in (0..n).step_by(S::LANES) {
+            let mut v = S::load(p.add(i));
+            if A != NONE {
+                v = S::add(v, if A == EACH { S::load(a.add(i)) } else { one_a });
+            }
+            if B != NONE {
+                v = S::add(v, if B == EACH { S::load(b.add(i)) } else { one_b });
+            }
+            if A != NONE {
+                S::store(p.add(i), v);
+            }
+            // The second operand survives a NaN.
+            most = S::max(v, most);
+        }
+        most
+    }
+}
+
+/// Adds to all scores of a row, in stretches over which the inner axes run.
+#[inline(always)]
+unsafe fn add_evenly<S: Simd>(scores: &mut [f32], added: Added) -> S::V {
+    // SAFETY: the instruction set by the function this is inlined into; what is added lies within its data for every key, as `reaches_bias`
+    // has found, and stretches are whole registers.
+    unsafe {
+        let mut most = S::splat(f32::NEG_INFINITY);
+        let (mut at, len) = (0, scores.len());
+        while at < len {
+            let (mut n, mut from, mut kinds) = (len - at, [std::ptr::null(); 2], [NONE; 2]);
+            for (i, bias) in added.bias.iter().enumerate() {
+                let (outer, inner) = ((added.key + at) / bias.inner, (added.key + at) % bias.inner);
+                n = n.min(bias.inner - inner);
+                let place = added.starts[i] + outer * bias.outer_step + inner * bias.inner_step;
+                from[i] = bias.data[place..].as_ptr();
+                kinds[i] = if bias.inner_step == 0 { ONE } else { EACH };
+            }
+            let p = scores.as_mut_ptr().add(at);
+            most = match kinds {
+                [ONE, NONE] => add_kinds::<S, ONE, NONE>(p, n, from, most),
+                [EACH, NONE] => add_kinds::<S, EACH, NONE>(p, n, from, most),
+                [ONE, ONE] => add_kinds::<S, ONE, ONE>(p, n, from, most),
+                [ONE, _] => add_kinds::<S, ONE, EACH>(p, n, from, most),
+                [_, ONE] => add_kinds::<S, EACH, ONE>(p, n, from, most),
+                _ => add_kinds::<S, EACH, EACH>(p, n, from, most),
+            };
+            at += n;
+        }
+        most
+    }
 }
 
 #[inline(always)]
-unsafe fn weigh_with<S: Simd>(scores: &mut [f32], row: &mut Running) {
-    let (p, len) = (scores.as_mut_ptr(), scores.len());
-    let whole = len - len % S::LANES;
+unsafe fn weigh_with<S: Simd>(scores: &mut [f32], added: Added, row: &mut Running) {
     // SAFETY: within the slice; the instruction set by the function this is inlined into.
     unsafe {
-        let low = S::splat(f32::NEG_INFINITY);
-        let mut most = low;
-        for i in (0..whole).step_by(S::LANES) {
-            // The second operand survives a NaN.
-            most = S::max(S::load(p.add(i)), most);
-        }
+        let len = scores.len();
+        let whole = len - len % S::LANES;
+        let most = if added.bias.is_empty() {
+            let low = S::splat(f32::NEG_INFINITY);
+            add_kinds::<S, NONE, NONE>(scores.as_mut_ptr(), whole, [std::ptr::null(); 2], low)
+        } else {
+            add_evenly::<S>(scores, added)
+        };
+        let p = scores.as_mut_ptr();
         let larger = |m: f32, v: f32| if v > m { v } else { m };
         let most = larger(row.most, fold_lanes::<S>(most, larger));
         let most = (whole..len).fold(most, |m, i| larger(m, *p.add(i)));
