@@ -4,7 +4,7 @@
 use super::halve;
 use super::matmul::multiply;
 use super::number::{Number, by_number};
-use super::threads::{fill, map};
+use super::threads::{GRAIN, fill_units, map};
 use crate::array::{Array, DType, count, same_type};
 use crate::error::Result;
 use crate::onnx::ops::{Ask, Call, Inputs, Known, Op, Value, one, wrong};
@@ -187,17 +187,24 @@ fn view(call: &Call, array: &Array, axes: &[(usize, usize)]) -> Result<Array> {
     Array::new(&shape, data)
 }
 
-/// `n` values of `v` at the strided places.
+/// `n` values of `v` at the strided places. What lies together goes together: the last axes, as far as they are dense.
 fn picked<T: Clone + Default + Send + Sync>(
     pool: &Pool,
     v: &[T],
-    axes: &[(usize, usize)],
+    mut axes: &[(usize, usize)],
     n: usize,
 ) -> Vec<T> {
+    let mut run = 1;
+    while let Some(((extent, step), rest)) = axes.split_last() {
+        if *extent == 0 || (*extent > 1 && *step != run) {
+            break;
+        }
+        (run, axes) = (run * extent, rest);
+    }
     let mut out = vec![T::default(); n];
-    fill(pool, &mut out, |from, part| {
+    fill_units(pool, &mut out, run, GRAIN, |from, part| {
         let mut place = vec![0; axes.len()];
-        let (mut rest, mut at) = (from, 0);
+        let (mut rest, mut at) = (from / run, 0);
         for (place, (extent, step)) in place.iter_mut().zip(axes).rev() {
             if *extent > 0 {
                 *place = rest % extent;
@@ -205,8 +212,11 @@ fn picked<T: Clone + Default + Send + Sync>(
             }
             at += *place * step;
         }
-        for o in part {
-            *o = v[at].clone();
+        for out in part.chunks_exact_mut(run) {
+            match out {
+                [out] => *out = v[at].clone(),
+                out => out.clone_from_slice(&v[at..][..run]),
+            }
             for (place, (extent, step)) in place.iter_mut().zip(axes).rev() {
                 *place += 1;
                 at += step;
