@@ -201,6 +201,11 @@ pub fn conv_transpose_cases() -> Vec<ConvTransposeShape> {
         plain(20, 64, [2, 2, 3], [2, 2, 2], [2, 2, 2]),
         plain(7, 10, [1, 9, 40], [1, 3, 3], [1, 3, 3]),
         plain(8, 13, [3, 5, 6], [2, 2, 1], [2, 2, 1]),
+        // Rows of whole registers, woven as they are stored: two blocks of the depth, last tiles of two and four rows, planes.
+        plain(200, 10, [1, 6, 32], [1, 2, 2], [1, 2, 2]),
+        plain(20, 13, [2, 5, 48], [2, 2, 2], [2, 2, 2]),
+        plain(5, 3, [1, 27, 16], [1, 2, 2], [1, 2, 2]),
+        plain(3, 5, [2, 3, 64], [1, 1, 2], [1, 1, 2]),
         // A stride beyond the kernel leaves gaps that only the bias fills.
         plain(2, 3, [1, 3, 4], [1, 1, 1], [1, 2, 3]),
         plain(3, 2, [1, 1, 9], [1, 1, 4], [1, 1, 2]),

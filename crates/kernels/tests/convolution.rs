@@ -539,23 +539,28 @@ fn results_sent_past_the_caches_are_the_same() {
     let count = 34 * output.iter().product::<usize>();
     let s = ConvShape { pad: [[1; 2]; 3], ..ConvShape::new(16, 34, output, [3; 3]) };
     let (x, weight, bias) = (noise(1, s.input_len()), noise(2, s.weight_len()), noise(3, 34));
-    let up = ConvTransposeShape {
+    // Rows of one register and a half, and of two: only whole ones are woven.
+    let ups = [[32, 32, 24], [32, 24, 32]].map(|input| ConvTransposeShape {
         in_channels: 4,
         out_channels: 34,
-        input: output.map(|n| n / 2),
+        input,
         kernel: [2; 3],
         stride: [2; 3],
         pad: [[0; 2]; 3],
         output_padding: [0; 3],
         dilation: [1; 3],
         groups: 1,
-    };
-    let (small, taps) = (noise(4, up.input_len()), noise(5, up.weight_len()));
-    let (zeros, mut twin) = (vec![0.0; count], vec![0.0; count]);
+    });
+    let (small, taps) = (noise(4, ups[0].input_len()), noise(5, ups[0].weight_len()));
+    let zeros = vec![0.0; count];
     let epilogue = Epilogue { bias: Some(&bias), ..Default::default() };
-    naive::conv_transpose(&up, &small, &taps, &epilogue, &mut twin);
+    let twins = ups.each_ref().map(|up| {
+        let mut twin = vec![0.0; count];
+        naive::conv_transpose(up, &small, &taps, &epilogue, &mut twin);
+        twin
+    });
     every_isa(|isa| {
-        let (packed, packed_up) = (pack_conv(&s, &weight), pack_conv_transpose(&up, &taps));
+        let packed = pack_conv(&s, &weight);
         for pool in &pools {
             let threads = pool.threads();
             // They begin on a cache line, as those of a network do.
@@ -567,9 +572,12 @@ fn results_sent_past_the_caches_are_the_same() {
                 conv(pool, &s, &x, &packed, &args, &mut work, y);
             }
             assert!(sent[..] == usual[..], "{isa:?}");
-            let mut work = vec![0.0; conv_transpose_workspace(&up, &packed_up, threads)];
-            conv_transpose(pool, &up, &small, &packed_up, &epilogue, &mut work, &mut sent);
-            close(&sent, &twin, &isa);
+            for (up, twin) in ups.iter().zip(&twins) {
+                let packed = pack_conv_transpose(up, &taps);
+                let mut work = vec![0.0; conv_transpose_workspace(up, &packed, threads)];
+                conv_transpose(pool, up, &small, &packed, &epilogue, &mut work, &mut sent);
+                close(&sent, twin, &isa);
+            }
         }
     });
 }

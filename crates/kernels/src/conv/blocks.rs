@@ -8,7 +8,8 @@
 //!                                                      kw 1   a₁ b₁ c₁ …   ──▶ output row  a₀ a₁ b₀ b₁ c₀ c₁ …
 //! ```
 //! A task is a few input rows, on deep layers of few positions also a share of the out channels; its scratch stays in the second-level
-//! cache and every output row is written once.
+//! cache and every output row is written once. With two taps along the rows, whole registers of them and nothing else to be done, tiles go from their
+//! registers to the output (`gemm/weave.rs`), and scratch holds only what is summed before the last block of the depth.
 
 use super::gemm::{Product, Source};
 use super::pack::Geometry;
@@ -16,10 +17,13 @@ use super::shape::{ConvTransposeShape, Epilogue};
 use crate::elementwise::add_scaled;
 use crate::far::{is_far, send, sent};
 use crate::gemm::tile;
+use crate::gemm::weave::Weave;
 use crate::isa::{isa, multiversion};
 use crate::shared::Shared;
-use crate::{Pool, Weights, activation::activate};
+use crate::{Activation, Pool, Weights, activation::activate};
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
 /// Positions a task takes, about.
 const POSITIONS: usize = 384;
 
@@ -106,7 +110,16 @@ impl Blocks {
         }
         let aligned = work.as_ptr().align_offset(64).min(16);
         let far = is_far(y);
+        let on_lines = y.as_ptr().align_offset(LINE) == 0;
         let (work, result) = (Shared::new(&mut work[aligned..]), Shared::new(y));
+        let weaves = self.weaves(s, e).then(|| Woven {
+            shape: s,
+            output: self.output,
+            lanes: self.product.isa.lanes(),
+            bias: e.bias,
+            far: far && on_lines,
+            y: &result,
+        });
         let (rows, panel) = (self.chunk().0, self.product.panels());
         let chunks = height.div_ceil(rows);
         // A share of the channels is whole panels of rows and whole channels.
@@ -131,7 +144,15 @@ impl Blocks {
                 ..self.product.geometry.clone()
             };
             let panels = channels.start * taps / high..(channels.end * taps).div_ceil(high);
-            self.product.run_part(&geometry, panels, x, panel, scratch);
+            if let Some(weaves) = &weaves {
+                let tile = |at: usize, column: usize| weaves.tile([at, column], [z, row]);
+                self.product.run_part(&geometry, panels, x, panel, (scratch, Some(&tile)));
+                if weaves.far {
+                    sent();
+                }
+                return;
+            }
+            self.product.run_part(&geometry, panels, x, panel, (scratch, None));
             for channel in channels {
                 let place = [channel, z, row, rows];
                 // SAFETY: the blocks of these rows and channels are this task's.
@@ -141,6 +162,12 @@ impl Blocks {
                 sent();
             }
         });
+    }
+
+    /// Whether tiles go straight to the output: two taps along the rows, whole registers of these, and nothing to be done but adding a bias.
+    fn weaves(&self, s: &ConvTransposeShape, e: &Epilogue) -> bool {
+        let whole = s.kernel[2] == 2 && s.input[2].is_multiple_of(self.product.isa.lanes());
+        whole && e.residual.is_none() && e.activation == Activation::Identity
     }
 
     /// Writes the output rows of some input rows and one channel, by way of a row of scratch memory if they are to be sent.
@@ -176,6 +203,45 @@ impl Blocks {
                 send(y, to);
             }
         }
+    }
+}
+
+/// Output that tiles are woven into.
+struct Woven<'a> {
+    shape: &'a ConvTransposeShape,
+    output: [usize; 3],
+    lanes: usize,
+    bias: Option<&'a [f32]>,
+    far: bool,
+    y: &'a Shared<'a>,
+}
+
+impl Woven<'_> {
+    /// Where the tile of a row of the product and a position goes; positions are those of the input rows from `row` of plane `z` on.
+    fn tile(&self, [at, column]: [usize; 2], [z, row]: [usize; 2]) -> Weave {
+        let ([kd, kh, kw], [od, oh, ow]) = (self.shape.kernel, self.output);
+        let (wide, outs) = (self.shape.input[2], self.shape.out_channels);
+        let mut weave = Weave {
+            rows: [std::ptr::null_mut(); 4],
+            places: [0; 3],
+            bias: [0.0; 4],
+            far: self.far,
+        };
+        for (pair, (to, bias)) in weave.rows.iter_mut().zip(&mut weave.bias).enumerate() {
+            let (channel, tap) = ((at / kw + pair) / (kd * kh), (at / kw + pair) % (kd * kh));
+            if channel < outs {
+                let (plane, down) = (z * kd + tap / kh, row * kh + tap % kh);
+                let start = ((channel * od + plane) * oh + down) * ow;
+                *to = self.y.pointer().wrapping_add(start);
+                *bias = self.bias.map_or(0.0, |bias| bias[channel]);
+            }
+        }
+        for (vector, place) in weave.places.iter_mut().enumerate() {
+            let (line, from) =
+                ((column + vector * self.lanes) / wide, (column + vector * self.lanes) % wide);
+            *place = line * kh * ow + from * kw;
+        }
+        weave
     }
 }
 

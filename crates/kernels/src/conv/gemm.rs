@@ -15,6 +15,7 @@ use super::shape::{ConvArgs, ConvShape};
 use crate::ahead::Asking;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, Change, DEPTH, Origin, STEPS, Tile};
+use crate::gemm::weave::{Weave, run_woven};
 use crate::shared::{Shared, share};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 
@@ -185,17 +186,18 @@ impl Product {
     }
 
     /// The products of some panels of out channels at the positions of `geometry`, of as many taps as the product's own, to `out`,
-    /// `[out][positions]`. `filled` is scratch memory of [`Product::panels`] elements, on a cache line.
+    /// `[out][positions]`, or where the weaver says; then what lies in `out` is of no use to anyone.
+    /// `filled` is scratch memory of [`Product::panels`] elements, on a cache line.
     pub fn run_part(
         &self,
         geometry: &Geometry,
         rows: std::ops::Range<usize>,
         x: &[f32],
         filled: &mut [f32],
-        out: &mut [f32],
+        (out, weaver): (&mut [f32], Weaver),
     ) {
         let columns = 0..geometry.positions().div_ceil(tile::size(self.isa).1);
-        let part = Part { group: 0, rows, columns, first: 0 };
+        let part = Part { group: 0, rows, columns, first: 0, weaver };
         self.task(geometry, part, x, (&ConvArgs::default(), None), filled, &Shared::new(out));
     }
 
@@ -212,7 +214,7 @@ impl Product {
         assert!(out.len() >= channels.len() * self.geometry.positions());
         let rows = channels.start / high..channels.end.div_ceil(high);
         let columns = 0..self.geometry.positions().div_ceil(width);
-        let part = Part { group: 0, rows, columns, first: channels.start };
+        let part = Part { group: 0, rows, columns, first: channels.start, weaver: None };
         self.task(&self.geometry, part, x, (args, None), filled, &Shared::new(out));
     }
 
@@ -320,6 +322,7 @@ impl Product {
                         } else {
                             (std::ptr::null(), 0)
                         };
+                        let weave = part.weaver.filter(|_| last).map(|weave| weave(row, *column));
                         let tile = Tile {
                             depth: length,
                             a: weights.as_ptr(),
@@ -338,7 +341,7 @@ impl Product {
                             relu: last && e.activation == Activation::Relu,
                             ahead,
                             ahead_lines,
-                            distant: last,
+                            distant: last && weave.is_none_or(|weave| !weave.far),
                         };
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
                         // owns these rows and columns of the output, and its panels; a source's rows are a panel wide.
@@ -358,9 +361,15 @@ impl Product {
                                         shift: pre.map_or(std::ptr::null(), |p| row(p.shift)),
                                         ahead: [if cold { AHEAD * volume } else { 0 }, onward],
                                     };
-                                    tile::run_from(self.isa, &tile, &origin);
+                                    match &weave {
+                                        Some(w) => run_woven(self.isa, &tile, Some(&origin), w),
+                                        None => tile::run_from(self.isa, &tile, &origin),
+                                    }
                                 }
-                                _ => tile::run(self.isa, &tile),
+                                _ => match &weave {
+                                    Some(weave) => run_woven(self.isa, &tile, None, weave),
+                                    None => tile::run(self.isa, &tile),
+                                },
                             }
                         }
                         if last && !matches!(e.activation, Activation::Identity | Activation::Relu)
@@ -391,13 +400,17 @@ struct Sharing {
     groups: usize,
 }
 
+/// Where the tile of a row and a column of the product goes, if not to the output.
+pub(crate) type Weaver<'a> = Option<&'a dyn Fn(usize, usize) -> Weave>;
+
 /// One task: a group, and ranges of its panels.
-struct Part {
+struct Part<'a> {
     group: usize,
     rows: std::ops::Range<usize>,
     columns: std::ops::Range<usize>,
     /// The channel that the output begins with.
     first: usize,
+    weaver: Weaver<'a>,
 }
 
 impl Sharing {
@@ -439,12 +452,13 @@ impl Sharing {
         self.down * self.across * self.groups
     }
 
-    fn part(&self, task: usize) -> Part {
+    fn part(&self, task: usize) -> Part<'static> {
         Part {
             group: task / self.down / self.across,
             rows: share(self.rows, self.down, task % self.down),
             columns: self.columns(task / self.down % self.across),
             first: 0,
+            weaver: None,
         }
     }
 

@@ -18,6 +18,7 @@
 pub(crate) mod half;
 pub(crate) mod store;
 pub(crate) mod tile;
+pub(crate) mod weave;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;

@@ -13,6 +13,7 @@
 //! Method: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008. Depth is cut in blocks of
 //! at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
 
+use super::weave::Weave;
 use crate::Isa;
 use crate::simd::{Portable, Simd, prefetch_far, prefetch_to_read, prefetch_to_write};
 
@@ -98,7 +99,7 @@ pub(crate) enum Change {
 }
 
 /// No origin: the panel is filled.
-const FILLED: Origin = Origin {
+pub(super) const FILLED: Origin = Origin {
     x: std::ptr::null(),
     stride: 0,
     change: Change::Nothing,
@@ -108,10 +109,10 @@ const FILLED: Origin = Origin {
 };
 
 /// What a tile does with its panel of B: reads it, or an origin's rows as they are or changed.
-const READ: u8 = 0;
+pub(super) const READ: u8 = 0;
 /// The same of a panel that is no wider than the tile.
 const TIGHT: u8 = 1;
-const COPY: u8 = 2;
+pub(super) const COPY: u8 = 2;
 const RELU: u8 = 3;
 const LEAKY: u8 = 4;
 
@@ -378,6 +379,26 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
     t: &Tile,
     origin: &Origin,
 ) {
+    // SAFETY: passed on to the caller.
+    unsafe { tile_to::<S, H, N, IN_PLACE, B>(t, origin, None) }
+}
+
+/// The tile; with a weave its end is not C.
+///
+/// # Safety
+/// As for [`run`], in a function that has the instruction set.
+#[inline(always)]
+pub(super) unsafe fn tile_to<
+    S: Simd,
+    const H: usize,
+    const N: usize,
+    const IN_PLACE: bool,
+    const B: u8,
+>(
+    t: &Tile,
+    origin: &Origin,
+    weave: Option<&Weave>,
+) {
     // SAFETY: all pointers by the caller's promise; the instruction set by the function this is inlined into.
     unsafe {
         let mut sums = [[S::splat(0.0); N]; H];
@@ -402,6 +423,10 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
             }
             while wanted > 0 && wanted + each > left.div_ceil(STEPS) * each {
                 wanted -= 1;
+                if let Some(weave) = weave {
+                    prefetch_to_write(weave.line(wanted, N, S::LANES));
+                    continue;
+                }
                 let at = wanted / N * t.stride + wanted % N * S::LANES;
                 prefetch_to_write(t.c.wrapping_add(at));
                 if !t.residual.is_null() {
@@ -450,6 +475,10 @@ unsafe fn tile<S: Simd, const H: usize, const N: usize, const IN_PLACE: bool, co
                 a = a.add(along);
                 b = b.add(if B == TIGHT { N } else { S::VECTORS } * S::LANES);
             }
+        }
+        if let Some(weave) = weave {
+            weave.finish::<S, H, N>(t, sums);
+            return;
         }
         if t.columns == N * S::LANES {
             finish_whole::<S, H, N>(t, sums);

@@ -73,6 +73,14 @@ pub(crate) trait Simd: Copy {
     unsafe fn transpose(from: *const f32, step: usize, n: usize, to: *mut f32, to_step: usize);
     /// Every second element from `p` on, the first included; reads twice `LANES`.
     unsafe fn even(p: *const f32) -> Self::V;
+    /// Elements of both in turn: `a₀ b₀ a₁ b₁ …`, two registers.
+    unsafe fn weave(a: Self::V, b: Self::V) -> [Self::V; 2];
+    /// Stores past the caches where the set can; `p` lies on a register's boundary. Other threads see it after a fence, see `far.rs`.
+    #[inline(always)]
+    unsafe fn send(p: *mut f32, v: Self::V) {
+        // SAFETY: contract.
+        unsafe { Self::store(p, v) }
+    }
 }
 
 /// The lanes of a register as one number: half is folded onto half until one is left.

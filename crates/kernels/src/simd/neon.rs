@@ -169,4 +169,9 @@ impl Simd for Neon {
         // SAFETY: contract.
         unsafe { vuzp1q_f32(vld1q_f32(p), vld1q_f32(p.add(4))) }
     }
+    #[inline(always)]
+    unsafe fn weave(a: float32x4_t, b: float32x4_t) -> [float32x4_t; 2] {
+        // SAFETY: contract.
+        unsafe { [vzip1q_f32(a, b), vzip2q_f32(a, b)] }
+    }
 }

@@ -80,6 +80,10 @@ impl Simd for Portable {
         std::array::from_fn(|i| unsafe { *p.add(2 * i) })
     }
     #[inline(always)]
+    unsafe fn weave(a: [f32; 4], b: [f32; 4]) -> [[f32; 4]; 2] {
+        [[a[0], b[0], a[1], b[1]], [a[2], b[2], a[3], b[3]]]
+    }
+    #[inline(always)]
     unsafe fn abs(x: [f32; 4]) -> [f32; 4] {
         x.map(f32::abs)
     }

@@ -111,6 +111,11 @@ unsafe fn memory<S: Simd>() {
             assert_eq!(*v, if i < n { x[i] } else { -1.0 }, "store_part of {n}");
         }
     }
+    let [a, b] = [0, S::LANES].map(|at| x[at..].as_ptr());
+    // SAFETY: two registers of `x`; the instruction set by the caller's promise.
+    let woven = unsafe { S::weave(S::load(a), S::load(b)).map(|v| lanes::<S>(v)) }.concat();
+    let expected: Vec<f32> = (0..2 * S::LANES).map(|i| x[i / 2 + i % 2 * S::LANES]).collect();
+    assert_eq!(woven, expected);
     for n in 1..=side {
         let mut y = vec![-1.0; side * to_step];
         // SAFETY: rows `step` apart of `x`, rows `to_step` apart of `y`, `side` of each.

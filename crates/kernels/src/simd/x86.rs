@@ -98,6 +98,16 @@ impl Simd for Portable {
         unsafe { _mm_shuffle_ps::<0b10_00_10_00>(_mm_loadu_ps(p), _mm_loadu_ps(p.add(4))) }
     }
     #[inline(always)]
+    unsafe fn weave(a: __m128, b: __m128) -> [__m128; 2] {
+        // SAFETY: contract.
+        unsafe { [_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b)] }
+    }
+    #[inline(always)]
+    unsafe fn send(p: *mut f32, v: __m128) {
+        // SAFETY: contract.
+        unsafe { _mm_stream_ps(p, v) }
+    }
+    #[inline(always)]
     unsafe fn abs(x: __m128) -> __m128 {
         // SAFETY: contract.
         unsafe { _mm_andnot_ps(_mm_set1_ps(-0.0), x) }
@@ -276,6 +286,21 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn weave(a: __m256, b: __m256) -> [__m256; 2] {
+        // SAFETY: contract.
+        unsafe {
+            // a₀ b₀ a₁ b₁ a₄ b₄ a₅ b₅ and the rest, then their halves in order.
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let first = _mm256_permute2f128_ps::<0x20>(low, high);
+            [first, _mm256_permute2f128_ps::<0x31>(low, high)]
+        }
+    }
+    #[inline(always)]
+    unsafe fn send(p: *mut f32, v: __m256) {
+        // SAFETY: contract.
+        unsafe { _mm256_stream_ps(p, v) }
+    }
+    #[inline(always)]
     unsafe fn abs(x: __m256) -> __m256 {
         // SAFETY: contract.
         unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), x) }
@@ -441,6 +466,21 @@ impl Simd for Avx512 {
             let at = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
             _mm512_permutex2var_ps(_mm512_loadu_ps(p), at, _mm512_loadu_ps(p.add(16)))
         }
+    }
+    #[inline(always)]
+    unsafe fn weave(a: __m512, b: __m512) -> [__m512; 2] {
+        // SAFETY: contract.
+        unsafe {
+            let low = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+            let high =
+                _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8);
+            [_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b)]
+        }
+    }
+    #[inline(always)]
+    unsafe fn send(p: *mut f32, v: __m512) {
+        // SAFETY: contract.
+        unsafe { _mm512_stream_ps(p, v) }
     }
     #[inline(always)]
     unsafe fn abs(x: __m512) -> __m512 {
