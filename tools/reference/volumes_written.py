@@ -1,6 +1,6 @@
 """What nibabel and SimpleITK read from the files this program writes.
 
-    CONSILIUM_WRITE_VOLUMES=/tmp/written cargo test -p imaging --test volumes_written
+    CONSILIUM_WRITE_VOLUMES=/tmp/written cargo test -p imaging --test all volumes_written
     python tools/reference/volumes_written.py /tmp/written > crates/imaging/tests/fixtures/written.tsv
 
 Columns: file; SHA-256 of its bytes, decompressed where the whole file is gzip; nibabel's shape, type, slope and

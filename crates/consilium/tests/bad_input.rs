@@ -2,10 +2,8 @@
 //! refusal with its reason, and nothing half-written stays.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
+use crate::common::{ALL, code, command, consilium, film, names, printed, result, said, weights};
 use base::words::{cli as cli_words, panel as panel_words};
-use common::{ALL, code, command, consilium, film, names, printed, result, said, weights};
 use std::fs;
 use std::path::Path;
 

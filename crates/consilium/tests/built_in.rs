@@ -2,9 +2,7 @@
 //! else is named.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{code, consilium, names, printed, result, said};
+use crate::common::{code, consilium, names, printed, result, said};
 use serde_json::Value;
 use std::fs;
 

@@ -1,10 +1,8 @@
 //! `compare` puts models side by side on the same cases, and by subgroup.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::judge::{judged, map, refused, row, write};
-use common::{code, consilium, printed, said};
+use crate::common::judge::{judged, map, refused, row, write};
+use crate::common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 

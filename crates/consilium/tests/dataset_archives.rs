@@ -1,9 +1,7 @@
 //! Data sets read as they are fetched: inside zip and tar archives, tables in gzip and zip.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{code, consilium, printed, said};
+use crate::common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;

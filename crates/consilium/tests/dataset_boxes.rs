@@ -1,9 +1,7 @@
 //! Boxes of data sets, made up in the layouts they are published in, and predictions judged against them.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{code, consilium, printed, said};
+use crate::common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

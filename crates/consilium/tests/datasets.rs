@@ -1,9 +1,7 @@
 //! Data sets in the layouts they are published in, made up on the spot.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{code, consilium, printed, said};
+use crate::common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -390,10 +388,10 @@ fn folders_of_masks_are_read() {
     for folder in ["labelsTr", "pred"] {
         // Where the truth says "ignore", neither mask is looked at.
         let last = if folder == "pred" { 1 } else { 4 };
-        common::judge::row(&regions.join(format!("{folder}/a.nii")), &[1, 2, 3, 3, last]);
+        crate::common::judge::row(&regions.join(format!("{folder}/a.nii")), &[1, 2, 3, 3, last]);
     }
     let line = ["score", "--task", "segmentation", "pred", "nnunet:."];
-    let found = common::judge::judged(regions.path(), &line);
+    let found = crate::common::judge::judged(regions.path(), &line);
     assert_eq!(found["regions"], json!({ "whole": [1, 2, 3], "core": [2, 3], "rim": [3] }));
     assert_eq!(found["labels"]["core"]["cases"][0]["dice"], 1.0);
     assert_eq!(found["labels"]["whole"]["cases"][0]["dice"], 1.0);

@@ -2,9 +2,7 @@
 //! half-written stays behind.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{ALL, code, consilium, film, names, result, said, weights};
+use crate::common::{ALL, code, consilium, film, names, result, said, weights};
 use imaging::dicom::Projection;
 use serde_json::Value;
 use std::fs;

@@ -2,10 +2,8 @@
 //! was broken off gives the same bytes, and what is refused.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::trained::{model, volume};
-use common::{
+use crate::common::trained::{model, volume};
+use crate::common::{
     ALL, code, command, consilium, evaluated, evaluation, film, names, printed, result, said,
     weights,
 };

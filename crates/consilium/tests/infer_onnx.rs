@@ -1,9 +1,7 @@
 //! `infer` on ONNX files, through the binary.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{code, consilium, said};
+use crate::common::{code, consilium, said};
 use consilium::npy;
 use engine::Array;
 use std::fs;

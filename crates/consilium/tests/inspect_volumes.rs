@@ -1,9 +1,7 @@
 //! `inspect` says what a volume is, in both languages and as JSON.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{code, consilium};
+use crate::common::{code, consilium};
 use std::path::PathBuf;
 
 fn fixture(name: &str) -> String {

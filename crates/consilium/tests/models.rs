@@ -1,9 +1,7 @@
 //! The catalogue on the command line: lists, filters, recommendations, the exported survey, doctor and bench.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{ALL, code, consilium, printed, said};
+use crate::common::{ALL, code, consilium, printed, said};
 use serde_json::Value;
 use std::fs;
 use zoo::catalogue::catalogue;
@@ -207,7 +205,7 @@ fn bench_measures_a_network_in_a_process_of_its_own_and_doctor_the_machine() {
 #[test]
 fn bench_measures_systems_for_volumes_on_a_whole_case() {
     let dir = testkit::temp_dir("models-bench-volumes");
-    common::trained::model(&dir.join("Dataset001_Test"));
+    crate::common::trained::model(&dir.join("Dataset001_Test"));
     let line = ["bench", "--model", "deepbrain,Dataset001_Test,bone-density", "--write", "b.json"];
     let output = consilium(dir.path(), &line);
     assert_eq!(code(&output), 0, "{}", said(&output));

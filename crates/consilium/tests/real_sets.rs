@@ -2,10 +2,8 @@
 //! evaluated, and agree with what others count on the same files.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::judge::{judged, refused, write};
-use common::{ALL, consilium, evaluated};
+use crate::common::judge::{judged, refused, write};
+use crate::common::{ALL, consilium, evaluated};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -105,7 +103,7 @@ fn grades_of_real_knees_are_counted_and_evaluated() {
     table.push('\n');
     let mut counts = [0; 5];
     for (grade, count) in counts.iter_mut().enumerate() {
-        for name in common::names(&from.join(grade.to_string())) {
+        for name in crate::common::names(&from.join(grade.to_string())) {
             let file = format!("{grade}/{name}");
             place(&from.join(&file), &dir.join("knees"), &file);
             // 9881827L and 9881827R are the two knees of one patient.
@@ -125,7 +123,7 @@ fn grades_of_real_knees_are_counted_and_evaluated() {
     assert_eq!(found["labels"]["KL grade"]["by_value"], by_value);
     assert_eq!(found["labels"]["KL grade"]["positive"], 0);
     let plain = consilium(dir.path(), &["datasets", "show", "table:knees"]);
-    assert!(common::printed(&plain).contains("(0: 15, 1: 10, 2: 9, 3: 11, 4: 9)"));
+    assert!(crate::common::printed(&plain).contains("(0: 15, 1: 10, 2: 9, 3: 11, 4: 9)"));
 
     let found = evaluated(dir.path(), "table:knees", "consilium-knee", &["--resamples", "200"]);
     assert_eq!([&found["n"], &found["units"]], [54, 53]);
@@ -157,7 +155,7 @@ fn grades_of_real_knees_are_counted_and_evaluated() {
     assert!(page.contains("class=\"confusion\"") && page.contains("true grade"));
     // A board of grades is ranked by agreement.
     let board = ["leaderboard", "add", "consilium-out", "--file", "b.sqlite"];
-    assert_eq!(common::code(&consilium(dir.path(), &board)), 0);
+    assert_eq!(crate::common::code(&consilium(dir.path(), &board)), 0);
     let shown = consilium(
         dir.path(),
         &["leaderboard", "show", "--file", "b.sqlite", "--label", "KL grade", "--json"],
@@ -180,7 +178,7 @@ fn names_with_blanks_and_brackets_are_names() {
     let mut table = String::from("id,file,benign,malignant\n");
     let mut count = 0;
     for class in ["benign", "malignant", "normal"] {
-        for name in common::names(&from.join(class)) {
+        for name in crate::common::names(&from.join(class)) {
             place(&from.join(class).join(&name), &dir.join("set"), &format!("{class}/{name}"));
             let is = |other| u8::from(class == other);
             let id = name.trim_end_matches(".png");

@@ -1,10 +1,8 @@
 //! `score` judges tables, boxes and reports that anybody made.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::judge::{judged, refused, write};
-use common::{code, consilium, printed, said};
+use crate::common::judge::{judged, refused, write};
+use crate::common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

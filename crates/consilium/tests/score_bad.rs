@@ -3,9 +3,7 @@
 //! What has no value is named; no number stands in for it.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::judge::{judged, map, refused, row, volume, write};
+use crate::common::judge::{judged, map, refused, row, volume, write};
 use serde_json::{Value, json};
 use std::fs;
 

@@ -1,10 +1,8 @@
 //! `score` judges masks, and maps of lesions, case by case and patient by patient.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::judge::{judged, map, refused, row, tar, volume, write};
-use common::{code, consilium, printed, said};
+use crate::common::judge::{judged, map, refused, row, tar, volume, write};
+use crate::common::{code, consilium, printed, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,7 @@
 //! The real binary with systems for volumes: routing by name, choices, weights, what is written.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::{code, consilium, names, printed, result, said};
+use crate::common::{code, consilium, names, printed, result, said};
 
 #[test]
 fn a_head_is_read_by_name_with_the_published_weights() {
@@ -83,7 +81,7 @@ fn bone_density_is_measured_in_masks_that_are_given_without_any_weights() {
         refused(&["bone-density", "--masks", masks, "--localizer", masks], "one of them"),
         2
     );
-    common::trained::model_of(&dir.join("model"), "CT", "liver", "spleen");
+    crate::common::trained::model_of(&dir.join("model"), "CT", "liver", "spleen");
     assert_eq!(refused(&["model", "--masks", masks], "no use for a label map"), 1);
     assert_eq!(refused(&["model", "--fast"], "'fast'"), 2);
     assert_eq!(refused(&["lungmask-r231", "--fast"], "nothing to choose"), 2);

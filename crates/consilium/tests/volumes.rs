@@ -2,10 +2,8 @@
 //! is refused.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
-use common::trained::{model, model_of, volume};
-use common::{code, consilium, names, printed, result, said};
+use crate::common::trained::{model, model_of, volume};
+use crate::common::{code, consilium, names, printed, result, said};
 use imaging::Limits;
 use std::fs;
 

@@ -2,11 +2,9 @@
 //! a label map.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
-
+use crate::common::trained::{model, model_of, volume};
+use crate::common::{code, consilium, names, printed, result, said};
 use base::{Affine, FrameAxis, Grid, Volume, Voxels};
-use common::trained::{model, model_of, volume};
-use common::{code, consilium, names, printed, result, said};
 use imaging::Limits;
 use imaging::volumes::nifti::{self, Level};
 use serde_json::Value;

@@ -2,10 +2,8 @@
 //! disk that fills up.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
+use crate::common::{ALL, code, command, printed, said, weights};
 use base::Kind;
-use common::{ALL, code, command, printed, said, weights};
 use consilium::weights::{Client, Expected, Mirror, Settings, Source, Store, Token};
 use consilium::{Disk, World};
 use std::collections::VecDeque;
@@ -494,7 +492,7 @@ fn what_a_stick_brings_is_recognised_used_verified_and_removed() {
     let folder = printed(&output).trim().to_owned();
     assert!(Path::new(&folder).join(Path::new(weights()).file_name().unwrap()).is_file());
     // `read` finds them by itself.
-    common::film(&dir.join("chest.dcm"), |_| {});
+    crate::common::film(&dir.join("chest.dcm"), |_| {});
     let output = run(&["read", "chest.dcm", "--model", ALL]);
     assert_eq!(code(&output), 0, "{}", said(&output));
     assert_eq!(code(&run(&["weights", "verify"])), 0);
@@ -536,7 +534,7 @@ fn a_licence_that_asks_is_agreed_to_once_and_recorded() {
             "store",
         ];
         let line: Vec<&str> = line.iter().chain(more).copied().collect();
-        common::consilium(dir.path(), &line)
+        crate::common::consilium(dir.path(), &line)
     };
     let output = run(&[]);
     assert_eq!(code(&output), 2);
@@ -559,7 +557,7 @@ fn without_a_network_the_way_by_hand_is_named() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mirror = format!("http://{closed}");
     let line = ["weights", "pull", ALL, "--mirror", &mirror, "--mirror-only", "--store", "here"];
-    let output = common::consilium(dir.path(), &line);
+    let output = crate::common::consilium(dir.path(), &line);
     assert_eq!(code(&output), 1);
     let said = said(&output);
     let file = zoo::find(ALL).unwrap().card().weights.file_names[0];
@@ -571,7 +569,8 @@ fn without_a_network_the_way_by_hand_is_named() {
 #[test]
 fn unknown_ids_suggest_the_nearest() {
     let dir = testkit::temp_dir("weights-unknown");
-    let output = common::consilium(dir.path(), &["weights", "pull", "hd-bett", "--store", "s"]);
+    let output =
+        crate::common::consilium(dir.path(), &["weights", "pull", "hd-bett", "--store", "s"]);
     assert_eq!(code(&output), 2);
     assert!(said(&output).contains("hd-bet"), "{}", said(&output));
 }
@@ -580,8 +579,10 @@ fn unknown_ids_suggest_the_nearest() {
 fn a_choice_of_a_system_lists_the_archives_that_it_needs() {
     let dir = testkit::temp_dir("weights-choice");
     let list = |id: &str| {
-        let output =
-            common::consilium(dir.path(), &["weights", "list", id, "--json", "--store", "store"]);
+        let output = crate::common::consilium(
+            dir.path(),
+            &["weights", "list", id, "--json", "--store", "store"],
+        );
         assert_eq!(code(&output), 0, "{}", said(&output));
         let all: serde_json::Value = serde_json::from_str(&printed(&output)).unwrap();
         let files = all["files"].as_array().unwrap().clone();
@@ -599,7 +600,7 @@ fn a_choice_of_a_system_lists_the_archives_that_it_needs() {
         let mirror = format!("http://{closed}");
         let line =
             ["weights", "pull", id, "--mirror", &mirror, "--mirror-only", "--store", "store"];
-        common::consilium(dir.path(), &line)
+        crate::common::consilium(dir.path(), &line)
     };
     let output = fetch("totalsegmentator:heartchambers_highres");
     assert!(code(&output) != 0 && said(&output).contains("licence"), "{}", said(&output));

@@ -2,9 +2,7 @@
 //! that `read` finds it afterwards.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::{code, command, names, printed, result, said, trained};
+use crate::common::{code, command, names, printed, result, said, trained};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

@@ -66,6 +66,32 @@ fn rust_files() -> Vec<PathBuf> {
 }
 
 #[test]
+fn every_test_file_is_compiled() {
+    let mut seen = 0;
+    for krate in ALLOWED.iter().map(|(name, _)| project_root().join("crates").join(name)) {
+        let manifest = fs::read_to_string(krate.join("Cargo.toml")).unwrap();
+        if !manifest.contains("autotests = false") {
+            continue;
+        }
+        let all = fs::read_to_string(krate.join("tests/all.rs")).unwrap();
+        for entry in fs::read_dir(krate.join("tests")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(!path.join("main.rs").exists(), "{}: a module, so mod.rs", path.display());
+            let module = path.join("mod.rs").exists();
+            if !module && path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let named = all.lines().any(|line| line == format!("mod {name};"))
+                || manifest.contains(&format!("[[test]]\nname = \"{name}\""));
+            assert!(named, "{}: neither in all.rs nor in Cargo.toml", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 60, "{seen} files");
+}
+
+#[test]
 fn crates_use_only_what_the_design_allows() {
     let allowed: BTreeMap<&str, BTreeSet<&str>> =
         ALLOWED.iter().map(|(name, uses)| (*name, uses.iter().copied().collect())).collect();

@@ -2,10 +2,8 @@
 //! fixture), and what follows from attenuation is what its equations say.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::fixture;
 use base::{Kind, Orientation};
-use common::fixture;
 use imaging::volumes;
 use zoo::find_volume_system;
 use zoo::systems::bone_density::{
@@ -53,11 +51,12 @@ fn the_region_in_a_real_vertebra_is_the_reference_s() {
 #[test]
 fn masks_that_are_given_are_measured_in_whatever_their_grid() {
     let expected = fixture("systems/bone_density.json");
-    let read =
-        |key: &str| common::scan(&format!("volumes/spine/{}", expected[key].as_str().unwrap()));
+    let read = |key: &str| {
+        crate::common::scan(&format!("volumes/spine/{}", expected[key].as_str().unwrap()))
+    };
     let (Some(scan), Some(masks)) = (read("image"), read("mask")) else { return };
     let system = find_volume_system("bone-density").unwrap();
-    let mut options = VolumeOptions::new(common::compute());
+    let mut options = VolumeOptions::new(crate::common::compute());
     assert!(system.open_own(&options).is_none());
     options.labelled = true;
     options.chosen = vec!["verse".into()];

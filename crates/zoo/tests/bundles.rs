@@ -3,10 +3,8 @@
 //! build lacks is named.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, packed_labels, relative_error, scan};
 use base::{Kind, Volume};
-use common::{compute, fixture, packed_labels, relative_error, scan};
 use imaging::volumes::Scan;
 use serde_json::Value;
 use std::fs;
@@ -87,7 +85,7 @@ fn compare_within(name: &str, most: f64) -> Option<VolumeAnswer> {
     let mut runs = (0, 0);
     let answer = reader.read(&case, &mut |done, total| runs = (done, total)).unwrap();
     assert!(runs.0 == runs.1 && runs.0 > 0);
-    common::same_when_prepared(&mut reader, case, &answer);
+    crate::common::same_when_prepared(&mut reader, case, &answer);
     let (found, wanted) = (labels_of(&answer.map), labels(name));
     assert_eq!(found.len(), wanted.len());
     let same = found.iter().zip(&wanted).filter(|(a, b)| a == b).count();
@@ -244,7 +242,7 @@ fn compare_boxes(name: &str) -> Option<(VolumeAnswer, Scan)> {
     let mut runs = (0, 0);
     let answer = reader.read(&case, &mut |done, total| runs = (done, total)).unwrap();
     assert_eq!(runs.0, runs.1);
-    common::same_when_prepared(&mut *reader, case, &answer);
+    crate::common::same_when_prepared(&mut *reader, case, &answer);
     assert_eq!(runs.1 > 1, expected["tiled"].as_bool().unwrap());
     let wanted = expected["boxes"].as_array().unwrap();
     assert_eq!(answer.boxes.len(), wanted.len());

@@ -2,10 +2,8 @@
 //! take it (`tools/reference/deepbrain.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, floats, integers, pool, scan};
 use base::VolumeFacts;
-use common::{compute, fixture, floats, integers, pool, scan};
 use engine::Tensor;
 use engine::weights::{Checkpoint, Limits};
 use imaging::volumes::Scan;
@@ -84,7 +82,7 @@ fn the_mask_and_the_brain_volume_are_the_originals() {
         let reader = &mut *readers.last_mut().unwrap().1;
         let answer = read(reader, &scan);
         let prepared = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
-        common::same_when_prepared(reader, prepared, &answer);
+        crate::common::same_when_prepared(reader, prepared, &answer);
         assert!(answer.map.grid().is_same(scan.volume.grid(), 1e-9));
         let labels = labels_of(&answer.map);
         let expected_ml = case["volume_ml"].as_f64().unwrap();

@@ -1,11 +1,9 @@
 //! HD-BET 2 as its own code runs it on made-up weights (`tools/reference/hd_bet_v2.py` made the fixture).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::nnunet::Small;
+use crate::common::{compute, fixture, integers, packed, scan};
 use base::{Affine, Grid, Kind, Modality, Scale, Volume, Voxels};
-use common::nnunet::Small;
-use common::{compute, fixture, integers, packed, scan};
 use zoo::find_volume_system;
 use zoo::volume_system::{VolumeCase, VolumeOptions, labels_of};
 
@@ -30,7 +28,7 @@ fn a_real_head_is_read_as_the_original_reads_it_with_mirrored_copies_and_without
         let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
         let answer = reader.read(&case, &mut |_, _| {}).unwrap();
         let own = &bits[number * voxels.div_ceil(8)..];
-        common::same_when_prepared(&mut *reader, case, &answer);
+        crate::common::same_when_prepared(&mut *reader, case, &answer);
         let theirs = |n: usize| u16::from(own[n / 8] >> (7 - n % 8) & 1);
         // Of the same mask the original leaves the same image, byte for byte.
         let mask: Vec<u16> = (0..voxels).map(theirs).collect();

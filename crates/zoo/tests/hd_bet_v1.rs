@@ -2,9 +2,7 @@
 //! (`tools/reference/hd_bet_v1.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
-use common::{compute, fixture, integers, packed, pool, relative_error};
+use crate::common::{compute, fixture, integers, packed, pool, relative_error};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
@@ -88,7 +86,7 @@ fn a_real_head_is_read_as_the_original_reads_it() {
     let mut reader =
         system.open_files(&[folder.join("0.model"), folder.join("1.model")], &options).unwrap();
     let answer = reader.read(&case, &mut |_, _| {}).unwrap();
-    common::same_when_prepared(&mut *reader, case, &answer);
+    crate::common::same_when_prepared(&mut *reader, case, &answer);
     let labels = labels_of(&answer.map);
     let bits = packed("systems/hd-bet-1.gz");
     let theirs = |n: usize| u16::from(bits[n / 8] >> (7 - n % 8) & 1);

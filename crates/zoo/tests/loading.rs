@@ -2,10 +2,8 @@
 //! about a film.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, write_checkpoint};
 use base::{ExplanationMethod, Kind, Lang, Modality, Reading};
-use common::{compute, write_checkpoint};
 use engine::Tensor;
 use engine::graph::Builder;
 use engine::weights::{Scope, write_pytorch};

@@ -2,10 +2,10 @@
 //! (`tools/reference/lungmask_steps.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{
+    compute, fixture, floats, image, integers, packed_labels, pool, relative_error,
+};
 use base::{Grid, Volume, Voxels};
-use common::{compute, fixture, floats, image, integers, packed_labels, pool, relative_error};
 use engine::Tensor;
 use engine::cpu::{Network, Options};
 use engine::graph::Builder;
@@ -20,7 +20,7 @@ use zoo::{VolumeReader, VolumeSystem};
 const FOLDER: &str = "volumes/totalsegmentator";
 
 fn scan(name: &str) -> Option<Scan> {
-    common::scan(&format!("{FOLDER}/{name}"))
+    crate::common::scan(&format!("{FOLDER}/{name}"))
 }
 
 /// A label map of the fixtures, a byte for each voxel.
@@ -160,7 +160,7 @@ fn whole_runs_on_a_real_ct_give_the_reference_s_labels() {
         let answer = reader.read(&case, &mut |done, total| last = (done, total)).unwrap();
         assert!(last.0 == last.1 && last.0 >= 6, "{last:?}");
         if name == "lungs" {
-            common::same_when_prepared(&mut *reader, case, &answer);
+            crate::common::same_when_prepared(&mut *reader, case, &answer);
         }
         assert!(answer.map.grid().is_same(volume.grid(), 1e-9));
         let (found, expected) = (labels_of(&answer.map), expected(name));

@@ -1,8 +1,6 @@
 //! Made-up weights open as published ones do, with whatever was asked for: what `bench` times.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use zoo::find_volume_system;
 use zoo::volume_system::VolumeOptions;
 
@@ -19,7 +17,7 @@ fn made_up_weights_open_as_published_ones() {
     ] {
         let folder = testkit::temp_dir("made-up");
         let system = find_volume_system(id).unwrap();
-        let mut options = VolumeOptions::new(common::compute());
+        let mut options = VolumeOptions::new(crate::common::compute());
         options.chosen = chosen.split_whitespace().map(str::to_owned).collect();
         assert!(system.made_up(folder.path(), &options.chosen).unwrap(), "{id}:{chosen}");
         let mut written: Vec<String> = std::fs::read_dir(folder.path())

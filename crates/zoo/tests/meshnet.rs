@@ -2,10 +2,8 @@
 //! (`tools/reference/meshnet.py` made the fixtures with its worker, TensorFlow.js and niivue).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, integers, packed, pool, scan};
 use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
-use common::{compute, fixture, integers, packed, pool, scan};
 use engine::graph::Activation;
 use imaging::volumes::Scan;
 use serde_json::Value;
@@ -108,7 +106,7 @@ fn a_real_volume_is_read_as_brainchop_reads_it() {
         assert!(reader.need_bytes(&scan.volume).unwrap() > 1 << 24);
         let answer = read(&mut *reader, &scan);
         let prepared = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
-        common::same_when_prepared(&mut *reader, prepared, &answer);
+        crate::common::same_when_prepared(&mut *reader, prepared, &answer);
         // The original's labels of the conformed head, brought to the image as ours are.
         let expected = cube(model).into_iter().map(u16::from).collect();
         let expected = labels_of(&restore(&pool(), &scan.volume, &head, expected).unwrap());

@@ -2,10 +2,8 @@
 //! volumes with made-up weights (`tools/reference/nnunet_models.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
-mod common;
-
+use crate::common::{fixture, floats, integers, pool, relative_error};
 use base::{Affine, Grid, Orientation, Volume, Voxels};
-use common::{fixture, floats, integers, pool, relative_error};
 use engine::Tensor;
 use engine::graph::Builder;
 use engine::weights::{Plain, Scope, synth, write_pytorch_beside};
@@ -202,9 +200,10 @@ fn agrees(name: &str) {
     });
     let volumes: Vec<Volume> = volumes.collect();
     let volumes: Vec<&Volume> = volumes.iter().collect();
-    let case = VolumeCase { volumes: &volumes, facts: &common::facts("case"), prepared: None };
+    let case =
+        VolumeCase { volumes: &volumes, facts: &crate::common::facts("case"), prepared: None };
     let answer = model.read(&case, &mut |_, _| {}).unwrap();
-    common::same_when_prepared(&mut model, case, &answer);
+    crate::common::same_when_prepared(&mut model, case, &answer);
     println!("{name}: same labels {single:.5}, as summed in half precision {half:.5}");
     assert!(single >= 0.9995 && half >= 0.999, "{name}: {single} {half}");
     let counts = integers(&expected["counts"]);

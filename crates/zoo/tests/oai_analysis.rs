@@ -2,12 +2,10 @@
 //! cartilages (`tools/reference/oai_analysis.py` made the fixture), and thickness that is known beforehand.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
-mod common;
-
+use crate::common::{compute, facts, fixture, floats, integers, relative_error};
 use base::{
     Affine, FrameAxis, Grid, Kind, Laterality, Modality, Orientation, Volume, VolumeFacts, Voxels,
 };
-use common::{compute, facts, fixture, floats, integers, relative_error};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;

@@ -1,11 +1,9 @@
 //! Folders of users' own models, read like published systems.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, write_checkpoint};
 use base::words::own::TEMPLATE_EN;
 use base::{Kind, Lang, Picture};
-use common::{compute, write_checkpoint};
 use imaging::Study;
 use std::fmt::Write;
 use std::path::Path;

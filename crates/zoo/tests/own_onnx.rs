@@ -2,11 +2,9 @@
 //! fit their cards.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::compute;
 use base::words::own::TEMPLATE_EN;
 use base::{ExplanationMethod, Lang, Mm, Picture, PixelSpacing, Reading, SpacingSource};
-use common::compute;
 use imaging::Study;
 use std::path::Path;
 use testkit::onnx::{FLOAT, Onnx, UINT8};

@@ -2,9 +2,7 @@
 //! (`training/brain/parity.py` and `training/knee/parity.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
-use common::{compute, fixture, floats, integers, scan};
+use crate::common::{compute, fixture, floats, integers, scan};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;
@@ -82,7 +80,7 @@ fn a_head_prepared_ahead_is_the_same_head() {
     let mut reader = consilium_brain::SYSTEM.open(&file, &options).unwrap();
     let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
     let answer = reader.read(&case, &mut |_, _| {}).unwrap();
-    common::same_when_prepared(&mut *reader, case, &answer);
+    crate::common::same_when_prepared(&mut *reader, case, &answer);
 }
 
 #[test]

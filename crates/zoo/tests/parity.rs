@@ -2,10 +2,8 @@
 //! checkpoint file (`tools/reference/networks.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, floats, image, pool, relative_error, write_checkpoint};
 use base::Rect;
-use common::{compute, fixture, floats, image, pool, relative_error, write_checkpoint};
 use engine::Tensor;
 use engine::cpu::{Network, Options, Passes};
 use engine::graph::Builder;

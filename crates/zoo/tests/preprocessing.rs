@@ -2,9 +2,7 @@
 //! (`tools/reference/preprocessing.py` made the fixture).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
-use common::{fixture, floats, integers};
+use crate::common::{fixture, floats, integers};
 use imaging::{Limits, Study};
 use serde_json::Value;
 use zoo::systems::xrv::prepare;

@@ -2,12 +2,10 @@
 //! with errors in them, as its own code does it (`tools/reference/spineps.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic)]
 
-mod common;
-
-use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
-use common::{
+use crate::common::{
     compute, fixture, floats, integers, nnunet, packed_labels, pool, relative_error, scan,
 };
+use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::graph::Builder;

@@ -2,10 +2,8 @@
 //! fixture).
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
+use crate::common::{fixture, floats, integers, pool, scan};
 use base::Orientation;
-use common::{fixture, floats, integers, pool, scan};
 use serde_json::Value;
 use zoo::nnunet::Images;
 use zoo::systems::spineps::region;

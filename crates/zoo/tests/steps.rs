@@ -2,9 +2,7 @@
 //! (`tools/reference/steps.py` made the fixture).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
-use common::{fixture, floats, integers};
+use crate::common::{fixture, floats, integers};
 use imaging::Limits;
 use zoo::Resampling;
 use zoo::steps::{About, Extent, Fill, Source, Span, Step, prepare};

@@ -2,10 +2,8 @@
 //! (`tools/reference/synthseg.py` made the fixtures with Keras 2 and TensorFlow).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, integers, packed, pool, relative_error, scan};
 use base::{Modality, Volume};
-use common::{compute, fixture, integers, packed, pool, relative_error, scan};
 use engine::Tensor;
 use engine::cpu::Network;
 use engine::weights::{Scope, synth, write_safetensors};
@@ -254,7 +252,7 @@ fn a_real_volume_is_read_as_the_original_reads_it() {
         let mut reader = SynthSeg { least: 32 }.open(folder.path(), &options).unwrap();
         let answer = read(&mut *reader, &scan);
         let prepared = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
-        common::same_when_prepared(&mut *reader, prepared, &answer);
+        crate::common::same_when_prepared(&mut *reader, prepared, &answer);
         let labels = labels_of(&answer.map);
         // The original's map is [i][j][k].
         let [ni, nj, nk] = scan.volume.size();

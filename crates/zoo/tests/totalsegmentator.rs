@@ -2,10 +2,8 @@
 //! gives with the same (`tools/reference/totalsegmentator_tasks.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, packed_labels};
 use base::{Kind, Modality};
-use common::{compute, fixture, packed_labels};
 use engine::graph::Builder;
 use engine::weights::{Plain, Scope, synth, write_pytorch_beside};
 use imaging::volumes;
@@ -70,7 +68,7 @@ fn agreement(name: &str, chosen: &[&str]) -> Option<f64> {
     let mut last = (0, 0);
     let answer = reader.read(&case, &mut |done, total| last = (done, total)).unwrap();
     assert!(last.0 > 0 && last.0 == last.1, "{last:?}");
-    common::same_when_prepared(&mut *reader, case, &answer);
+    crate::common::same_when_prepared(&mut *reader, case, &answer);
     assert!(answer.map.grid().is_same(scan.volume.grid(), 1e-6));
     let (found, expected) = (labels_of(&answer.map), expected(name));
     assert!(expected.iter().any(|&label| label == 0) || name.contains("total"));

@@ -2,10 +2,8 @@
 //! does it (`tools/reference/totalspineseg.py` made the fixtures).
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-mod common;
-
+use crate::common::{compute, fixture, floats, integers, packed_labels, pool, relative_error};
 use base::{Affine, Grid, Kind, Modality, Volume, Voxels};
-use common::{compute, fixture, floats, integers, packed_labels, pool, relative_error};
 use imaging::volumes::{self, Scan};
 use serde_json::Value;
 use std::path::Path;
@@ -213,7 +211,7 @@ fn write_models(root: &Path) {
     for name in
         ["Dataset101_TotalSpineSeg_step1_r20251124", "Dataset102_TotalSpineSeg_step2_r20251124"]
     {
-        common::nnunet::shrink(&full.join(name), &root.join(name));
+        crate::common::nnunet::shrink(&full.join(name), &root.join(name));
     }
 }
 
@@ -240,7 +238,7 @@ fn two_networks_of_regions_read_a_scan_one_after_the_other() {
     let answer = read(&mut *reader, &scan).unwrap();
     assert_eq!(answer.map.size(), scan.volume.size());
     let case = VolumeCase { volumes: &[&scan.volume], facts: &scan.facts, prepared: None };
-    common::same_when_prepared(&mut *reader, case, &answer);
+    crate::common::same_when_prepared(&mut *reader, case, &answer);
     let empty = labels_of(&answer.map).iter().all(|label| *label == 0);
     assert_eq!(
         empty,

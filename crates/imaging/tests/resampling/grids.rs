@@ -1,6 +1,6 @@
 //! ITK's resampling between grids in the patient.
 
-use crate::cases::{Case, cases, input};
+use super::cases::{Case, cases, input};
 use base::{Affine, Grid};
 use imaging::resample::{
     GridResampler, Sampling, labels_to_grid, labels_to_grid_smooth, resample_to_grid,

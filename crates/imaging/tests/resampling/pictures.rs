@@ -1,6 +1,6 @@
 //! OpenCV's and Pillow's resize of pictures.
 
-use crate::cases::{Case, cases, input};
+use super::cases::{Case, cases, input};
 use imaging::resample::{Method, OpenCv, Pil, opencv_u8, opencv_u16, pil_u8, resample_volume};
 use kernels::Pool;
 use std::collections::BTreeMap;

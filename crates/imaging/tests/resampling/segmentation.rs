@@ -1,6 +1,6 @@
 //! nnU-Net's resampling and label maps.
 
-use crate::cases::{Case, cases, input};
+use super::cases::{Case, cases, input};
 use imaging::resample::{
     Decision, Method, NnUnet, NnUnetTorch, Rule, Segmenter, Zoom, resize_labels, segment_volume,
 };

@@ -1,6 +1,6 @@
 //! SciPy's zoom and scikit-image's resize.
 
-use crate::cases::{Case, agree};
+use super::cases::{Case, agree};
 use imaging::resample::{
     Edge, Interpolate, Interpolation, Method, Mode, Resampler, Resize, Zoom, resample_volume,
 };
@@ -88,7 +88,7 @@ fn interpolate_agrees_with_torch() {
 #[test]
 fn slabs_and_threads_change_no_bit() {
     let (from, to) = ([9, 14, 11], [15, 10, 23]);
-    let input = crate::cases::input("noise", from).unwrap();
+    let input = super::cases::input("noise", from).unwrap();
     let constant = Edge::Constant(500.0);
     for method in [
         Method::Scipy(Zoom { mode: Mode::Reflect, ..Zoom::default() }),

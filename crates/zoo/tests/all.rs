@@ -1,0 +1,29 @@
+//! All tests of this crate as one program: linking it once takes the time of one, and its tests run side by side.
+
+mod bone_density;
+mod bundles;
+mod cards;
+mod catalogue;
+mod common;
+mod damaged_settings;
+mod deepbrain;
+mod hd_bet;
+mod hd_bet_v1;
+mod loading;
+mod lungmask;
+mod made_up;
+mod meshnet;
+mod nnunet;
+mod oai_analysis;
+mod own_cards;
+mod own_models;
+mod own_onnx;
+mod own_weights;
+mod parity;
+mod preprocessing;
+mod spineps;
+mod spineps_region;
+mod steps;
+mod synthseg;
+mod totalsegmentator;
+mod totalspineseg;
