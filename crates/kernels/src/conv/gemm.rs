@@ -15,7 +15,8 @@ use super::shape::{ConvArgs, ConvShape};
 use crate::ahead::Asking;
 use crate::gemm::store::{Order, Part as Piece, Store};
 use crate::gemm::tile::{self, Change, DEPTH, Origin, STEPS, Tile};
-use crate::gemm::weave::{Weave, run_woven};
+use crate::gemm::weave::Weave;
+use crate::gemm::woven::run_woven;
 use crate::shared::{Shared, share};
 use crate::{Activation, Isa, Pool, Weights, activation::activate_block};
 

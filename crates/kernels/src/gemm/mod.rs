@@ -19,6 +19,7 @@ pub(crate) mod half;
 pub(crate) mod store;
 pub(crate) mod tile;
 pub(crate) mod weave;
+pub(crate) mod woven;
 
 use crate::conv::Epilogue;
 use crate::isa::isa;

@@ -477,7 +477,8 @@ pub(super) unsafe fn tile_to<
             }
         }
         if let Some(weave) = weave {
-            weave.finish::<S, H, N>(t, sums);
+            let before = t.add.then_some((t.c.cast_const(), t.stride));
+            weave.finish::<S, H, N>(t.rows, before, sums);
             return;
         }
         if t.columns == N * S::LANES {

@@ -8,9 +8,7 @@
 //! ```
 //! A register of a row becomes two neighbours of the output without a way through memory.
 
-use super::tile::{COPY, FILLED, Origin, READ, Tile, height, size, tile_to};
-use crate::Isa;
-use crate::simd::{Portable, Simd};
+use crate::simd::Simd;
 
 /// Most pairs of rows, and registers of a row, of any set's tile.
 const PAIRS: usize = 4;
@@ -37,30 +35,31 @@ impl Weave {
         self.rows[pair].wrapping_add(self.places[vector] + index % 2 * lanes)
     }
 
-    /// Ends a tile: what C holds, if anything, and the bias are added.
+    /// Ends a tile of so many valid rows: what was summed before, rows so far apart, and the bias are added.
     ///
     /// # Safety
-    /// As for [`run_woven`], in a function that has the instruction set.
+    /// There are places for all rows and registers; the instruction set is that of the function this is inlined into.
     #[inline(always)]
     pub(super) unsafe fn finish<S: Simd, const H: usize, const N: usize>(
         &self,
-        t: &Tile,
+        rows: usize,
+        before: Option<(*const f32, usize)>,
         mut sums: [[S::V; N]; H],
     ) {
         // SAFETY: passed on to the caller.
         unsafe {
-            if t.add {
+            if let Some((before, stride)) = before {
                 for i in 0..H {
-                    if i < t.rows {
+                    if i < rows {
                         for j in 0..N {
-                            let before = S::load(t.c.add(i * t.stride + j * S::LANES));
+                            let before = S::load(before.add(i * stride + j * S::LANES));
                             sums[i][j] = S::add(sums[i][j], before);
                         }
                     }
                 }
             }
             for pair in 0..H / 2 {
-                if 2 * pair < t.rows {
+                if 2 * pair < rows {
                     let bias = S::splat(self.bias[pair]);
                     for j in 0..N {
                         let [a, b] = [sums[2 * pair][j], sums[2 * pair + 1][j]];
@@ -75,64 +74,4 @@ impl Weave {
             }
         }
     }
-}
-
-/// Runs a tile of an even number of rows and of whole registers, packed A, to where `weave` says; C holds what is added if `add` is set.
-/// With an origin the panel of B is still there, and the first tile on it writes it, as in [`run_from`](super::tile::run_from).
-///
-/// # Safety
-/// As for [`run`](super::tile::run) or [`run_from`](super::tile::run_from); `weave` names places of the output for all rows and registers.
-pub(crate) unsafe fn run_woven(isa: Isa, t: &Tile, origin: Option<&Origin>, weave: &Weave) {
-    macro_rules! pick {
-        ($lanes:literal, $f:ident, [$($h:literal)*], $n:tt, $whole:literal) => {
-            match (height(t.rows, size(isa).0), origin) {
-                $(($h, None) => pick!(@ $lanes, $f, $h, $n),
-                // SAFETY: passed on to the caller.
-                ($h, Some(origin)) => unsafe { $f::<$h, $whole, COPY>(t, origin, weave) },)*
-                _ => unreachable!("tile of {} rows", t.rows),
-            }
-        };
-        (@ $lanes:literal, $f:ident, $h:literal, [$($n:literal)*]) => {
-            match t.columns / $lanes {
-                // SAFETY: passed on to the caller.
-                $($n => unsafe { $f::<$h, $n, READ>(t, &FILLED, weave) },)*
-                _ => unreachable!("tile of {} columns", t.columns),
-            }
-        };
-    }
-    debug_assert!(t.a_stride == 0 && t.rows.is_multiple_of(2));
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => pick!(16, avx512, [2 4 8], [1 2 3], 3),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => pick!(8, avx2, [2 4 6], [1 2], 2),
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => pick!(4, neon, [2 4 8], [1 2 3], 3),
-        _ => pick!(4, portable, [2 4 6], [1 2], 2),
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn avx512<const H: usize, const N: usize, const B: u8>(t: &Tile, o: &Origin, w: &Weave) {
-    // SAFETY: passed on to the caller.
-    unsafe { tile_to::<crate::simd::Avx512, H, N, false, B>(t, o, Some(w)) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const H: usize, const N: usize, const B: u8>(t: &Tile, o: &Origin, w: &Weave) {
-    // SAFETY: passed on to the caller.
-    unsafe { tile_to::<crate::simd::Avx2, H, N, false, B>(t, o, Some(w)) }
-}
-
-#[cfg(target_arch = "aarch64")]
-unsafe fn neon<const H: usize, const N: usize, const B: u8>(t: &Tile, o: &Origin, w: &Weave) {
-    // SAFETY: passed on to the caller.
-    unsafe { tile_to::<crate::simd::Neon, H, N, false, B>(t, o, Some(w)) }
-}
-
-unsafe fn portable<const H: usize, const N: usize, const B: u8>(t: &Tile, o: &Origin, w: &Weave) {
-    // SAFETY: passed on to the caller.
-    unsafe { tile_to::<Portable, H, N, false, B>(t, o, Some(w)) }
 }
