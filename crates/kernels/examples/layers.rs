@@ -7,7 +7,8 @@
 
 use kernels::cases::layers;
 use kernels::{
-    ConvArgs, Epilogue, Isa, Pool, conv, conv_workspace, cpu_name, gemm, pack_b, pack_conv, set_isa,
+    ConvArgs, Epilogue, Isa, Pool, conv, conv_workspace, cpu_name, gemm, pack_conv, pack_weights,
+    set_isa,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -29,7 +30,7 @@ fn main() {
     for (m, k, n) in
         [(1, 1024, 1000), (197, 768, 768), (197, 768, 3072), (197, 3072, 768), (1024, 1024, 1024)]
     {
-        let (a, b) = (vec![1.0; m * k], pack_b(k, n, &vec![1.0; k * n], false));
+        let (a, b) = (vec![1.0; m * k], pack_weights(k, n, &vec![1.1; k * n], false, false));
         let mut c = vec![0.0; m * n];
         let seconds = best(|| gemm(&pool, m, &a, &b, &Epilogue::default(), &mut c));
         let gflop = 2e-9 * (m * k * n) as f64;

@@ -26,7 +26,7 @@ fn main() {
         (4096, 768, 768),
     ];
     for (m, k, n) in products {
-        let (a, b) = (vec![1.0; m * k], pack_b(k, n, &vec![1.0; k * n], false));
+        let (a, b) = (vec![1.0; m * k], pack_weights(k, n, &vec![1.1; k * n], false, false));
         let mut c = vec![0.0; m * n];
         for activation in [Activation::Identity, Activation::Gelu] {
             let e = Epilogue { activation, ..Epilogue::default() };

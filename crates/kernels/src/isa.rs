@@ -3,6 +3,8 @@
 //! The set in use is stored only after the processor was asked ([`set_isa`], [`Isa::available`]), and packed weights keep the set they
 //! were packed for: a set *held* by this crate proves the feature and makes the calls behind it sound.
 
+#[cfg(target_arch = "x86_64")]
+use crate::digits;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::Neon;
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +22,8 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, VL, BW, DQ: 512-bit vectors.
     Avx512,
+    /// The same, and tiles of bytes (AMX) for large products.
+    Amx,
     /// NEON: 128-bit vectors, on every AArch64 processor.
     Neon,
 }
@@ -39,6 +43,8 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
             }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => Isa::Avx512.supported() && digits::supported(),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => true,
             _ => false,
@@ -47,13 +53,24 @@ impl Isa {
 
     /// All that this processor has, the fastest last. Never empty.
     pub fn available() -> Vec<Isa> {
-        let all = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
+        let all = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Amx, Isa::Neon];
         all.into_iter().filter(|isa| isa.supported()).collect()
+    }
+
+    /// Those whose vectors differ: tiles are no vectors.
+    #[cfg(test)]
+    pub(crate) fn all_vectors() -> Vec<Isa> {
+        Isa::available().into_iter().filter(|isa| *isa == isa.vectors()).collect()
+    }
+
+    /// The set its vectors are of: all that is no tile is done by it.
+    pub(crate) fn vectors(self) -> Isa {
+        if self == Isa::Amx { Isa::Avx512 } else { self }
     }
 
     /// Numbers in a register of vectors.
     pub(crate) fn lanes(self) -> usize {
-        match self {
+        match self.vectors() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Avx512::LANES,
             #[cfg(target_arch = "x86_64")]
@@ -64,12 +81,13 @@ impl Isa {
         }
     }
 
-    /// `"avx512"`, `"avx2+fma"`, `"neon"` or `"portable"`.
+    /// `"amx"`, `"avx512"`, `"avx2+fma"`, `"neon"` or `"portable"`.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2+fma",
             Isa::Avx512 => "avx512",
+            Isa::Amx => "amx",
             Isa::Neon => "neon",
         }
     }
@@ -78,13 +96,19 @@ impl Isa {
 const UNKNOWN: u8 = u8::MAX;
 static CHOSEN: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// The instruction set in use: the fastest available, unless [`set_isa`] said otherwise.
+/// The vectors in use, of the set [`chosen`].
 pub(crate) fn isa() -> Isa {
+    chosen().vectors()
+}
+
+/// The instruction set in use: the fastest available, unless [`set_isa`] said otherwise.
+pub(crate) fn chosen() -> Isa {
     match CHOSEN.load(Ordering::Relaxed) {
         0 => Isa::Portable,
         1 => Isa::Avx2,
         2 => Isa::Avx512,
-        3 => Isa::Neon,
+        3 => Isa::Amx,
+        4 => Isa::Neon,
         _ => {
             let best = *Isa::available().last().unwrap_or(&Isa::Portable);
             CHOSEN.store(best as u8, Ordering::Relaxed);
@@ -105,7 +129,7 @@ pub fn set_isa(isa: Isa) -> bool {
 
 /// Name of the instruction set in use, for reports: see [`Isa::name`].
 pub fn cpu_name() -> &'static str {
-    isa().name()
+    chosen().name()
 }
 
 /// Compiles a plain safe function once per instruction set (the compiler vectorises its loops) and picks one at run time; what the

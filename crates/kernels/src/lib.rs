@@ -36,6 +36,7 @@ mod attention;
 pub mod cases;
 mod channel_norm;
 mod conv;
+mod digits;
 mod elementwise;
 mod far;
 mod gemm;
@@ -70,7 +71,7 @@ pub use conv::{
     tune_conv,
 };
 pub use elementwise::{BinaryOp, affine, binary};
-pub use gemm::{PackedMatrix, gemm, pack_b};
+pub use gemm::{PackedMatrix, gemm, pack_b, pack_weights};
 pub use isa::{Isa, cpu_name, set_isa};
 pub use layer_norm::{layer_norm, layer_norm_rows};
 pub use memory::Floats;

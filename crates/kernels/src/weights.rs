@@ -6,7 +6,7 @@
 //! weight =  that · factor                         one for each out channel: a norm folded into the layer
 //! ```
 //! Every product here is one rounding, in this order: a layer gives the same bits whether its weights are handed over as their parts or
-//! as the floats that these parts make.
+//! as the floats that these parts make, by the same algorithm: digits ([`crate::Isa::Amx`]) are made of floats only.
 
 use std::borrow::Cow;
 

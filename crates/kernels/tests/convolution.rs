@@ -498,7 +498,8 @@ fn moments_gathered_while_storing_are_those_of_the_result() {
                 };
                 let (own, given) = (normed(None), normed(moments.as_ref()));
                 let algorithm = packed.algorithm();
-                assert_eq!(moments.is_some(), algorithm != "product", "{isa:?} {s:?} {algorithm}");
+                let sums = ["product", "digits"].contains(&algorithm);
+                assert_eq!(moments.is_some(), !sums, "{isa:?} {s:?} {algorithm}");
                 gathered.borrow_mut().insert((algorithm, input[0] == 1));
                 for (own, given) in own.iter().zip(&given) {
                     assert!(

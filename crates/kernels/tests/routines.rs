@@ -11,8 +11,8 @@ const SIZES: [usize; 9] = [1, 2, 3, 7, 8, 13, 49, 130, 385];
 fn products_of_all_sizes_agree_with_their_twin() {
     let pool = Pool::new(2);
     every_isa(|isa| {
-        for m in [0, 1, 2, 5, 8, 9, 131] {
-            for k in [0, 1, 3, 192, 193, 400] {
+        for m in [0, 1, 2, 5, 8, 9, 131, 700] {
+            for k in [0, 1, 3, 48, 192, 193, 400] {
                 for n in [0, 1, 11, 12, 13, 24, 47, 48, 49, 100] {
                     let (a, b, bias, residual) =
                         (noise(1, m * k), noise(2, k * n), noise(3, n), noise(4, m * n));
@@ -27,21 +27,23 @@ fn products_of_all_sizes_agree_with_their_twin() {
                         let e = Epilogue { bias, residual, activation };
                         let mut expected = vec![0.0; m * n];
                         naive::gemm(m, k, n, &a, &b, &e, &mut expected);
-                        let mut c = Guarded::new(m * n);
-                        gemm(&pool, m, &a, &pack_b(k, n, &b, false), &e, c.slice());
-                        // A sum of k products of numbers in (−1, 1) is about √k/3.
-                        let error = common::error_of(c.check(), &expected, (k as f64).sqrt() / 3.0);
-                        assert!(error < common::BOUND, "{error:.1e} for {isa:?} {m} {k} {n}");
-                        let mut other = vec![0.0; m * n];
-                        gemm(
-                            &Pool::new(1),
-                            m,
-                            &a,
-                            &pack_b(k, n, &transposed, true),
-                            &e,
-                            &mut other,
-                        );
-                        assert!(c.check() == other, "{isa:?} {m} {k} {n}");
+                        for (packed, turned) in [
+                            (pack_b(k, n, &b, false), pack_b(k, n, &transposed, true)),
+                            (
+                                pack_weights(k, n, &b, false, false),
+                                pack_weights(k, n, &transposed, true, false),
+                            ),
+                        ] {
+                            let mut c = Guarded::new(m * n);
+                            gemm(&pool, m, &a, &packed, &e, c.slice());
+                            // A sum of k products of numbers in (−1, 1) is about √k/3.
+                            let error =
+                                common::error_of(c.check(), &expected, (k as f64).sqrt() / 3.0);
+                            assert!(error < common::BOUND, "{error:.1e} for {isa:?} {m} {k} {n}");
+                            let mut other = vec![0.0; m * n];
+                            gemm(&Pool::new(1), m, &a, &turned, &e, &mut other);
+                            assert!(c.check() == other, "{isa:?} {m} {k} {n}");
+                        }
                     }
                 }
             }

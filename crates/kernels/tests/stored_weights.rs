@@ -97,8 +97,15 @@ fn every_convolution_of_levels_is_that_of_the_floats_they_make() {
                         assert!(small, "{isa:?} {s:?}");
                     }
                     let expected = run(&pools[0], &s, &x, &full);
+                    // Digits are made of floats only: then the other rounds otherwise.
+                    let other = full.algorithm() == "digits";
+                    assert!(kept.algorithm() != "digits");
                     for pool in &pools[..if form == 0 { 2 } else { 1 }] {
-                        assert!(run(pool, &s, &x, &kept) == expected, "{isa:?} {s:?}");
+                        let own = run(pool, &s, &x, &kept);
+                        match other {
+                            true => close(&own, &expected, &(isa, &s)),
+                            false => assert!(own == expected, "{isa:?} {s:?}"),
+                        }
                     }
                     if (form, stretch) != (0, 40) {
                         continue;

@@ -170,7 +170,8 @@ impl Step {
             Op::Linear { weight, bias, activation } => {
                 let out = shape.last().copied().unwrap_or(1);
                 let features = weight.len() / out.max(1);
-                let weight = kernels::pack_b(features, out, weight.weights(), true);
+                let weight = weight.weights();
+                let weight = kernels::pack_weights(features, out, weight, true, packing.exact);
                 Step::Linear { weight, bias, activation }
             }
             Op::ResizeLinear { align_corners } => Step::ResizeLinear { align_corners },

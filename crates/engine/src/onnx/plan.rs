@@ -106,7 +106,7 @@ impl Plan {
             (0..graph.names.len()).filter(|slot| read[*slot]).filter_map(number).collect();
         // What layers pack is not kept a second time.
         facts.iter_mut().flatten().for_each(|known| (known.value, known.levels) = (None, None));
-        pack(&mut fused, pool);
+        pack(&mut fused, pool, *exact);
         let reader = Reader { graph, fused: &fused };
 
         let options = Options {

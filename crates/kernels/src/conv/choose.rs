@@ -10,8 +10,9 @@
 //! [`Choice`], a row in [`candidates`] and its entries.
 
 use super::shape::ConvShape;
-use super::{dense, winograd};
+use super::{dense, digits, winograd};
 use crate::Isa;
+use crate::digits::{SIDE, STEP, blocks};
 use crate::gemm::tile;
 use std::sync::{PoisonError, RwLock};
 
@@ -31,6 +32,8 @@ pub struct PackOptions {
 pub(super) enum Choice {
     /// Implicit matrix product.
     Product,
+    /// The same on tiles of digits.
+    Digits,
     /// Sums of lines, for few channels a group.
     Direct,
     /// One output position.
@@ -56,24 +59,41 @@ pub struct ConvCosts {
     pub weight: f64,
     /// A multiply-add of sums of lines.
     pub direct: f64,
+    /// A multiply-add of tiles of digits.
+    pub tile: f64,
+    /// Filling an element of a panel of positions and splitting it in digits.
+    pub split: f64,
 }
+
+/// Entries of the table.
+pub(super) const ENTRIES: usize = 9;
 
 impl ConvCosts {
     /// Names of the entries, in the order of [`ConvCosts::to_array`].
-    pub const NAMES: [&'static str; 7] =
-        ["fill", "gather", "forward", "backward", "line", "weight", "direct"];
+    pub const NAMES: [&'static str; ENTRIES] =
+        ["fill", "gather", "forward", "backward", "line", "weight", "direct", "tile", "split"];
 
     /// The entries in the order of [`ConvCosts::NAMES`].
-    pub fn to_array(self) -> [f64; 7] {
-        let ConvCosts { fill, gather, forward, backward, line, weight, direct } = self;
-        [fill, gather, forward, backward, line, weight, direct]
+    pub fn to_array(self) -> [f64; ENTRIES] {
+        let ConvCosts { fill, gather, forward, backward, line, weight, direct, tile, split } = self;
+        [fill, gather, forward, backward, line, weight, direct, tile, split]
     }
 
     /// The table of these entries; `None` unless each is finite and not below zero.
-    pub fn from_array(entries: [f64; 7]) -> Option<ConvCosts> {
-        let [fill, gather, forward, backward, line, weight, direct] = entries;
+    pub fn from_array(entries: [f64; ENTRIES]) -> Option<ConvCosts> {
+        let [fill, gather, forward, backward, line, weight, direct, tile, split] = entries;
         let fit = entries.iter().all(|v| v.is_finite() && *v >= 0.0);
-        fit.then_some(ConvCosts { fill, gather, forward, backward, line, weight, direct })
+        fit.then_some(ConvCosts {
+            fill,
+            gather,
+            forward,
+            backward,
+            line,
+            weight,
+            direct,
+            tile,
+            split,
+        })
     }
 }
 
@@ -88,6 +108,8 @@ const COSTS: ConvCosts = ConvCosts {
     line: 10.5,
     weight: 3.0,
     direct: 1.06,
+    tile: 0.45,
+    split: 60.0,
 };
 
 impl Default for ConvCosts {
@@ -120,7 +142,7 @@ pub(super) struct Candidate {
     /// Multiply-adds of the register tile.
     pub products: f64,
     /// How often each entry of the table counts.
-    pub counts: [f64; 7],
+    pub counts: [f64; ENTRIES],
     /// Bytes of packed weights that memory is charged for.
     pub charged: usize,
 }
@@ -158,6 +180,8 @@ const NOTHING: ConvCosts = ConvCosts {
     line: 0.0,
     weight: 0.0,
     direct: 0.0,
+    tile: 0.0,
+    split: 0.0,
 };
 
 /// The algorithm for a shape with this output.
@@ -181,7 +205,7 @@ pub(super) fn choose_by(
     let limit = options.limit_bytes.unwrap_or(DEFAULT_LIMIT);
     let allowed = |c: &Candidate| match c.choice {
         Choice::Product | Choice::Direct | Choice::Dense => true,
-        Choice::Winograd(_) => !options.exact && c.bytes <= limit,
+        Choice::Winograd(_) | Choice::Digits => !options.exact && c.bytes <= limit,
     };
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
     let cheapest = allowed.min_by(|a, b| a.price(costs).total_cmp(&b.price(costs)));
@@ -193,7 +217,11 @@ pub(super) fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Can
     if dense::Dense::suits(s, output) {
         return vec![Candidate::new(Choice::Dense, s.weight_len() * 4, 0.0, NOTHING)];
     }
-    let mut all = vec![product(s, output, isa)];
+    let mut all = vec![product(s, output, isa.vectors())];
+    if isa == Isa::Amx && digits::Digits::suits(s) {
+        all.push(by_digits(s, output));
+    }
+    let isa = isa.vectors();
     all.extend(direct(s, output));
     let steps = winograd::steps_for(s, output);
     all.extend(steps.into_iter().map(|step| filtered(s, output, isa, step)));
@@ -214,6 +242,23 @@ fn product(s: &ConvShape, output: [usize; 3], isa: Isa) -> Candidate {
     let counts = ConvCosts { fill, gather, line, weight: bytes as f64, ..NOTHING };
     let products = fills * (outs / s.groups.max(1)) as f64;
     Candidate::new(Choice::Product, bytes, products, counts)
+}
+
+fn by_digits(s: &ConvShape, output: [usize; 3]) -> Candidate {
+    let positions = output.iter().product::<usize>().next_multiple_of(SIDE);
+    let depth = s.in_channels * s.kernel.iter().product::<usize>();
+    let (blocks, _) = blocks(depth);
+    let bytes = digits::Digits::bytes_of(s);
+    let (deep, outs) = (depth.next_multiple_of(STEP), s.out_channels.next_multiple_of(SIDE));
+    let counts = ConvCosts {
+        split: (positions * depth) as f64,
+        tile: (positions * deep) as f64 * outs as f64,
+        // Sums are brought to floats once a block.
+        line: (positions * s.out_channels * blocks) as f64,
+        weight: bytes as f64,
+        ..NOTHING
+    };
+    Candidate::new(Choice::Digits, bytes, 0.0, counts)
 }
 
 /// Where a band of a group's channels fits the nearer caches.
@@ -296,7 +341,7 @@ mod tests {
     #[test]
     fn few_positions_of_stride_two_do_not_take_nine_times_their_weights() {
         let half = |channels, size| ConvShape { stride: [1, 2, 2], ..flat(channels, size) };
-        for isa in Isa::available() {
+        for isa in Isa::all_vectors() {
             let choose =
                 |s: &ConvShape| choose(s, s.output().unwrap(), isa, &PackOptions::default());
             assert!(matches!(choose(&half(128, 128)), Choice::Winograd(_)), "{isa:?}");
@@ -310,7 +355,7 @@ mod tests {
             pad: [[1; 2]; 3],
             ..ConvShape::new(channels, channels, [size; 3], [3; 3])
         };
-        for isa in Isa::available() {
+        for isa in Isa::all_vectors() {
             let choose = |s: &ConvShape| choose(s, s.input, isa, &PackOptions::default());
             assert!(matches!(choose(&cube(320, 8)), Choice::Winograd([2, ..])), "{isa:?}");
             assert_eq!(choose(&cube(32, 128)), Choice::Winograd([4; 3]), "{isa:?}");

@@ -543,7 +543,7 @@ mod tests {
             (0..n).map(|i| ((i + seed) * 7919 % 2003) as f32 * 1e-3 - 1.0).collect()
         };
         for (isa, s) in
-            Isa::available().into_iter().flat_map(|isa| shapes.iter().map(move |s| (isa, s)))
+            Isa::all_vectors().into_iter().flat_map(|isa| shapes.iter().map(move |s| (isa, s)))
         {
             let output = s.output().unwrap();
             let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));

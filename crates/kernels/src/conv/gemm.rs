@@ -129,11 +129,7 @@ impl Product {
     /// Packs the weights of a convolution, `[out][in/groups][kd][kh][kw]`.
     pub fn of(isa: Isa, shape: &ConvShape, output: [usize; 3], weight: &Weights) -> Product {
         let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-        let offset = [0, 1, 2].map(|a| {
-            let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
-            (0..shape.kernel[a]).map(at).collect()
-        });
-        let geometry = Geometry { output, input: shape.input, stride: shape.stride, offset };
+        let geometry = Geometry::of(shape, output);
         let taps = geometry.taps();
         let place = move |o: usize, c: usize, tap: usize| (o * ins + c) * taps + tap;
         Product::new(isa, shape.groups, [ins, outs], geometry, weight, place)
@@ -171,8 +167,13 @@ impl Product {
         if y.is_empty() {
             return;
         }
-        let sharing =
-            Sharing::new(self.isa, positions, self.outs, [self.groups, depth], pool.threads());
+        let sharing = Sharing::new(
+            Units::of(self.isa),
+            positions,
+            self.outs,
+            [self.groups, depth],
+            pool.threads(),
+        );
         // Panels start on cache lines: a vector load that straddles two costs double.
         let aligned = work.as_ptr().align_offset(64).min(16);
         let (panels, out) = (Shared::new(&mut work[aligned..]), Shared::new(y));
@@ -388,8 +389,27 @@ impl Product {
     }
 }
 
+/// What a task is made of, and what it costs.
+#[derive(Clone, Copy)]
+pub(super) struct Units {
+    /// Out channels and positions of a panel, and positions of a vector.
+    pub high: usize,
+    pub width: usize,
+    pub lanes: usize,
+    /// What an element of the input costs, and how many elements of weights are read in the time of one multiply-add of all positions.
+    pub fill: usize,
+    pub read: usize,
+}
+
+impl Units {
+    fn of(isa: Isa) -> Units {
+        let (high, width) = tile::size(isa);
+        Units { high, width, lanes: isa.lanes(), fill: FILL, read: 3 }
+    }
+}
+
 /// How the output is cut in tasks: panels of positions and panels of out channels, in each group.
-struct Sharing {
+pub(super) struct Sharing {
     /// Positions, and those of a panel.
     positions: usize,
     width: usize,
@@ -405,10 +425,10 @@ struct Sharing {
 pub(crate) type Weaver<'a> = Option<&'a dyn Fn(usize, usize) -> Weave>;
 
 /// One task: a group, and ranges of its panels.
-struct Part<'a> {
-    group: usize,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
+pub(super) struct Part<'a> {
+    pub group: usize,
+    pub rows: std::ops::Range<usize>,
+    pub columns: std::ops::Range<usize>,
     /// The channel that the output begins with.
     first: usize,
     weaver: Weaver<'a>,
@@ -417,14 +437,14 @@ struct Part<'a> {
 impl Sharing {
     /// The cut that is done first, as far as a count of cycles tells: what a task computes, fills and reads, and how evenly the tasks fall
     /// on the threads.
-    fn new(
-        isa: Isa,
+    pub fn new(
+        units: Units,
         positions: usize,
         outs: usize,
         [groups, depth]: [usize; 2],
         threads: usize,
     ) -> Sharing {
-        let ([high, width], lanes) = (tile::size(isa).into(), isa.lanes());
+        let Units { high, width, lanes, fill, read } = units;
         let (columns, rows) = (positions.div_ceil(width), outs.div_ceil(high));
         // Up to 512 out channels and 384 positions: what a task adds to again and again stays in the second-level cache.
         let (most_tall, most_wide) = ((512 / high).max(1), (384 / width).max(1));
@@ -439,7 +459,7 @@ impl Sharing {
                 let weights = tall * high * depth;
                 // Weights that do not stay in the second-level cache are read again for every few panels.
                 let passes = if weights <= NEAR { 1 } else { long.div_ceil(TOGETHER * width) };
-                let task = long * (tall * high + FILL) * depth / width + weights * passes / 3;
+                let task = long * (tall * high + fill) * depth / width + weights * passes / read;
                 let cost = (task + 2000) * (down * across * groups).div_ceil(threads);
                 if cost < least {
                     (best, least) = (Sharing { down, ..cut }, cost);
@@ -449,11 +469,11 @@ impl Sharing {
         best
     }
 
-    fn tasks(&self) -> usize {
+    pub fn tasks(&self) -> usize {
         self.down * self.across * self.groups
     }
 
-    fn part(&self, task: usize) -> Part<'static> {
+    pub fn part(&self, task: usize) -> Part<'static> {
         Part {
             group: task / self.down / self.across,
             rows: share(self.rows, self.down, task % self.down),

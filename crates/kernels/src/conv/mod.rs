@@ -3,6 +3,7 @@
 mod blocks;
 mod choose;
 mod dense;
+mod digits;
 mod direct;
 mod gemm;
 mod pack;
@@ -22,7 +23,8 @@ pub use transpose::{
 };
 pub use tune::{MeasuredConv, TunedConv, tune_conv};
 
-use crate::isa::isa;
+use crate::gemm::store::is_short;
+use crate::isa::{chosen, isa};
 use crate::shared::check;
 use crate::{Activation, Ahead, Isa, Moments, Pool, Weights};
 use choose::Choice;
@@ -41,6 +43,8 @@ enum Algorithm {
     Product(gemm::Product),
     /// Minimal filtering of 3×3 kernels.
     Winograd(winograd::Winograd),
+    /// Implicit matrix product on tiles of digits.
+    Digits(digits::Digits),
     /// Few channels a group.
     Direct(Box<direct::Direct>),
     /// One output position.
@@ -53,6 +57,7 @@ impl PackedConv {
         match &self.algorithm {
             Algorithm::Product(p) => p.weight.bytes(),
             Algorithm::Winograd(w) => w.weight.len() * 4,
+            Algorithm::Digits(d) => d.bytes(),
             Algorithm::Direct(d) => d.weight.bytes(),
             Algorithm::Dense(d) => d.weight.bytes(),
         }
@@ -65,14 +70,15 @@ impl PackedConv {
                 Some(Ahead::new(product.weight.ahead(0, usize::MAX), false))
             }
             Algorithm::Winograd(winograd) => Some(winograd.ahead(threads)),
-            Algorithm::Direct(_) | Algorithm::Dense(_) => None,
+            Algorithm::Digits(_) | Algorithm::Direct(_) | Algorithm::Dense(_) => None,
         }
     }
 
-    /// The algorithm chosen, for reports: `"product"`, `"winograd"`, `"direct"` or `"dense"`.
+    /// The algorithm chosen, for reports: `"product"`, `"digits"`, `"winograd"`, `"direct"` or `"dense"`.
     pub fn algorithm(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Product(_) => "product",
+            Algorithm::Digits(_) => "digits",
             Algorithm::Winograd(_) => "winograd",
             Algorithm::Direct(_) => "direct",
             Algorithm::Dense(_) => "dense",
@@ -98,7 +104,8 @@ pub fn pack_conv_with<'a>(
     let outs = shape.out_channels;
     let terms = shape.weight_len() / outs.max(1);
     weight.check("weight of a convolution", shape.weight_len(), [outs, terms]);
-    let isa = isa();
+    // Tiles of digits would take more memory than these.
+    let isa = if is_short(&weight) { isa() } else { chosen() };
     pack_as(isa, shape, output, choose::choose(shape, output, isa, options), &weight)
 }
 
@@ -110,16 +117,20 @@ fn pack_as(
     choice: Choice,
     weight: &Weights,
 ) -> PackedConv {
+    let isa = isa.vectors();
+    let all = || {
+        let terms = shape.weight_len() / shape.out_channels.max(1);
+        weight.floats(terms, |i| [i / terms, i % terms])
+    };
     let algorithm = match choice {
         Choice::Direct => {
             Algorithm::Direct(Box::new(direct::Direct::new(isa, shape, output, weight)))
         }
         Choice::Dense => Algorithm::Dense(dense::Dense::new(isa, shape, weight)),
         Choice::Winograd(step) => {
-            let terms = shape.weight_len() / shape.out_channels.max(1);
-            let floats = weight.floats(terms, |i| [i / terms, i % terms]);
-            Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, &floats))
+            Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, &all()))
         }
+        Choice::Digits => Algorithm::Digits(digits::Digits::new(isa, shape, output, &all())),
         Choice::Product => Algorithm::Product(gemm::Product::of(isa, shape, output, weight)),
     };
     PackedConv { shape: shape.clone(), output, algorithm }
@@ -130,6 +141,7 @@ pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usi
     match &w.algorithm {
         Algorithm::Product(p) => p.workspace(threads),
         Algorithm::Winograd(w) => w.workspace(threads),
+        Algorithm::Digits(d) => d.workspace(threads),
         Algorithm::Direct(d) => d.workspace(threads),
         Algorithm::Dense(d) => d.workspace(threads),
     }
@@ -180,6 +192,7 @@ pub fn conv_moments(
         Algorithm::Winograd(winograd) => {
             return winograd.run(pool, x, (args, wanted), work, y);
         }
+        Algorithm::Digits(digits) => digits.run(pool, x, args, work, y),
         Algorithm::Direct(direct) => return direct.run(pool, x, (args, wanted), work, y),
         Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),
     }

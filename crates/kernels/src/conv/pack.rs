@@ -11,7 +11,7 @@
 //! └───────────────┴────────────────────────┴───┘
 //! ```
 
-use super::shape::Prologue;
+use super::shape::{ConvShape, Prologue};
 use crate::Isa;
 use crate::activation::{Before, activate, before, is_quick};
 use crate::simd::{Portable, Simd, prefetch};
@@ -45,6 +45,15 @@ pub(crate) struct Runs {
 }
 
 impl Geometry {
+    /// Of a convolution.
+    pub fn of(shape: &ConvShape, output: [usize; 3]) -> Geometry {
+        let offset = [0, 1, 2].map(|a| {
+            let at = |k: usize| (k * shape.dilation[a]) as isize - shape.pad[a][0] as isize;
+            (0..shape.kernel[a]).map(at).collect()
+        });
+        Geometry { output, input: shape.input, stride: shape.stride, offset }
+    }
+
     /// Positions in all.
     pub fn positions(&self) -> usize {
         self.output.iter().product()

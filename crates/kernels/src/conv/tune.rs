@@ -7,10 +7,12 @@
 //! the normal equations: V. Franc, V. Hlaváč & M. Navara, "Sequential coordinate-wise algorithm for the non-negative least squares
 //! problem", CAIP 2005). One thread, as the costs are those of one.
 
-use super::choose::{Candidate, Choice, ConvCosts, PackOptions, candidates, choose_by, conv_costs};
+use super::choose::{
+    Candidate, Choice, ConvCosts, ENTRIES, PackOptions, candidates, choose_by, conv_costs,
+};
 use super::shape::{ConvArgs, ConvShape};
 use super::{conv, conv_workspace, pack_as, winograd};
-use crate::isa::isa;
+use crate::isa::chosen;
 use crate::{Pool, Weights};
 use std::time::Instant;
 
@@ -50,7 +52,7 @@ pub fn tune_conv(mut told: impl FnMut(usize, usize)) -> TunedConv {
     for (done, shape) in layers.iter().enumerate() {
         told(done, layers.len());
         let Some(output) = shape.output() else { continue };
-        for candidate in candidates(shape, output, isa()) {
+        for candidate in candidates(shape, output, chosen()) {
             let seconds = seconds(&pool, shape, output, candidate.choice);
             rows.push((shape.clone(), candidate, seconds));
         }
@@ -59,7 +61,7 @@ pub fn tune_conv(mut told: impl FnMut(usize, usize)) -> TunedConv {
     let features = rows.iter().map(|(_, candidate, seconds)| (features(candidate), *seconds));
     let fitted = fit(&features.collect::<Vec<_>>());
     let unit = fitted[0].max(f64::MIN_POSITIVE);
-    let mut entries = [0.0; 7];
+    let mut entries = [0.0; ENTRIES];
     entries.iter_mut().zip(&fitted[1..]).for_each(|(entry, value)| *entry = value / unit);
     let costs = ConvCosts::from_array(entries).unwrap_or_else(conv_costs);
     let measured = rows.into_iter().map(|(shape, candidate, seconds)| MeasuredConv {
@@ -70,7 +72,7 @@ pub fn tune_conv(mut told: impl FnMut(usize, usize)) -> TunedConv {
     });
     let measured = measured.collect();
     let choice = |costs: &ConvCosts, shape: &ConvShape| {
-        shape.output().map(|out| choose_by(costs, shape, out, isa(), &PackOptions::default()))
+        shape.output().map(|out| choose_by(costs, shape, out, chosen(), &PackOptions::default()))
     };
     let before = conv_costs();
     let other = |shape: &&ConvShape| choice(&before, shape) != choice(&costs, shape);
@@ -81,6 +83,7 @@ pub fn tune_conv(mut told: impl FnMut(usize, usize)) -> TunedConv {
 fn name(choice: Choice) -> String {
     match choice {
         Choice::Product => "product".into(),
+        Choice::Digits => "digits".into(),
         Choice::Direct => "direct".into(),
         Choice::Dense => "dense".into(),
         Choice::Winograd(kinds) => {
@@ -145,7 +148,7 @@ const BETWEEN: usize = 8 << 20;
 fn seconds(pool: &Pool, shape: &ConvShape, output: [usize; 3], choice: Choice) -> f64 {
     let fill = |n: usize| (0..n).map(|i| (i * 7919 % 1000) as f32 * 2e-3 - 1.0).collect::<Vec<_>>();
     let weight = fill(shape.weight_len());
-    let pack = || pack_as(isa(), shape, output, choice, &Weights::from(&weight));
+    let pack = || pack_as(chosen(), shape, output, choice, &Weights::from(&weight));
     let first = pack();
     let copies = BETWEEN.div_ceil(first.bytes().max(1)).min(256);
     let packed: Vec<_> = std::iter::once(first).chain((1..copies).map(|_| pack())).collect();
@@ -163,7 +166,7 @@ fn seconds(pool: &Pool, shape: &ConvShape, output: [usize; 3], choice: Choice) -
 }
 
 /// Unknowns: the unit, then the entries of the table times the unit.
-const UNKNOWNS: usize = 8;
+const UNKNOWNS: usize = ENTRIES + 1;
 
 fn features(candidate: &Candidate) -> [f64; UNKNOWNS] {
     let mut row = [0.0; UNKNOWNS];
@@ -210,11 +213,11 @@ mod tests {
     #[test]
     fn a_table_that_made_the_times_is_found_again() {
         let unit = 3e-11;
-        let truth = [9.0, 31.0, 12.0, 8.0, 5.0, 1.25, 1.5];
+        let truth = [9.0, 31.0, 12.0, 8.0, 5.0, 1.25, 1.5, 0.4, 50.0];
         let costs = ConvCosts::from_array(truth).unwrap();
         let mut rows = Vec::new();
         for shape in layers() {
-            for candidate in candidates(&shape, shape.output().unwrap(), crate::Isa::Portable) {
+            for candidate in candidates(&shape, shape.output().unwrap(), crate::Isa::Amx) {
                 rows.push((features(&candidate), candidate.cost(&costs) * unit));
             }
         }

@@ -81,6 +81,17 @@ struct Steps {
     lanes: usize,
 }
 
+/// Whether weights are kept in less than four bytes each: as levels, or all of many as half-precision numbers.
+pub(crate) fn is_short(weights: &Weights) -> bool {
+    match weights.numbers {
+        Numbers::Levels(_) => true,
+        Numbers::Floats(floats) => {
+            floats.len() >= FEW
+                && (floats.iter().all(|x| is_bf16(*x)) || floats.iter().all(|x| is_f16(*x)))
+        }
+    }
+}
+
 impl Store {
     /// Packs, in as little memory as the weights can be made of again.
     pub fn new(weights: &Weights, order: &impl Order) -> Store {

@@ -23,7 +23,7 @@ pub(crate) const DEPTH: usize = 192;
 /// The tile an instruction set uses: rows, and columns of a B panel.
 pub(crate) fn size(isa: Isa) -> (usize, usize) {
     match isa {
-        Isa::Avx512 => (8, 16 * 3),
+        Isa::Avx512 | Isa::Amx => (8, 16 * 3),
         Isa::Avx2 => (6, 8 * 2),
         Isa::Neon => (8, 4 * 3),
         Isa::Portable => (6, 4 * 2),
@@ -558,8 +558,11 @@ unsafe fn finish_rows<S: Simd, const H: usize, const N: usize>(t: &Tile, sums: &
 }
 
 /// Ends one vector of the tile: adds, activates, stores.
+///
+/// # Safety
+/// As for [`run`], in a function that has the instruction set.
 #[inline(always)]
-unsafe fn finish<S: Simd>(t: &Tile, row: usize, column: usize, sum: S::V) {
+pub(crate) unsafe fn finish<S: Simd>(t: &Tile, row: usize, column: usize, sum: S::V) {
     let n = t.columns - column;
     // SAFETY: as in `tile`; only the valid columns are touched.
     unsafe {

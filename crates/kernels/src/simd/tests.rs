@@ -156,7 +156,7 @@ fn every_operation_of_every_set_is_that_of_plain_numbers_and_nan_goes_where_the_
         // SAFETY: the instruction set is this function's.
         unsafe { everything::<Avx2>() }
     }
-    for isa in Isa::available() {
+    for isa in Isa::all_vectors() {
         match isa {
             // SAFETY: the processor has what is available.
             #[cfg(target_arch = "x86_64")]

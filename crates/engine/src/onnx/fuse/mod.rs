@@ -26,7 +26,7 @@ use super::graph::{Graph, Node, Slot};
 use super::ops::{Known, ONNX};
 use crate::array::{Array, DType};
 use crate::graph::Stored;
-use kernels::{Activation, AttentionShape, PackedMatrix, Pool, pack_b};
+use kernels::{Activation, AttentionShape, PackedMatrix, Pool, pack_weights};
 use std::sync::{Mutex, PoisonError};
 use view::{Factor, View};
 
@@ -128,20 +128,22 @@ impl Fused {
     }
 
     /// Packs the weights and lets go of the stored ones.
-    fn pack(&mut self) {
+    fn pack(&mut self, exact: bool) {
         if let Work::Linear(Linear { weight, .. }) = &mut self.work {
             if let Matrix::Stored { weight: stored, depth, columns, turned } = weight {
-                *weight = Matrix::Packed(pack_b(*depth, *columns, stored.weights(), *turned));
+                let (k, n) = (*depth, *columns);
+                let packed = pack_weights(k, n, stored.weights(), *turned, exact);
+                *weight = Matrix::Packed(packed);
             }
         }
     }
 }
 
-/// Packs the weights of all steps, in parallel. Steps do not run before.
-pub(super) fn pack(fused: &mut [Option<Fused>], pool: &Pool) {
+/// Packs the weights of all steps, in parallel, for sums of products term by term if they are to be `exact`. Steps do not run before.
+pub(super) fn pack(fused: &mut [Option<Fused>], pool: &Pool, exact: bool) {
     let steps: Vec<Mutex<&mut Fused>> = fused.iter_mut().flatten().map(Mutex::new).collect();
     pool.run_in_turn(steps.len(), |index| {
-        steps[index].lock().unwrap_or_else(PoisonError::into_inner).pack();
+        steps[index].lock().unwrap_or_else(PoisonError::into_inner).pack(exact);
     });
 }
 

@@ -1,0 +1,54 @@
+//! Products of `f32` on integer matrix tiles (AMX): each number is three digits, and products of digits are summed exactly.
+//!
+//! ```text
+//! x = step · (s₁·2¹⁶ + s₂·2⁸ + s₃)      digits of −128 to 127; one step, a power of two, for the terms of a row (a column) that are summed
+//! y = step'· (t₁·2¹⁶ + t₂·2⁸ + t₃)      together, such that the greatest of them is just below 2²² steps
+//!
+//! Σ x·y = step·step'· ( 2³²·Σ s₁t₁  +  2²⁴·Σ (s₁t₂ + s₂t₁)  +  2¹⁶·Σ (s₁t₃ + s₂t₂ + s₃t₁) )        + what is left out, 2⁻²⁴ of the greatest
+//!                     └ tile 0 ┘          └──── tile 1 ────┘          └──────── tile 2 ────────┘
+//!
+//! A  [step of 64 terms][digit][16 rows][64 terms]                B  [step of 64 terms][digit][16 × four terms][16 columns][four terms]
+//! ```
+//! A tile instruction multiplies 16×64 by 64×16 bytes and adds to 16×16 integers of 32 bits, so six of them do what 512 fused
+//! multiply-adds of sixteen lanes do. Sums are exact: at most 2⁸ terms of at most 2¹⁴ each, three to a tile. What errs is the rounding of a number to
+//! its step: at most half of 2⁻²¹ of the greatest number summed with it, so relative rms about 4·10⁻⁷ on noise, where
+//! `f32` sums err by 2·10⁻⁷, and below 3·10⁻⁶ whatever the numbers are, for of 256 terms none is above sixteen times their root mean square. A row or a
+//! column that holds a NaN or an infinity gives NaN: it has no step.
+//!
+//! Sources: splitting so that products of parts are summed without rounding: K. Ozaki, T. Ogita, S. Oishi & S. M. Rump, "Error-free
+//! transformations of matrix multiplication by using fast routines of matrix multiplication", Numerical Algorithms 59, 2012; on integer units: H.
+//! Ootomo, K. Ozaki & R. Yokota, "DGEMM on integer matrix multiplication unit", IJHPCA 38, 2024. The instructions: Intel 64 and IA-32
+//! Architectures Software Developer's Manual, volume 1, chapter 18, and volume 2, TDPBSSD.
+
+mod amx;
+mod split;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use amx::{Tiles, product, supported};
+pub(crate) use split::{split_columns, split_rows};
+
+/// Rows and columns of a tile.
+pub(crate) const SIDE: usize = 16;
+/// Terms of a step of the depth.
+pub(crate) const STEP: usize = 64;
+/// Digits of a number.
+const DIGITS: usize = 3;
+/// Bytes of a tile.
+const TILE: usize = SIDE * STEP;
+/// Bytes of all digits of sixteen rows or columns of a step.
+pub(crate) const STRIDE: usize = DIGITS * TILE;
+/// Steps whose numbers share a scale, at most: digits of 32 rows are then 24 KiB, half of the first-level cache.
+const STEPS: usize = 4;
+
+/// Balanced blocks of the depth: `(number, terms of all but the last)`, the latter whole steps.
+pub(crate) fn blocks(depth: usize) -> (usize, usize) {
+    let steps = depth.div_ceil(STEP).max(1);
+    let number = steps.div_ceil(STEPS);
+    (number, steps.div_ceil(number) * STEP)
+}
+
+/// Numbers of memory that digits of sixteen rows or columns take, `depth` terms deep.
+pub(crate) fn room(depth: usize) -> usize {
+    depth.div_ceil(STEP) * STRIDE / size_of::<f32>()
+}

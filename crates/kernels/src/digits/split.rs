@@ -1,0 +1,155 @@
+//! Numbers to digits: sixteen rows or columns and a block of the depth at a time.
+//!
+//! ```text
+//! greatest |x| of a row ──▶ its exponent ──▶ step = 2^(exponent − 21)
+//! x / step + 1.5·2²³    ──▶ its bits hold the whole number next to x / step; digits from the last: a byte, then what is left over 2⁸
+//! ```
+//! Adding `1.5·2²³` rounds to a whole number, ties to even: D. E. Knuth, "The Art of Computer Programming", volume 2, 4.2.2, exercise; every
+//! instruction set gives the same digits.
+
+use super::{DIGITS, SIDE, STEP, STRIDE, TILE};
+use crate::isa::multiversion;
+
+/// `1.5·2²³`, and its bits.
+const ROUNDER: f32 = 12_582_912.0;
+const ROUNDER_BITS: i32 = 0x4B40_0000;
+/// Bits of the first number that is none: infinity.
+const INFINITY: u32 = 0x7F80_0000;
+/// The least exponent (with its bias) whose step is a normal number.
+const LEAST: u32 = 22;
+
+/// `(1/step, step)` for the bits of the greatest absolute value. No step where that is no number.
+#[inline(always)]
+fn steps(greatest: u32) -> (f32, f32) {
+    let exponent = (greatest >> 23).max(LEAST);
+    let step = f32::from_bits((exponent - 21) << 23);
+    let inverse = f32::from_bits((275 - exponent) << 23);
+    if greatest < INFINITY { (inverse, step) } else { (0.0, f32::NAN) }
+}
+
+/// The digits of `x`, each the low byte of a number, the greatest first.
+#[inline(always)]
+fn digits(x: f32, inverse: f32) -> [i32; DIGITS] {
+    let whole = (x * inverse + ROUNDER).to_bits().cast_signed() - ROUNDER_BITS;
+    let second = (whole + 128) >> 8;
+    [(second + 128) >> 8, second, whole]
+}
+
+#[inline(always)]
+fn magnitude(x: f32) -> u32 {
+    x.to_bits() & 0x7FFF_FFFF
+}
+
+multiversion! {
+    /// The first `depth` terms of up to sixteen rows, `stride` apart in `x`, as A of a tile, and each row's step. Rows that are not there, and
+    /// terms past the last, are zero.
+    pub(crate) fn split_rows(
+        x: &[f32],
+        stride: usize,
+        rows: usize,
+        depth: usize,
+        to: &mut [f32],
+        steps_to: &mut [f32],
+    ) {
+        let to = &mut bytes(to)[..depth.div_ceil(STEP) * STRIDE];
+        for row in 0..SIDE {
+            if row >= rows {
+                for tile in to.chunks_exact_mut(TILE) {
+                    tile[row * STEP..][..STEP].fill(0);
+                }
+                steps_to[row] = 0.0;
+                continue;
+            }
+            let x = &x[row * stride..][..depth];
+            let (chunks, rest) = x.as_chunks::<32>();
+            let mut greatest = [0u32; 32];
+            for chunk in chunks {
+                for l in 0..32 {
+                    greatest[l] = greatest[l].max(magnitude(chunk[l]));
+                }
+            }
+            let greatest = greatest.iter().chain(&rest.iter().map(|x| magnitude(*x)).max()).copied().max();
+            let (inverse, step) = steps(greatest.unwrap_or(0));
+            steps_to[row] = step;
+            for (x, to) in x.chunks(STEP).zip(to.chunks_exact_mut(STRIDE)) {
+                let mut all = [0.0; STEP];
+                let x = match x.first_chunk::<STEP>() {
+                    Some(x) => x,
+                    None => {
+                        all[..x.len()].copy_from_slice(x);
+                        &all
+                    }
+                };
+                for digit in 0..DIGITS {
+                    let to = &mut to[digit * TILE + row * STEP..][..STEP];
+                    for k in 0..STEP {
+                        to[k] = digits(x[k], inverse)[digit] as i8;
+                    }
+                }
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// `depth` terms of sixteen columns, from the rows of `x`, `stride` apart, as B of a tile, and each column's step. Terms past the last are zero.
+    pub(crate) fn split_columns(
+        x: &[f32],
+        stride: usize,
+        depth: usize,
+        to: &mut [f32],
+        steps_to: &mut [f32],
+    ) {
+        let Some(steps_to) = steps_to.first_chunk_mut::<SIDE>() else { return };
+        let row = |k: usize| -> &[f32; SIDE] {
+            match x[k * stride..].first_chunk::<SIDE>() {
+                Some(row) => row,
+                None => &[0.0; SIDE],
+            }
+        };
+        let mut greatest = [[0u32; SIDE]; 2];
+        for k in 0..depth {
+            let (row, greatest) = (row(k), &mut greatest[k % 2]);
+            for l in 0..SIDE {
+                greatest[l] = greatest[l].max(magnitude(row[l]));
+            }
+        }
+        let mut inverse = [0.0; SIDE];
+        for l in 0..SIDE {
+            (inverse[l], steps_to[l]) = steps(greatest[0][l].max(greatest[1][l]));
+        }
+        let to = &mut words(to)[..depth.div_ceil(STEP) * STRIDE / 4];
+        for (step, to) in to.chunks_exact_mut(STRIDE / 4).enumerate() {
+            for four in 0..STEP / 4 {
+                let k = step * STEP + four * 4;
+                let mut packed = [[0u32; SIDE]; DIGITS];
+                for i in 0..4 {
+                    if k + i < depth {
+                        let row = row(k + i);
+                        for l in 0..SIDE {
+                            let digits = digits(row[l], inverse[l]);
+                            for d in 0..DIGITS {
+                                packed[d][l] |= (digits[d].cast_unsigned() & 0xFF) << (8 * i);
+                            }
+                        }
+                    }
+                }
+                for (packed, to) in packed.iter().zip(to.chunks_exact_mut(TILE / 4)) {
+                    to[four * SIDE..][..SIDE].copy_from_slice(packed);
+                }
+            }
+        }
+    }
+}
+
+/// Memory as bytes.
+fn bytes(x: &mut [f32]) -> &mut [i8] {
+    // SAFETY: the same memory; a byte has no alignment, and any bytes are a number.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), size_of_val(x)) }
+}
+
+/// Memory as words.
+fn words(x: &mut [f32]) -> &mut [u32] {
+    // SAFETY: the same memory; the same size and alignment, and any bits are a number.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
+}

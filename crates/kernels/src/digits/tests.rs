@@ -1,0 +1,212 @@
+use super::*;
+use crate::gemm::tile::Tile;
+
+fn noise(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+fn bytes(x: &[f32]) -> Vec<i8> {
+    x.iter().flat_map(|x| x.to_bits().to_le_bytes().map(|b| b as i8)).collect()
+}
+
+/// The number that three digits are, in steps.
+fn whole(digits: [i8; 3]) -> i64 {
+    digits.iter().fold(0, |sum, digit| sum * 256 + i64::from(*digit))
+}
+
+/// Number `k` of row `row` from the digits of rows, in steps.
+fn of_row(digits: &[i8], row: usize, k: usize) -> i64 {
+    let at = |d: usize| k / STEP * STRIDE + d * TILE + row * STEP + k % STEP;
+    whole([0, 1, 2].map(|d| digits[at(d)]))
+}
+
+/// Number `k` of a column from the digits of columns, in steps.
+fn of_column(digits: &[i8], column: usize, k: usize) -> i64 {
+    let four = k % STEP / 4;
+    let at = |d: usize| k / STEP * STRIDE + d * TILE + (four * SIDE + column) * 4 + k % 4;
+    whole([0, 1, 2].map(|d| digits[at(d)]))
+}
+
+fn rows(x: &[f32], stride: usize, rows: usize, depth: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut to, mut steps) = (vec![f32::NAN; room(depth)], vec![f32::NAN; SIDE]);
+    split_rows(x, stride, rows, depth, &mut to, &mut steps);
+    (to, steps)
+}
+
+fn columns(x: &[f32], stride: usize, depth: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut to, mut steps) = (vec![f32::NAN; room(depth)], vec![f32::NAN; SIDE]);
+    split_columns(x, stride, depth, &mut to, &mut steps);
+    (to, steps)
+}
+
+#[test]
+fn digits_are_the_number_to_half_a_step_and_a_step_is_two_millionths_of_the_greatest() {
+    for depth in [1, 31, 64, 65, 200, 256] {
+        let stride = depth + 3;
+        // Rows of all sizes, and one of zeros.
+        let mut x = noise(1, SIDE * stride);
+        for (row, x) in x.chunks_mut(stride).enumerate() {
+            let size = if row == 5 { 0.0 } else { 2f32.powi(row as i32 * 12 - 95) };
+            x.iter_mut().for_each(|x| *x *= size);
+        }
+        let turned: Vec<f32> = (0..depth * SIDE).map(|i| x[i % SIDE * stride + i / SIDE]).collect();
+        let (by_row, steps) = rows(&x, stride, SIDE, depth);
+        let (by_column, column_steps) = columns(&turned, SIDE, depth);
+        assert_eq!(steps, column_steps);
+        let (by_row, by_column) = (bytes(&by_row), bytes(&by_column));
+        for row in 0..SIDE {
+            let x = &x[row * stride..][..depth];
+            let greatest = x.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+            assert!(
+                row == 5 || f64::from(steps[row]) <= f64::from(greatest) / 2f64.powi(21) + 1e-37
+            );
+            for (k, x) in x.iter().enumerate() {
+                let number = of_row(&by_row, row, k);
+                assert_eq!(number, of_column(&by_column, row, k));
+                let back = number as f64 * f64::from(steps[row]);
+                assert!((back - f64::from(*x)).abs() <= f64::from(steps[row]) / 2.0, "{x} {back}");
+            }
+            for k in depth..depth.next_multiple_of(STEP) {
+                assert_eq!((of_row(&by_row, row, k), of_column(&by_column, row, k)), (0, 0));
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_of_twenty_bits_are_kept_exactly() {
+    let x: Vec<f32> = (0..256).map(|i| ((i * 8191) as f32 - 1e6).round()).collect();
+    let (digits, steps) = rows(&x, 256, 1, 256);
+    let digits = bytes(&digits);
+    for (k, x) in x.iter().enumerate() {
+        assert_eq!(of_row(&digits, 0, k) as f32 * steps[0], *x);
+    }
+}
+
+#[test]
+fn rows_that_hold_no_number_have_no_step() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut x = noise(2, 2 * 70);
+        x[75] = bad;
+        let (_, steps) = rows(&x, 70, 2, 70);
+        assert!(steps[0].is_finite() && steps[1].is_nan() && steps[2..] == [0.0; 14]);
+    }
+}
+
+/// The tiles' own sums, and what becomes of them, against sums of the same digits in wide integers.
+#[test]
+fn products_of_digits_are_summed_exactly() {
+    if !supported() {
+        return;
+    }
+    // SAFETY: it is supported.
+    let tiles = unsafe { Tiles::new() };
+    for (rows_here, columns_here, depth) in
+        [(1, 16, 64), (5, 3, 65), (16, 16, 256), (17, 16, 200), (32, 16, 256), (32, 1, 10)]
+    {
+        let (x, y) = (noise(3, rows_here * depth), noise(4, depth * SIDE));
+        let mut a = vec![0.0; 2 * room(depth)];
+        let mut row_steps = vec![0.0; 2 * SIDE];
+        for (panel, first) in (0..rows_here).step_by(SIDE).enumerate() {
+            let (digits, steps) =
+                rows(&x[first * depth..], depth, SIDE.min(rows_here - first), depth);
+            a[panel * room(depth)..][..room(depth)].copy_from_slice(&digits);
+            row_steps[panel * SIDE..][..SIDE].copy_from_slice(&steps);
+        }
+        let (b, column_steps) = columns(&y, SIDE, depth);
+        let stride = 19;
+        let (bias, residual) = (noise(5, 32), noise(6, 32 * stride));
+        for all in [false, true] {
+            let mut c = noise(7, 32 * stride);
+            let before = c.clone();
+            let null = std::ptr::null();
+            let tile = Tile {
+                depth,
+                a: null,
+                a_stride: 0,
+                b: null,
+                c: c.as_mut_ptr(),
+                stride,
+                rows: rows_here,
+                columns: columns_here,
+                add: all,
+                row_bias: if all { bias.as_ptr() } else { null },
+                column_bias: null,
+                residual: if all { residual.as_ptr() } else { null },
+                relu: all,
+                ahead: null,
+                ahead_lines: 0,
+                distant: true,
+            };
+            let steps = depth.div_ceil(STEP);
+            let (a_at, b_at) =
+                ((a.as_ptr(), row_steps.as_ptr()), (b.as_ptr(), column_steps.as_ptr()));
+            // SAFETY: it is supported; the digits and the output are as long as the tile asks for.
+            unsafe { product(&tiles, &tile, steps, a_at, b_at) };
+            let (a, b) = (bytes(&a), bytes(&b));
+            for row in 0..32 {
+                for column in 0..stride {
+                    let at = row * stride + column;
+                    if row >= rows_here || column >= columns_here {
+                        assert_eq!(c[at], before[at], "wrote outside");
+                        continue;
+                    }
+                    // Without what is left out: the product of the lowest digits, and those of the second by the third.
+                    let sum: i64 = (0..depth)
+                        .map(|k| {
+                            let panel = row / SIDE * room(depth) * 4;
+                            let (x, y) =
+                                (of_row(&a[panel..], row % SIDE, k), of_column(&b, column, k));
+                            let low =
+                                |v: i64| (i64::from(v as i8), i64::from(((v + 128) >> 8) as i8));
+                            let ((x3, x2), (y3, y2)) = (low(x), low(y));
+                            x * y - x3 * y3 - 256 * (x2 * y3 + x3 * y2)
+                        })
+                        .sum();
+                    let mut wanted =
+                        sum as f64 * f64::from(row_steps[row]) * f64::from(column_steps[column]);
+                    if all {
+                        wanted +=
+                            f64::from(before[at]) + f64::from(bias[row]) + f64::from(residual[at]);
+                        wanted = wanted.max(0.0);
+                    }
+                    let size = (depth as f64).sqrt();
+                    assert!((f64::from(c[at]) - wanted).abs() < 2e-7 * size, "{} {wanted}", c[at]);
+                }
+            }
+        }
+    }
+}
+
+/// Whatever the numbers, the error stays below the bound: noise, constants, few large among many small.
+#[test]
+fn split_numbers_err_by_less_than_the_bound() {
+    let depth = 256;
+    let kinds: [&dyn Fn(usize, f32) -> f32; 5] = [
+        &|_, x| x,
+        &|_, x| x.max(0.0),
+        &|_, _| 1.000_061,
+        &|i, x| if i % 256 == 9 { 100.0 } else { x * 0.01 },
+        &|_, x| x.powi(9),
+    ];
+    for (i, kind) in kinds.iter().enumerate() {
+        let x: Vec<f32> =
+            noise(8, SIDE * depth).iter().enumerate().map(|(i, x)| kind(i, *x)).collect();
+        let (digits, steps) = rows(&x, depth, SIDE, depth);
+        let digits = bytes(&digits);
+        let (mut error, mut size) = (0.0, 0.0);
+        for row in 0..SIDE {
+            for k in 0..depth {
+                let x = f64::from(x[row * depth + k]);
+                error += (of_row(&digits, row, k) as f64 * f64::from(steps[row]) - x).powi(2);
+                size += x * x;
+            }
+        }
+        assert!(error / size < 2.5e-6f64.powi(2), "{i}: {:.1e}", (error / size).sqrt());
+    }
+}
