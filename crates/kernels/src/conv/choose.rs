@@ -108,8 +108,8 @@ const COSTS: ConvCosts = ConvCosts {
     line: 10.5,
     weight: 3.0,
     direct: 1.06,
-    tile: 0.45,
-    split: 60.0,
+    tile: 0.5,
+    split: 45.0,
 };
 
 impl Default for ConvCosts {

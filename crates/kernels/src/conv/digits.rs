@@ -12,11 +12,11 @@
 use super::gemm::{Part, Sharing, Units};
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::{ConvArgs, ConvShape};
-use crate::digits::{self, SIDE, Tiles};
+use crate::digits::{self, Ending, SIDE, Tiles};
 use crate::gemm::tile::{self, Tile};
 use crate::memory::Floats;
 use crate::shared::Shared;
-use crate::{Activation, Isa, Pool, activation::activate_block};
+use crate::{Activation, Isa, Pool};
 
 /// Out channels that go through the tiles together.
 const TALL: usize = 2 * SIDE;
@@ -132,7 +132,7 @@ impl Digits {
             .collect();
         let end = panels.last().map_or(0, |(column, columns, _)| column + columns);
         // SAFETY: by the contract.
-        let tiles = unsafe { Tiles::new() };
+        let mut tiles = unsafe { Tiles::new() };
         for block in 0..blocks {
             let from = (block * step).min(depth);
             let terms = step.min(depth - from);
@@ -163,7 +163,7 @@ impl Digits {
                     // SAFETY: by the contract; the digits of `count` columns have been written.
                     unsafe {
                         let b = (split.as_ptr(), steps.as_ptr());
-                        self.rows(&tiles, (pair, block), &sixteens[..count], b, args, out);
+                        self.rows(&mut tiles, (pair, block), &sixteens[..count], b, args, out);
                     }
                 }
             }
@@ -176,7 +176,7 @@ impl Digits {
     /// As for [`Digits::task`]; the digits are there.
     unsafe fn rows(
         &self,
-        tiles: &Tiles,
+        tiles: &mut Tiles,
         (pair, block): (usize, usize),
         sixteens: &[(usize, usize)],
         (b, column_steps): (*const f32, *const f32),
@@ -193,6 +193,11 @@ impl Digits {
         let pick = |v: Option<&[f32]>, at: usize| match v {
             Some(v) if last => v[at..].as_ptr(),
             _ => std::ptr::null(),
+        };
+        let activation = match e.activation {
+            Activation::Relu => Activation::Identity,
+            activation if last => activation,
+            _ => Activation::Identity,
         };
         let channel = pair * TALL;
         let panel = channel / SIDE;
@@ -217,16 +222,19 @@ impl Digits {
                 relu: last && e.activation == Activation::Relu,
                 ahead: std::ptr::null(),
                 ahead_lines: 0,
-                distant: true,
+                // Later blocks find it near.
+                distant: block == 0 || last && e.residual.is_some(),
             };
             // SAFETY: by the contract; panels are whole.
             unsafe {
-                let b = (b.add(i * each), column_steps.add(i * SIDE));
-                let a = (a.as_ptr(), row_steps.as_ptr());
-                digits::product(tiles, &tile, terms.div_ceil(digits::STEP), a, b);
-                if last && !matches!(e.activation, Activation::Identity | Activation::Relu) {
-                    activate_block(self.isa, tile.c, positions, tile.rows, *columns, e.activation);
-                }
+                let row_steps = row_steps.as_ptr();
+                let to = Ending {
+                    tile,
+                    activation,
+                    row_steps,
+                    column_steps: column_steps.add(i * SIDE),
+                };
+                tiles.product(terms.div_ceil(digits::STEP), [a.as_ptr(), b.add(i * each)], &to);
             }
         }
     }

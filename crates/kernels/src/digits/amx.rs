@@ -1,4 +1,4 @@
-//! The product of digits by the processor's tiles, and the way from their sums to `f32`.
+//! The product of digits by the processor's tiles.
 //!
 //! ```text
 //!               B digit 1, 2, 3 in turn (one register of the eight)
@@ -8,7 +8,8 @@
 //! ```
 //! Two panels of rows together: an order's sums would otherwise wait for each other (three of 52 cycles a step of 96).
 
-use crate::gemm::tile::Tile;
+use super::end::{Ending, Sums};
+use std::mem::MaybeUninit;
 
 /// Whether this processor has tiles of bytes, and the system lets this process use them.
 pub(crate) fn supported() -> bool {
@@ -60,6 +61,8 @@ mod linux {
 
 /// Eight tiles of 16×64 bytes, for as long as this lives, on the thread that made it.
 pub(crate) struct Tiles {
+    /// Of a product.
+    sums: MaybeUninit<Sums>,
     /// Not to be sent elsewhere.
     _here: std::marker::PhantomData<*const ()>,
 }
@@ -95,7 +98,22 @@ impl Tiles {
                 std::arch::asm!("ldtilecfg [{}]", in(reg) &config, options(nostack, readonly))
             };
         }
-        Tiles { _here: std::marker::PhantomData }
+        Tiles { sums: MaybeUninit::uninit(), _here: std::marker::PhantomData }
+    }
+
+    /// Digits `a` of up to 32 rows by those of sixteen columns, `b`, `steps` steps deep, at least one.
+    ///
+    /// # Safety
+    /// `a` holds the digits of the rows of `to` in panels of sixteen, which follow each other; `b` those of the columns. What `to` names
+    /// is valid, see [`Ending`].
+    pub unsafe fn product(&mut self, steps: usize, [a, b]: [*const f32; 2], to: &Ending) {
+        assert!(steps > 0, "a product of no terms");
+        to.ask();
+        // SAFETY: by the contract, and that of `new`; the sums are written before they are read.
+        unsafe {
+            multiply(steps, [a, b], to.is_tall(), self.sums.as_mut_ptr());
+            to.end(self.sums.assume_init_mut());
+        }
     }
 }
 
@@ -110,45 +128,17 @@ impl Drop for Tiles {
     }
 }
 
-/// Digits of up to 32 rows by those of sixteen columns, `steps` steps deep, at least one, to the tile `t` (whose depth, A and B are not looked at).
+/// The sums of products of digits, of two panels of rows or of one.
 ///
 /// # Safety
-/// [`supported`] said yes, and the thread has its `tiles`. `a` holds the digits of `t.rows` rows in panels of sixteen, which follow each other, and
-/// `row_steps` their steps, for whole panels; `b` those of the columns, `column_steps` sixteen. The rest of `t` as for
-/// [`crate::gemm::tile::run`], at most 32 rows and sixteen columns.
+/// The thread has tiles of bytes; `a` and `b` are readable as far as `steps` reaches, `to` can be written.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-pub(crate) unsafe fn product(
-    _tiles: &Tiles,
-    t: &Tile,
-    steps: usize,
-    (a, row_steps): (*const f32, *const f32),
-    (b, column_steps): (*const f32, *const f32),
-) {
-    use super::{SIDE, STEP, STRIDE, TILE};
-    use crate::gemm::tile::finish;
-    use crate::simd::{Avx512, Simd, prefetch_to_read, prefetch_to_write};
+unsafe fn multiply(steps: usize, [a, b]: [*const f32; 2], tall: bool, to: *mut Sums) {
+    use super::{STEP, STRIDE, TILE};
     use std::arch::asm;
-    use std::arch::x86_64::{_mm512_cvtepi32_ps, _mm512_load_si512};
-
-    assert!(steps > 0, "a product of no terms");
-    /// Six tiles.
-    #[repr(align(64))]
-    struct Sums(#[allow(dead_code)] [i32; 6 * SIDE * SIDE]);
-    let mut sums = std::mem::MaybeUninit::<Sums>::uninit();
-    let to = sums.as_mut_ptr().cast::<i32>();
-    if t.distant {
-        for row in 0..t.rows {
-            prefetch_to_write(t.c.wrapping_add(row * t.stride));
-            if !t.residual.is_null() {
-                prefetch_to_read(t.residual.wrapping_add(row * t.stride));
-            }
-        }
-    }
-    // SAFETY: by the contract: tiles of `a` and `b` are read as far as `steps` reaches, `to` has room for six. No tile register
-    // holds anything before or after, and the compiler uses none.
+    // SAFETY: by the contract. No tile register holds anything before or after, and the compiler uses none.
     unsafe {
-        if t.rows > SIDE {
+        if tall {
             asm!(
                 "tilezero tmm0", "tilezero tmm1", "tilezero tmm2",
                 "tilezero tmm3", "tilezero tmm4", "tilezero tmm5",
@@ -197,40 +187,6 @@ pub(crate) unsafe fn product(
                 a = inout(reg) a => _, b = inout(reg) b => _, n = inout(reg) steps => _,
                 row = in(reg) STEP, to = in(reg) to, tile = const TILE, options(nostack),
             );
-            // Those of an order were two, so as not to wait for each other.
-            add_tiles(to.add(TILE / 4), to.add(3 * TILE / 4));
-            add_tiles(to.add(2 * TILE / 4), to.add(4 * TILE / 4));
-        }
-        let (high, middle) = (Avx512::splat(65536.0), Avx512::splat(256.0));
-        // The last order counts 2¹⁶.
-        let columns = Avx512::mul(Avx512::load(column_steps), high);
-        for row in 0..t.rows {
-            let from = to.add(row / SIDE * (3 * TILE / 4) + row % SIDE * SIDE);
-            let [first, second, third] = [0, 1, 2].map(|order| {
-                _mm512_cvtepi32_ps(_mm512_load_si512(from.add(order * TILE / 4).cast()))
-            });
-            let sum = Avx512::fma(first, high, Avx512::fma(second, middle, third));
-            let by_column = Avx512::mul(sum, columns);
-            finish::<Avx512>(t, row, 0, Avx512::mul(by_column, Avx512::splat(*row_steps.add(row))));
-        }
-    }
-}
-
-/// Adds sixteen rows of integers to others.
-///
-/// # Safety
-/// Both are there, on a cache line; the processor has AVX-512.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn add_tiles(to: *mut i32, from: *const i32) {
-    use std::arch::x86_64::{_mm512_add_epi32, _mm512_load_si512, _mm512_store_si512};
-    for row in 0..super::SIDE {
-        // SAFETY: by the contract.
-        unsafe {
-            let (to, from) = (to.add(row * 16), from.add(row * 16));
-            let sum =
-                _mm512_add_epi32(_mm512_load_si512(to.cast()), _mm512_load_si512(from.cast()));
-            _mm512_store_si512(to.cast(), sum);
         }
     }
 }
@@ -238,14 +194,8 @@ unsafe fn add_tiles(to: *mut i32, from: *const i32) {
 /// No other processor has tiles: nobody gets here.
 ///
 /// # Safety
-/// [`supported`] said yes.
+/// None.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) unsafe fn product(
-    _tiles: &Tiles,
-    _t: &Tile,
-    _steps: usize,
-    _a: (*const f32, *const f32),
-    _b: (*const f32, *const f32),
-) {
+unsafe fn multiply(_steps: usize, _factors: [*const f32; 2], _tall: bool, _to: *mut Sums) {
     unreachable!("tiles on a processor without them");
 }

@@ -21,11 +21,13 @@
 //! Architectures Software Developer's Manual, volume 1, chapter 18, and volume 2, TDPBSSD.
 
 mod amx;
+mod end;
 mod split;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use amx::{Tiles, product, supported};
+pub(crate) use amx::{Tiles, supported};
+pub(crate) use end::Ending;
 pub(crate) use split::{split_columns, split_rows};
 
 /// Rows and columns of a tile.

@@ -8,7 +8,8 @@
 //! instruction set gives the same digits.
 
 use super::{DIGITS, SIDE, STEP, STRIDE, TILE};
-use crate::isa::multiversion;
+use crate::isa::{isa, multiversion, on_set};
+use crate::simd::Simd;
 
 /// `1.5·2²³`, and its bits.
 const ROUNDER: f32 = 12_582_912.0;
@@ -40,52 +41,74 @@ fn magnitude(x: f32) -> u32 {
     x.to_bits() & 0x7FFF_FFFF
 }
 
-multiversion! {
-    /// The first `depth` terms of up to sixteen rows, `stride` apart in `x`, as A of a tile, and each row's step. Rows that are not there, and
-    /// terms past the last, are zero.
-    pub(crate) fn split_rows(
-        x: &[f32],
-        stride: usize,
-        rows: usize,
-        depth: usize,
-        to: &mut [f32],
-        steps_to: &mut [f32],
-    ) {
-        let to = &mut bytes(to)[..depth.div_ceil(STEP) * STRIDE];
-        for row in 0..SIDE {
-            if row >= rows {
-                for tile in to.chunks_exact_mut(TILE) {
-                    tile[row * STEP..][..STEP].fill(0);
-                }
-                steps_to[row] = 0.0;
-                continue;
+/// The bits of the greatest absolute value, of a NaN where there is one. A loop over plain numbers would be turned inside out by the compiler,
+/// each lane gathered.
+///
+/// # Safety
+/// The instruction set by the function this is inlined into.
+#[inline(always)]
+unsafe fn greatest<S: Simd>(x: &[f32]) -> u32 {
+    // SAFETY: every load lies in `x`.
+    unsafe {
+        let mut most = [S::splat(0.0); 2];
+        let mut k = 0;
+        while k + 2 * S::LANES <= x.len() {
+            for i in 0..2 {
+                let here = S::abs(S::load(x.as_ptr().add(k + i * S::LANES)));
+                most[i] = S::larger(most[i], here);
             }
-            let x = &x[row * stride..][..depth];
-            let (chunks, rest) = x.as_chunks::<32>();
-            let mut greatest = [0u32; 32];
-            for chunk in chunks {
-                for l in 0..32 {
-                    greatest[l] = greatest[l].max(magnitude(chunk[l]));
-                }
+            k += 2 * S::LANES;
+        }
+        let mut lanes = [0.0f32; SIDE];
+        S::store(lanes.as_mut_ptr(), S::larger(most[0], most[1]));
+        lanes.iter().chain(&x[k..]).fold(0, |most, x| most.max(magnitude(*x)))
+    }
+}
+
+/// The first `depth` terms of up to sixteen rows, `stride` apart in `x`, as A of a tile, and each row's step. Rows that are not there, and
+/// terms past the last, are zero.
+pub(crate) fn split_rows(
+    x: &[f32],
+    stride: usize,
+    rows: usize,
+    depth: usize,
+    to: &mut [f32],
+    steps_to: &mut [f32],
+) {
+    let to = &mut bytes(to)[..depth.div_ceil(STEP) * STRIDE];
+    for row in 0..SIDE {
+        if row >= rows {
+            to.chunks_exact_mut(TILE).for_each(|tile| tile[row * STEP..][..STEP].fill(0));
+            steps_to[row] = 0.0;
+            continue;
+        }
+        let (x, to, step) = (&x[row * stride..][..depth], &mut *to, &mut steps_to[row]);
+        on_set!(isa(), split_row(x: &[f32], row: usize, to: &mut [i8], step: &mut f32));
+    }
+}
+
+/// One row.
+///
+/// # Safety
+/// The instruction set by the function this is inlined into.
+#[inline(always)]
+unsafe fn split_row<S: Simd>(x: &[f32], row: usize, to: &mut [i8], step_to: &mut f32) {
+    // SAFETY: passed on.
+    let (inverse, step) = steps(unsafe { greatest::<S>(x) });
+    *step_to = step;
+    for (x, to) in x.chunks(STEP).zip(to.chunks_exact_mut(STRIDE)) {
+        let mut all = [0.0; STEP];
+        let x = match x.first_chunk::<STEP>() {
+            Some(x) => x,
+            None => {
+                all[..x.len()].copy_from_slice(x);
+                &all
             }
-            let greatest = greatest.iter().chain(&rest.iter().map(|x| magnitude(*x)).max()).copied().max();
-            let (inverse, step) = steps(greatest.unwrap_or(0));
-            steps_to[row] = step;
-            for (x, to) in x.chunks(STEP).zip(to.chunks_exact_mut(STRIDE)) {
-                let mut all = [0.0; STEP];
-                let x = match x.first_chunk::<STEP>() {
-                    Some(x) => x,
-                    None => {
-                        all[..x.len()].copy_from_slice(x);
-                        &all
-                    }
-                };
-                for digit in 0..DIGITS {
-                    let to = &mut to[digit * TILE + row * STEP..][..STEP];
-                    for k in 0..STEP {
-                        to[k] = digits(x[k], inverse)[digit] as i8;
-                    }
-                }
+        };
+        for digit in 0..DIGITS {
+            let to = &mut to[digit * TILE + row * STEP..][..STEP];
+            for k in 0..STEP {
+                to[k] = digits(x[k], inverse)[digit] as i8;
             }
         }
     }

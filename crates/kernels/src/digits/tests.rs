@@ -105,7 +105,7 @@ fn products_of_digits_are_summed_exactly() {
         return;
     }
     // SAFETY: it is supported.
-    let tiles = unsafe { Tiles::new() };
+    let mut tiles = unsafe { Tiles::new() };
     for (rows_here, columns_here, depth) in
         [(1, 16, 64), (5, 3, 65), (16, 16, 256), (17, 16, 200), (32, 16, 256), (32, 1, 10)]
     {
@@ -144,10 +144,16 @@ fn products_of_digits_are_summed_exactly() {
                 distant: true,
             };
             let steps = depth.div_ceil(STEP);
-            let (a_at, b_at) =
-                ((a.as_ptr(), row_steps.as_ptr()), (b.as_ptr(), column_steps.as_ptr()));
+            let to = Ending {
+                tile,
+                activation: crate::Activation::Identity,
+                row_steps: row_steps.as_ptr(),
+                column_steps: column_steps.as_ptr(),
+            };
             // SAFETY: it is supported; the digits and the output are as long as the tile asks for.
-            unsafe { product(&tiles, &tile, steps, a_at, b_at) };
+            unsafe {
+                tiles.product(steps, [a.as_ptr(), b.as_ptr()], &to);
+            }
             let (a, b) = (bytes(&a), bytes(&b));
             for row in 0..32 {
                 for column in 0..stride {

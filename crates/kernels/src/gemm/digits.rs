@@ -11,11 +11,11 @@
 
 use super::Cut;
 use crate::conv::Epilogue;
-use crate::digits::{self, SIDE, Tiles};
+use crate::digits::{self, Ending, SIDE, Tiles};
 use crate::gemm::tile::Tile;
 use crate::memory::Floats;
 use crate::shared::{Shared, share};
-use crate::{Activation, Isa, Pool, activation::activate_block};
+use crate::{Activation, Pool};
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -204,8 +204,13 @@ impl Digits {
             Some(v) if last => v[at..].as_ptr(),
             _ => std::ptr::null(),
         };
+        let activation = match e.activation {
+            Activation::Relu => Activation::Identity,
+            activation if last => activation,
+            _ => Activation::Identity,
+        };
         // SAFETY: by the contract.
-        let tiles = unsafe { Tiles::new() };
+        let mut tiles = unsafe { Tiles::new() };
         for row in rows.clone().step_by(TALL) {
             for panel in columns.clone() {
                 let column = panel * SIDE;
@@ -227,31 +232,18 @@ impl Digits {
                     relu: last && e.activation == Activation::Relu,
                     ahead: std::ptr::null(),
                     ahead_lines: 0,
-                    distant: true,
+                    // Later blocks find it near.
+                    distant: block == 0 || last && e.residual.is_some(),
                 };
                 let b = &self.digits[digits::room(from) * panels + each * panel..][..each];
                 let steps = &self.steps[(block * panels + panel) * SIDE..][..SIDE];
                 // SAFETY: by the contract; panels are whole.
                 unsafe {
                     let own = (row - rows.start) / SIDE;
-                    let a = (a.digits.add(own * each), a.steps.add(own * SIDE));
-                    digits::product(
-                        &tiles,
-                        &tile,
-                        depth.div_ceil(digits::STEP),
-                        a,
-                        (b.as_ptr(), steps.as_ptr()),
-                    );
-                    if last && !matches!(e.activation, Activation::Identity | Activation::Relu) {
-                        activate_block(
-                            Isa::Avx512,
-                            tile.c,
-                            n,
-                            tile.rows,
-                            tile.columns,
-                            e.activation,
-                        );
-                    }
+                    let row_steps = a.steps.add(own * SIDE);
+                    let to = Ending { tile, activation, row_steps, column_steps: steps.as_ptr() };
+                    let factors = [a.digits.add(own * each), b.as_ptr()];
+                    tiles.product(depth.div_ceil(digits::STEP), factors, &to);
                 }
             }
         }

@@ -75,6 +75,17 @@ pub(crate) trait Simd: Copy {
     unsafe fn even(p: *const f32) -> Self::V;
     /// Elements of both in turn: `a₀ b₀ a₁ b₁ …`, two registers.
     unsafe fn weave(a: Self::V, b: Self::V) -> [Self::V; 2];
+    /// Whole numbers as floats, to the nearest.
+    #[inline(always)]
+    unsafe fn from_whole(p: *const i32) -> Self::V {
+        let mut floats = [0.0f32; 16];
+        for i in 0..Self::LANES {
+            // SAFETY: contract.
+            floats[i] = unsafe { *p.add(i) } as f32;
+        }
+        // SAFETY: no set has more than sixteen lanes.
+        unsafe { Self::load(floats.as_ptr()) }
+    }
     /// Stores past the caches where the set can; `p` lies on a register's boundary. Other threads see it after a fence, see `far.rs`.
     #[inline(always)]
     unsafe fn send(p: *mut f32, v: Self::V) {
