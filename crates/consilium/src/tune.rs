@@ -119,9 +119,11 @@ fn read(path: &Path, isa: &str) -> Result<Option<ConvCosts>> {
 }
 
 fn costs_of(entries: &toml::Value) -> Option<ConvCosts> {
-    let mut costs = [0.0; ConvCosts::NAMES.len()];
+    let entries = entries.as_table()?;
+    // An entry that an older version did not know is the built-in one.
+    let mut costs = ConvCosts::default().to_array();
     for (cost, name) in costs.iter_mut().zip(ConvCosts::NAMES) {
-        let entry = entries.get(name)?;
+        let Some(entry) = entries.get(name) else { continue };
         *cost = entry.as_float().or_else(|| entry.as_integer().map(|n| n as f64))?;
     }
     ConvCosts::from_array(costs)
@@ -149,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again_and_other_tables_stay() {
-        let entries = [15.25, 21.0, 16.0, 14.5, 10.5, 0.75, 1.06];
+        let entries = [15.25, 21.0, 16.0, 14.5, 10.5, 0.75, 1.06, 0.5, 60.0];
         let costs = ConvCosts::from_array(entries).unwrap();
         let lines = |costs: ConvCosts| {
             let pairs = ConvCosts::NAMES.iter().zip(costs.to_array());
@@ -159,6 +161,9 @@ mod tests {
         assert_eq!(read_text(&text).unwrap(), Some(costs));
         assert_eq!(read_text(&text.replace("avx512", "portable")).unwrap(), None);
         assert_eq!(read_text("").unwrap(), None);
+        // A version that knew fewer entries.
+        let older = read_text("[avx512]\nfill = 3\n").unwrap();
+        assert_eq!(older, Some(ConvCosts { fill: 3.0, ..ConvCosts::default() }));
     }
 
     #[test]

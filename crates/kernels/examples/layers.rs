@@ -1,6 +1,6 @@
 //! Times every convolution of the networks in the case table, and some matrix products of transformers.
 //!
-//!     cargo run --release -p kernels --example layers -- [threads] [part of a name] [portable|avx2+fma|avx512]
+//!     cargo run --release -p kernels --example layers -- [threads] [part of a name] [portable|avx2+fma|avx512|amx]
 //!
 //! Prints the best of several runs in milliseconds and GFLOP/s, and per network the sum over its layers.
 #![allow(clippy::print_stdout)]

@@ -1,6 +1,6 @@
 //! Measures the table by which convolutions choose their algorithm, and prints it beside the times it explains.
 //!
-//!     cargo run --release -p kernels --example tune -- [portable|avx2+fma|avx512]
+//!     cargo run --release -p kernels --example tune -- [portable|avx2+fma|avx512|amx]
 #![allow(clippy::print_stdout)]
 
 use kernels::{ConvCosts, Isa, cpu_name, set_isa, tune_conv};

@@ -11,6 +11,7 @@
 //! | [`Floats`] | memory on cache lines, for weights in huge pages |
 //! | `isa` | which instruction set runs, chosen once at run time |
 //! | `simd` | a vector register as a type, one implementation per instruction set |
+//! | `digits/` | numbers as digits of eight bits, multiplied on tiles of bytes (AMX) |
 //! | [`Weights`] | weights as they are handed over: floats, quantised levels, factors of a folded norm |
 //! | `gemm/` | the register tile (the innermost loop), packed panels and how they are kept, the matrix product |
 //! | `conv/` | convolution as an implicit matrix product, by Winograd's filtering, directly (depthwise, few channels), one position, transposed |

@@ -70,9 +70,9 @@ texts! {
     /// Flag.
     FLAG_WITH_PATIENT = "DICOM results carry the patient's name and number and the\nstudy's data of the images.", "DICOM 结果沿用原图像中的患者姓名、\n编号及检查信息。";
     /// Flag.
-    FLAG_EXACT = "Convolutions as plain sums of products: slower,\nrounding errors ten times smaller.", "卷积逐项求和：较慢，\n舍入误差约为默认的十分之一。";
+    FLAG_EXACT = "Convolutions and matrix products as plain sums:\nslower, rounding errors up to ten times smaller.", "卷积与矩阵乘法逐项求和：较慢，\n舍入误差最多可降至默认的十分之一。";
     /// Flag.
-    FLAG_ISA = "Instruction set of the kernels: portable, avx2+fma\nor avx512 (default: the fastest there is).", "运算所用指令集：portable、avx2+fma 或 avx512\n（默认：本机最快者）。";
+    FLAG_ISA = "Instruction set of the kernels: portable, avx2+fma,\navx512, amx or neon (default: the fastest there is).", "运算所用指令集：portable、avx2+fma、avx512、\namx 或 neon（默认：本机最快者）。";
     /// Flag.
     FLAG_JSON = "Print JSON on standard output and nothing else;\none line for each case when there are several.", "仅在标准输出打印 JSON；\n多个病例时每例一行。";
     /// Flag.

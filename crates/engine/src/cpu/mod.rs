@@ -29,7 +29,7 @@ pub struct Options {
     pub memory_limit_bytes: Option<u64>,
     /// Rewrites before planning.
     pub passes: Passes,
-    /// Convolutions as sums of products, term by term, slower: see [`kernels::PackOptions`].
+    /// Convolutions and linear layers as sums of products, term by term, slower: see [`kernels::PackOptions`].
     pub exact: bool,
     /// Buffers in huge pages: each run is some hundredths faster, but in a virtual machine they may be slow to fill the first time. For
     /// networks that run many times, as over the tiles of a volume.

@@ -20,7 +20,7 @@ pub struct SessionOptions {
     pub pool: Pool,
     /// Most bytes that the values of a run may take together, stored values apart.
     pub memory_limit_bytes: Option<u64>,
-    /// Convolutions as sums of products, term by term, slower: see [`kernels::PackOptions`].
+    /// Convolutions and linear layers as sums of products, term by term, slower: see [`kernels::PackOptions`].
     pub exact: bool,
     /// It runs many times: see [`crate::cpu::Options::lasting`].
     pub lasting: bool,

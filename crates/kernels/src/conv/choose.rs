@@ -20,7 +20,7 @@ use std::sync::{PoisonError, RwLock};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackOptions {
     /// Only sums of products as the definition writes them, term by term: no Winograd, whose rounding differs (relative rms about
-    /// 2e-6 instead of 2e-7) and which carries a NaN to a tile's neighbours.
+    /// 2e-6 instead of 2e-7) and which carries a NaN to a tile's neighbours; no digits (4e-7).
     pub exact: bool,
     /// Most bytes the packed weights may take; without it a limit of 96 MiB for what is larger than the weights themselves.
     /// The plain product, which takes no more than they do, is allowed in any case.
@@ -99,7 +99,8 @@ impl ConvCosts {
 
 /// Measured by `tune` (`conv/tune.rs`) on a Zen 4 processor, one thread, rounded, AVX2 and AVX-512 together. A factor of two in any of
 /// them moves the choice for few shapes only, and there the candidates take nearly the same time. Weights were then read from near, for 0.75;
-/// what they cost when a network's other weights were read between is measured on an Emerald Rapids, in its own multiply-adds.
+/// what they cost when a network's other weights were read between is measured on an Emerald Rapids, in its own multiply-adds. So are tiles of
+/// digits, dearer than they are at their best (0.3 and 45): shared machines hold them up at times.
 const COSTS: ConvCosts = ConvCosts {
     fill: 15.0,
     gather: 21.0,
@@ -109,7 +110,7 @@ const COSTS: ConvCosts = ConvCosts {
     weight: 3.0,
     direct: 1.06,
     tile: 0.5,
-    split: 45.0,
+    split: 60.0,
 };
 
 impl Default for ConvCosts {
@@ -205,7 +206,8 @@ pub(super) fn choose_by(
     let limit = options.limit_bytes.unwrap_or(DEFAULT_LIMIT);
     let allowed = |c: &Candidate| match c.choice {
         Choice::Product | Choice::Direct | Choice::Dense => true,
-        Choice::Winograd(_) | Choice::Digits => !options.exact && c.bytes <= limit,
+        Choice::Winograd(_) => !options.exact && c.bytes <= limit,
+        Choice::Digits => !options.exact && c.bytes <= limit.max(shape.weight_len() * 4),
     };
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
     let cheapest = allowed.min_by(|a, b| a.price(costs).total_cmp(&b.price(costs)));

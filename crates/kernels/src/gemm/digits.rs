@@ -5,8 +5,8 @@
 //!             ┌──┬──┬──┬──┬─
 //!             │  │▒▒│  │  │        32 rows of a stay in the nearest cache while they pass by
 //! a ┌──────┐  └──┴──┴──┴──┴─
-//!   │▒▒▒▒▒▒│ rows of a task       split by the task itself, a block of the depth at a time, where it has all columns;
-//!   └──────┘                      for all tasks before the first, where they share rows
+//!   │▒▒▒▒▒▒│ rows of a task       split by the task itself, a block of the depth at a time, where it has all columns or they are few;
+//!   └──────┘                      for all tasks before the first, where these share many rows
 //! ```
 
 use super::Cut;
@@ -21,6 +21,8 @@ use std::ops::Range;
 
 /// Rows that go through the tiles together.
 const TALL: usize = 2 * SIDE;
+/// Rows that every task may split for itself.
+const FEW: usize = 64;
 /// Panels of sixteen columns that stay near: 768 KiB with a whole block.
 const COLUMNS: usize = 64;
 
@@ -94,7 +96,7 @@ impl Digits {
             // SAFETY: the set was supported when `b` was packed; the rows' digits are there, and this part of `c` is the task's.
             unsafe { self.block((rows, columns), block, a, e, &out) }
         };
-        if cut.across > 1 {
+        if cut.across > 1 && m > FEW {
             // Rows of a block, one behind the other.
             let high = m.next_multiple_of(SIDE);
             let room = |block: usize| digits::room((block * step).min(self.k)) * (high / SIDE);
@@ -136,7 +138,7 @@ impl Digits {
             });
             return;
         }
-        pool.run(cut.down, |task| {
+        pool.run(cut.down * cut.across, |task| {
             let (rows, columns) = self.part(&cut, m, task);
             let high = rows.len().next_multiple_of(SIDE);
             ROOM.with_borrow_mut(|split| {
