@@ -15,7 +15,7 @@ const TILE: usize = SIDE * SIDE;
 
 /// Two panels: the three orders of one, then of the other. Of one panel alone: the orders, then more of the second and of the third.
 #[repr(align(64))]
-pub(super) struct Sums([i32; 6 * TILE]);
+pub(super) struct Sums(pub [i32; 6 * TILE]);
 
 /// What becomes of a product.
 ///

@@ -1,3 +1,4 @@
+use super::end::Sums;
 use super::*;
 use crate::gemm::tile::Tile;
 
@@ -98,17 +99,38 @@ fn rows_that_hold_no_number_have_no_step() {
     }
 }
 
-/// The tiles' own sums, and what becomes of them, against sums of the same digits in wide integers.
+/// What the tiles sum, digit by digit; of one panel of rows half of the two higher orders apart, as they do it.
+fn plain_sums(a: &[i8], b: &[i8], to: &Ending, depth: usize) -> Sums {
+    let mut sums = Sums([0; 6 * SIDE * SIDE]);
+    for (row, column) in (0..to.tile.rows).flat_map(|row| (0..SIDE).map(move |c| (row, c))) {
+        for k in 0..depth {
+            let a = &a[row / SIDE * room(depth) * 4..][k / STEP * STRIDE..];
+            let b = &b[k / STEP * STRIDE..];
+            let (in_a, in_b) =
+                (row % SIDE * STEP + k % STEP, (k % STEP / 4 * SIDE + column) * 4 + k % 4);
+            for (i, j) in (0..DIGITS).flat_map(|i| (0..DIGITS - i).map(move |j| (i, j))) {
+                let apart = row < SIDE && to.tile.rows <= SIDE && i + j > 0 && i + 1 == DIGITS - 1;
+                let tile = row / SIDE * DIGITS + i + j + if apart { 2 } else { 0 };
+                sums.0[tile * SIDE * SIDE + row % SIDE * SIDE + column] +=
+                    i32::from(a[i * TILE + in_a]) * i32::from(b[j * TILE + in_b]);
+            }
+        }
+    }
+    sums
+}
+
+/// The sums, and what becomes of them, against sums of the same digits in wide integers: by the plain twin of the tiles, and by the tiles where
+/// they are.
 #[test]
 fn products_of_digits_are_summed_exactly() {
-    if !supported() {
-        return;
-    }
-    // SAFETY: it is supported.
-    let mut tiles = unsafe { Tiles::new() };
-    for (rows_here, columns_here, depth) in
+    for (by_tiles, (rows_here, columns_here, depth)) in
         [(1, 16, 64), (5, 3, 65), (16, 16, 256), (17, 16, 200), (32, 16, 256), (32, 1, 10)]
+            .into_iter()
+            .flat_map(|case| [(false, case), (true, case)])
     {
+        if by_tiles && !supported() {
+            continue;
+        }
         let (x, y) = (noise(3, rows_here * depth), noise(4, depth * SIDE));
         let mut a = vec![0.0; 2 * room(depth)];
         let mut row_steps = vec![0.0; 2 * SIDE];
@@ -150,11 +172,16 @@ fn products_of_digits_are_summed_exactly() {
                 row_steps: row_steps.as_ptr(),
                 column_steps: column_steps.as_ptr(),
             };
+            let (a_bytes, b_bytes) = (bytes(&a), bytes(&b));
             // SAFETY: it is supported; the digits and the output are as long as the tile asks for.
             unsafe {
-                tiles.product(steps, [a.as_ptr(), b.as_ptr()], &to);
+                if by_tiles {
+                    Tiles::new().product(steps, [a.as_ptr(), b.as_ptr()], &to);
+                } else {
+                    to.end(&mut plain_sums(&a_bytes, &b_bytes, &to, depth));
+                }
             }
-            let (a, b) = (bytes(&a), bytes(&b));
+            let (a, b) = (a_bytes, b_bytes);
             for row in 0..32 {
                 for column in 0..stride {
                     let at = row * stride + column;
