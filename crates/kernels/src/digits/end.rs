@@ -72,6 +72,15 @@ impl Ending {
     }
 }
 
+/// What is left to do of an activation in a block of the depth, the last or another, as ReLU is the tile's own.
+pub(crate) fn activation_of(activation: Activation, last: bool) -> Activation {
+    match activation {
+        Activation::Relu => Activation::Identity,
+        other if last => other,
+        _ => Activation::Identity,
+    }
+}
+
 /// # Safety
 /// As for [`Ending::end`]; the instruction set by the function this is inlined into.
 #[inline(always)]

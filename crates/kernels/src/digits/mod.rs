@@ -27,7 +27,7 @@ mod split;
 mod tests;
 
 pub(crate) use amx::{Tiles, supported};
-pub(crate) use end::Ending;
+pub(crate) use end::{Ending, activation_of};
 pub(crate) use split::{split_columns, split_rows};
 
 /// Rows and columns of a tile.

@@ -44,9 +44,18 @@ pub(super) struct Digits {
 
 /// Digits of rows for one block of the depth: panels of sixteen, and each row's step.
 #[derive(Clone, Copy)]
-struct Rows {
-    digits: *const f32,
-    steps: *const f32,
+struct Rows<'a> {
+    digits: &'a [f32],
+    steps: &'a [f32],
+}
+
+/// A product that runs.
+struct Product<'a> {
+    m: usize,
+    a: &'a [f32],
+    e: &'a Epilogue<'a>,
+    out: Shared<'a>,
+    cut: Cut,
 }
 
 impl Digits {
@@ -89,129 +98,126 @@ impl Digits {
     /// `c = act(a · b + bias + residual)`; slices have been checked, and `c` is not empty.
     pub fn run(&self, pool: &Pool, m: usize, a: &[f32], e: &Epilogue, c: &mut [f32]) {
         let panels = self.n.div_ceil(SIDE);
-        let (number, step) = digits::blocks(self.k);
         let cut = Cut::new(m, [panels, panels], TALL, pool.threads());
-        let out = Shared::new(c);
-        let block = |rows: Range<usize>, columns: Range<usize>, block: usize, a: Rows| {
-            // SAFETY: the set was supported when `b` was packed; the rows' digits are there, and this part of `c` is the task's.
-            unsafe { self.block((rows, columns), block, a, e, &out) }
-        };
-        if cut.across > 1 && m > FEW {
-            // Rows of a block, one behind the other.
-            let high = m.next_multiple_of(SIDE);
-            let room = |block: usize| digits::room((block * step).min(self.k)) * (high / SIDE);
-            ROOM.with_borrow_mut(|split| {
-                let steps_at = room(number);
-                let split = grown(split, steps_at + number * high);
-                let whole = Shared::new(split);
-                pool.run(high / SIDE * number, |task| {
-                    let (panel, block) = (task / number, task % number);
-                    let from = block * step;
-                    let depth = step.min(self.k - from.min(self.k));
-                    // SAFETY: each panel and block is one task's.
-                    let (to, steps) = unsafe {
-                        let to = room(block) + panel * digits::room(depth);
-                        let steps = steps_at + block * high + panel * SIDE;
-                        (whole.part(to, digits::room(depth)), whole.part(steps, SIDE))
-                    };
-                    self.split((a, m), panel, from..from + depth, to, steps);
-                });
-                let split = whole.pointer().cast_const();
-                let split = Sent(split);
-                pool.run(cut.down * cut.across, |task| {
-                    let (rows, columns) = self.part(&cut, m, task);
-                    for chunk in chunks(columns) {
-                        for number in 0..number {
-                            let depth = step.min(self.k - (number * step).min(self.k));
-                            let panel = rows.start / SIDE;
-                            // SAFETY: inside what has been split.
-                            let own = unsafe {
-                                let digits =
-                                    split.get().add(room(number) + panel * digits::room(depth));
-                                let steps = split.get().add(steps_at + number * high + rows.start);
-                                Rows { digits, steps }
-                            };
-                            block(rows.clone(), chunk.clone(), number, own);
-                        }
-                    }
-                });
+        let product = Product { m, a, e, out: Shared::new(c), cut };
+        if product.cut.across > 1 && m > FEW {
+            ROOM.with_borrow_mut(|room| self.split_first(pool, &product, room));
+        } else {
+            let Cut { down, across } = product.cut;
+            pool.run(down * across, |task| {
+                ROOM.with_borrow_mut(|room| self.split_in_turn(&product, task, room));
             });
-            return;
         }
-        pool.run(cut.down * cut.across, |task| {
-            let (rows, columns) = self.part(&cut, m, task);
-            let high = rows.len().next_multiple_of(SIDE);
-            ROOM.with_borrow_mut(|split| {
-                let each = digits::room(step);
-                let split = grown(split, high / SIDE * each + high);
-                let (split, steps) = split.split_at_mut(high / SIDE * each);
-                for chunk in chunks(columns) {
-                    for number in 0..number {
-                        let from = (number * step).min(self.k);
-                        let depth = step.min(self.k - from);
-                        let first = rows.start / SIDE;
-                        for panel in 0..high / SIDE {
-                            let to =
-                                &mut split[panel * digits::room(depth)..][..digits::room(depth)];
-                            let steps = &mut steps[panel * SIDE..][..SIDE];
-                            self.split((a, m), first + panel, from..from + depth, to, steps);
-                        }
-                        let own = Rows { digits: split.as_ptr(), steps: steps.as_ptr() };
-                        block(rows.clone(), chunk.clone(), number, own);
-                    }
+    }
+
+    /// All rows are split, then multiplied.
+    fn split_first(&self, pool: &Pool, product: &Product, room: &mut Floats) {
+        let number = digits::blocks(self.k).0;
+        let panels = product.m.div_ceil(SIDE);
+        // Blocks one behind the other, then their steps.
+        let from = |block: usize| digits::room(self.terms(block).start) * panels;
+        let end = digits::room(self.k) * panels;
+        let (split, steps) = grown(room, end + number * panels * SIDE).split_at_mut(end);
+        let (split_to, steps_to) = (Shared::new(split), Shared::new(steps));
+        pool.run(panels * number, |task| {
+            let (panel, block) = (task / number, task % number);
+            let each = digits::room(self.terms(block).len());
+            // SAFETY: each panel of a block is one task's.
+            let (to, steps) = unsafe {
+                let steps = steps_to.part((block * panels + panel) * SIDE, SIDE);
+                (split_to.part(from(block) + panel * each, each), steps)
+            };
+            self.split(product, panel, block, to, steps);
+        });
+        let (split, steps) = (&*split, &*steps);
+        pool.run(product.cut.down * product.cut.across, |task| {
+            let (rows, columns) = self.part(product, task);
+            let first = rows.start / SIDE;
+            for chunk in chunks(columns) {
+                for block in 0..number {
+                    let each = digits::room(self.terms(block).len());
+                    let digits = &split[from(block) + first * each..];
+                    let steps = &steps[(block * panels + first) * SIDE..];
+                    self.block(
+                        product,
+                        (rows.clone(), chunk.clone()),
+                        block,
+                        Rows { digits, steps },
+                    );
                 }
-            });
+            }
         });
     }
 
-    /// Rows and panels of columns of a task.
-    fn part(&self, cut: &Cut, m: usize, task: usize) -> (Range<usize>, Range<usize>) {
-        let rows = share(m.div_ceil(TALL), cut.down, task / cut.across);
-        let columns = share(self.n.div_ceil(SIDE), cut.across, task % cut.across);
-        (rows.start * TALL..(rows.end * TALL).min(m), columns)
+    /// The rows of a task are split as it comes to them.
+    fn split_in_turn(&self, product: &Product, task: usize, room: &mut Floats) {
+        let (number, step) = digits::blocks(self.k);
+        let (rows, columns) = self.part(product, task);
+        let panels = rows.len().div_ceil(SIDE);
+        let end = digits::room(step) * panels;
+        let (split, steps) = grown(room, end + panels * SIDE).split_at_mut(end);
+        for chunk in chunks(columns) {
+            for block in 0..number {
+                let each = digits::room(self.terms(block).len());
+                for panel in 0..panels {
+                    let to = &mut split[panel * each..][..each];
+                    let steps = &mut steps[panel * SIDE..][..SIDE];
+                    self.split(product, rows.start / SIDE + panel, block, to, steps);
+                }
+                let own = Rows { digits: split, steps };
+                self.block(product, (rows.clone(), chunk.clone()), block, own);
+            }
+        }
     }
 
-    /// The digits of some terms of sixteen rows.
+    /// The terms of a block.
+    fn terms(&self, block: usize) -> Range<usize> {
+        let (_, step) = digits::blocks(self.k);
+        (block * step).min(self.k)..((block + 1) * step).min(self.k)
+    }
+
+    /// Rows and panels of columns of a task.
+    fn part(&self, product: &Product, task: usize) -> (Range<usize>, Range<usize>) {
+        let Product { m, cut, .. } = product;
+        let rows = share(m.div_ceil(TALL), cut.down, task / cut.across);
+        let columns = share(self.n.div_ceil(SIDE), cut.across, task % cut.across);
+        (rows.start * TALL..(rows.end * TALL).min(*m), columns)
+    }
+
+    /// The digits of a block of sixteen rows.
     fn split(
         &self,
-        (a, m): (&[f32], usize),
+        product: &Product,
         panel: usize,
-        terms: Range<usize>,
+        block: usize,
         to: &mut [f32],
         steps: &mut [f32],
     ) {
-        let first = panel * SIDE;
-        let a = &a[first * self.k + terms.start..];
-        digits::split_rows(a, self.k, SIDE.min(m - first), terms.len(), to, steps);
+        let (first, terms) = (panel * SIDE, self.terms(block));
+        let a = &product.a[first * self.k + terms.start..];
+        digits::split_rows(a, self.k, SIDE.min(product.m - first), terms.len(), to, steps);
     }
 
-    /// Adds a block of the depth to some rows and columns.
-    ///
-    /// # Safety
-    /// The processor has tiles; `a` are the rows' digits of this block; the part of `out` is no other task's.
-    unsafe fn block(
+    /// Adds a block of the depth to some rows and columns of a task, whose digits of it are `a`.
+    fn block(
         &self,
+        Product { e, out, .. }: &Product,
         (rows, columns): (Range<usize>, Range<usize>),
         block: usize,
         a: Rows,
-        e: &Epilogue,
-        out: &Shared,
     ) {
         let (n, panels) = (self.n, self.n.div_ceil(SIDE));
-        let (number, step) = digits::blocks(self.k);
-        let from = (block * step).min(self.k);
-        let depth = step.min(self.k - from);
+        let number = digits::blocks(self.k).0;
+        let (from, depth) = (self.terms(block).start, self.terms(block).len());
         let (last, each) = (block + 1 == number, digits::room(depth));
         let pick = |v: Option<&[f32]>, at: usize| match v {
             Some(v) if last => v[at..].as_ptr(),
             _ => std::ptr::null(),
         };
-        let activation = match e.activation {
-            Activation::Relu => Activation::Identity,
-            activation if last => activation,
-            _ => Activation::Identity,
-        };
-        // SAFETY: by the contract.
+        let activation = digits::activation_of(e.activation, last);
+        assert!(a.steps.len() >= rows.len().next_multiple_of(SIDE));
+        assert!(a.digits.len() >= rows.len().div_ceil(SIDE) * each);
+        // SAFETY: the set was supported when `b` was packed.
         let mut tiles = unsafe { Tiles::new() };
         for row in rows.clone().step_by(TALL) {
             for panel in columns.clone() {
@@ -239,28 +245,15 @@ impl Digits {
                 };
                 let b = &self.digits[digits::room(from) * panels + each * panel..][..each];
                 let steps = &self.steps[(block * panels + panel) * SIDE..][..SIDE];
-                // SAFETY: by the contract; panels are whole.
-                unsafe {
-                    let own = (row - rows.start) / SIDE;
-                    let row_steps = a.steps.add(own * SIDE);
-                    let to = Ending { tile, activation, row_steps, column_steps: steps.as_ptr() };
-                    let factors = [a.digits.add(own * each), b.as_ptr()];
-                    tiles.product(depth.div_ceil(digits::STEP), factors, &to);
-                }
+                let own = (row - rows.start) / SIDE;
+                let row_steps = a.steps[own * SIDE..].as_ptr();
+                let to = Ending { tile, activation, row_steps, column_steps: steps.as_ptr() };
+                let factors = [a.digits[own * each..].as_ptr(), b.as_ptr()];
+                // SAFETY: the digits of the rows are there, by the assertions, those of the columns by the slice; this part of the output is
+                // the task's.
+                unsafe { tiles.product(depth.div_ceil(digits::STEP), factors, &to) };
             }
         }
-    }
-}
-
-/// A pointer to memory that tasks only read.
-struct Sent(*const f32);
-
-// SAFETY: what it points to is only read.
-unsafe impl Sync for Sent {}
-
-impl Sent {
-    fn get(&self) -> *const f32 {
-        self.0
     }
 }
 
