@@ -5,9 +5,10 @@ mod common;
 use common::{Guarded, close, every_isa, noise};
 use kernels::cases::{conv_cases, conv_transpose_cases};
 use kernels::{
-    Bytes, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Levels, Numbers, PackOptions,
-    PackedConv, Pool, Weights, conv, conv_transpose, conv_transpose_workspace, conv_workspace,
-    gemm, naive, pack_b, pack_conv_transpose, pack_conv_with,
+    Bytes, ConvArgs, ConvShape, ConvTransposeShape, Epilogue, Isa, Levels, Numbers, PackOptions,
+    PackedConv, PackedMatrix, Pool, Weights, conv, conv_transpose, conv_transpose_workspace,
+    conv_workspace, gemm, naive, pack_b, pack_conv, pack_conv_transpose, pack_conv_with,
+    pack_weights,
 };
 
 /// Made-up quantised weights of `outs` sums of `terms` terms.
@@ -255,5 +256,30 @@ fn a_folded_norm_leaves_weights_in_half_precision_what_they_are() {
             let x = noise(2, s.input_len());
             assert!(run(&pool, &s, &x, &kept) == run(&pool, &s, &x, &full), "{isa:?} {s:?}");
         }
+    });
+}
+
+#[test]
+fn digits_serve_where_there_are_tiles_and_sums_need_not_be_exact() {
+    every_isa(|isa| {
+        let s = ConvShape::new(256, 512, [1, 28, 28], [1, 1, 1]);
+        let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+        let exact = PackOptions { exact: true, ..PackOptions::default() };
+        let (packed, sums) = (pack_conv(&s, &weight), pack_conv_with(&s, &weight, &exact));
+        let digits = isa == Isa::Amx;
+        assert_eq!(packed.algorithm(), if digits { "digits" } else { "product" });
+        assert_eq!(sums.algorithm(), "product");
+        // Three bytes a weight, and the steps of each 256 of them.
+        assert_eq!(packed.bytes() < sums.bytes() * 4 / 5, digits);
+        let (k, n) = (256, 512);
+        let of = |exact| pack_weights(k, n, &weight, true, exact);
+        assert_eq!(of(false).bytes() < of(true).bytes() * 4 / 5, digits);
+        let product = |b: &PackedMatrix| {
+            let mut c = vec![0.0; 33 * n];
+            gemm(&Pool::new(2), 33, &x[..33 * k], b, &Epilogue::default(), &mut c);
+            c
+        };
+        assert!(product(&of(true)) == product(&pack_b(k, n, &weight, true)));
+        assert_eq!(product(&of(false)) != product(&of(true)), digits);
     });
 }

@@ -1,3 +1,5 @@
+//! Digits are what they are said to be, and their products are summed exactly.
+
 use super::end::Sums;
 use super::*;
 use crate::gemm::tile::Tile;
