@@ -281,5 +281,13 @@ fn digits_serve_where_there_are_tiles_and_sums_need_not_be_exact() {
         };
         assert!(product(&of(true)) == product(&pack_b(k, n, &weight, true)));
         assert_eq!(product(&of(false)) != product(&of(true)), digits);
+        // Few large numbers among many small ones.
+        let mut a = noise(3, 33 * k);
+        a.iter_mut().step_by(64).for_each(|a| *a *= 200.0);
+        let (mut c, mut twin) = (vec![0.0; 33 * n], vec![0.0; 33 * n]);
+        let turned: Vec<f32> = (0..k * n).map(|i| weight[i % n * k + i / n]).collect();
+        naive::gemm(33, k, n, &a, &turned, &Epilogue::default(), &mut twin);
+        gemm(&Pool::new(1), 33, &a, &of(false), &Epilogue::default(), &mut c);
+        close(&c, &twin, &isa);
     });
 }

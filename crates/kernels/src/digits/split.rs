@@ -1,11 +1,11 @@
 //! Numbers to digits: sixteen rows or columns and a block of the depth at a time.
 //!
 //! ```text
-//! greatest |x| of a row ──▶ its exponent ──▶ step = 2^(exponent − 21)
-//! x / step + 1.5·2²³    ──▶ its bits hold the whole number next to x / step; digits from the last: a byte, then what is left over 2⁸
+//! greatest |x| of a row ──▶ its exponent ──▶ step = 2^(exponent − 22), so that x / step stays below 127.5·2¹⁶
+//! x / (256 step) + 1.5·2²³ ──▶ its bits hold the whole number next to it; so do those of what is left, in steps
+//! digits from the last: a byte, then what is left over 2⁸
 //! ```
-//! Adding `1.5·2²³` rounds to a whole number, ties to even: D. E. Knuth, "The Art of Computer Programming", volume 2, 4.2.2, exercise; every
-//! instruction set gives the same digits.
+//! Sums in [2²³, 2²⁴) are whole numbers, so adding `1.5·2²³` rounds to one, ties to even (IEEE 754); every instruction set gives the same digits.
 
 use super::{DIGITS, SIDE, STEP, STRIDE, TILE};
 use crate::isa::{isa, multiversion, on_set};
@@ -16,23 +16,31 @@ const ROUNDER: f32 = 12_582_912.0;
 const ROUNDER_BITS: i32 = 0x4B40_0000;
 /// Bits of the first number that is none: infinity.
 const INFINITY: u32 = 0x7F80_0000;
+/// What carries a mantissa from 127/64 on to the next exponent.
+const ROOM: u32 = 1 << 17;
 /// The least exponent (with its bias) whose step is a normal number.
-const LEAST: u32 = 22;
+const LEAST: u32 = 23;
 
 /// `(1/step, step)` for the bits of the greatest absolute value. No step where that is no number.
 #[inline(always)]
 fn steps(greatest: u32) -> (f32, f32) {
-    let exponent = (greatest >> 23).max(LEAST);
-    let step = f32::from_bits((exponent - 21) << 23);
-    let inverse = f32::from_bits((275 - exponent) << 23);
-    if greatest < INFINITY { (inverse, step) } else { (0.0, f32::NAN) }
+    if greatest >= INFINITY {
+        return (0.0, f32::NAN);
+    }
+    let exponent = ((greatest + ROOM) >> 23).max(LEAST);
+    (f32::from_bits((276 - exponent) << 23), f32::from_bits((exponent - 22) << 23))
 }
 
 /// The digits of `x`, each the low byte of a number, the greatest first.
 #[inline(always)]
 fn digits(x: f32, inverse: f32) -> [i32; DIGITS] {
-    let whole = (x * inverse + ROUNDER).to_bits().cast_signed() - ROUNDER_BITS;
-    let second = (whole + 128) >> 8;
+    let x = x * inverse;
+    let rounded = x * (1.0 / 256.0) + ROUNDER;
+    // Exact: both are multiples of the last place of `x`, and their difference is 128 at most.
+    let rest = x - (rounded - ROUNDER) * 256.0 + ROUNDER;
+    let number = |rounded: f32| rounded.to_bits().cast_signed().wrapping_sub(ROUNDER_BITS);
+    let whole = (number(rounded) << 8).wrapping_add(number(rest));
+    let second = whole.wrapping_add(128) >> 8;
     [(second + 128) >> 8, second, whole]
 }
 
