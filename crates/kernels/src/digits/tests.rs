@@ -137,7 +137,7 @@ fn products_of_digits_are_summed_exactly() {
         }
         let (x, y) = (noise(3, rows_here * depth), noise(4, depth * SIDE));
         let mut a = vec![0.0; 2 * room(depth)];
-        let mut row_steps = vec![0.0; 2 * SIDE];
+        let mut row_steps = [0.0; 2 * SIDE];
         for (panel, first) in (0..rows_here).step_by(SIDE).enumerate() {
             let (digits, steps) =
                 rows(&x[first * depth..], depth, SIDE.min(rows_here - first), depth);
