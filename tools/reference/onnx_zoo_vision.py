@@ -77,9 +77,9 @@ def small_vit():
     )
 
 
-def small_mvitv2():
+def small_mvitv2(side=64):
     config = mvitv2.MultiScaleVitCfg(depths=(1, 1, 1), embed_dim=48, stride_q=((1, 1), (2, 2), (2, 2)))
-    return mvitv2.MultiScaleVit(config, img_size=(64, 64), num_classes=100)
+    return mvitv2.MultiScaleVit(config, img_size=(side, side), num_classes=100)
 
 
 def small_maxvit():
@@ -106,6 +106,8 @@ NETS = [
     Net("regnet_y_400mf", "torchvision", tv("regnet_y_400mf"), image(96), 18, dynamo=True),
     Net("vit_small", "torchvision", small_vit, image(64), 17),
     Net("swin", "torchvision", small_swin, image(64), 16),
+    Net("swin_batch", "torchvision", small_swin, image(128, 3), 16),
+    Net("mvitv2_batch", "timm", lambda: small_mvitv2(128), image(128, 3), 17),
     Net("swin_v2", "torchvision", small_swin_v2, image(64), 18, dynamo=True),
     Net("maxvit", "torchvision", small_maxvit, image(64), 17),
     Net("fcn_resnet50", "torchvision", segmenter("fcn_resnet50", num_classes=5), image(48), 13),

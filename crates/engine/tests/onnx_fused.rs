@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use engine::array::{Array, DType};
-use engine::onnx::{Model, Session, SessionOptions};
+use engine::onnx::{Model, PlanSummary, Session, SessionOptions};
 use engine::weights::synth;
 use kernels::Pool;
 use serde_json::Value as Json;
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-/// How often each operation runs in a network of the fixtures.
-fn operations(name: &str) -> BTreeMap<&'static str, usize> {
+/// How often each operation runs in a network of the fixtures, and what its plan does.
+fn operations(name: &str) -> (BTreeMap<&'static str, usize>, PlanSummary) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/networks");
     let packed = std::fs::read(folder.join(format!("{name}.onnx.gz"))).unwrap();
     let mut bytes = Vec::new();
@@ -39,7 +39,7 @@ fn operations(name: &str) -> BTreeMap<&'static str, usize> {
     let (_, times) = session.run_timed(&given).unwrap();
     let mut count = BTreeMap::new();
     times.iter().for_each(|time| *count.entry(time.op).or_default() += 1);
-    count
+    (count, session.summary().unwrap())
 }
 
 fn made_up(location: &str, _: DType, shape: &[usize]) -> Option<Vec<u8>> {
@@ -53,7 +53,7 @@ fn the_attentions_of_exported_transformers_run_without_their_scores() {
     for name in
         ["vit_small", "vit_hf", "bert", "swin", "swin_unetr", "unetr", "deit_tiny", "mvitv2"]
     {
-        let count = operations(name);
+        let (count, _) = operations(name);
         assert!(count.contains_key("attention"), "{name}: {count:?}");
         assert!(!count.contains_key("Softmax"), "{name}: {count:?}");
         assert!(count.contains_key("linear"), "{name}: {count:?}");
@@ -63,10 +63,21 @@ fn the_attentions_of_exported_transformers_run_without_their_scores() {
 #[test]
 fn shifted_windows_are_put_together_in_one_step() {
     for name in ["swin", "swin_unetr"] {
-        let count = operations(name);
+        let (count, _) = operations(name);
         assert!(count.contains_key("rows + add"), "{name}: {count:?}");
         assert!(count.contains_key("layer norm"), "{name}: {count:?}");
         assert!(!count.contains_key("LayerNormalization"), "{name}: {count:?}");
         assert!(!count.contains_key("Concat"), "{name}: {count:?}");
     }
+}
+
+/// Windows of shifted pictures and, in MViTv2, what is added to the scores belong to one sample each. A step that is cut wrongly would show in the
+/// golden outputs.
+#[test]
+fn a_batch_goes_through_patterns_a_few_samples_at_a_time() {
+    for name in ["swin_batch", "mvitv2_batch"] {
+        let (count, summary) = operations(name);
+        assert!(summary.chained > count["attention"], "{name}: {summary:?}, {count:?}");
+    }
+    assert_eq!(operations("swin").1.chained, 0, "one sample");
 }

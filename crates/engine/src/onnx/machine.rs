@@ -76,6 +76,15 @@ impl Values {
         Err(Error::new(ErrorKind::Limit, message))
     }
 
+    /// The same with so many bytes beside them for a while.
+    pub fn check_with(&mut self, bytes: u64, most_bytes: u64) -> Result<()> {
+        self.live_bytes += bytes;
+        self.peak_bytes = self.peak_bytes.max(self.live_bytes);
+        let checked = self.check(most_bytes);
+        self.live_bytes -= bytes;
+        checked
+    }
+
     /// The value for a use at `index`, handed over when it is the last.
     pub fn for_use(&mut self, slot: usize, index: usize, last_use: usize) -> Option<Value> {
         if index == last_use && !self.constant[slot] {

@@ -6,6 +6,7 @@
 //! [`Model`] is a file read and checked; [`Session`] runs it. `ops/` holds the operations, one table
 //! of them all.
 
+mod chain;
 mod channels_last;
 mod external;
 mod facts;

@@ -11,6 +11,7 @@
 //! of the general nodes it reads from; a general node has the highest level of what it reads from.
 //! All compiled nodes of a level form one piece; pieces and general nodes run level by level.
 
+use super::chain::{self, Chain};
 use super::channels_last;
 use super::facts::{self, number};
 use super::fuse::{Fused, Spare, fuse, pack};
@@ -48,6 +49,8 @@ pub(super) enum Step {
     Node(usize),
     /// The pattern that ends in a node.
     Fused(usize),
+    /// Patterns that run one after another for a few samples of the batch, then for the next.
+    Chain(Chain),
     /// Nodes compiled together.
     Piece(Box<Piece>),
 }
@@ -130,6 +133,10 @@ impl Plan {
             };
             steps.extend(rest.into_iter().map(step));
         }
+        let lens: Vec<Option<usize>> =
+            facts.iter().map(|known| Some(known.as_ref()?.shape.iter().product())).collect();
+        let batch = graph.inputs.iter().find_map(|slot| facts[*slot].as_ref()?.shape.first());
+        let steps = chain::link(steps, graph, &fused, &lens, batch.copied().unwrap_or(1));
         let last_use = last_use(reader, &steps);
         let (memos, spare) = (memos(graph), Spare::default());
         Ok(Plan { constants, steps, last_use, memos, fused, spare, facts })
@@ -320,6 +327,10 @@ fn last_use(reader: Reader, steps: &[Step]) -> Vec<usize> {
         match step {
             Step::Node(index) | Step::Fused(index) => {
                 reader.reads(*index).into_iter().for_each(&mut note)
+            }
+            Step::Chain(chain) => {
+                let links = chain.links.iter();
+                links.flat_map(|link| reader.reads(link.node)).for_each(&mut note)
             }
             Step::Piece(piece) => piece.inputs.iter().copied().for_each(&mut note),
         }

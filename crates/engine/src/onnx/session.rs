@@ -1,6 +1,7 @@
 //! Runs a model on inputs of any shape it admits. A plan is made for each set of input shapes and
 //! kept, the most recent few of them.
 
+use super::chain::Around;
 use super::fuse::Fused;
 use super::machine::{Machine, Values, outputs};
 use super::model::{Model, Port};
@@ -42,6 +43,8 @@ pub struct PlanSummary {
     pub folded: usize,
     /// Of them, in compiled pieces.
     pub compiled: usize,
+    /// Of the rest, patterns that a batch goes through a few samples at a time.
+    pub chained: usize,
     /// Compiled pieces.
     pub pieces: usize,
     /// Bytes of buffers and packed weights of the pieces.
@@ -92,13 +95,13 @@ impl Session {
     pub fn held_bytes(&self) -> u64 {
         let Some((_, plan)) = self.plans.last() else { return self.model.stored_bytes() };
         let constants = plan.constants.iter().map(|(_, value)| value.bytes()).sum();
-        let steps = plan.steps.iter().map(|step| match step {
-            Step::Node(_) => 0,
-            Step::Fused(index) => plan.fused[*index].as_ref().map_or(0, Fused::bytes),
+        let patterns = plan.fused.iter().flatten().map(Fused::bytes).sum::<u64>();
+        let pieces = plan.steps.iter().map(|step| match step {
             Step::Piece(piece) => piece.network.planned_bytes(),
+            Step::Node(_) | Step::Fused(_) | Step::Chain(_) => 0,
         });
         // Constants of the plan are those of the file, where it still has them.
-        self.model.stored_bytes().max(constants) + steps.sum::<u64>()
+        self.model.stored_bytes().max(constants) + patterns + pieces.sum::<u64>()
     }
 
     /// What the most recent plan does.
@@ -109,10 +112,10 @@ impl Session {
         let mut general = 0;
         for step in &plan.steps {
             match step {
-                Step::Node(_) => general += 1,
-                Step::Fused(index) => {
-                    general += 1;
-                    summary.weight_bytes += plan.fused[*index].as_ref().map_or(0, Fused::bytes);
+                Step::Node(_) | Step::Fused(_) => general += 1,
+                Step::Chain(chain) => {
+                    general += chain.links.len();
+                    summary.chained += chain.links.len();
                 }
                 Step::Piece(piece) => {
                     summary.pieces += 1;
@@ -122,6 +125,7 @@ impl Session {
                 }
             }
         }
+        summary.weight_bytes += plan.fused.iter().flatten().map(Fused::bytes).sum::<u64>();
         summary.folded = summary.nodes - general - summary.compiled;
         Some(summary)
     }
@@ -218,6 +222,17 @@ impl Session {
                     }
                     values.check(most_bytes).map_err(|error| error.in_node(node.label()))?;
                     check_facts(graph, node, &plan.facts, &values)?;
+                }
+                Step::Chain(chain) => {
+                    let (fused, pool) = (&plan.fused, &self.options.pool);
+                    let around = Around { graph, fused, pool, most_bytes };
+                    chain.run(&around, &mut values, &mut plan.spare, &mut done)?;
+                    for slot in chain.reads() {
+                        if last_use[slot] == position {
+                            plan.spare.give(values.drop_value(slot));
+                        }
+                    }
+                    values.check(most_bytes)?;
                 }
                 Step::Piece(piece) => {
                     run_piece(piece, (position, last_use), &mut values, &mut done)?;

@@ -16,10 +16,12 @@ mod linear;
 mod product;
 mod rows;
 mod run;
+mod samples;
 mod view;
 mod views;
 
 pub(super) use run::Spare;
+pub(super) use samples::Share;
 
 use super::facts::is_number;
 use super::graph::{Graph, Node, Slot};
