@@ -59,12 +59,12 @@ impl Digits {
         let (ins, outs) = (shape.in_channels, shape.out_channels);
         let depth = ins * geometry.taps();
         let panels = outs.div_ceil(SIDE);
-        let (blocks, step) = digits::blocks(depth);
+        let (blocks, _) = digits::blocks(depth);
         let mut split = Floats::for_weights(panels * digits::room(depth));
         let mut steps = vec![0.0; blocks * panels * SIDE];
         for block in 0..blocks {
-            let from = (block * step).min(depth);
-            let terms = step.min(depth - from);
+            let terms = digits::terms(depth, block);
+            let (from, terms) = (terms.start, terms.len());
             for panel in 0..panels {
                 let first = panel * SIDE;
                 let at = digits::room(from) * panels + digits::room(terms) * panel;
@@ -138,8 +138,8 @@ impl Digits {
         // SAFETY: by the contract.
         let mut tiles = unsafe { Tiles::new() };
         for block in 0..blocks {
-            let from = (block * step).min(depth);
-            let terms = step.min(depth - from);
+            let terms = digits::terms(depth, block);
+            let (from, terms) = (terms.start, terms.len());
             let each = digits::room(terms);
             for (group, panels) in panels.chunks(TOGETHER).enumerate() {
                 let left = end.saturating_sub(panels[0].0 + TOGETHER * width);
@@ -189,9 +189,8 @@ impl Digits {
     ) {
         let positions = self.geometry.positions();
         let depth = self.ins * self.geometry.taps();
-        let (blocks, step) = digits::blocks(depth);
-        let from = (block * step).min(depth);
-        let (terms, last) = (step.min(depth - from), block + 1 == blocks);
+        let terms = digits::terms(depth, block);
+        let (from, terms, last) = (terms.start, terms.len(), terms.end == depth);
         let (each, panels) = (digits::room(terms), self.outs.div_ceil(SIDE));
         let e = &args.epilogue;
         let pick = |v: Option<&[f32]>, at: usize| match v {

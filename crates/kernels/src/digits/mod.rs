@@ -31,6 +31,7 @@ mod tests;
 pub(crate) use amx::{Tiles, supported};
 pub(crate) use end::{Ending, activation_of};
 pub(crate) use split::{split_columns, split_rows};
+use std::ops::Range;
 
 /// Rows and columns of a tile.
 pub(crate) const SIDE: usize = 16;
@@ -50,6 +51,12 @@ pub(crate) fn blocks(depth: usize) -> (usize, usize) {
     let steps = depth.div_ceil(STEP).max(1);
     let number = steps.div_ceil(STEPS);
     (number, steps.div_ceil(number) * STEP)
+}
+
+/// The terms of a block of them.
+pub(crate) fn terms(depth: usize, block: usize) -> Range<usize> {
+    let (_, step) = blocks(depth);
+    (block * step).min(depth)..((block + 1) * step).min(depth)
 }
 
 /// Numbers of memory that digits of sixteen rows or columns take, `depth` terms deep.

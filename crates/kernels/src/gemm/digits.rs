@@ -67,8 +67,8 @@ impl Digits {
         let mut steps = vec![0.0; number * panels * SIDE];
         let mut columns = vec![0.0; step * SIDE];
         for block in 0..number {
-            let from = (block * step).min(k);
-            let depth = step.min(k - from);
+            let terms = digits::terms(k, block);
+            let (from, depth) = (terms.start, terms.len());
             for panel in 0..panels {
                 let first = panel * SIDE;
                 let wide = SIDE.min(n - first);
@@ -172,8 +172,7 @@ impl Digits {
 
     /// The terms of a block.
     fn terms(&self, block: usize) -> Range<usize> {
-        let (_, step) = digits::blocks(self.k);
-        (block * step).min(self.k)..((block + 1) * step).min(self.k)
+        digits::terms(self.k, block)
     }
 
     /// Rows and panels of columns of a task.
