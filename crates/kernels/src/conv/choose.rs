@@ -40,6 +40,8 @@ pub(super) enum Choice {
     Dense,
     /// Minimal filtering; the kind of each axis (`winograd/points.rs`).
     Winograd([usize; 3]),
+    /// The same, its products on tiles of digits.
+    WinogradDigits([usize; 3]),
 }
 
 /// What one element costs beside the multiply-adds of the tile, in those: the table of the choice. Each is at least zero and finite.
@@ -61,7 +63,7 @@ pub struct ConvCosts {
     pub direct: f64,
     /// A multiply-add of tiles of digits.
     pub tile: f64,
-    /// Filling an element of a panel of positions and splitting it in digits.
+    /// Filling an element of a panel of positions, or fetching one of V (Winograd), and splitting it in digits.
     pub split: f64,
 }
 
@@ -206,7 +208,7 @@ pub(super) fn choose_by(
     let limit = options.limit_bytes.unwrap_or(DEFAULT_LIMIT);
     let allowed = |c: &Candidate| match c.choice {
         Choice::Product | Choice::Direct | Choice::Dense => true,
-        Choice::Winograd(_) => !options.exact && c.bytes <= limit,
+        Choice::Winograd(_) | Choice::WinogradDigits(_) => !options.exact && c.bytes <= limit,
         Choice::Digits => !options.exact && c.bytes <= limit.max(shape.weight_len() * 4),
     };
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
@@ -223,10 +225,14 @@ pub(super) fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Can
     if isa == Isa::Amx && digits::Digits::suits(s) {
         all.push(by_digits(s, output));
     }
-    let isa = isa.vectors();
+    let (tiles, isa) = (isa == Isa::Amx, isa.vectors());
     all.extend(direct(s, output));
     let steps = winograd::steps_for(s, output);
-    all.extend(steps.into_iter().map(|step| filtered(s, output, isa, step)));
+    for step in steps {
+        let filtered = filtered(s, output, isa, step);
+        all.extend(tiles.then(|| filtered_by_digits(s, output, step, &filtered)));
+        all.push(filtered);
+    }
     all
 }
 
@@ -305,6 +311,36 @@ fn filtered(s: &ConvShape, output: [usize; 3], isa: Isa, step: [usize; 3]) -> Ca
         false => 0,
     };
     Candidate { charged, ..Candidate::new(Choice::Winograd(step), bytes, products, counts) }
+}
+
+/// The same on tiles of digits: numbers of V are split, and sums brought to floats once a block.
+fn filtered_by_digits(
+    s: &ConvShape,
+    output: [usize; 3],
+    step: [usize; 3],
+    filtered: &Candidate,
+) -> Candidate {
+    let tiles = [0, 1, 2].map(|a| output[a].div_ceil(winograd::outs(step[a])));
+    let tiles = tiles.iter().product::<usize>().next_multiple_of(SIDE);
+    let (points, terms): (usize, usize) =
+        (step.map(winograd::side).iter().product(), step.map(winograd::terms).iter().product());
+    let (deep, outs) =
+        (s.in_channels.next_multiple_of(STEP), s.out_channels.next_multiple_of(SIDE));
+    let bytes = winograd::bytes_of_digits(filtered.bytes, s.in_channels);
+    let [fill, gather, forward, backward, ..] = filtered.counts;
+    let counts = ConvCosts {
+        fill,
+        gather,
+        forward,
+        backward,
+        tile: (terms * tiles * deep) as f64 * outs as f64,
+        split: (terms * tiles * s.in_channels) as f64,
+        line: (points * tiles * outs * blocks(s.in_channels).0) as f64,
+        weight: bytes as f64,
+        ..NOTHING
+    };
+    let charged = filtered.charged * bytes / filtered.bytes.max(1);
+    Candidate { charged, ..Candidate::new(Choice::WinogradDigits(step), bytes, 0.0, counts) }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl PackedConv {
     pub fn bytes(&self) -> usize {
         match &self.algorithm {
             Algorithm::Product(p) => p.weight.bytes(),
-            Algorithm::Winograd(w) => w.weight.len() * 4,
+            Algorithm::Winograd(w) => w.bytes(),
             Algorithm::Digits(d) => d.bytes(),
             Algorithm::Direct(d) => d.weight.bytes(),
             Algorithm::Dense(d) => d.weight.bytes(),
@@ -129,6 +129,10 @@ fn pack_as(
         Choice::Dense => Algorithm::Dense(dense::Dense::new(isa, shape, weight)),
         Choice::Winograd(step) => {
             Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, &all()))
+        }
+        Choice::WinogradDigits(step) => {
+            let filtered = winograd::Winograd::new(isa, shape, output, step, &all());
+            Algorithm::Winograd(filtered.by_digits())
         }
         Choice::Digits => Algorithm::Digits(digits::Digits::new(isa, shape, output, &all())),
         Choice::Product => Algorithm::Product(gemm::Product::of(isa, shape, output, weight)),
@@ -237,6 +241,12 @@ mod tests {
             strided(cube(16, 17, [8, 8, 70])),
             strided(ConvShape { pad: [[0, 1], [1, 0], [2, 2]], ..cube(32, 16, [6, 5, 12]) }),
             strided(cube(16, 16, [1, 4, 4])),
+            // Depths of several blocks of digits, more tiles than are split at a time.
+            flat(264, 34, 9, 41),
+            flat(70, 17, 41, 44),
+            strided(flat(80, 20, 18, 30)),
+            cube(65, 18, [6, 9, 9]),
+            strided(cube(70, 20, [5, 9, 9])),
         ]
     }
 

@@ -86,6 +86,7 @@ fn name(choice: Choice) -> String {
         Choice::Digits => "digits".into(),
         Choice::Direct => "direct".into(),
         Choice::Dense => "dense".into(),
+        Choice::WinogradDigits(kinds) => format!("{} digits", name(Choice::Winograd(kinds))),
         Choice::Winograd(kinds) => {
             let [z, y, x] = kinds.map(winograd::outs);
             let strided = if kinds.map(winograd::phases) == [1; 3] { "" } else { "/2" };

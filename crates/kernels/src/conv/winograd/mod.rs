@@ -25,12 +25,15 @@
 //! three steps one after another, the products shared out by point, so that each weight is read once. Every number is computed the same
 //! way whatever the sharing.
 //!
+//! Where the processor has tiles of bytes the products of many channels run on these (`digits.rs`): multiplying less by filtering and multiplying faster add up.
+//!
 //! A NaN or an infinity reaches every output of the tiles that hold it, so also outputs whose window does not.
 //!
 //! Sources: A. Lavin & S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016; in three dimensions D. Budden et al.,
 //! "Deep tensor convolution on multicores", ICML 2017. Points: see `points.rs`.
 
 mod backward;
+mod digits;
 mod forward;
 mod points;
 mod run;
@@ -44,6 +47,7 @@ use crate::gemm::tile;
 use crate::memory::Floats;
 use crate::shared::share;
 use crate::{Ahead, Isa};
+pub(super) use digits::bytes as bytes_of_digits;
 use points::{STRIDED, phases_at};
 pub(super) use points::{outs, phases, side, terms};
 use std::ops::Range;
@@ -75,7 +79,9 @@ pub(crate) struct Winograd {
     /// Zeros before the input along each axis.
     pad: [usize; 3],
     /// `[points][block of in channels][panel of out channels][in][width of the panel]`, zero past the last channel.
-    pub weight: Floats,
+    weight: Floats,
+    /// In their place, where products run on tiles of digits.
+    digits: Option<digits::Digits>,
 }
 
 /// How a run is shared out.
@@ -190,12 +196,30 @@ impl Winograd {
             }
         }
         let pad = s.pad.map(|p| p[0]);
-        Winograd { isa, step, ins, outs, starts, input: s.input, output, pad, weight: packed }
+        let (input, weight) = (s.input, packed);
+        Winograd { isa, step, ins, outs, starts, input, output, pad, weight, digits: None }
+    }
+
+    /// The same with products on tiles of digits, which the processor must have.
+    pub fn by_digits(mut self) -> Winograd {
+        self.digits = Some(digits::Digits::new(&self));
+        self.weight = Floats::zeros(0);
+        self
+    }
+
+    /// Memory it holds, in bytes.
+    pub fn bytes(&self) -> usize {
+        let digits = self.digits.as_ref().map_or(0, digits::Digits::bytes);
+        self.weight.len() * size_of::<f32>() + digits
     }
 
     /// The weights, for the layer before to ask for. Those of volumes are too many.
     pub fn ahead(&self, threads: usize) -> Ahead<'_> {
-        let weights: &[f32] = if self.by_rows() { &[] } else { &self.weight };
+        let weights: &[f32] = match &self.digits {
+            _ if self.by_rows() => &[],
+            Some(digits) => &digits.digits,
+            None => &self.weight,
+        };
         Ahead::new(weights, matches!(self.plan(threads), Plan::Steps))
     }
 
@@ -245,12 +269,14 @@ impl Winograd {
             true => (STRIPS, tiles::lines(self.step) * self.along(), volumes, 100),
             false => (BATCH, self.points() * ins.max(outs), 12, 600),
         };
+        // Tiles of digits are half as fast on one panel of rows as on two.
+        let least = if self.digits.is_some() { least.max(32) } else { least };
         let batch = limit / (each * size_of::<f32>()) / high * high;
         let batch = batch.clamp(least.next_multiple_of(high), 48);
         let starved = threads > 1 && tiles < threads * batch;
-        let heavy = self.weight.len() * size_of::<f32>() > HEAVY && tiles <= few;
+        let heavy = self.bytes() > HEAVY && tiles <= few;
         // Weights that the layer before has asked for are near every thread: what threads write is then better read by themselves.
-        let near = !self.by_rows() && self.weight.len() * size_of::<f32>() <= MOST;
+        let near = !self.by_rows() && self.bytes() <= MOST;
         if heavy || starved && !(near && tiles > (threads - 1) * high) {
             return Plan::Steps;
         }
@@ -308,6 +334,13 @@ impl Winograd {
         (16 * columns + SPARE * self.isa.lanes()).next_multiple_of(32) + 16
     }
 
+    /// Elements of a thread's digits of V.
+    fn room(&self) -> usize {
+        let depths = (0..self.points()).map(|xi| self.depth(xi));
+        let most = depths.map(digits::room).max().unwrap_or(0);
+        if self.digits.is_some() { most } else { 0 }
+    }
+
     /// Elements of a thread's scratch memory, and of what all threads share.
     fn scratch(&self, plan: Plan) -> [usize; 2] {
         let finished = tiles::finished(self.step, self.isa, self.longest());
@@ -328,7 +361,7 @@ impl Winograd {
                 [strip + finished, v + m]
             }
         };
-        [own.next_multiple_of(16), common]
+        [self.room() + own.next_multiple_of(16), common]
     }
 
     /// Elements of scratch memory.

@@ -65,14 +65,15 @@ impl Winograd {
         pool.run_workers(tasks, |worker, task| {
             // SAFETY: each thread has a part of its own.
             let part = unsafe { work.part(worker * own, own) };
+            let (room, part) = part.split_at_mut(self.room());
             let range = share(tiles.div_ceil(high), tasks, task);
             let range = range.start * high..tiles.min(range.end * high);
             if self.by_rows() {
-                self.row_by_row(range, self.batch(tasks), source, target, part);
+                self.row_by_row(range, self.batch(tasks), source, target, (room, part));
             } else {
                 let ahead = ahead.map_or(&[][..], |a| a.part(pool.threads(), task, tasks));
                 let ahead = Asking::new(ahead, self.idle(range.len(), self.terms()));
-                self.together(range, self.batch(tasks), (source, ahead), target, part);
+                self.together(range, self.batch(tasks), (source, ahead), target, (room, part));
             }
         });
     }
@@ -84,7 +85,7 @@ impl Winograd {
         most: usize,
         source: &Source,
         target: &Target,
-        part: &mut [f32],
+        (room, part): (&mut [f32], &mut [f32]),
     ) {
         let (kind, lanes) = ((self.isa, self.step), self.isa.lanes());
         let ([ins, outs], filled) = (self.rows(), self.filled());
@@ -137,7 +138,8 @@ impl Winograd {
                 for x in 0..across {
                     let (v, m) = (v.add(x * v_slot), m.add(x * m_slot));
                     let (point, nothing) = (pair * across + x, &mut Asking::new(&[], 0));
-                    self.product((point, false), range.len(), self.all_panels(), (v, m), nothing);
+                    let with = (nothing, &mut *room);
+                    self.product((point, false), range.len(), self.all_panels(), (v, m), with);
                 }
                 for (segment, [_, strip]) in &segments {
                     let start = m.add((segment.first - range.start) * outs);
@@ -161,7 +163,7 @@ impl Winograd {
         most: usize,
         (source, mut ahead): (&Source, Asking),
         target: &Target,
-        part: &mut [f32],
+        (room, part): (&mut [f32], &mut [f32]),
     ) {
         let ([ins, outs], slot) = (self.rows(), self.common_slot(most));
         let (matrices, part) = part.split_at_mut((self.points() + 1) * slot);
@@ -178,7 +180,8 @@ impl Winograd {
             }
             for xi in 0..self.points() {
                 let (v, m) = (v.add(xi * slot), m.add(xi * slot));
-                self.product((xi, false), range.len(), self.all_panels(), (v, m), &mut ahead);
+                let with = (&mut ahead, &mut *room);
+                self.product((xi, false), range.len(), self.all_panels(), (v, m), with);
             }
             for segment in self.segments(range.clone()) {
                 let start = m.add((segment.first - range.start) * outs);
@@ -222,16 +225,17 @@ impl Winograd {
         });
         let panels = self.all_panels().len();
         let shares = (4 * pool.threads()).div_ceil(points).min(panels);
-        pool.run(points * shares, |task| {
+        pool.run_workers(points * shares, |worker, task| {
             let (xi, share) = (task / shares, task % shares);
             let panels = panels * share / shares..panels * (share + 1) / shares;
             let ahead = ahead.map_or(&[][..], |a| a.part(pool.threads(), task, points * shares));
             let ahead = &mut Asking::new(ahead, self.idle(tiles, self.depth(xi)) / shares);
-            // SAFETY: these panels of M's point are this task's; V is only read.
+            // SAFETY: each thread has scratch memory of its own; these panels of M's point are this task's; V is only read.
             unsafe {
+                let room = work.part(common + worker * own, self.room());
                 let (v, m) =
                     (work.pointer().add(v + xi * slots[0]), work.pointer().add(m + xi * slots[1]));
-                self.product((xi, true), tiles, panels, (v, m), ahead);
+                self.product((xi, true), tiles, panels, (v, m), (ahead, room));
             }
         });
         pool.run_workers(segments.len() * outs.div_ceil(group), |worker, task| {
@@ -303,7 +307,7 @@ impl Winograd {
     }
 
     /// In channels of the phases that count at a point.
-    fn depth(&self, point: usize) -> usize {
+    pub(super) fn depth(&self, point: usize) -> usize {
         depth(self.ins, self.isa, phases_of(self.step, point).iter().product())
     }
 
@@ -320,15 +324,23 @@ impl Winograd {
     /// `M = V U` of one point for some panels of out channels; `cold` where the weights come from memory.
     ///
     /// # Safety
-    /// The processor has `self.isa`; `v` and `m` have room for `tiles` rows rounded up to a panel's height; no other task writes there.
+    /// The processor has `self.isa`, and tiles where there are digits; `v` and `m` have room for `tiles` rows rounded up to a panel's height; no other
+    /// task writes there. `room` is what [`Winograd::room`] says.
     unsafe fn product(
         &self,
         (xi, cold): (usize, bool),
         tiles: usize,
         which: Range<usize>,
         (v, m): (*const f32, *mut f32),
-        ahead: &mut Asking,
+        (ahead, room): (&mut Asking, &mut [f32]),
     ) {
+        if let Some(digits) = &self.digits {
+            let mut panels = panels(self.outs, self.isa).take(which.end).skip(which.start);
+            let Some(first) = panels.next() else { return };
+            let channels = first.start..panels.last().map_or(first.end, |last| last.end);
+            // SAFETY: by the contract; digits are made where there are tiles.
+            return unsafe { digits.product(self, xi, tiles, channels, (v, m), room) };
+        }
         let [row, outs] = self.rows();
         let terms = self.depth(xi);
         let below = tiles.div_ceil(tile::size(self.isa).0).saturating_sub(1);
