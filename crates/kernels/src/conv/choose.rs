@@ -365,6 +365,22 @@ mod tests {
     }
 
     #[test]
+    fn many_channels_are_filtered_on_tiles_where_there_are_some() {
+        let exact = PackOptions { exact: true, ..PackOptions::default() };
+        for (channels, size) in [(256, 64), (512, 32), (256, 28)] {
+            let s = flat(channels, size);
+            let by = |isa, options: &PackOptions| choose(&s, s.output().unwrap(), isa, options);
+            let tiles = by(Isa::Amx, &PackOptions::default());
+            assert!(matches!(tiles, Choice::WinogradDigits(_)), "{s:?}: {tiles:?}");
+            assert!(matches!(by(Isa::Avx512, &PackOptions::default()), Choice::Winograd(_)));
+            assert_eq!(by(Isa::Amx, &exact), Choice::Product);
+        }
+        let few = flat(64, 56);
+        let choice = choose(&few, few.output().unwrap(), Isa::Amx, &PackOptions::default());
+        assert!(matches!(choice, Choice::Winograd(_)), "{choice:?}");
+    }
+
+    #[test]
     fn weights_beyond_the_limit_are_not_transformed() {
         let options = |bytes| PackOptions { limit_bytes: Some(bytes), ..PackOptions::default() };
         let need = 36 * 64 * 64 * 4;

@@ -104,9 +104,12 @@ pub fn pack_conv_with<'a>(
     let outs = shape.out_channels;
     let terms = shape.weight_len() / outs.max(1);
     weight.check("weight of a convolution", shape.weight_len(), [outs, terms]);
-    // Tiles of digits would take more memory than these.
-    let isa = if is_short(&weight) { isa() } else { chosen() };
-    pack_as(isa, shape, output, choose::choose(shape, output, isa, options), &weight)
+    let choice = match choose::choose(shape, output, chosen(), options) {
+        // Digits would take more memory than these.
+        Choice::Digits if is_short(&weight) => choose::choose(shape, output, isa(), options),
+        choice => choice,
+    };
+    pack_as(chosen(), shape, output, choice, &weight)
 }
 
 /// Packs for an algorithm that can compute the shape.
