@@ -134,8 +134,7 @@ fn pack_as(
             Algorithm::Winograd(winograd::Winograd::new(isa, shape, output, step, &all()))
         }
         Choice::WinogradDigits(step) => {
-            let filtered = winograd::Winograd::new(isa, shape, output, step, &all());
-            Algorithm::Winograd(filtered.by_digits())
+            Algorithm::Winograd(winograd::Winograd::by_digits(isa, shape, output, step, &all()))
         }
         Choice::Digits => Algorithm::Digits(digits::Digits::new(isa, shape, output, &all())),
         Choice::Product => Algorithm::Product(gemm::Product::of(isa, shape, output, weight)),

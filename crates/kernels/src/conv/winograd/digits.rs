@@ -8,12 +8,16 @@
 //! do to those of single precision.
 
 use super::Winograd;
+use super::weights::{Kernels, LANES};
 use crate::Activation;
+use crate::conv::shape::ConvShape;
 use crate::digits::{self, Ending, SIDE, STEP, Tiles};
-use crate::gemm::tile::{self, Tile};
+use crate::gemm::tile::Tile;
 use crate::memory::Floats;
 use std::ops::Range;
 
+/// Out channels are transformed sixteen at a time, and split so.
+const _: () = assert!(LANES == SIDE);
 /// Rows that go through the tiles together.
 const TALL: usize = 2 * SIDE;
 /// Rows that are split together.
@@ -43,36 +47,37 @@ pub(in super::super) fn bytes(bytes: usize, ins: usize) -> usize {
 }
 
 impl Digits {
-    /// Splits the weights of `w`, which are floats.
-    pub fn new(w: &Winograd) -> Digits {
+    /// Splits the weights of `w`, `[out][in][kernel]`, sixteen out channels at a time.
+    pub fn new(w: &Winograd, s: &ConvShape, weight: &[f32]) -> Digits {
         let [_, outs] = w.rows();
         let panels = outs / SIDE;
         let mut starts = vec![[0, 0]];
+        // The same of the sixteen channels that are being split, as floats.
+        let mut own = vec![0];
         for xi in 0..w.points() {
             let (depth, [digits, steps]) = (w.depth(xi), starts[xi]);
             let number = digits::blocks(depth).0;
             starts.push([digits + digits::room(depth) * panels, steps + number * outs]);
+            own.push(own[xi] + depth * SIDE);
         }
         let [all, all_steps] = starts[w.points()];
         let (mut split, mut steps) = (Floats::for_weights(all), vec![0.0; all_steps]);
-        for xi in 0..w.points() {
-            let (depth, [start, first]) = (w.depth(xi), starts[xi]);
-            let mut columns = vec![0.0; depth * SIDE];
-            for panel in 0..panels {
-                w.column(xi, panel * SIDE, &mut columns);
+        let mut columns = vec![0.0; own[w.points()]];
+        let mut kernels = Kernels::new(w.step);
+        for (panel, some) in w.lanes().enumerate() {
+            w.transform(s, weight, &some, &mut kernels, |xi, row, u| {
+                columns[own[xi] + row * SIDE..][..SIDE].copy_from_slice(u);
+            });
+            for xi in 0..w.points() {
+                let (depth, [start, first]) = (w.depth(xi), starts[xi]);
                 for block in 0..digits::blocks(depth).0 {
                     let terms = digits::terms(depth, block);
                     let each = digits::room(terms.len());
                     let to = start + digits::room(terms.start) * panels + each * panel;
                     let steps = &mut steps[first + block * outs + panel * SIDE..][..SIDE];
-                    let columns = &columns[terms.start * SIDE..];
-                    digits::split_columns(
-                        columns,
-                        SIDE,
-                        terms.len(),
-                        &mut split[to..][..each],
-                        steps,
-                    );
+                    let columns = &columns[own[xi] + terms.start * SIDE..];
+                    let to = &mut split[to..][..each];
+                    digits::split_columns(columns, SIDE, terms.len(), to, steps);
                 }
             }
         }
@@ -164,23 +169,6 @@ impl Digits {
                     }
                 }
             }
-        }
-    }
-}
-
-impl Winograd {
-    /// The weights of sixteen out channels at a point, `[in][16]`, as they are before they are split.
-    fn column(&self, xi: usize, first: usize, to: &mut [f32]) {
-        let ([_, outs], depth) = (self.rows(), self.depth(xi));
-        let (_, step) = tile::blocks(depth);
-        let all = &self.weight[self.starts[xi]..self.starts[xi + 1]];
-        let panels = super::panels(self.outs, self.isa);
-        let Some(panel) = panels.into_iter().find(|panel| panel.contains(&first)) else { return };
-        for (k, to) in to.chunks_exact_mut(SIDE).enumerate() {
-            let from = k / step * step;
-            let start = from * outs + panel.start * step.min(depth - from);
-            let place = start + (k - from) * panel.len() + first - panel.start;
-            to.copy_from_slice(&all[place..][..SIDE]);
         }
     }
 }

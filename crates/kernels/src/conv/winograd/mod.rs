@@ -152,59 +152,98 @@ impl Winograd {
         step: [usize; 3],
         weight: &[f32],
     ) -> Winograd {
-        let (ins, outs) = (s.in_channels, s.out_channels);
-        let lanes = isa.lanes();
-        let (wide, filled) = (outs.next_multiple_of(lanes), ins.next_multiple_of(lanes));
-        let counts: Vec<_> =
-            (0..step.map(side).iter().product()).map(|point| phases_of(step, point)).collect();
-        let mut starts = vec![0];
-        for phases in &counts {
-            let depth = depth(ins, isa, phases.iter().product());
-            starts.push(starts[starts.len() - 1] + depth * wide);
-        }
-        let mut packed = Floats::for_weights(starts[counts.len()]);
+        let mut filter = Winograd::unpacked(isa, s, output, step);
+        let [_, wide] = filter.rows();
+        let mut packed = Floats::for_weights(filter.starts[filter.points()]);
+        let panels: Vec<Range<usize>> = panels(filter.outs, isa).collect();
         let mut kernels = Kernels::new(step);
-        let taps: usize = s.kernel.iter().product();
-        let [planes, down, across] = step.map(phases);
-        let panels: Vec<Range<usize>> = panels(outs, isa).collect();
-        let rows = (0..planes * down * across).flat_map(|phase| (0..ins).map(move |c| (phase, c)));
-        for first in (0..outs).step_by(LANES) {
-            let some = first..outs.min(first + LANES);
-            for (phase, c) in rows.clone() {
-                let phase = [phase / (down * across), phase / across % down, phase % across];
-                kernels.transform(&weight[first * ins * taps..], [ins, c], phase, some.len());
-                for (point, u) in kernels.at_points.iter().enumerate() {
-                    let counts = counts[point];
-                    if (0..3).any(|axis| phase[axis] >= counts[axis]) {
+        for some in filter.lanes() {
+            filter.transform(s, weight, &some, &mut kernels, |point, row, u| {
+                let depth = filter.depth(point);
+                let (_, block) = tile::blocks(depth);
+                let from = row / block * block;
+                for panel in &panels {
+                    let of = panel.start.max(some.start)..panel.end.min(some.end);
+                    if of.is_empty() {
                         continue;
                     }
-                    let depth = depth(ins, isa, counts.iter().product());
-                    let place = (phase[0] * counts[1] + phase[1]) * counts[2] + phase[2];
-                    let (row, (_, block)) = (place * filled + c, tile::blocks(depth));
-                    let from = row / block * block;
-                    for panel in &panels {
-                        let of = panel.start.max(some.start)..panel.end.min(some.end);
-                        if of.is_empty() {
-                            continue;
-                        }
-                        let at = from * wide + panel.start * block.min(depth - from);
-                        let at = starts[point] + at + (row - from) * panel.len();
-                        packed[at + of.start - panel.start..][..of.len()]
-                            .copy_from_slice(&u[of.start - first..of.end - first]);
-                    }
+                    let at = from * wide + panel.start * block.min(depth - from);
+                    let at = filter.starts[point] + at + (row - from) * panel.len();
+                    packed[at + of.start - panel.start..][..of.len()]
+                        .copy_from_slice(&u[of.start - some.start..of.end - some.start]);
                 }
-            }
+            });
         }
-        let pad = s.pad.map(|p| p[0]);
-        let (input, weight) = (s.input, packed);
-        Winograd { isa, step, ins, outs, starts, input, output, pad, weight, digits: None }
+        filter.weight = packed;
+        filter
     }
 
     /// The same with products on tiles of digits, which the processor must have.
-    pub fn by_digits(mut self) -> Winograd {
-        self.digits = Some(digits::Digits::new(&self));
-        self.weight = Floats::zeros(0);
-        self
+    pub fn by_digits(
+        isa: Isa,
+        s: &ConvShape,
+        output: [usize; 3],
+        step: [usize; 3],
+        weight: &[f32],
+    ) -> Winograd {
+        let mut filter = Winograd::unpacked(isa, s, output, step);
+        filter.digits = Some(digits::Digits::new(&filter, s, weight));
+        filter
+    }
+
+    /// Without its weights.
+    fn unpacked(isa: Isa, s: &ConvShape, output: [usize; 3], step: [usize; 3]) -> Winograd {
+        let (ins, outs) = (s.in_channels, s.out_channels);
+        let (input, pad, weight) = (s.input, s.pad.map(|p| p[0]), Floats::zeros(0));
+        let mut filter = Winograd {
+            isa,
+            step,
+            ins,
+            outs,
+            starts: vec![0],
+            input,
+            output,
+            pad,
+            weight,
+            digits: None,
+        };
+        let [_, wide] = filter.rows();
+        for point in 0..filter.points() {
+            filter.starts.push(filter.starts[point] + filter.depth(point) * wide);
+        }
+        filter
+    }
+
+    /// Out channels that are transformed together.
+    fn lanes(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let outs = self.outs;
+        (0..outs).step_by(LANES).map(move |first| first..outs.min(first + LANES))
+    }
+
+    /// Transforms `[out][in][kernel]` weights of some out channels: `take` gets each point, the place of an in channel of a phase in its depth, and the
+    /// numbers of these out channels, zero past the last.
+    fn transform(
+        &self,
+        s: &ConvShape,
+        weight: &[f32],
+        some: &Range<usize>,
+        kernels: &mut Kernels,
+        mut take: impl FnMut(usize, usize, &[f32; LANES]),
+    ) {
+        let (ins, taps) = (self.ins, s.kernel.iter().product::<usize>());
+        let [planes, down, across] = self.step.map(phases);
+        let counts: Vec<_> = (0..self.points()).map(|point| phases_of(self.step, point)).collect();
+        for (phase, c) in (0..planes * down * across).flat_map(|p| (0..ins).map(move |c| (p, c))) {
+            let phase = [phase / (down * across), phase / across % down, phase % across];
+            kernels.transform(&weight[some.start * ins * taps..], [ins, c], phase, some.len());
+            for (point, u) in kernels.at_points.iter().enumerate() {
+                let counts = counts[point];
+                if (0..3).all(|axis| phase[axis] < counts[axis]) {
+                    let place = (phase[0] * counts[1] + phase[1]) * counts[2] + phase[2];
+                    take(point, place * self.filled() + c, u);
+                }
+            }
+        }
     }
 
     /// Memory it holds, in bytes.
