@@ -9,7 +9,7 @@
 //! What a step writes is then near when the next one reads it; only values that are read behind the chain are kept for all
 //! samples. Weights are read anew for each pass, so a chain ends where their size and that of the values ask for another number of
 //! samples: the cheapest cutting by the bytes that come from far ([`far`]). Steps whose samples do not depend on one another are told by
-//! [`Fused::samples`]; results are those of the whole batch to the bit, since no sum goes beyond a row.
+//! [`Fused::samples`]. The cutting does not depend on the number of threads.
 
 use super::fuse::{Fused, Share, Spare};
 use super::graph::{Graph, Slot};
@@ -178,8 +178,8 @@ struct Candidate {
     weights: u64,
 }
 
-/// Longer chains are not looked for: their number grows with the square.
-const MOST_LINKS: usize = 96;
+/// Longer chains are not looked for: a block of a transformer has six to eight, and the time it takes grows with the cube.
+const MOST_LINKS: usize = 48;
 /// What starting a step costs, as bytes that come from far: some 5 µs.
 const START_BYTES: f64 = 32768.0;
 /// Half of what is touched again after so many bytes comes from far: what two or three cores have of their own, between the caches of one
@@ -198,7 +198,7 @@ pub(super) fn link(
     if of < 2 {
         return steps;
     }
-    // How often each slot is read, and by how many patterns of a stretch: what is left is read elsewhere.
+    // How often each slot is read: what the patterns of a chain do not read of it is read elsewhere.
     let mut reads = vec![0usize; graph.names.len()];
     let mut note = |slot: Slot| reads[slot] += 1;
     for step in &steps {
