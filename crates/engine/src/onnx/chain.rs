@@ -187,37 +187,17 @@ const START_BYTES: f64 = 32768.0;
 const NEAR_BYTES: f64 = (8 << 20) as f64;
 
 /// Puts patterns that follow one another into chains where that brings more than it costs. `of`: samples of the batch; `lens`:
-/// elements of each slot.
+/// elements of each slot; `reads`: how often steps and outputs read it, as what the patterns of a chain do not read is read elsewhere.
 pub(super) fn link(
     steps: Vec<Step>,
     graph: &Graph,
     fused: &[Option<Fused>],
-    lens: &[Option<usize>],
+    (lens, reads): (&[Option<usize>], &[usize]),
     of: usize,
 ) -> Vec<Step> {
     if of < 2 {
         return steps;
     }
-    // How often each slot is read: what the patterns of a chain do not read of it is read elsewhere.
-    let mut reads = vec![0usize; graph.names.len()];
-    let mut note = |slot: Slot| reads[slot] += 1;
-    for step in &steps {
-        match step {
-            Step::Fused(index) => {
-                fused[*index].iter().flat_map(|f| &f.inputs).for_each(|s| note(*s))
-            }
-            Step::Node(index) => {
-                let node = &graph.nodes[*index];
-                node.inputs.iter().flatten().for_each(|slot| note(*slot));
-                let bodies = node.bodies.iter().flat_map(|(_, body)| &body.captures);
-                bodies.for_each(|(outer, _)| note(*outer));
-            }
-            Step::Piece(piece) => piece.inputs.iter().for_each(|slot| note(*slot)),
-            Step::Chain(_) => {}
-        }
-    }
-    graph.outputs.iter().for_each(|slot| note(*slot));
-
     let mut linked = Vec::with_capacity(steps.len());
     let mut open: Vec<Candidate> = Vec::new();
     for step in steps {
@@ -231,12 +211,12 @@ pub(super) fn link(
         match found {
             Some(candidate) => open.push(candidate),
             None => {
-                linked.extend(cut(&std::mem::take(&mut open), &reads, of));
+                linked.extend(cut(&std::mem::take(&mut open), reads, of));
                 linked.push(step);
             }
         }
     }
-    linked.extend(cut(&open, &reads, of));
+    linked.extend(cut(&open, reads, of));
     linked
 }
 

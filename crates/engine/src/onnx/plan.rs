@@ -136,7 +136,11 @@ impl Plan {
         let lens: Vec<Option<usize>> =
             facts.iter().map(|known| Some(known.as_ref()?.shape.iter().product())).collect();
         let batch = graph.inputs.iter().find_map(|slot| facts[*slot].as_ref()?.shape.first());
-        let steps = chain::link(steps, graph, &fused, &lens, batch.copied().unwrap_or(1));
+        let mut reads = vec![0; graph.names.len()];
+        let all = steps.iter().flat_map(|step| reader.step_reads(step));
+        all.chain(graph.outputs.iter().copied()).for_each(|slot| reads[slot] += 1);
+        let batch = batch.copied().unwrap_or(1);
+        let steps = chain::link(steps, graph, &fused, (&lens, &reads), batch);
         let last_use = last_use(reader, &steps);
         let (memos, spare) = (memos(graph), Spare::default());
         Ok(Plan { constants, steps, last_use, memos, fused, spare, facts })
@@ -159,6 +163,15 @@ impl Reader<'_> {
         let node = &self.graph.nodes[index];
         let captured = node.bodies.iter().flat_map(|(_, body)| &body.captures);
         node.inputs.iter().flatten().copied().chain(captured.map(|(outer, _)| *outer)).collect()
+    }
+
+    /// The same for a step of a plan.
+    fn step_reads(&self, step: &Step) -> Vec<Slot> {
+        match step {
+            Step::Node(index) | Step::Fused(index) => self.reads(*index),
+            Step::Chain(chain) => chain.links.iter().flat_map(|l| self.reads(l.node)).collect(),
+            Step::Piece(piece) => piece.inputs.clone(),
+        }
     }
 }
 
@@ -323,17 +336,7 @@ fn last_use(reader: Reader, steps: &[Step]) -> Vec<usize> {
     let graph = reader.graph;
     let mut last_use = vec![0usize; graph.names.len()];
     for (position, step) in steps.iter().enumerate() {
-        let mut note = |slot: Slot| last_use[slot] = position;
-        match step {
-            Step::Node(index) | Step::Fused(index) => {
-                reader.reads(*index).into_iter().for_each(&mut note)
-            }
-            Step::Chain(chain) => {
-                let links = chain.links.iter();
-                links.flat_map(|link| reader.reads(link.node)).for_each(&mut note)
-            }
-            Step::Piece(piece) => piece.inputs.iter().copied().for_each(&mut note),
-        }
+        reader.step_reads(step).into_iter().for_each(|slot| last_use[slot] = position);
     }
     graph.outputs.iter().for_each(|slot| last_use[*slot] = usize::MAX);
     last_use
