@@ -24,6 +24,8 @@
 
 mod amx;
 mod end;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod split;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,11 @@
 //! ```
 //! Sums in [2²³, 2²⁴) are whole numbers, so adding `1.5·2²³` rounds to one, ties to even (IEEE 754); every instruction set gives the same digits.
 
+#[cfg(target_arch = "x86_64")]
+use super::lanes;
 use super::{DIGITS, SIDE, STEP, STRIDE, TILE};
+#[cfg(target_arch = "x86_64")]
+use crate::Isa;
 use crate::isa::{isa, multiversion, on_set};
 use crate::simd::Simd;
 
@@ -23,7 +27,7 @@ const LEAST: u32 = 23;
 
 /// `(1/step, step)` for the bits of the greatest absolute value. No step where that is no number.
 #[inline(always)]
-fn steps(greatest: u32) -> (f32, f32) {
+pub(super) fn steps(greatest: u32) -> (f32, f32) {
     if greatest >= INFINITY {
         return (0.0, f32::NAN);
     }
@@ -91,6 +95,12 @@ pub(crate) fn split_rows(
             continue;
         }
         let (x, to, step) = (&x[row * stride..][..depth], &mut *to, &mut steps_to[row]);
+        #[cfg(target_arch = "x86_64")]
+        if isa() == Isa::Avx512 {
+            // SAFETY: `isa()` gives a set only when the processor has it; the room by the slicing above.
+            *step = unsafe { lanes::split_row(x, row, to) };
+            continue;
+        }
         on_set!(isa(), split_row(x: &[f32], row: usize, to: &mut [i8], step: &mut f32));
     }
 }
@@ -100,7 +110,7 @@ pub(crate) fn split_rows(
 /// # Safety
 /// The instruction set by the function this is inlined into.
 #[inline(always)]
-unsafe fn split_row<S: Simd>(x: &[f32], row: usize, to: &mut [i8], step_to: &mut f32) {
+pub(super) unsafe fn split_row<S: Simd>(x: &[f32], row: usize, to: &mut [i8], step_to: &mut f32) {
     // SAFETY: passed on.
     let (inverse, step) = steps(unsafe { greatest::<S>(x) });
     *step_to = step;
@@ -122,16 +132,33 @@ unsafe fn split_row<S: Simd>(x: &[f32], row: usize, to: &mut [i8], step_to: &mut
     }
 }
 
+/// `depth` terms of sixteen columns, from the rows of `x`, `stride` apart, as B of a tile, and each column's step. Terms past the last are zero.
+pub(crate) fn split_columns(
+    x: &[f32],
+    stride: usize,
+    depth: usize,
+    to: &mut [f32],
+    steps_to: &mut [f32],
+) {
+    let Some(steps_to) = steps_to.first_chunk_mut::<SIDE>() else { return };
+    let to = &mut words(to)[..depth.div_ceil(STEP) * STRIDE / 4];
+    #[cfg(target_arch = "x86_64")]
+    if isa() == Isa::Avx512 {
+        // SAFETY: `isa()` gives a set only when the processor has it.
+        return unsafe { lanes::split_columns(x, stride, depth, to, steps_to) };
+    }
+    plain_columns(x, stride, depth, to, steps_to);
+}
+
 multiversion! {
-    /// `depth` terms of sixteen columns, from the rows of `x`, `stride` apart, as B of a tile, and each column's step. Terms past the last are zero.
-    pub(crate) fn split_columns(
+    /// The same by plain numbers.
+    pub(super) fn plain_columns(
         x: &[f32],
         stride: usize,
         depth: usize,
-        to: &mut [f32],
-        steps_to: &mut [f32],
+        to: &mut [u32],
+        steps_to: &mut [f32; SIDE],
     ) {
-        let Some(steps_to) = steps_to.first_chunk_mut::<SIDE>() else { return };
         let row = |k: usize| -> &[f32; SIDE] {
             match x[k * stride..].first_chunk::<SIDE>() {
                 Some(row) => row,
@@ -149,7 +176,6 @@ multiversion! {
         for l in 0..SIDE {
             (inverse[l], steps_to[l]) = steps(greatest[0][l].max(greatest[1][l]));
         }
-        let to = &mut words(to)[..depth.div_ceil(STEP) * STRIDE / 4];
         for (step, to) in to.chunks_exact_mut(STRIDE / 4).enumerate() {
             for four in 0..STEP / 4 {
                 let k = step * STEP + four * 4;

@@ -2,6 +2,8 @@
 
 use super::end::Sums;
 use super::*;
+#[cfg(target_arch = "x86_64")]
+use crate::Isa;
 use crate::gemm::tile::Tile;
 
 fn noise(seed: u64, n: usize) -> Vec<f32> {
@@ -80,6 +82,46 @@ fn digits_are_the_number_to_half_a_step_and_a_step_is_a_four_millionth_of_the_gr
                 assert_eq!((of_row(&by_row, row, k), of_column(&by_column, row, k)), (0, 0));
             }
         }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn registers_give_the_digits_that_plain_numbers_give() {
+    if !Isa::Avx512.supported() {
+        return;
+    }
+    for (depth, size) in [1, 3, 16, 63, 64, 66, 130, 255, 256]
+        .into_iter()
+        .flat_map(|depth| [1e-38f32, 1e-30, 1.0, 3e7, 3e38].map(|size| (depth, size)))
+    {
+        // Halves of a step among them, on which rounding has to agree, and both zeros.
+        let mut x: Vec<f32> = noise(depth as u64, depth * SIDE).iter().map(|x| x * size).collect();
+        for (i, x) in x.iter_mut().enumerate().skip(SIDE) {
+            match i % 7 {
+                0 => *x = (((i * 2_654_435_761) % 4_000_000) as f32 - 2e6) / 2f32.powi(21) * size,
+                1 => *x = 0.0 * *x,
+                _ => {}
+            }
+        }
+        let mut steps = [[f32::NAN; SIDE]; 2];
+        let mut to = [vec![7u32; room(depth)], vec![9u32; room(depth)]];
+        split::plain_columns(&x, SIDE, depth, &mut to[0], &mut steps[0]);
+        // SAFETY: the processor has the set.
+        unsafe { lanes::split_columns(&x, SIDE, depth, &mut to[1], &mut steps[1]) };
+        assert_eq!(steps[0], steps[1]);
+        assert!(to[0] == to[1], "columns, depth {depth}, size {size}");
+        let mut to = [vec![7i8; room(depth) * 4], vec![9i8; room(depth) * 4]];
+        for (row, x) in x.chunks(depth).enumerate() {
+            let mut step = f32::NAN;
+            // SAFETY: the processor has the set; room for all steps.
+            let other = unsafe {
+                split::split_row::<crate::simd::Portable>(x, row, &mut to[0], &mut step);
+                lanes::split_row(x, row, &mut to[1])
+            };
+            assert_eq!(step, other);
+        }
+        assert!(to[0] == to[1], "rows, depth {depth}, size {size}");
     }
 }
 
