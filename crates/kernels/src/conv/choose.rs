@@ -112,7 +112,7 @@ const COSTS: ConvCosts = ConvCosts {
     weight: 3.0,
     direct: 1.06,
     tile: 0.5,
-    split: 60.0,
+    split: 30.0,
 };
 
 impl Default for ConvCosts {
