@@ -102,8 +102,8 @@ impl ConvCosts {
 /// Measured by `tune` (`conv/tune.rs`) on a Zen 4 processor, one thread, rounded, AVX2 and AVX-512 together. A factor of two in any of
 /// them moves the choice for few shapes only, and there the candidates take nearly the same time. Weights were then read from near, for 0.75;
 /// what they cost when a network's other weights were read between is measured on an Emerald Rapids, in its own multiply-adds. So are tiles of
-/// digits, dearer than they are at their best (0.3): shared machines hold them up at times. Splitting is of a Granite Rapids: of 20, 30 and 60
-/// the first two chose best for whole networks.
+/// digits, dearer than they are at their best (0.3): shared machines hold them up at times. Splitting is of a Granite Rapids: with
+/// 20, 30 and 40 U-Nets take less time than with 60; narrow pointwise layers then stay sums of products only with the last.
 const COSTS: ConvCosts = ConvCosts {
     fill: 15.0,
     gather: 21.0,
@@ -113,7 +113,7 @@ const COSTS: ConvCosts = ConvCosts {
     weight: 3.0,
     direct: 1.06,
     tile: 0.5,
-    split: 30.0,
+    split: 40.0,
 };
 
 impl Default for ConvCosts {
