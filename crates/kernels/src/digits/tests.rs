@@ -100,7 +100,7 @@ fn registers_give_the_digits_that_plain_numbers_give() {
         for (i, x) in x.iter_mut().enumerate().skip(SIDE) {
             match i % 7 {
                 0 => *x = (((i * 2_654_435_761) % 4_000_000) as f32 - 2e6) / 2f32.powi(21) * size,
-                1 => *x = 0.0 * *x,
+                1 => *x *= 0.0,
                 _ => {}
             }
         }
