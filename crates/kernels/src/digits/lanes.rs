@@ -43,7 +43,7 @@ fn carried(x: __m512, inverse: __m512) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) unsafe fn split_row(x: &[f32], row: usize, to: &mut [i8]) -> f32 {
     assert!(to.len() >= x.len().div_ceil(STEP) * STRIDE && row < SIDE);
-    // The `i`th register of sixteen terms from `k` on, zero past the last.
+    // Sixteen terms from `k` on, zero past the last.
     let load = |k: usize| {
         let left = x.len().saturating_sub(k);
         let mask = if left < SIDE { (1u16 << left) - 1 } else { u16::MAX };
