@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let inputs: Vec<(String, Array)> =
         model.inputs().iter().map(made_up).collect::<Result<_, _>>()?;
     let given: Vec<(&str, Array)> = inputs.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
-    let mut session = Session::new(model, SessionOptions::new(Pool::new(threads)));
+    // As `consilium infer --repeat` runs it.
+    let options = SessionOptions { lasting: true, ..SessionOptions::new(Pool::new(threads)) };
+    let mut session = Session::new(model, options);
     session.run(&given)?;
     let first = started.elapsed().as_secs_f64();
     let mut times = Vec::new();

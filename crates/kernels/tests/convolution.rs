@@ -49,7 +49,7 @@ fn forms<'a>(numbers: &'a Numbers) -> [ConvArgs<'a>; 6] {
             residual: Some(&numbers.residual),
             activation: after,
         },
-        ahead: None,
+        ..ConvArgs::default()
     };
     let bias = Epilogue {
         bias: Some(&numbers.bias),
@@ -267,7 +267,7 @@ fn every_activation_ends_and_begins_a_filtered_convolution() {
                     residual: Some(&numbers.residual),
                     activation,
                 },
-                ahead: None,
+                ..ConvArgs::default()
             };
             let mut expected = vec![0.0; outputs];
             naive::conv(&s, &x, &weight, &args, &mut expected);
@@ -331,7 +331,7 @@ fn a_nan_is_carried_on_through_relu() {
                 &s,
                 &x,
                 &noise(2, 27),
-                &ConvArgs { prologue, epilogue, ahead: None },
+                &ConvArgs { prologue, epilogue, ..ConvArgs::default() },
             );
             for (i, v) in y.iter().enumerate() {
                 assert_eq!(v.is_nan(), i % 5 == 2);

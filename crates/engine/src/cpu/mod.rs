@@ -2,6 +2,7 @@
 //! runs as often as wanted.
 
 mod asides;
+mod blocks;
 mod plan;
 mod step;
 
@@ -125,9 +126,10 @@ impl Network {
         check_limit(options, activations + raw_weights)?;
 
         let inputs = of_kind(&graph, |op| matches!(op, Op::Input));
-        let outputs = graph.outputs.iter().map(|(_, value)| value.0).collect();
+        let outputs: Vec<usize> = graph.outputs.iter().map(|(_, value)| value.0).collect();
         let room = options.memory_limit_bytes.map(|limit| limit - activations);
-        let nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
+        let mut nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
+        blocks::choose(&mut nodes, &plan, &outputs);
         let workspace = workspace_len(&nodes, &plan, options.pool.threads());
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };

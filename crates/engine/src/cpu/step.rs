@@ -25,6 +25,9 @@ pub(super) enum Step {
         /// An offset for each channel of a gate.
         zeros: Vec<f32>,
         activation: Activation,
+        /// How input and output lie, see `blocks.rs`.
+        x_blocks: Vec<bool>,
+        y_blocked: bool,
     },
     ConvPair {
         weights: Box<PackedPair>,
@@ -146,7 +149,18 @@ impl Step {
                     Some(Measured::Gate) => vec![0.0; shape.in_channels],
                     _ => Vec::new(),
                 };
-                Step::Conv { shape, weight, bias, prologue, measured, zeros, activation }
+                let (x_blocks, y_blocked) = (Vec::new(), false);
+                Step::Conv {
+                    shape,
+                    weight,
+                    bias,
+                    prologue,
+                    measured,
+                    zeros,
+                    activation,
+                    x_blocks,
+                    y_blocked,
+                }
             }
             Op::ConvPair(pair) => {
                 let shapes = pair.each_ref().map(|conv| &conv.shape);
@@ -288,7 +302,17 @@ impl Step {
         let second = rest[0];
         match self {
             Step::Input | Step::Concat => {}
-            Step::Conv { shape, weight, bias, prologue: before, measured, zeros, activation } => {
+            Step::Conv {
+                shape,
+                weight,
+                bias,
+                prologue: before,
+                measured,
+                zeros,
+                activation,
+                x_blocks,
+                y_blocked,
+            } => {
                 // What is applied while loading comes last.
                 let (second, scales) = match (measured, rest) {
                     (None, [second, _]) => (second, None),
@@ -303,6 +327,8 @@ impl Step {
                     prologue: measured.or(before.as_ref().map(ChannelAffine::prologue)),
                     epilogue,
                     ahead: io.next.and_then(|step| step.ahead(pool.threads())),
+                    x_blocks,
+                    y_blocked: *y_blocked,
                 };
                 io.asides.tell(io.index, sample, |wanted| {
                     kernels::conv_moments(pool, shape, x, weight, (&args, wanted), work, y)

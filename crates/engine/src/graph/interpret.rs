@@ -78,7 +78,13 @@ fn one_sample(node: &Node, from: &[usize], parts: &[&[f32]], y: &mut [f32]) {
             let bias = bias.as_ref().map(|bias| bias.as_slice());
             let epilogue = Epilogue { bias, residual: second, activation: *activation };
             let weight = weight.floats(shape.into());
-            naive::conv(shape, x, &weight, &ConvArgs { prologue, epilogue, ahead: None }, y);
+            naive::conv(
+                shape,
+                x,
+                &weight,
+                &ConvArgs { prologue, epilogue, ..ConvArgs::default() },
+                y,
+            );
         }
         Op::ConvPair(pair) => {
             let compute = |conv: &PlainConv, x: &[f32], y: &mut [f32]| {

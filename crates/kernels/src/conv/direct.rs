@@ -558,7 +558,7 @@ mod tests {
                     residual: None,
                     activation: Activation::Silu,
                 },
-                ahead: None,
+                ..ConvArgs::default()
             };
             let run = |direct: &Direct, threads: usize| {
                 let mut work = vec![f32::NAN; direct.workspace(threads)];

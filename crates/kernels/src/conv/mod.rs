@@ -74,6 +74,31 @@ impl PackedConv {
         }
     }
 
+    /// Channels of a block of `x` that it reads where they lie in blocks, see [`ConvArgs::x_blocks`]; `None` where it can not.
+    pub fn reads_blocks(&self) -> Option<usize> {
+        self.block_of(self.shape.in_channels)
+    }
+
+    /// Channels of a block of `y` that it writes, see [`ConvArgs::y_blocked`]; `None` where it can not.
+    pub fn writes_blocks(&self) -> Option<usize> {
+        self.block_of(self.shape.out_channels)
+    }
+
+    fn block_of(&self, channels: usize) -> Option<usize> {
+        match &self.algorithm {
+            Algorithm::Winograd(winograd) => {
+                let block = winograd.block();
+                channels.is_multiple_of(block).then_some(block)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether mean and variance of what it writes are given where they are wanted, see [`conv_moments`].
+    pub fn gives_moments(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Winograd(_))
+    }
+
     /// The algorithm chosen, for reports: `"product"`, `"digits"`, `"winograd"`, `"direct"` or `"dense"`.
     pub fn algorithm(&self) -> &'static str {
         match self.algorithm {
@@ -188,6 +213,11 @@ pub fn conv_moments(
         check("shift of a prologue", p.shift.len(), shape.in_channels);
         p.slopes.inspect(|s| check("slopes of a prologue", s.len(), shape.in_channels));
     });
+    if !args.x_blocks.is_empty() {
+        let Some(block) = w.reads_blocks() else { panic!("reads no blocks") };
+        check("blocks of x of a convolution", args.x_blocks.len(), shape.in_channels / block);
+    }
+    assert!(!args.y_blocked || w.writes_blocks().is_some(), "writes no blocks");
     let need = conv_workspace(shape, w, pool.threads());
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
     // Not where something is still done to what is stored.
@@ -268,7 +298,7 @@ mod tests {
             let args = ConvArgs {
                 prologue: Some(Prologue { scale: &scale, shift: &shift, activation, slopes: None }),
                 epilogue: Epilogue { bias: Some(&bias), residual: Some(&residual), activation },
-                ahead: None,
+                ..ConvArgs::default()
             };
             let mut expected = vec![0.0; count];
             naive::conv(&s, &x, &weight, &args, &mut expected);
@@ -294,5 +324,114 @@ mod tests {
             }
         }
         assert!(filtered >= 10, "{filtered} filtered");
+    }
+
+    /// Numbers of channels, some blocks of `n` of them (`true`) or others as they lie there, for the others as ever: both ways.
+    fn relaid(x: &[f32], channels: usize, n: usize, blocks: &[bool], back: bool) -> Vec<f32> {
+        let volume = x.len() / channels;
+        let mut to = x.to_vec();
+        let all = x.chunks_exact(n * volume).zip(to.chunks_exact_mut(n * volume));
+        for ((from, to), _) in all.zip(blocks).filter(|(_, blocked)| **blocked) {
+            for (i, c) in (0..volume).flat_map(|i| (0..n).map(move |c| (i, c))) {
+                let (plain, blocked) = (c * volume + i, i * n + c);
+                let (read, written) = if back { (blocked, plain) } else { (plain, blocked) };
+                to[written] = from[read];
+            }
+        }
+        to
+    }
+
+    #[test]
+    fn channels_in_blocks_change_no_bit() {
+        let cube = |ins, outs, size| ConvShape {
+            pad: [[1; 2]; 3],
+            ..ConvShape::new(ins, outs, size, [3; 3])
+        };
+        let flat = |ins, outs, h, w| ConvShape {
+            pad: [[0, 0], [1, 1], [1, 1]],
+            ..ConvShape::new(ins, outs, [1, h, w], [1, 3, 3])
+        };
+        let strided =
+            |s: ConvShape| ConvShape { stride: s.kernel.map(|k| if k == 1 { 1 } else { 2 }), ..s };
+        let shapes = [
+            flat(32, 16, 11, 70),
+            cube(16, 32, [5, 6, 19]),
+            cube(32, 16, [9, 13, 9]),
+            strided(flat(48, 16, 13, 37)),
+            strided(cube(32, 32, [7, 9, 11])),
+            flat(80, 32, 9, 41),
+            ConvShape { pad: [[0, 0], [3, 0], [0, 2]], ..flat(16, 16, 6, 7) },
+            // So large that it goes past the caches.
+            flat(16, 16, 512, 800),
+        ];
+        let (mut filtered, pools) = (0, [1, 3].map(Pool::new));
+        for (isa, s) in
+            Isa::available().into_iter().flat_map(|i| shapes.iter().map(move |s| (i, s)))
+        {
+            let output = s.output().unwrap();
+            let (x, weight) = (noise(1, s.input_len()), noise(2, s.weight_len()));
+            let count = s.out_channels * output.iter().product::<usize>();
+            let (scale, shift) = (noise(3, s.in_channels), noise(4, s.in_channels));
+            let (bias, residual) = (noise(5, s.out_channels), noise(6, count));
+            let leaky = Activation::LeakyRelu(0.1);
+            let prologue = |activation| {
+                Some(Prologue { scale: &scale, shift: &shift, activation, slopes: None })
+            };
+            let forms = [
+                (None, None, Activation::Identity),
+                (prologue(leaky), Some(&residual), leaky),
+                (prologue(Activation::Silu), Some(&residual), Activation::Identity),
+                (prologue(Activation::Relu), None, Activation::Silu),
+            ];
+            for candidate in choose::candidates(s, output, isa) {
+                let packed = pack_as(isa, s, output, candidate.choice, &Weights::from(&weight));
+                let (Some(n), Some(_)) = (packed.reads_blocks(), packed.writes_blocks()) else {
+                    continue;
+                };
+                filtered += 1;
+                let large = count >= 1 << 22;
+                for ((pre, added, activation), pool) in forms.iter().zip(pools.iter().cycle()) {
+                    let mut work = vec![f32::NAN; conv_workspace(s, &packed, pool.threads())];
+                    let mut run =
+                        |x: &[f32], added: Option<&[f32]>, x_blocks: &[bool], y_blocked| {
+                            let epilogue = Epilogue {
+                                bias: Some(&bias),
+                                residual: added,
+                                activation: *activation,
+                            };
+                            let args = ConvArgs {
+                                prologue: *pre,
+                                epilogue,
+                                x_blocks,
+                                y_blocked,
+                                ..ConvArgs::default()
+                            };
+                            let mut y = vec![f32::NAN; count];
+                            let moments =
+                                conv_moments(pool, s, x, &packed, (&args, true), &mut work, &mut y);
+                            (y, moments.map(|moments| moments.channels))
+                        };
+                    let expected = run(&x, added.map(Vec::as_slice), &[], false);
+                    // All blocks; some, as in a concatenation.
+                    for some in [true, false] {
+                        let blocks: Vec<bool> =
+                            (0..s.in_channels / n).map(|block| some || block % 2 == 1).collect();
+                        let outs = vec![true; s.out_channels / n];
+                        let x = relaid(&x, s.in_channels, n, &blocks, false);
+                        let added = added.map(|r| relaid(r, s.out_channels, n, &outs, false));
+                        let (y, moments) = run(&x, added.as_deref(), &blocks, true);
+                        let y = relaid(&y, s.out_channels, n, &outs, true);
+                        let same =
+                            y.iter().zip(&expected.0).all(|(a, b)| a.to_bits() == b.to_bits());
+                        assert!(same, "{isa:?} {:?} {s:?}", candidate.choice);
+                        assert_eq!(moments, expected.1, "{isa:?} {:?} {s:?}", candidate.choice);
+                    }
+                    if large {
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(filtered >= 16, "{filtered} filtered");
     }
 }

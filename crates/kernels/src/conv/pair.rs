@@ -134,9 +134,8 @@ pub fn conv_pair(
     let need = pair.workspace(pool.threads());
     assert!(work.len() >= need, "workspace of {} elements, {need} needed", work.len());
     let args = ends.map(|(bias, activation)| ConvArgs {
-        prologue: None,
         epilogue: Epilogue { bias, residual: None, activation },
-        ahead: None,
+        ..ConvArgs::default()
     });
     // As few turns as fit, the threads evenly.
     let unit = pair.unit();

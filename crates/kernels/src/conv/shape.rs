@@ -214,6 +214,11 @@ pub struct ConvArgs<'a> {
     pub epilogue: Epilogue<'a>,
     /// Read next, to be asked for meanwhile.
     pub ahead: Option<Ahead<'a>>,
+    /// Which blocks of channels of `x` lie as `[channel / n][d][h][w][n]`, a vector of `n` channels side by side, the others as ever; empty
+    /// for none. Only for what [reads blocks](crate::PackedConv::reads_blocks).
+    pub x_blocks: &'a [bool],
+    /// `y` is written in such blocks, and the residual lies in them. Only for what [writes blocks](crate::PackedConv::writes_blocks).
+    pub y_blocked: bool,
 }
 
 /// Positions of a kernel on one padded axis.

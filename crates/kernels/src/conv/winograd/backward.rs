@@ -170,7 +170,8 @@ impl<'a, S: Simd> Ending<'a, S> {
         let tallies = target.tallies.map(|tallies| tallies.pointer());
         let row = [target.output[2], first[2], valid[2]];
         let whole = row.iter().all(|n| n.is_multiple_of(LINE)) && channel + S::LANES <= target.outs;
-        let streams = target.streams && whole && e.residual.is_none() && is_quick(e.activation);
+        let whole = whole && e.residual.is_none() && is_quick(e.activation);
+        let streams = target.streams && (whole || target.blocked);
         Ending { target, segment, step, channel, pitch, bias, early, tallies, valid, streams }
     }
 
@@ -293,7 +294,7 @@ impl<'a, S: Simd> Ending<'a, S> {
                 prefetch_to_write(tallies.wrapping_add(part));
             }
         }
-        if self.streams {
+        if self.streams || self.target.blocked {
             return;
         }
         ask::<S>(self.target, self.segment, self.step, self.channel, tile);
@@ -331,13 +332,53 @@ impl<'a, S: Simd> Ending<'a, S> {
         sent();
     }
 
+    /// Copies the rows to where they lie in blocks, with residual and what is left of the activation.
+    ///
+    /// # Safety
+    /// As for [`Ending::write`].
+    #[inline(always)]
+    unsafe fn blocks(&self, work: &mut [f32]) {
+        let Ending { target, segment, step, pitch, valid: [deep, tall, wide], .. } = *self;
+        let e = &target.epilogue;
+        let [_, h, w] = target.output;
+        let volume: usize = target.output.iter().product();
+        let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
+        let aligned = target.y.pointer().cast_const().align_offset(4 * LINE) == 0;
+        for (p, i) in (0..deep).flat_map(|p| (0..tall).map(move |i| (p, i))) {
+            let line = &mut work[(p * step[1] + i) * pitch..][..wide * S::LANES];
+            let row = ((first[0] + p) * h + first[1] + i) * w + first[2];
+            let row = self.channel * volume + row * S::LANES;
+            if let Some(residual) = e.residual {
+                let residual = &residual[row..][..line.len()];
+                line.iter_mut().zip(residual).for_each(|(v, r)| *v += r);
+            }
+            if e.residual.is_some() || !is_quick(e.activation) {
+                activate(line, e.activation);
+            }
+            // SAFETY: whole vectors; this part of the output is this task's, by the contract.
+            unsafe {
+                let y = target.y.part(row, line.len());
+                if !(self.streams && aligned) {
+                    y.copy_from_slice(line);
+                    continue;
+                }
+                for at in (0..line.len()).step_by(S::LANES) {
+                    S::send(y.as_mut_ptr().add(at), S::load(line.as_ptr().add(at)));
+                }
+            }
+        }
+        sent();
+    }
+
     /// # Safety
     /// The instruction set; this part of the picture is this task's.
     #[inline(always)]
     unsafe fn write(&self, work: &mut [f32]) {
         // SAFETY: passed on to the caller.
         unsafe {
-            if self.streams {
+            if self.target.blocked {
+                self.blocks(work);
+            } else if self.streams {
                 self.stream(work);
             } else {
                 write::<S>(self.target, self.segment, self.step, self.channel, work);

@@ -15,6 +15,7 @@ use super::points::{self, SIDE, outs, phases, phases_at, side};
 use super::tiles::{Matrix, SPARE, Segment, Source, Strip, columns, line};
 use crate::Activation;
 use crate::activation::activate;
+use crate::conv::shape::Prologue;
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -98,6 +99,15 @@ pub(super) unsafe fn spread<S: Simd, const Z: usize, const Y: usize, const X: us
     }
 }
 
+/// Whether the activation of a prologue fits no register.
+fn is_slow(pre: &Prologue) -> bool {
+    let quick = matches!(
+        pre.activation,
+        Activation::Identity | Activation::Relu | Activation::LeakyRelu(_)
+    );
+    !quick && pre.slopes.is_none()
+}
+
 /// Kinds of prologue that fit a register. A constant, not a closure: one might not be inlined, and would then be compiled without the
 /// instruction set.
 const NONE: u8 = 0;
@@ -156,8 +166,8 @@ impl Plane {
         Plane { columns, across, down, first }
     }
 
-    /// Turns the plane to lines of `[columns][lanes]` and transforms it down its rows, after the prologue. Zeros outside the picture and
-    /// past the last channel.
+    /// Turns the plane to lines of `[columns][lanes]`, unless it lies so, and transforms it down its rows, after the prologue. Zeros outside
+    /// the picture and past the last channel.
     ///
     /// # Safety
     /// The processor has the instruction set; each line of `to` has [`SPARE`] columns more than the plane.
@@ -174,10 +184,18 @@ impl Plane {
         let valid = S::LANES.min(source.ins - channel);
         let Range { start: low, end: high } = self.across;
         let (width, volume) = (source.input[2], source.input.iter().product::<usize>());
-        for i in self.down.clone() {
+        let blocked = source.blocks.get(channel / S::LANES) == Some(&true);
+        // What fits no register is done to the rows where they are turned to.
+        let in_place = blocked && !source.pre.as_ref().is_some_and(is_slow);
+        for i in self.down.clone().filter(|_| !in_place) {
             let line = line_of(i, self.columns + SPARE);
-            let first = channel * volume + self.first + (i - self.down.start) * width;
-            if valid == S::LANES {
+            let row = self.first + (i - self.down.start) * width;
+            let first = channel * volume + row;
+            if blocked {
+                let row = &source.x[channel * volume + row * S::LANES..];
+                let row = &row[..(high - low) * S::LANES];
+                line[low * S::LANES..high * S::LANES].copy_from_slice(row);
+            } else if valid == S::LANES {
                 let x = &source.x[first..];
                 assert!(x.len() >= (S::LANES - 1) * volume + high - low);
                 // A cache line's columns of some channels, then of others: where planes are a power of two large the lines of all channels
@@ -205,10 +223,20 @@ impl Plane {
                 }
             }
         }
-        // SAFETY: the instruction set by the caller; `valid ≤ LANES` factors.
+        let from = if in_place {
+            let (block, step) = (&source.x[channel * volume..], width * S::LANES);
+            let last = self.first + (self.down.len() - 1) * width + (high - low);
+            assert!(last <= volume && block.len() >= volume * S::LANES);
+            // The place of the first row and column of the plane, which need not lie on the picture.
+            let before = self.down.start * step + low * S::LANES;
+            (block.as_ptr().wrapping_add(self.first * S::LANES).wrapping_sub(before), step)
+        } else {
+            (to.start.cast_const(), to.slot)
+        };
+        // SAFETY: the instruction set by the caller; `valid ≤ LANES` factors; the rows lie at `from` by the assertion or were laid there.
         unsafe {
             let Some(pre) = &source.pre else {
-                return self.down::<S, Y, NONE>(to, [S::splat(0.0); 3]);
+                return self.down::<S, Y, NONE>(from, to, [S::splat(0.0); 3]);
             };
             let lanes = |values: &[f32]| {
                 let values = &values[channel..][..valid];
@@ -224,16 +252,16 @@ impl Plane {
                 };
                 // Another part of a concatenation.
                 if all(slopes, 1.0) && all(pre.scale, 1.0) && all(pre.shift, 0.0) {
-                    return self.down::<S, Y, NONE>(to, [scale; 3]);
+                    return self.down::<S, Y, NONE>(from, to, [scale; 3]);
                 }
-                return self.down::<S, Y, LEAKY>(to, [scale, shift, lanes(slopes)]);
+                return self.down::<S, Y, LEAKY>(from, to, [scale, shift, lanes(slopes)]);
             }
             let by = [scale, shift, S::splat(0.0)];
             match pre.activation {
-                Activation::Identity => self.down::<S, Y, PLAIN>(to, by),
-                Activation::Relu => self.down::<S, Y, RELU>(to, by),
+                Activation::Identity => self.down::<S, Y, PLAIN>(from, to, by),
+                Activation::Relu => self.down::<S, Y, RELU>(from, to, by),
                 Activation::LeakyRelu(slope) => {
-                    self.down::<S, Y, LEAKY>(to, [scale, shift, S::splat(slope)]);
+                    self.down::<S, Y, LEAKY>(from, to, [scale, shift, S::splat(slope)]);
                 }
                 other => {
                     for i in self.down.clone() {
@@ -243,18 +271,24 @@ impl Plane {
                         }
                         activate(line, other);
                     }
-                    self.down::<S, Y, NONE>(to, by);
+                    self.down::<S, Y, NONE>(from, to, by);
                 }
             }
         }
     }
 
-    /// Transforms each column down its rows, in place, the prologue of a kind with `[scale, shift, slope]` before.
+    /// Transforms each column down its rows into the strip, the prologue of a kind with `[scale, shift, slope]` before. `from` is where the
+    /// first row of the plane would begin, and the elements from one row to the next.
     ///
     /// # Safety
-    /// The processor has the instruction set; `strip` has the plane's lines.
+    /// The processor has the instruction set; `strip` has the plane's lines; what lies on the picture can be read at `from`.
     #[inline(always)]
-    unsafe fn down<S: Simd, const Y: usize, const KIND: u8>(&self, strip: Strip, by: [S::V; 3]) {
+    unsafe fn down<S: Simd, const Y: usize, const KIND: u8>(
+        &self,
+        (from, from_row): (*const f32, usize),
+        strip: Strip,
+        by: [S::V; 3],
+    ) {
         let Strip { start, slot, .. } = strip;
         let outside = (0..self.across.start).chain(self.across.end..self.columns);
         // SAFETY: each line has `columns` vectors, by the contract.
@@ -271,7 +305,8 @@ impl Plane {
                     for i in 0..side(Y) {
                         let row = i * phases(Y) + phase;
                         if self.down.contains(&row) {
-                            d[i] = before::<S, KIND>(S::load(at.add(row * slot)), by);
+                            let from = from.wrapping_add(row * from_row + column * S::LANES);
+                            d[i] = before::<S, KIND>(S::load(from), by);
                         }
                     }
                     let d = points::input::<S, Y>(d);

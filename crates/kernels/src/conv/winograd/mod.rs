@@ -252,6 +252,11 @@ impl Winograd {
         self.weight.len() * size_of::<f32>() + digits
     }
 
+    /// Channels of a block that is read and written as it lies: a vector.
+    pub fn block(&self) -> usize {
+        self.isa.lanes()
+    }
+
     /// The weights, for the layer before to ask for. Those of volumes are too many.
     pub fn ahead(&self, threads: usize) -> Ahead<'_> {
         let weights: &[f32] = match &self.digits {

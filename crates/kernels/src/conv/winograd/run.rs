@@ -28,8 +28,14 @@ impl Winograd {
         let gathers = wanted && !tallies.is_empty();
         let streams = is_far(y);
         let (tallies, work, y) = (Shared::new(tallies), Shared::new(work), Shared::new(y));
-        let source =
-            Source { x, ins: self.ins, input: self.input, pad: self.pad, pre: args.prologue };
+        let source = Source {
+            x,
+            ins: self.ins,
+            input: self.input,
+            pad: self.pad,
+            pre: args.prologue,
+            blocks: args.x_blocks,
+        };
         let tallies = gathers.then_some(&tallies);
         let target = Target {
             y: &y,
@@ -38,6 +44,7 @@ impl Winograd {
             epilogue: args.epilogue,
             tallies,
             streams,
+            blocked: args.y_blocked,
         };
         match plan {
             Plan::Batches(tasks) => {

@@ -39,6 +39,8 @@ pub(super) struct Source<'a> {
     /// Zeros before the input along each axis.
     pub pad: [usize; 3],
     pub pre: Option<Prologue<'a>>,
+    /// Vectors of channels that lie in blocks, see [`ConvArgs::x_blocks`](crate::ConvArgs::x_blocks); none if empty.
+    pub blocks: &'a [bool],
 }
 
 /// The picture written.
@@ -51,6 +53,8 @@ pub(super) struct Target<'a> {
     pub tallies: Option<&'a Shared<'a>>,
     /// The picture is larger than the caches: rows of whole lines go past them.
     pub streams: bool,
+    /// It is written in blocks, and the residual lies in blocks.
+    pub blocked: bool,
 }
 
 /// V or M of some points: element `[point·slot + tile·row + channel]`.

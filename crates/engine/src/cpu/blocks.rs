@@ -1,0 +1,250 @@
+//! Which values lie in blocks of channels, chosen when all weights are packed.
+//!
+//! ```text
+//! plain   [channel][d][h][w]                     blocked  [channel / 16][d][h][w][16]
+//!
+//! conv ──▶ blocked ──▶ conv                      filtering works on a vector of channels at a time: nothing is turned
+//!             └──▶ concat ──▶ conv               a part of a buffer lies as whoever writes it would have it
+//!                    ▲
+//! up   ──▶ plain ────┘
+//! ```
+//! A block takes the place of its channels, so plans do not change. A value is blocked where its writer and all its readers can do so; what
+//! enters and leaves the network is plain. Results are the same bits either way.
+
+use super::Planned;
+use super::plan::Plan;
+use super::step::Step;
+use kernels::{Activation, PackedConv};
+
+/// Tells each convolution how its input lies and how its output is to.
+pub(super) fn choose(nodes: &mut [Planned], plan: &Plan, outputs: &[usize]) {
+    let blocked = find(nodes, plan, outputs);
+    let layouts: Vec<Vec<bool>> = (0..nodes.len())
+        .map(|index| match (conv(&nodes[index]), nodes[index].inputs.first()) {
+            (Some(weight), Some(&input)) => x_blocks(nodes, &blocked, weight, input),
+            _ => Vec::new(),
+        })
+        .collect();
+    for ((node, layout), blocked) in nodes.iter_mut().zip(layouts).zip(blocked) {
+        if let Step::Conv { x_blocks, y_blocked, .. } = &mut node.step {
+            (*x_blocks, *y_blocked) = (layout, blocked);
+        }
+    }
+}
+
+/// The values that can be: all that could be by themselves, less those that meet one that can not.
+fn find(nodes: &[Planned], plan: &Plan, outputs: &[usize]) -> Vec<bool> {
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|&input| readers[input].push(index));
+    }
+    let all = Readers { nodes, plan, outputs, readers };
+    let writes = |node: &Planned| conv(node).and_then(PackedConv::writes_blocks).is_some();
+    let mut blocked: Vec<bool> = nodes.iter().map(writes).collect();
+    loop {
+        let stays = |value: usize| {
+            let residual = residual(&nodes[value]);
+            blocked[value]
+                && residual.is_none_or(|residual| blocked[residual])
+                && all.read_blocks(value, [value, 0], &blocked)
+        };
+        let next: Vec<bool> = (0..nodes.len()).map(stays).collect();
+        if next == blocked {
+            return blocked;
+        }
+        blocked = next;
+    }
+}
+
+/// Who reads what.
+struct Readers<'a> {
+    nodes: &'a [Planned],
+    plan: &'a Plan,
+    outputs: &'a [usize],
+    readers: Vec<Vec<usize>>,
+}
+
+impl Readers<'_> {
+    /// Whether all that read `value` can read blocks there, where `of` lies from a channel on.
+    fn read_blocks(&self, value: usize, [of, channel]: [usize; 2], blocked: &[bool]) -> bool {
+        let reads = |&reader: &usize| {
+            let node = &self.nodes[reader];
+            match &node.step {
+                Step::Conv { weight, .. } => {
+                    let fits = |block| channel.is_multiple_of(block);
+                    let place = |place: usize| match place {
+                        0 => weight.reads_blocks().is_some_and(fits),
+                        _ => value == of && residual(node) == Some(value) && blocked[reader],
+                    };
+                    places(&node.inputs, value).all(place)
+                }
+                Step::Concat => {
+                    let before = |place: usize| {
+                        node.inputs[..place].iter().map(|&input| channels(&self.nodes[input])).sum()
+                    };
+                    let inside = |place| {
+                        let first: usize = before(place);
+                        self.read_blocks(reader, [of, channel + first], blocked)
+                    };
+                    self.plan.lies_in(value, reader) && places(&node.inputs, value).all(inside)
+                }
+                // It hears from the convolution what it would measure.
+                Step::NormScale { .. } => value == of && tells(&self.nodes[value]),
+                _ => false,
+            }
+        };
+        let readers = &self.readers[value];
+        !readers.is_empty() && !self.outputs.contains(&value) && readers.iter().all(reads)
+    }
+}
+
+/// The layout of a convolution's input, block by block; empty where all of it is plain.
+fn x_blocks(nodes: &[Planned], blocked: &[bool], weight: &PackedConv, input: usize) -> Vec<bool> {
+    let mut by_channel = Vec::new();
+    lay_out(nodes, blocked, input, &mut by_channel);
+    match weight.reads_blocks() {
+        Some(block) if by_channel.contains(&true) => {
+            by_channel.into_iter().step_by(block).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether each channel of a value is blocked, behind those there are.
+fn lay_out(nodes: &[Planned], blocked: &[bool], value: usize, by_channel: &mut Vec<bool>) {
+    let node = &nodes[value];
+    if let Step::Concat = node.step {
+        node.inputs.iter().for_each(|&input| lay_out(nodes, blocked, input, by_channel));
+    } else {
+        by_channel.extend(std::iter::repeat_n(blocked[value], channels(node)));
+    }
+}
+
+fn conv(node: &Planned) -> Option<&PackedConv> {
+    match &node.step {
+        Step::Conv { weight, .. } => Some(weight),
+        _ => None,
+    }
+}
+
+/// What a convolution adds to its result.
+fn residual(node: &Planned) -> Option<usize> {
+    match (&node.step, node.inputs.as_slice()) {
+        (Step::Conv { measured: None, .. }, [_, residual])
+        | (Step::Conv { measured: Some(_), .. }, [_, residual, _]) => Some(*residual),
+        _ => None,
+    }
+}
+
+/// Whether a convolution gives the moments of its result.
+fn tells(node: &Planned) -> bool {
+    let quiet = matches!(node.step, Step::Conv { activation: Activation::Identity, .. });
+    quiet && residual(node).is_none() && conv(node).is_some_and(PackedConv::gives_moments)
+}
+
+fn channels(node: &Planned) -> usize {
+    node.shape.get(1).copied().unwrap_or(1)
+}
+
+/// Where a value stands among a node's inputs.
+fn places(inputs: &[usize], value: usize) -> impl Iterator<Item = usize> + '_ {
+    inputs.iter().enumerate().filter(move |(_, input)| **input == value).map(|(place, _)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Network, Options};
+    use super::*;
+    use crate::graph::{Builder, Conv, ConvTranspose, Graph, Value, Window};
+    use crate::tensor::Tensor;
+    use crate::weights::Scope;
+    use kernels::Pool;
+    use std::sync::Arc;
+
+    fn layer(b: &mut Builder, s: &Scope, x: Value, out: usize) -> Value {
+        let x = b.conv(x, &s.at("conv"), Conv::new(out, [3, 3]).pad(1)).unwrap();
+        let x = b.instance_norm(x, Some(&s.at("norm")), 1e-5).unwrap();
+        b.activation(x, Activation::LeakyRelu(0.01))
+    }
+
+    /// A U-Net whose lower level has the size of the upper, so that all of its layers are filtered on any machine; `up` are the channels that come back, before those of the skip connection.
+    fn unet(batch: usize, up: usize) -> Graph {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[batch, 3, 36, 44]);
+        let first = layer(&mut b, &s.at("first"), x, 32);
+        let skip = layer(&mut b, &s.at("skip"), first, 32);
+        let below = layer(&mut b, &s.at("below"), skip, 32);
+        let below = layer(&mut b, &s.at("deep"), below, 32);
+        let below = b.max_pool(below, Window::new([2, 2]).stride(2)).unwrap();
+        let raised = ConvTranspose::of(up, &[2, 2]).strides(&[2, 2]);
+        let raised = b.conv_transpose(below, &s.at("up"), raised).unwrap();
+        let joined = b.concat(&[raised, skip], 1).unwrap();
+        let y = layer(&mut b, &s.at("last"), joined, 32);
+        let y = layer(&mut b, &s.at("end"), y, 16);
+        let y = b.conv(y, &s.at("head"), Conv::new(2, [1, 1])).unwrap();
+        b.finish(&[("y", y)])
+    }
+
+    /// Residual blocks, one after another.
+    fn residual_net() -> Graph {
+        let (mut b, s) = (Builder::new(), Scope::recording());
+        let x = b.input("x", &[1, 32, 30, 41]);
+        let conv = |b: &mut Builder, name: &str, x| {
+            b.conv(x, &s.at(name), Conv::new(32, [3, 3]).pad(1)).unwrap()
+        };
+        let mut y = conv(&mut b, "first", x);
+        for k in 0..3 {
+            let inner = conv(&mut b, &format!("{k}.a"), y);
+            let inner = b.activation(inner, Activation::Relu);
+            let inner = conv(&mut b, &format!("{k}.b"), inner);
+            let sum = b.add(inner, y).unwrap();
+            y = b.activation(sum, Activation::Relu);
+        }
+        let last = conv(&mut b, "last", y);
+        b.finish(&[("last", last)])
+    }
+
+    /// Names of the nodes that write blocks and of those that read some; checks that plain values give the same bits.
+    fn blocks(graph: &Graph) -> [Vec<String>; 2] {
+        let options = || Options::new(Pool::new(2));
+        let mut network = Network::compile(graph.clone(), &options()).unwrap();
+        let mut plain = Network::compile(graph.clone(), &options()).unwrap();
+        for node in Arc::get_mut(&mut plain.nodes).unwrap() {
+            if let Step::Conv { x_blocks, y_blocked, .. } = &mut node.step {
+                (*x_blocks, *y_blocked) = (Vec::new(), false);
+            }
+        }
+        let shape = graph.input_shapes()[0];
+        let count: usize = shape.iter().product();
+        let values = (0..count).map(|i| (i * i % 1009) as f32 / 504.0 - 1.0).collect();
+        let x = Tensor::new(shape, values).unwrap();
+        assert_eq!(network.run(&[&x]).unwrap(), plain.run(&[&x]).unwrap());
+        let (mut writers, mut readers) = (Vec::new(), Vec::new());
+        for node in network.nodes.iter() {
+            let Step::Conv { x_blocks, y_blocked, .. } = &node.step else { continue };
+            writers.extend(y_blocked.then(|| node.name.clone()));
+            readers.extend(x_blocks.contains(&true).then(|| node.name.clone()));
+        }
+        [writers, readers]
+    }
+
+    #[test]
+    fn what_convolutions_alone_read_lies_in_blocks() {
+        for batch in [1, 2] {
+            let [writers, readers] = blocks(&unet(batch, 16));
+            assert_eq!(writers, ["skip.conv", "below.conv", "last.conv"]);
+            assert_eq!(readers, ["below.conv", "deep.conv", "last.conv", "end.conv"]);
+        }
+        // Behind six channels a block would begin in the middle of a vector.
+        let [writers, _] = blocks(&unet(1, 6));
+        assert_eq!(writers, ["below.conv", "last.conv"]);
+    }
+
+    #[test]
+    fn what_is_added_lies_as_what_it_is_added_to() {
+        let [writers, readers] = blocks(&residual_net());
+        let all = ["first", "0.a", "0.b", "1.a", "1.b", "2.a", "2.b"];
+        assert_eq!(writers, all);
+        assert_eq!(readers, [&all[1..], &["last"]].concat());
+    }
+}
