@@ -4,7 +4,7 @@
 //! M   ── along rows: all points of a tile, or those of a row when they are done, into a strip [points][X·count columns][lanes]
 //!     ── across planes, down rows ──▶  work [Z planes][Y rows][X·count columns][lanes], with bias and activation
 //!     ── turned in blocks of 8 columns × 8 channels, straight into the picture; at borders, or with a residual to be added before the
-//!        activation, by way of a block in scratch memory
+//!        activation, by way of a block in scratch memory; copied as they are where the picture lies in blocks of channels
 //! ```
 
 use super::points::{self, SIDE, STEP, outs, side};
@@ -138,6 +138,8 @@ struct Ending<'a, S: Simd> {
     valid: [usize; 3],
     /// Rows go past the caches.
     streams: bool,
+    /// Flat tiles go from registers to blocks of the picture; those of volumes are too many rows at a time.
+    straight: bool,
 }
 
 impl<'a, S: Simd> Ending<'a, S> {
@@ -170,9 +172,32 @@ impl<'a, S: Simd> Ending<'a, S> {
         let tallies = target.tallies.map(|tallies| tallies.pointer());
         let row = [target.output[2], first[2], valid[2]];
         let whole = row.iter().all(|n| n.is_multiple_of(LINE)) && channel + S::LANES <= target.outs;
-        let whole = whole && e.residual.is_none() && is_quick(e.activation);
-        let streams = target.streams && (whole || target.blocked);
-        Ending { target, segment, step, channel, pitch, bias, early, tallies, valid, streams }
+        let done = e.residual.is_none() && is_quick(e.activation);
+        let aligned = target.y.pointer().cast_const().align_offset(4 * LINE) == 0;
+        let streams = target.streams && if target.blocked { aligned } else { whole && done };
+        let straight = target.blocked && done && step[0] == 1;
+        Ending {
+            target,
+            segment,
+            step,
+            channel,
+            pitch,
+            bias,
+            early,
+            tallies,
+            valid,
+            streams,
+            straight,
+        }
+    }
+
+    /// Where a row of a plane of the tiles begins in blocks of channels.
+    #[inline(always)]
+    fn block_row(&self, plane: usize, row: usize) -> usize {
+        let [_, h, w] = self.target.output;
+        let volume: usize = self.target.output.iter().product();
+        let [z, y, x] = [0, 1, 2].map(|a| self.segment.tile[a] * self.step[a]);
+        self.channel * volume + (((z + plane) * h + y + row) * w + x) * S::LANES
     }
 
     /// Keeps what was gathered of a tile.
@@ -269,7 +294,19 @@ impl<'a, S: Simd> Ending<'a, S> {
                 let mut d = points::output::<S, X>(rows[i]);
                 for j in 0..outs(X) {
                     d[j] = in_register::<S>(self.early, S::add(d[j], self.bias));
-                    S::store(to.add(i * self.pitch + j * S::LANES), d[j]);
+                    if !self.straight {
+                        S::store(to.add(i * self.pitch + j * S::LANES), d[j]);
+                    }
+                }
+                if self.straight && i < tall {
+                    let row = self.block_row(0, i) + tile * outs(X) * S::LANES;
+                    let to = self.target.y.pointer().add(row);
+                    for (j, v) in d.iter().enumerate().take(wide.min(outs(X))) {
+                        match self.streams {
+                            true => S::send(to.add(j * S::LANES), *v),
+                            false => S::store(to.add(j * S::LANES), *v),
+                        }
+                    }
                 }
                 if self.tallies.is_some() && i < tall {
                     if i == 0 {
@@ -338,16 +375,11 @@ impl<'a, S: Simd> Ending<'a, S> {
     /// As for [`Ending::write`].
     #[inline(always)]
     unsafe fn blocks(&self, work: &mut [f32]) {
-        let Ending { target, segment, step, pitch, valid: [deep, tall, wide], .. } = *self;
+        let Ending { target, step, pitch, valid: [deep, tall, wide], .. } = *self;
         let e = &target.epilogue;
-        let [_, h, w] = target.output;
-        let volume: usize = target.output.iter().product();
-        let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
-        let aligned = target.y.pointer().cast_const().align_offset(4 * LINE) == 0;
         for (p, i) in (0..deep).flat_map(|p| (0..tall).map(move |i| (p, i))) {
             let line = &mut work[(p * step[1] + i) * pitch..][..wide * S::LANES];
-            let row = ((first[0] + p) * h + first[1] + i) * w + first[2];
-            let row = self.channel * volume + row * S::LANES;
+            let row = self.block_row(p, i);
             if let Some(residual) = e.residual {
                 let residual = &residual[row..][..line.len()];
                 line.iter_mut().zip(residual).for_each(|(v, r)| *v += r);
@@ -358,7 +390,7 @@ impl<'a, S: Simd> Ending<'a, S> {
             // SAFETY: whole vectors; this part of the output is this task's, by the contract.
             unsafe {
                 let y = target.y.part(row, line.len());
-                if !(self.streams && aligned) {
+                if !self.streams {
                     y.copy_from_slice(line);
                     continue;
                 }
@@ -376,7 +408,9 @@ impl<'a, S: Simd> Ending<'a, S> {
     unsafe fn write(&self, work: &mut [f32]) {
         // SAFETY: passed on to the caller.
         unsafe {
-            if self.target.blocked {
+            if self.straight {
+                sent();
+            } else if self.target.blocked {
                 self.blocks(work);
             } else if self.streams {
                 self.stream(work);
