@@ -25,6 +25,8 @@
 //! three steps one after another, the products shared out by point, so that each weight is read once. Every number is computed the same
 //! way whatever the sharing.
 //!
+//! A picture may lie in blocks of as many channels as a vector holds (`ConvArgs::x_blocks`): then nothing is turned, rows are transformed where they lie.
+//!
 //! Where the processor has tiles of bytes the products of many channels run on these (`digits.rs`): multiplying less by filtering and multiplying faster add up.
 //!
 //! A NaN or an infinity reaches every output of the tiles that hold it, so also outputs whose window does not.
