@@ -12,19 +12,14 @@
 //! enters and leaves the network is plain. Results are the same bits either way.
 
 use super::Planned;
-use super::plan::Plan;
 use super::step::Step;
 use kernels::{Activation, PackedConv};
 
 /// Tells each convolution how its input lies and how its output is to.
-pub(super) fn choose(nodes: &mut [Planned], plan: &Plan, outputs: &[usize]) {
-    let blocked = find(nodes, plan, outputs);
-    let layouts: Vec<Vec<bool>> = (0..nodes.len())
-        .map(|index| match (conv(&nodes[index]), nodes[index].inputs.first()) {
-            (Some(weight), Some(&input)) => x_blocks(nodes, &blocked, weight, input),
-            _ => Vec::new(),
-        })
-        .collect();
+pub(super) fn choose(nodes: &mut [Planned], outputs: &[usize]) {
+    let blocked = find(nodes, outputs);
+    let layouts: Vec<Vec<bool>> =
+        nodes.iter().map(|node| x_blocks(nodes, &blocked, node)).collect();
     for ((node, layout), blocked) in nodes.iter_mut().zip(layouts).zip(blocked) {
         if let Step::Conv { x_blocks, y_blocked, .. } = &mut node.step {
             (*x_blocks, *y_blocked) = (layout, blocked);
@@ -33,90 +28,58 @@ pub(super) fn choose(nodes: &mut [Planned], plan: &Plan, outputs: &[usize]) {
 }
 
 /// The values that can be: all that could be by themselves, less those that meet one that can not.
-fn find(nodes: &[Planned], plan: &Plan, outputs: &[usize]) -> Vec<bool> {
-    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    for (index, node) in nodes.iter().enumerate() {
-        node.inputs.iter().for_each(|&input| readers[input].push(index));
-    }
-    let all = Readers { nodes, plan, outputs, readers };
-    let writes = |node: &Planned| conv(node).and_then(PackedConv::writes_blocks).is_some();
-    let mut blocked: Vec<bool> = nodes.iter().map(writes).collect();
+fn find(nodes: &[Planned], outputs: &[usize]) -> Vec<bool> {
+    let writes = |node: &Planned| conv(node).and_then(PackedConv::writes_blocks);
+    let mut blocked: Vec<bool> = nodes.iter().map(|node| writes(node).is_some()).collect();
+    // All are packed for one instruction set.
+    let Some(block) = nodes.iter().find_map(writes) else { return blocked };
     loop {
-        let stays = |value: usize| {
-            let residual = residual(&nodes[value]);
-            blocked[value]
-                && residual.is_none_or(|residual| blocked[residual])
-                && all.read_blocks(value, [value, 0], &blocked)
-        };
-        let next: Vec<bool> = (0..nodes.len()).map(stays).collect();
-        if next == blocked {
+        let before = blocked.clone();
+        let mut readable = vec![true; nodes.len()];
+        outputs.iter().for_each(|&output| readable[output] = false);
+        // Readers stand behind what they read.
+        for (index, node) in nodes.iter().enumerate().rev() {
+            blocked[index] &= readable[index];
+            let mut channel = 0;
+            for (place, &input) in node.inputs.iter().enumerate() {
+                readable[input] &= match &node.step {
+                    Step::Conv { weight, .. } if place == 0 => weight.reads_blocks().is_some(),
+                    Step::Conv { .. } => place == 1 && residual(node).is_some() && blocked[index],
+                    // Parts are written in place or copied as they lie.
+                    Step::Concat => readable[index] && channel % block == 0,
+                    // It hears from the convolution what it would measure.
+                    Step::NormScale { .. } => tells(&nodes[input]),
+                    _ => false,
+                };
+                channel += channels(&nodes[input]);
+            }
+        }
+        for (index, node) in nodes.iter().enumerate() {
+            blocked[index] &= residual(node).is_none_or(|residual| blocked[residual]);
+        }
+        if blocked == before {
             return blocked;
         }
-        blocked = next;
-    }
-}
-
-/// Who reads what.
-struct Readers<'a> {
-    nodes: &'a [Planned],
-    plan: &'a Plan,
-    outputs: &'a [usize],
-    readers: Vec<Vec<usize>>,
-}
-
-impl Readers<'_> {
-    /// Whether all that read `value` can read blocks there, where `of` lies from a channel on.
-    fn read_blocks(&self, value: usize, [of, channel]: [usize; 2], blocked: &[bool]) -> bool {
-        let reads = |&reader: &usize| {
-            let node = &self.nodes[reader];
-            match &node.step {
-                Step::Conv { weight, .. } => {
-                    let fits = |block| channel.is_multiple_of(block);
-                    let place = |place: usize| match place {
-                        0 => weight.reads_blocks().is_some_and(fits),
-                        _ => value == of && residual(node) == Some(value) && blocked[reader],
-                    };
-                    places(&node.inputs, value).all(place)
-                }
-                Step::Concat => {
-                    let before = |place: usize| {
-                        node.inputs[..place].iter().map(|&input| channels(&self.nodes[input])).sum()
-                    };
-                    let inside = |place| {
-                        let first: usize = before(place);
-                        self.read_blocks(reader, [of, channel + first], blocked)
-                    };
-                    self.plan.lies_in(value, reader) && places(&node.inputs, value).all(inside)
-                }
-                // It hears from the convolution what it would measure.
-                Step::NormScale { .. } => value == of && tells(&self.nodes[value]),
-                _ => false,
-            }
-        };
-        let readers = &self.readers[value];
-        !readers.is_empty() && !self.outputs.contains(&value) && readers.iter().all(reads)
     }
 }
 
 /// The layout of a convolution's input, block by block; empty where all of it is plain.
-fn x_blocks(nodes: &[Planned], blocked: &[bool], weight: &PackedConv, input: usize) -> Vec<bool> {
+fn x_blocks(nodes: &[Planned], blocked: &[bool], node: &Planned) -> Vec<bool> {
+    let Some(block) = conv(node).and_then(PackedConv::reads_blocks) else { return Vec::new() };
     let mut by_channel = Vec::new();
-    lay_out(nodes, blocked, input, &mut by_channel);
-    match weight.reads_blocks() {
-        Some(block) if by_channel.contains(&true) => {
-            by_channel.into_iter().step_by(block).collect()
+    let mut parts: Vec<usize> = node.inputs.first().copied().into_iter().collect();
+    while let Some(part) = parts.pop() {
+        let node = &nodes[part];
+        if let Step::Concat = node.step {
+            parts.extend(node.inputs.iter().rev());
+        } else {
+            by_channel.extend(std::iter::repeat_n(blocked[part], channels(node)));
         }
-        _ => Vec::new(),
     }
-}
-
-/// Whether each channel of a value is blocked, behind those there are.
-fn lay_out(nodes: &[Planned], blocked: &[bool], value: usize, by_channel: &mut Vec<bool>) {
-    let node = &nodes[value];
-    if let Step::Concat = node.step {
-        node.inputs.iter().for_each(|&input| lay_out(nodes, blocked, input, by_channel));
+    if by_channel.contains(&true) {
+        by_channel.into_iter().step_by(block).collect()
     } else {
-        by_channel.extend(std::iter::repeat_n(blocked[value], channels(node)));
+        Vec::new()
     }
 }
 
@@ -136,19 +99,14 @@ fn residual(node: &Planned) -> Option<usize> {
     }
 }
 
-/// Whether a convolution gives the moments of its result.
+/// Whether a convolution that writes blocks gives the moments of its result, see [`kernels::conv_moments`].
 fn tells(node: &Planned) -> bool {
     let quiet = matches!(node.step, Step::Conv { activation: Activation::Identity, .. });
-    quiet && residual(node).is_none() && conv(node).is_some_and(PackedConv::gives_moments)
+    quiet && residual(node).is_none()
 }
 
 fn channels(node: &Planned) -> usize {
     node.shape.get(1).copied().unwrap_or(1)
-}
-
-/// Where a value stands among a node's inputs.
-fn places(inputs: &[usize], value: usize) -> impl Iterator<Item = usize> + '_ {
-    inputs.iter().enumerate().filter(move |(_, input)| **input == value).map(|(place, _)| place)
 }
 
 #[cfg(test)]
@@ -167,7 +125,8 @@ mod tests {
         b.activation(x, Activation::LeakyRelu(0.01))
     }
 
-    /// A U-Net whose lower level has the size of the upper, so that all of its layers are filtered on any machine; `up` are the channels that come back, before those of the skip connection.
+    /// A U-Net whose lower level has the size of the upper, so that all of its layers are filtered on any machine; `up` are the channels that
+    /// come back, before those of the skip connection.
     fn unet(batch: usize, up: usize) -> Graph {
         let (mut b, s) = (Builder::new(), Scope::recording());
         let x = b.input("x", &[batch, 3, 36, 44]);

@@ -129,7 +129,7 @@ impl Network {
         let outputs: Vec<usize> = graph.outputs.iter().map(|(_, value)| value.0).collect();
         let room = options.memory_limit_bytes.map(|limit| limit - activations);
         let mut nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
-        blocks::choose(&mut nodes, &plan, &outputs);
+        blocks::choose(&mut nodes, &outputs);
         let workspace = workspace_len(&nodes, &plan, options.pool.threads());
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };

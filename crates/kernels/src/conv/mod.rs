@@ -79,7 +79,8 @@ impl PackedConv {
         self.block_of(self.shape.in_channels)
     }
 
-    /// Channels of a block of `y` that it writes, see [`ConvArgs::y_blocked`]; `None` where it can not.
+    /// Channels of a block of `y` that it writes, see [`ConvArgs::y_blocked`]; `None` where it can not. What can
+    /// gives moments, too, where [`conv_moments`] may.
     pub fn writes_blocks(&self) -> Option<usize> {
         self.block_of(self.shape.out_channels)
     }
@@ -92,11 +93,6 @@ impl PackedConv {
             }
             _ => None,
         }
-    }
-
-    /// Whether mean and variance of what it writes are given where they are wanted, see [`conv_moments`].
-    pub fn gives_moments(&self) -> bool {
-        matches!(self.algorithm, Algorithm::Winograd(_))
     }
 
     /// The algorithm chosen, for reports: `"product"`, `"digits"`, `"winograd"`, `"direct"` or `"dense"`.
@@ -250,18 +246,21 @@ mod tests {
         (0..count).map(|_| next()).collect()
     }
 
+    fn flat(ins: usize, outs: usize, h: usize, w: usize) -> ConvShape {
+        let pad = [[0, 0], [1, 1], [1, 1]];
+        ConvShape { pad, ..ConvShape::new(ins, outs, [1, h, w], [1, 3, 3]) }
+    }
+
+    fn cube(ins: usize, outs: usize, size: [usize; 3]) -> ConvShape {
+        ConvShape { pad: [[1; 2]; 3], ..ConvShape::new(ins, outs, size, [3; 3]) }
+    }
+
+    fn strided(s: ConvShape) -> ConvShape {
+        ConvShape { stride: s.kernel.map(|k| if k == 1 { 1 } else { 2 }), ..s }
+    }
+
     /// Shapes that several algorithms can compute: odd sizes, padding on one side only, channels that fill no vector.
     fn shapes() -> Vec<ConvShape> {
-        let flat = |ins, outs, h, w| ConvShape {
-            pad: [[0, 0], [1, 1], [1, 1]],
-            ..ConvShape::new(ins, outs, [1, h, w], [1, 3, 3])
-        };
-        let cube = |ins, outs, size| ConvShape {
-            pad: [[1; 2]; 3],
-            ..ConvShape::new(ins, outs, size, [3; 3])
-        };
-        let strided =
-            |s: ConvShape| ConvShape { stride: s.kernel.map(|k| if k == 1 { 1 } else { 2 }), ..s };
         vec![
             flat(17, 20, 9, 70),
             cube(16, 16, [5, 6, 9]),
@@ -343,16 +342,6 @@ mod tests {
 
     #[test]
     fn channels_in_blocks_change_no_bit() {
-        let cube = |ins, outs, size| ConvShape {
-            pad: [[1; 2]; 3],
-            ..ConvShape::new(ins, outs, size, [3; 3])
-        };
-        let flat = |ins, outs, h, w| ConvShape {
-            pad: [[0, 0], [1, 1], [1, 1]],
-            ..ConvShape::new(ins, outs, [1, h, w], [1, 3, 3])
-        };
-        let strided =
-            |s: ConvShape| ConvShape { stride: s.kernel.map(|k| if k == 1 { 1 } else { 2 }), ..s };
         let shapes = [
             flat(32, 16, 11, 70),
             cube(16, 32, [5, 6, 19]),

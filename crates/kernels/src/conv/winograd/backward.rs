@@ -11,6 +11,7 @@ use super::points::{self, SIDE, STEP, outs, side};
 use super::tally::Tally;
 use super::tiles::{Matrix, SPARE, Segment, Strip, Target, line};
 use crate::activation::{activate, in_register, is_quick};
+use crate::elementwise::add_scaled;
 use crate::far::{send, sent};
 use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};
 use crate::{Activation, shared::Shared};
@@ -381,8 +382,7 @@ impl<'a, S: Simd> Ending<'a, S> {
             let line = &mut work[(p * step[1] + i) * pitch..][..wide * S::LANES];
             let row = self.block_row(p, i);
             if let Some(residual) = e.residual {
-                let residual = &residual[row..][..line.len()];
-                line.iter_mut().zip(residual).for_each(|(v, r)| *v += r);
+                add_scaled(&residual[row..][..line.len()], 1.0, line);
             }
             if e.residual.is_some() || !is_quick(e.activation) {
                 activate(line, e.activation);
