@@ -62,6 +62,9 @@ pub(super) fn lower(node: &Node, facts: &[Option<Known>]) -> Option<Lowered> {
         return None;
     }
     let view = View { node, facts, shape: &out.shape };
+    if view.is_concat_of_one() {
+        return Some(Lowered::alias(out.shape.clone()));
+    }
     let (op, operands) = match node.op.name {
         "Conv" => view.conv()?,
         "ConvTranspose" => view.conv_transpose()?,
@@ -321,6 +324,11 @@ impl View<'_> {
         (rank > 2 && axes == spatial).then_some((Op::GlobalAvgPool, vec![0]))
     }
 
+    /// As the first layer of a DenseNet's block is written. It must not end a piece: maps before it are to lie where those after it are joined.
+    fn is_concat_of_one(&self) -> bool {
+        self.node.op.name == "Concat" && self.node.inputs.len() == 1 && self.variable(0).is_some()
+    }
+
     fn concat(&self) -> Found {
         let rank = self.shape.len() as i64;
         let axis = self.int("axis", 1);
@@ -332,7 +340,7 @@ impl View<'_> {
         let slots: Vec<_> = inputs.iter().map(|i| self.slot(*i)).collect();
         let twice = slots.iter().enumerate().any(|(i, slot)| slots[..i].contains(slot));
         let fit = inputs.iter().all(|i| self.variable(*i).is_some_and(|x| x[0] == self.shape[0]));
-        (fit && !twice && inputs.len() > 1).then_some((Op::Concat, inputs))
+        (fit && !twice).then_some((Op::Concat, inputs))
     }
 
     /// A few rows times a stored matrix; more rows are worth the general product.

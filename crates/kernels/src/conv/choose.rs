@@ -10,7 +10,7 @@
 //! [`Choice`], a row in [`candidates`] and its entries.
 
 use super::shape::ConvShape;
-use super::{dense, digits, winograd};
+use super::{dense, digits, sliding, winograd};
 use crate::Isa;
 use crate::digits::{SIDE, STEP, blocks};
 use crate::gemm::tile;
@@ -34,6 +34,8 @@ pub(super) enum Choice {
     Product,
     /// The same on tiles of digits.
     Digits,
+    /// The same where a picture is split once and its taps slide over the digits.
+    Sliding,
     /// Sums of lines, for few channels a group.
     Direct,
     /// One output position.
@@ -210,7 +212,9 @@ pub(super) fn choose_by(
     let allowed = |c: &Candidate| match c.choice {
         Choice::Product | Choice::Direct | Choice::Dense => true,
         Choice::Winograd(_) | Choice::WinogradDigits(_) => !options.exact && c.bytes <= limit,
-        Choice::Digits => !options.exact && c.bytes <= limit.max(shape.weight_len() * 4),
+        Choice::Digits | Choice::Sliding => {
+            !options.exact && c.bytes <= limit.max(shape.weight_len() * 4)
+        }
     };
     let allowed = candidates(shape, output, isa).into_iter().filter(allowed);
     let cheapest = allowed.min_by(|a, b| a.price(costs).total_cmp(&b.price(costs)));
@@ -225,6 +229,9 @@ pub(super) fn candidates(s: &ConvShape, output: [usize; 3], isa: Isa) -> Vec<Can
     let mut all = vec![product(s, output, isa.vectors())];
     if isa == Isa::Amx && digits::Digits::suits(s) {
         all.push(by_digits(s, output));
+    }
+    if isa == Isa::Amx && sliding::Sliding::suits(s) {
+        all.push(slid(s, output));
     }
     let (tiles, isa) = (isa == Isa::Amx, isa.vectors());
     all.extend(direct(s, output));
@@ -268,6 +275,24 @@ fn by_digits(s: &ConvShape, output: [usize; 3]) -> Candidate {
         ..NOTHING
     };
     Candidate::new(Choice::Digits, bytes, 0.0, counts)
+}
+
+/// Every element of the picture is split once; sums are brought to floats once a tap and block. Positions between the rows are computed too.
+fn slid(s: &ConvShape, output: [usize; 3]) -> Candidate {
+    let taps: usize = s.kernel.iter().product();
+    let [phases, grid, positions] = sliding::sizes(s, output);
+    let (blocks, _) = blocks(s.in_channels);
+    let bytes = sliding::Sliding::bytes_of(s);
+    let (deep, outs) =
+        (s.in_channels.next_multiple_of(STEP), s.out_channels.next_multiple_of(SIDE));
+    let counts = ConvCosts {
+        split: (phases * grid * s.in_channels) as f64,
+        tile: (positions * deep * taps) as f64 * outs as f64,
+        line: (positions * outs * taps * blocks) as f64,
+        weight: bytes as f64,
+        ..NOTHING
+    };
+    Candidate::new(Choice::Sliding, bytes, 0.0, counts)
 }
 
 /// Where a band of a group's channels fits the nearer caches.

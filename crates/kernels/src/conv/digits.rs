@@ -233,7 +233,8 @@ impl Digits {
                     row_steps,
                     column_steps: column_steps.add(i * SIDE),
                 };
-                tiles.product(terms.div_ceil(digits::STEP), [a.as_ptr(), b.add(i * each)], &to);
+                let b = digits::Columns::of(b.add(i * each));
+                tiles.product(terms.div_ceil(digits::STEP), a.as_ptr(), b, &to);
             }
         }
     }

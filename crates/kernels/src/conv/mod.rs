@@ -9,6 +9,7 @@ mod gemm;
 mod pack;
 mod pair;
 mod shape;
+mod sliding;
 mod transpose;
 mod tune;
 mod turned;
@@ -45,6 +46,7 @@ enum Algorithm {
     Winograd(winograd::Winograd),
     /// Implicit matrix product on tiles of digits.
     Digits(digits::Digits),
+    Sliding(Box<sliding::Sliding>),
     /// Few channels a group.
     Direct(Box<direct::Direct>),
     /// One output position.
@@ -58,6 +60,7 @@ impl PackedConv {
             Algorithm::Product(p) => p.weight.bytes(),
             Algorithm::Winograd(w) => w.bytes(),
             Algorithm::Digits(d) => d.bytes(),
+            Algorithm::Sliding(s) => s.bytes(),
             Algorithm::Direct(d) => d.weight.bytes(),
             Algorithm::Dense(d) => d.weight.bytes(),
         }
@@ -70,7 +73,10 @@ impl PackedConv {
                 Some(Ahead::new(product.weight.ahead(0, usize::MAX), false))
             }
             Algorithm::Winograd(winograd) => Some(winograd.ahead(threads)),
-            Algorithm::Digits(_) | Algorithm::Direct(_) | Algorithm::Dense(_) => None,
+            Algorithm::Digits(_)
+            | Algorithm::Sliding(_)
+            | Algorithm::Direct(_)
+            | Algorithm::Dense(_) => None,
         }
     }
 
@@ -95,11 +101,12 @@ impl PackedConv {
         }
     }
 
-    /// The algorithm chosen, for reports: `"product"`, `"digits"`, `"winograd"`, `"direct"` or `"dense"`.
+    /// The algorithm chosen, for reports: `"product"`, `"digits"`, `"sliding digits"`, `"winograd"`, `"direct"` or `"dense"`.
     pub fn algorithm(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Product(_) => "product",
             Algorithm::Digits(_) => "digits",
+            Algorithm::Sliding(_) => "sliding digits",
             Algorithm::Winograd(_) => "winograd",
             Algorithm::Direct(_) => "direct",
             Algorithm::Dense(_) => "dense",
@@ -127,7 +134,9 @@ pub fn pack_conv_with<'a>(
     weight.check("weight of a convolution", shape.weight_len(), [outs, terms]);
     let choice = match choose::choose(shape, output, chosen(), options) {
         // Digits would take more memory than these.
-        Choice::Digits if is_short(&weight) => choose::choose(shape, output, isa(), options),
+        Choice::Digits | Choice::Sliding if is_short(&weight) => {
+            choose::choose(shape, output, isa(), options)
+        }
         choice => choice,
     };
     pack_as(chosen(), shape, output, choice, &weight)
@@ -158,6 +167,9 @@ fn pack_as(
             Algorithm::Winograd(winograd::Winograd::by_digits(isa, shape, output, step, &all()))
         }
         Choice::Digits => Algorithm::Digits(digits::Digits::new(isa, shape, output, &all())),
+        Choice::Sliding => {
+            Algorithm::Sliding(Box::new(sliding::Sliding::new(isa, shape, output, &all())))
+        }
         Choice::Product => Algorithm::Product(gemm::Product::of(isa, shape, output, weight)),
     };
     PackedConv { shape: shape.clone(), output, algorithm }
@@ -169,6 +181,7 @@ pub fn conv_workspace(_shape: &ConvShape, w: &PackedConv, threads: usize) -> usi
         Algorithm::Product(p) => p.workspace(threads),
         Algorithm::Winograd(w) => w.workspace(threads),
         Algorithm::Digits(d) => d.workspace(threads),
+        Algorithm::Sliding(s) => s.workspace(threads),
         Algorithm::Direct(d) => d.workspace(threads),
         Algorithm::Dense(d) => d.workspace(threads),
     }
@@ -225,6 +238,7 @@ pub fn conv_moments(
             return winograd.run(pool, x, (args, wanted), work, y);
         }
         Algorithm::Digits(digits) => digits.run(pool, x, args, work, y),
+        Algorithm::Sliding(sliding) => sliding.run(pool, x, args, work, y),
         Algorithm::Direct(direct) => return direct.run(pool, x, (args, wanted), work, y),
         Algorithm::Dense(dense) => dense.run(pool, x, args, work, y),
     }

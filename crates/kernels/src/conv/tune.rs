@@ -84,6 +84,7 @@ fn name(choice: Choice) -> String {
     match choice {
         Choice::Product => "product".into(),
         Choice::Digits => "digits".into(),
+        Choice::Sliding => "sliding digits".into(),
         Choice::Direct => "direct".into(),
         Choice::Dense => "dense".into(),
         Choice::WinogradDigits(kinds) => format!("{} digits", name(Choice::Winograd(kinds))),

@@ -8,6 +8,7 @@
 //! ```
 //! Two panels of rows together: an order's sums would otherwise wait for each other (three of 52 cycles a step of 96).
 
+use super::Columns;
 use super::end::{Ending, Sums};
 use std::mem::MaybeUninit;
 
@@ -101,17 +102,17 @@ impl Tiles {
         Tiles { sums: MaybeUninit::uninit(), _here: std::marker::PhantomData }
     }
 
-    /// Digits `a` of up to 32 rows by those of sixteen columns, `b`, `steps` steps deep, at least one.
+    /// Digits `a` of up to 32 rows by those of the columns `b`, `steps` steps deep, at least one.
     ///
     /// # Safety
     /// `a` holds the digits of the rows of `to` in panels of sixteen, which follow each other; `b` those of the columns. What `to` names
     /// is valid, see [`Ending`].
-    pub unsafe fn product(&mut self, steps: usize, [a, b]: [*const f32; 2], to: &Ending) {
+    pub unsafe fn product(&mut self, steps: usize, a: *const f32, b: Columns, to: &Ending) {
         assert!(steps > 0, "a product of no terms");
         to.ask();
         // SAFETY: by the contract, and that of `new`; the sums are written before they are read.
         unsafe {
-            multiply(steps, [a, b], to.is_tall(), self.sums.as_mut_ptr());
+            multiply(steps, a, b, to.is_tall(), self.sums.as_mut_ptr());
             to.end(self.sums.assume_init_mut());
         }
     }
@@ -133,9 +134,12 @@ impl Drop for Tiles {
 /// # Safety
 /// The thread has tiles of bytes; `a` and `b` are readable as far as `steps` reaches, `to` can be written.
 #[cfg(target_arch = "x86_64")]
-unsafe fn multiply(steps: usize, [a, b]: [*const f32; 2], tall: bool, to: *mut Sums) {
-    use super::{STEP, STRIDE, TILE};
+unsafe fn multiply(steps: usize, a: *const f32, b: Columns, tall: bool, to: *mut Sums) {
+    use super::{SIDE, STEP, STRIDE, TILE};
     use std::arch::asm;
+    // Bytes from one row of B to the next, and from one digit's tile.
+    let line = b.pitch * size_of::<f32>();
+    let (b, digit) = (b.digits, line * SIDE);
     // SAFETY: by the contract. No tile register holds anything before or after, and the compiler uses none.
     unsafe {
         if tall {
@@ -143,49 +147,50 @@ unsafe fn multiply(steps: usize, [a, b]: [*const f32; 2], tall: bool, to: *mut S
                 "tilezero tmm0", "tilezero tmm1", "tilezero tmm2",
                 "tilezero tmm3", "tilezero tmm4", "tilezero tmm5",
                 "2:",
-                "tileloadd tmm7, [{b} + {row}]",
+                "tileloadd tmm7, [{b} + {line}]",
                 "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm0, tmm6, tmm7",
                 "tileloadd tmm6, [{c} + {row}]", "tdpbssd tmm3, tmm6, tmm7",
                 "tileloadd tmm6, [{a} + {row} + {tile}]", "tdpbssd tmm1, tmm6, tmm7",
                 "tileloadd tmm6, [{c} + {row} + {tile}]", "tdpbssd tmm4, tmm6, tmm7",
                 "tileloadd tmm6, [{a} + {row} + 2*{tile}]", "tdpbssd tmm2, tmm6, tmm7",
                 "tileloadd tmm6, [{c} + {row} + 2*{tile}]", "tdpbssd tmm5, tmm6, tmm7",
-                "tileloadd tmm7, [{b} + {row} + {tile}]",
+                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]",
                 "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm1, tmm6, tmm7",
                 "tileloadd tmm6, [{c} + {row}]", "tdpbssd tmm4, tmm6, tmm7",
                 "tileloadd tmm6, [{a} + {row} + {tile}]", "tdpbssd tmm2, tmm6, tmm7",
                 "tileloadd tmm6, [{c} + {row} + {tile}]", "tdpbssd tmm5, tmm6, tmm7",
-                "tileloadd tmm7, [{b} + {row} + 2*{tile}]",
+                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]",
                 "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm2, tmm6, tmm7",
                 "tileloadd tmm6, [{c} + {row}]", "tdpbssd tmm5, tmm6, tmm7",
-                "add {a}, 3*{tile}", "add {c}, 3*{tile}", "add {b}, 3*{tile}",
+                "add {a}, 3*{tile}", "add {c}, 3*{tile}", "add {b}, {digit}",
                 "dec {n}", "jnz 2b",
                 "tilestored [{to} + {row}], tmm0", "tilestored [{to} + {row} + {tile}], tmm1",
                 "tilestored [{to} + {row} + 2*{tile}], tmm2", "tilestored [{to} + {row} + 3*{tile}], tmm3",
                 "tilestored [{to} + {row} + 4*{tile}], tmm4", "tilestored [{to} + {row} + 5*{tile}], tmm5",
                 a = inout(reg) a => _, b = inout(reg) b => _,
                 c = inout(reg) a.byte_add(steps * STRIDE) => _,
-                n = inout(reg) steps => _, row = in(reg) STEP, to = in(reg) to, tile = const TILE,
-                options(nostack),
+                n = inout(reg) steps => _, row = in(reg) STEP, line = in(reg) line, digit = in(reg) digit,
+                to = in(reg) to, tile = const TILE, options(nostack),
             );
         } else {
             asm!(
                 "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", "tilezero tmm4",
                 "2:",
-                "tileloadd tmm7, [{b} + {row}]",
+                "tileloadd tmm7, [{b} + {line}]",
                 "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm0, tmm6, tmm7",
                 "tileloadd tmm5, [{a} + {row} + {tile}]", "tdpbssd tmm1, tmm5, tmm7",
                 "tileloadd tmm5, [{a} + {row} + 2*{tile}]", "tdpbssd tmm2, tmm5, tmm7",
-                "tileloadd tmm7, [{b} + {row} + {tile}]", "tdpbssd tmm3, tmm6, tmm7",
+                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]", "tdpbssd tmm3, tmm6, tmm7",
                 "tileloadd tmm5, [{a} + {row} + {tile}]", "tdpbssd tmm4, tmm5, tmm7",
-                "tileloadd tmm7, [{b} + {row} + 2*{tile}]", "tdpbssd tmm2, tmm6, tmm7",
-                "add {a}, 3*{tile}", "add {b}, 3*{tile}",
+                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]", "tdpbssd tmm2, tmm6, tmm7",
+                "add {a}, 3*{tile}", "add {b}, {digit}",
                 "dec {n}", "jnz 2b",
                 "tilestored [{to} + {row}], tmm0", "tilestored [{to} + {row} + {tile}], tmm1",
                 "tilestored [{to} + {row} + 2*{tile}], tmm2", "tilestored [{to} + {row} + 3*{tile}], tmm3",
                 "tilestored [{to} + {row} + 4*{tile}], tmm4",
                 a = inout(reg) a => _, b = inout(reg) b => _, n = inout(reg) steps => _,
-                row = in(reg) STEP, to = in(reg) to, tile = const TILE, options(nostack),
+                row = in(reg) STEP, line = in(reg) line, digit = in(reg) digit, to = in(reg) to,
+                tile = const TILE, options(nostack),
             );
         }
     }
@@ -196,6 +201,6 @@ unsafe fn multiply(steps: usize, [a, b]: [*const f32; 2], tall: bool, to: *mut S
 /// # Safety
 /// None.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn multiply(_steps: usize, _factors: [*const f32; 2], _tall: bool, _to: *mut Sums) {
+unsafe fn multiply(_steps: usize, _a: *const f32, _b: Columns, _tall: bool, _to: *mut Sums) {
     unreachable!("tiles on a processor without them");
 }

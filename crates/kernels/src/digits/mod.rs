@@ -32,7 +32,7 @@ mod tests;
 
 pub(crate) use amx::{Tiles, supported};
 pub(crate) use end::{Ending, activation_of};
-pub(crate) use split::{split_columns, split_rows};
+pub(crate) use split::{split_columns, split_columns_to, split_rows};
 use std::ops::Range;
 
 /// Rows and columns of a tile.
@@ -47,6 +47,21 @@ const TILE: usize = SIDE * STEP;
 pub(crate) const STRIDE: usize = DIGITS * TILE;
 /// Steps whose numbers share a scale, at most: digits of 32 rows are then 24 KiB, half of the first-level cache.
 const STEPS: usize = 4;
+
+/// The digits of sixteen columns for a product: B of tiles, whose rows may lie among those of other columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    /// The first: `[step of 64 terms][digit][16 × four terms]` rows of `pitch` columns, of four bytes each.
+    pub digits: *const f32,
+    pub pitch: usize,
+}
+
+impl Columns {
+    /// Sixteen alone.
+    pub fn of(digits: *const f32) -> Columns {
+        Columns { digits, pitch: SIDE }
+    }
+}
 
 /// Balanced blocks of the depth: `(number, terms of all but the last)`, the latter whole steps.
 pub(crate) fn blocks(depth: usize) -> (usize, usize) {

@@ -247,10 +247,10 @@ impl Digits {
                 let own = (row - rows.start) / SIDE;
                 let row_steps = a.steps[own * SIDE..].as_ptr();
                 let to = Ending { tile, activation, row_steps, column_steps: steps.as_ptr() };
-                let factors = [a.digits[own * each..].as_ptr(), b.as_ptr()];
+                let (a, b) = (a.digits[own * each..].as_ptr(), digits::Columns::of(b.as_ptr()));
                 // SAFETY: the digits of the rows are there, by the assertions, those of the columns by the slice; this part of the output is
                 // the task's.
-                unsafe { tiles.product(depth.div_ceil(digits::STEP), factors, &to) };
+                unsafe { tiles.product(depth.div_ceil(digits::STEP), a, b, &to) };
             }
         }
     }
