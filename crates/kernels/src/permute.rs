@@ -91,7 +91,14 @@ pub fn permute(pool: &Pool, x: &[f32], axes: &[(usize, usize)], y: &mut [f32]) {
 ///
 /// # Safety
 /// The pointers are valid for those elements, and nobody else touches the written ones.
-unsafe fn turn(isa: Isa, x: *const f32, step: usize, y: *mut f32, down: usize, size: [usize; 2]) {
+pub(crate) unsafe fn turn(
+    isa: Isa,
+    x: *const f32,
+    step: usize,
+    y: *mut f32,
+    down: usize,
+    size: [usize; 2],
+) {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2(x: *const f32, step: usize, y: *mut f32, down: usize, size: [usize; 2]) {

@@ -233,8 +233,9 @@ impl Digits {
                     row_steps,
                     column_steps: column_steps.add(i * SIDE),
                 };
-                let b = digits::Columns::of(b.add(i * each));
-                tiles.product(terms.div_ceil(digits::STEP), a.as_ptr(), b, &to);
+                let steps = terms.div_ceil(digits::STEP);
+                let a = digits::Rows::packed(a.as_ptr(), steps);
+                tiles.product(steps, a, b.add(i * each), &to);
             }
         }
     }

@@ -1,26 +1,28 @@
 //! Convolution of pictures on tiles of digits ([`crate::digits`]) whose taps slide over the digits: every element is split once, not once a tap.
 //!
 //! ```text
-//! picture, padded        its positions in a row           digits      [phase][block of channels][64 channels][digit][16 × four channels]
-//! · · · · · ·                                                         [position][four channels]
+//! picture, padded        its positions in a row           digits      [phase][block of channels][64 channels][digit][position][64 channels]
+//! · · · · · ·
 //! · a b c d ·            · · · · · · · a b c d · · e f …
 //! · e f g h ·              ╰──────── 16 ───────╯  tap (0, 1) of an output's position and the fifteen after it
 //! · · · · · ·                          ╰──────── 16 ───────╯  tap (1, 1): as many further as the taps are apart
 //! ```
-//! A tile's sixteen columns are neighbours wherever they begin, so a tap's product reads them where they lie. Positions between the rows are
+//! Positions are the rows of a tile, cache lines each, wherever they begin; so a tap's product reads them where they lie. (As columns they would begin
+//! inside cache lines, and loading a tile take three times as long.) Positions between the picture's rows are
 //! computed and left out. With a stride each phase of it is a picture of its own. Channels are summed block by block of each tap, tap after tap, in
 //! `f32`; a position's step is that of its own channels, whichever tap meets it.
 //!
-//! A task splits a band of rows, with those the kernel reaches beyond it, and multiplies: for each 32 out channels and few sixteens of
-//! positions all taps in turn, whose sums stay near.
+//! A task splits a band of rows, with those the kernel reaches beyond it, and multiplies: for each 32 out channels and few positions all
+//! taps in turn, whose sums stay near; then it turns these, channel by channel.
 
 use super::pack::{Fill, Geometry, Runs};
 use super::shape::{ConvArgs, ConvShape};
 use crate::activation::activate_block;
-use crate::digits::{self, Columns, Ending, SIDE, STEP, Tiles};
+use crate::digits::{self, Ending, Rows, SIDE, STEP, Tiles};
 use crate::elementwise::add_scaled;
 use crate::gemm::tile::{self, Tile};
 use crate::memory::Floats;
+use crate::permute::turn;
 use crate::shared::{Shared, share};
 use crate::{Activation, Isa, Pool};
 use std::ops::Range;
@@ -29,7 +31,7 @@ use std::ops::Range;
 const TALL: usize = 2 * SIDE;
 /// Panels of positions filled together.
 const TOGETHER: usize = 4;
-/// Sixteens of positions whose sums stay near.
+/// Sixteens of positions whose sums stay near, an even number.
 const NEAR: usize = 4;
 /// Bytes of a band's digits, half of a second-level cache.
 const BAND: usize = 1 << 20;
@@ -50,7 +52,7 @@ pub(crate) struct Sliding {
     phases: Vec<Geometry>,
     /// Of each tap its phase, and how many positions it is from the first.
     taps: Vec<(usize, usize)>,
-    /// `[tap][block of channels][sixteen out channels]`, as A of a tile.
+    /// `[tap][block of channels][sixteen out channels]`, as B of a tile.
     weight: Floats,
     /// `[tap][block of channels][out channel]`, whole panels.
     steps: Vec<f32>,
@@ -129,10 +131,12 @@ impl Sliding {
         let (blocks, _) = digits::blocks(ins);
         let mut split = Floats::for_weights(taps.len() * panels * digits::room(ins));
         let mut steps = vec![0.0; taps.len() * blocks * panels * SIDE];
-        let mut own = vec![0.0; outs * ins];
+        // `[in][out]` of a tap.
+        let wide = panels * SIDE;
+        let mut own = vec![0.0; ins * wide];
         for tap in 0..taps.len() {
-            for (own, weight) in own.iter_mut().zip(weight.chunks_exact(taps.len())) {
-                *own = weight[tap];
+            for (i, weight) in weight.chunks_exact(taps.len()).enumerate() {
+                own[i % ins * wide + i / ins] = weight[tap];
             }
             for block in 0..blocks {
                 let terms = digits::terms(ins, block);
@@ -143,8 +147,7 @@ impl Sliding {
                         + digits::room(terms) * panel;
                     let to = &mut split[at..][..digits::room(terms)];
                     let steps = &mut steps[((tap * blocks + block) * panels + panel) * SIDE..];
-                    let rows = SIDE.min(outs - first);
-                    digits::split_rows(&own[first * ins + from..], ins, rows, terms, to, steps);
+                    digits::split_columns(&own[from * wide + first..], wide, terms, to, steps);
                 }
             }
         }
@@ -181,21 +184,21 @@ impl Sliding {
         cuts.min_by_key(cost).unwrap_or(Cut { bands: rows.max(1), parts: 1 })
     }
 
-    /// Columns of digits of a band, an odd number of cache lines, so that rows of tiles do not fall on each other in the cache.
+    /// Positions of a band that have room, an odd number, so that digits do not fall on each other in the cache.
     fn pitch(&self, cut: Cut) -> usize {
         let rows = self.output[1].div_ceil(cut.bands) + self.grid[1] - self.output[1];
-        // What the last sixteen reads beyond the last row.
-        let columns = (rows * self.grid[2]).next_multiple_of(SIDE) + SIDE;
-        (columns / SIDE | 1) * SIDE
+        // What the last tiles read beyond the last row.
+        (rows * self.grid[2]).next_multiple_of(SIDE) + TALL | 1
     }
 
-    /// Elements of a thread's panels, of a band's digits, of their steps, and of sums.
-    fn rooms(&self, cut: Cut) -> [usize; 4] {
+    /// Elements of a thread's panels, of sixteen positions' digits, of a band's, of their steps, and of sums.
+    fn rooms(&self, cut: Cut) -> [usize; 5] {
         let (blocks, step) = digits::blocks(self.ins);
         let columns = TOGETHER * tile::size(self.isa).1;
         let (pitch, phases) = (self.pitch(cut), self.phases.len());
         let digits = digits::room(self.ins) / SIDE * pitch;
-        [step * columns, phases * digits, phases * blocks * pitch, TALL * NEAR * SIDE]
+        let steps = (phases * blocks * pitch).next_multiple_of(SIDE);
+        [step * columns, digits::room(step), phases * digits, steps, NEAR * SIDE * TALL]
     }
 
     /// Runs; slices have been checked.
@@ -214,11 +217,11 @@ impl Sliding {
             let (band, part) = (task / cut.parts, task % cut.parts);
             let rows = share(self.output[1], cut.bands, band % cut.bands);
             let band = Band { plane: band / cut.bands, rows, pitch: self.pitch(cut) };
-            let [filled, split, steps, _] = self.rooms(cut);
-            let (filled, room) = room.split_at_mut(filled);
+            let [panels, few, split, steps, _] = self.rooms(cut);
+            let (filled, room) = room.split_at_mut(panels + few);
             let (split, room) = room.split_at_mut(split);
             let (steps, sums) = room.split_at_mut(steps);
-            self.split(&band, x, args, filled, (split, steps));
+            self.split(&band, x, args, filled.split_at_mut(panels), (split, steps));
             for pair in share(pairs, cut.parts, part) {
                 // SAFETY: the set was supported when the weights were split; the band has been; its part of these channels is this task's.
                 unsafe { self.pair(&band, pair, (split, steps), args, sums, &out) };
@@ -232,7 +235,7 @@ impl Sliding {
         band: &Band,
         x: &[f32],
         args: &ConvArgs,
-        filled: &mut [f32],
+        (filled, few): (&mut [f32], &mut [f32]),
         (split, steps): (&mut [f32], &mut [f32]),
     ) {
         let (width, volume) = (tile::size(self.isa).1, self.phases[0].input.iter().product());
@@ -264,8 +267,16 @@ impl Sliding {
                     for at in (group..end).step_by(SIDE) {
                         let (panel, column) = ((at - group) / width, (at - group) % width);
                         let filled = &filled[panel * step * width + column..];
-                        let to = (&mut split[at..], band.pitch);
-                        digits::split_columns_to(filled, width, terms, to, &mut steps[at..]);
+                        digits::split_columns(filled, width, terms, few, &mut steps[at..]);
+                        let tiles = terms.div_ceil(STEP) * 3;
+                        for (i, from) in few.chunks_exact(SIDE * SIDE).take(tiles).enumerate() {
+                            let to = &mut split[(i * band.pitch + at) * SIDE..][..SIDE * SIDE];
+                            // SAFETY: sixteen times sixteen words, four channels each.
+                            unsafe {
+                                let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+                                turn(self.isa, from, SIDE, to, SIDE, [SIDE; 2]);
+                            }
+                        }
                     }
                 }
             }
@@ -286,8 +297,7 @@ impl Sliding {
         out: &Shared,
     ) {
         let (blocks, _) = digits::blocks(self.ins);
-        let (channel, panels) = (pair * TALL, self.outs.div_ceil(SIDE));
-        let rows = TALL.min(self.outs - channel);
+        let panels = self.outs.div_ceil(SIDE);
         let e = &args.epilogue;
         let positions = (band.rows.len() - 1) * self.grid[2] + self.output[2];
         // SAFETY: by the contract.
@@ -299,52 +309,61 @@ impl Sliding {
                     let terms = digits::terms(self.ins, block);
                     let (from, terms) = (terms.start, terms.len());
                     let ends = tap + 1 == self.taps.len() && block + 1 == blocks;
-                    let b = (phase * digits::room(self.ins) + digits::room(from)) / SIDE;
-                    let b = &split[b * band.pitch..][..digits::room(terms) / SIDE * band.pitch];
-                    let column_steps = &steps[(phase * blocks + block) * band.pitch..];
-                    let a = (tap * digits::room(self.ins) + digits::room(from)) * panels
-                        + digits::room(terms) * pair * 2;
-                    let row_steps = ((tap * blocks + block) * panels + pair * 2) * SIDE;
-                    let row_bias = match e.bias {
-                        Some(bias) if ends => bias[channel..].as_ptr(),
-                        _ => std::ptr::null(),
-                    };
-                    for at in (first..end).step_by(SIDE) {
+                    let a = (phase * digits::room(self.ins) + digits::room(from)) / SIDE;
+                    let a = &split[a * band.pitch..][..digits::room(terms) / SIDE * band.pitch];
+                    let row_steps = &steps[(phase * blocks + block) * band.pitch..];
+                    let own = 2 * pair..panels.min(2 * pair + 2);
+                    for (at, panel) in
+                        (first..end).step_by(TALL).flat_map(|at| own.clone().map(move |p| (at, p)))
+                    {
+                        let channel = panel * SIDE;
+                        let b = (tap * digits::room(self.ins) + digits::room(from)) * panels
+                            + digits::room(terms) * panel;
+                        let column_bias = match e.bias {
+                            Some(bias) if ends => bias[channel..].as_ptr(),
+                            _ => std::ptr::null(),
+                        };
                         let tile = Tile {
                             depth: terms,
                             a: std::ptr::null(),
                             a_stride: 0,
                             b: std::ptr::null(),
-                            c: sums[at - first..].as_mut_ptr(),
-                            stride: NEAR * SIDE,
-                            rows,
-                            columns: SIDE,
+                            c: sums[(at - first) * TALL + channel % TALL..].as_mut_ptr(),
+                            stride: TALL,
+                            rows: TALL.min((end - at).next_multiple_of(SIDE)),
+                            columns: SIDE.min(self.outs - channel),
                             add: tap + block > 0,
-                            row_bias,
-                            column_bias: std::ptr::null(),
+                            row_bias: std::ptr::null(),
+                            column_bias,
                             residual: std::ptr::null(),
                             relu: ends && e.activation == Activation::Relu && e.residual.is_none(),
                             ahead: std::ptr::null(),
                             ahead_lines: 0,
                             distant: false,
                         };
+                        let column_steps = ((tap * blocks + block) * panels + panel) * SIDE;
                         let to = Ending {
                             tile,
                             activation: Activation::Identity,
-                            row_steps: self.steps[row_steps..].as_ptr(),
-                            column_steps: column_steps[at + far..][..SIDE].as_ptr(),
+                            row_steps: row_steps[at + far..][..TALL].as_ptr(),
+                            column_steps: self.steps[column_steps..][..SIDE].as_ptr(),
                         };
-                        let b = Columns { digits: b[at + far..].as_ptr(), pitch: band.pitch };
-                        // SAFETY: panels of weights are whole; a band has all columns that a tap reads, and those of a sixteen more; the sums
-                        // have room for 32 rows.
+                        let a = Rows {
+                            digits: a[(at + far) * SIDE..].as_ptr(),
+                            apart: band.pitch * STEP,
+                            panel: SIDE * STEP,
+                        };
+                        // SAFETY: panels of weights are whole; a band has room for all positions that a tap reads, and for those of two
+                        // tiles more; sums have room for two tiles' positions at a time.
                         unsafe {
-                            tiles.product(terms.div_ceil(STEP), self.weight[a..].as_ptr(), b, &to);
+                            let b = self.weight[b..].as_ptr();
+                            tiles.product(terms.div_ceil(STEP), a, b, &to);
                         }
                     }
                 }
             }
             // SAFETY: passed on.
-            unsafe { self.keep(band, channel, (first, end), args, sums, out) };
+            unsafe { self.keep(band, pair * TALL, (first, end), args, sums, out) };
         }
     }
 
@@ -370,28 +389,33 @@ impl Sliding {
             if from >= to {
                 continue;
             }
+            let count = to - from;
             let row = band.plane * high + band.rows.start + line;
             let at = channel * volume + row * wide + from - line * pitch;
-            for row in 0..rows {
-                // SAFETY: this part of the output is this task's.
-                let y = unsafe { out.part(at + row * volume, to - from) };
-                y.copy_from_slice(&sums[row * NEAR * SIDE + from - first..][..to - from]);
-                if let Some(residual) = e.residual {
-                    add_scaled(&residual[at + row * volume..][..to - from], 1.0, y);
+            let sums = &sums[(from - first) * TALL..][..count * TALL];
+            // SAFETY: this part of the output is this task's.
+            unsafe {
+                let y = out.pointer().add(at);
+                turn(self.isa, sums.as_ptr(), TALL, y, volume, [rows, count]);
+            }
+            if let Some(residual) = e.residual {
+                for at in (0..rows).map(|row| at + row * volume) {
+                    // SAFETY: as above.
+                    add_scaled(&residual[at..][..count], 1.0, unsafe { out.part(at, count) });
                 }
             }
             if e.activation != Activation::Relu || e.residual.is_some() {
                 // SAFETY: as above; the set was supported when the weights were split.
                 unsafe {
                     let y = out.pointer().add(at);
-                    activate_block(self.isa, y, volume, rows, to - from, e.activation);
+                    activate_block(self.isa, y, volume, rows, count, e.activation);
                 }
             }
         }
     }
 }
 
-/// Some rows of a plane of the output, and how many columns of digits there are.
+/// Some rows of a plane of the output, and how many positions have room.
 struct Band {
     plane: usize,
     rows: Range<usize>,

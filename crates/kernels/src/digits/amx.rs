@@ -8,7 +8,7 @@
 //! ```
 //! Two panels of rows together: an order's sums would otherwise wait for each other (three of 52 cycles a step of 96).
 
-use super::Columns;
+use super::Rows;
 use super::end::{Ending, Sums};
 use std::mem::MaybeUninit;
 
@@ -102,12 +102,12 @@ impl Tiles {
         Tiles { sums: MaybeUninit::uninit(), _here: std::marker::PhantomData }
     }
 
-    /// Digits `a` of up to 32 rows by those of the columns `b`, `steps` steps deep, at least one.
+    /// Digits of the rows `a` by those of sixteen columns, `b`, `steps` steps deep, at least one.
     ///
     /// # Safety
-    /// `a` holds the digits of the rows of `to` in panels of sixteen, which follow each other; `b` those of the columns. What `to` names
-    /// is valid, see [`Ending`].
-    pub unsafe fn product(&mut self, steps: usize, a: *const f32, b: Columns, to: &Ending) {
+    /// `a` names the digits of the rows of `to`, sixteen or twice as many; `b` holds those of the columns, see [`super::split_columns`]. What `to`
+    /// names is valid, see [`Ending`].
+    pub unsafe fn product(&mut self, steps: usize, a: Rows, b: *const f32, to: &Ending) {
         assert!(steps > 0, "a product of no terms");
         to.ask();
         // SAFETY: by the contract, and that of `new`; the sums are written before they are read.
@@ -134,12 +134,13 @@ impl Drop for Tiles {
 /// # Safety
 /// The thread has tiles of bytes; `a` and `b` are readable as far as `steps` reaches, `to` can be written.
 #[cfg(target_arch = "x86_64")]
-unsafe fn multiply(steps: usize, a: *const f32, b: Columns, tall: bool, to: *mut Sums) {
-    use super::{SIDE, STEP, STRIDE, TILE};
+unsafe fn multiply(steps: usize, a: Rows, b: *const f32, tall: bool, to: *mut Sums) {
+    use super::{STEP, TILE};
     use std::arch::asm;
-    // Bytes from one row of B to the next, and from one digit's tile.
-    let line = b.pitch * size_of::<f32>();
-    let (b, digit) = (b.digits, line * SIDE);
+    let Rows { digits: a, apart, panel } = a;
+    // Where each digit of the first panel of rows is, and from one step to the next.
+    let ([a1, a2, a3], step) =
+        ([0, 1, 2].map(|digit| a.wrapping_byte_add(digit * apart)), 3 * apart);
     // SAFETY: by the contract. No tile register holds anything before or after, and the compiler uses none.
     unsafe {
         if tall {
@@ -147,50 +148,54 @@ unsafe fn multiply(steps: usize, a: *const f32, b: Columns, tall: bool, to: *mut
                 "tilezero tmm0", "tilezero tmm1", "tilezero tmm2",
                 "tilezero tmm3", "tilezero tmm4", "tilezero tmm5",
                 "2:",
-                "tileloadd tmm7, [{b} + {line}]",
-                "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm0, tmm6, tmm7",
-                "tileloadd tmm6, [{c} + {row}]", "tdpbssd tmm3, tmm6, tmm7",
-                "tileloadd tmm6, [{a} + {row} + {tile}]", "tdpbssd tmm1, tmm6, tmm7",
-                "tileloadd tmm6, [{c} + {row} + {tile}]", "tdpbssd tmm4, tmm6, tmm7",
-                "tileloadd tmm6, [{a} + {row} + 2*{tile}]", "tdpbssd tmm2, tmm6, tmm7",
-                "tileloadd tmm6, [{c} + {row} + 2*{tile}]", "tdpbssd tmm5, tmm6, tmm7",
-                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]",
-                "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm1, tmm6, tmm7",
-                "tileloadd tmm6, [{c} + {row}]", "tdpbssd tmm4, tmm6, tmm7",
-                "tileloadd tmm6, [{a} + {row} + {tile}]", "tdpbssd tmm2, tmm6, tmm7",
-                "tileloadd tmm6, [{c} + {row} + {tile}]", "tdpbssd tmm5, tmm6, tmm7",
-                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]",
-                "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm2, tmm6, tmm7",
-                "tileloadd tmm6, [{c} + {row}]", "tdpbssd tmm5, tmm6, tmm7",
-                "add {a}, 3*{tile}", "add {c}, 3*{tile}", "add {b}, {digit}",
+                "tileloadd tmm7, [{b} + {row}]",
+                "tileloadd tmm6, [{a1} + {row}]", "tdpbssd tmm0, tmm6, tmm7",
+                "tileloadd tmm6, [{c1} + {row}]", "tdpbssd tmm3, tmm6, tmm7",
+                "tileloadd tmm6, [{a2} + {row}]", "tdpbssd tmm1, tmm6, tmm7",
+                "tileloadd tmm6, [{c2} + {row}]", "tdpbssd tmm4, tmm6, tmm7",
+                "tileloadd tmm6, [{a3} + {row}]", "tdpbssd tmm2, tmm6, tmm7",
+                "tileloadd tmm6, [{c3} + {row}]", "tdpbssd tmm5, tmm6, tmm7",
+                "tileloadd tmm7, [{b} + {row} + {tile}]",
+                "tileloadd tmm6, [{a1} + {row}]", "tdpbssd tmm1, tmm6, tmm7",
+                "tileloadd tmm6, [{c1} + {row}]", "tdpbssd tmm4, tmm6, tmm7",
+                "tileloadd tmm6, [{a2} + {row}]", "tdpbssd tmm2, tmm6, tmm7",
+                "tileloadd tmm6, [{c2} + {row}]", "tdpbssd tmm5, tmm6, tmm7",
+                "tileloadd tmm7, [{b} + {row} + 2*{tile}]",
+                "tileloadd tmm6, [{a1} + {row}]", "tdpbssd tmm2, tmm6, tmm7",
+                "tileloadd tmm6, [{c1} + {row}]", "tdpbssd tmm5, tmm6, tmm7",
+                "add {a1}, {step}", "add {a2}, {step}", "add {a3}, {step}",
+                "add {c1}, {step}", "add {c2}, {step}", "add {c3}, {step}", "add {b}, 3*{tile}",
                 "dec {n}", "jnz 2b",
                 "tilestored [{to} + {row}], tmm0", "tilestored [{to} + {row} + {tile}], tmm1",
                 "tilestored [{to} + {row} + 2*{tile}], tmm2", "tilestored [{to} + {row} + 3*{tile}], tmm3",
                 "tilestored [{to} + {row} + 4*{tile}], tmm4", "tilestored [{to} + {row} + 5*{tile}], tmm5",
-                a = inout(reg) a => _, b = inout(reg) b => _,
-                c = inout(reg) a.byte_add(steps * STRIDE) => _,
-                n = inout(reg) steps => _, row = in(reg) STEP, line = in(reg) line, digit = in(reg) digit,
-                to = in(reg) to, tile = const TILE, options(nostack),
+                a1 = inout(reg) a1 => _, a2 = inout(reg) a2 => _, a3 = inout(reg) a3 => _,
+                c1 = inout(reg) a1.wrapping_byte_add(panel) => _,
+                c2 = inout(reg) a2.wrapping_byte_add(panel) => _,
+                c3 = inout(reg) a3.wrapping_byte_add(panel) => _,
+                b = inout(reg) b => _, step = in(reg) step,
+                n = inout(reg) steps => _, row = in(reg) STEP, to = in(reg) to, tile = const TILE,
+                options(nostack),
             );
         } else {
             asm!(
                 "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", "tilezero tmm4",
                 "2:",
-                "tileloadd tmm7, [{b} + {line}]",
-                "tileloadd tmm6, [{a} + {row}]", "tdpbssd tmm0, tmm6, tmm7",
-                "tileloadd tmm5, [{a} + {row} + {tile}]", "tdpbssd tmm1, tmm5, tmm7",
-                "tileloadd tmm5, [{a} + {row} + 2*{tile}]", "tdpbssd tmm2, tmm5, tmm7",
-                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]", "tdpbssd tmm3, tmm6, tmm7",
-                "tileloadd tmm5, [{a} + {row} + {tile}]", "tdpbssd tmm4, tmm5, tmm7",
-                "add {b}, {digit}", "tileloadd tmm7, [{b} + {line}]", "tdpbssd tmm2, tmm6, tmm7",
-                "add {a}, 3*{tile}", "add {b}, {digit}",
+                "tileloadd tmm7, [{b} + {row}]",
+                "tileloadd tmm6, [{a1} + {row}]", "tdpbssd tmm0, tmm6, tmm7",
+                "tileloadd tmm5, [{a2} + {row}]", "tdpbssd tmm1, tmm5, tmm7",
+                "tileloadd tmm5, [{a3} + {row}]", "tdpbssd tmm2, tmm5, tmm7",
+                "tileloadd tmm7, [{b} + {row} + {tile}]", "tdpbssd tmm3, tmm6, tmm7",
+                "tileloadd tmm5, [{a2} + {row}]", "tdpbssd tmm4, tmm5, tmm7",
+                "tileloadd tmm7, [{b} + {row} + 2*{tile}]", "tdpbssd tmm2, tmm6, tmm7",
+                "add {a1}, {step}", "add {a2}, {step}", "add {a3}, {step}", "add {b}, 3*{tile}",
                 "dec {n}", "jnz 2b",
                 "tilestored [{to} + {row}], tmm0", "tilestored [{to} + {row} + {tile}], tmm1",
                 "tilestored [{to} + {row} + 2*{tile}], tmm2", "tilestored [{to} + {row} + 3*{tile}], tmm3",
                 "tilestored [{to} + {row} + 4*{tile}], tmm4",
-                a = inout(reg) a => _, b = inout(reg) b => _, n = inout(reg) steps => _,
-                row = in(reg) STEP, line = in(reg) line, digit = in(reg) digit, to = in(reg) to,
-                tile = const TILE, options(nostack),
+                a1 = inout(reg) a1 => _, a2 = inout(reg) a2 => _, a3 = inout(reg) a3 => _,
+                b = inout(reg) b => _, step = in(reg) step, n = inout(reg) steps => _,
+                row = in(reg) STEP, to = in(reg) to, tile = const TILE, options(nostack),
             );
         }
     }
@@ -201,6 +206,6 @@ unsafe fn multiply(steps: usize, a: *const f32, b: Columns, tall: bool, to: *mut
 /// # Safety
 /// None.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn multiply(_steps: usize, _a: *const f32, _b: Columns, _tall: bool, _to: *mut Sums) {
+unsafe fn multiply(_steps: usize, _a: Rows, _b: *const f32, _tall: bool, _to: *mut Sums) {
     unreachable!("tiles on a processor without them");
 }

@@ -101,11 +101,9 @@ pub(super) unsafe fn split_columns(
     x: &[f32],
     stride: usize,
     depth: usize,
-    (to, pitch): (&mut [u32], usize),
+    to: &mut [u32],
     steps_to: &mut [f32; SIDE],
 ) {
-    let tiles = depth.div_ceil(STEP) * DIGITS;
-    assert!(tiles == 0 || to.len() >= (tiles * SIDE - 1) * pitch + SIDE);
     // Rows of sixteen numbers; there are no others.
     let rows = x.len().checked_sub(SIDE).map_or(0, |last| (last / stride.max(1) + 1).min(depth));
     // SAFETY: row `k < rows` has sixteen numbers.
@@ -126,7 +124,7 @@ pub(super) unsafe fn split_columns(
     // SAFETY: sixteen numbers.
     let inverse = unsafe { _mm512_loadu_ps(inverse.as_ptr()) };
     let signs = _mm512_set1_epi8(SIGNS);
-    for step in 0..depth.div_ceil(STEP) {
+    for (step, to) in to.chunks_exact_mut(STRIDE / 4).enumerate().take(depth.div_ceil(STEP)) {
         for four in 0..STEP / 4 {
             let k = step * STEP + four * 4;
             // A number that is not there is zero.
@@ -150,9 +148,9 @@ pub(super) unsafe fn split_columns(
                 _mm512_xor_si512(joined(even[0], _mm512_slli_epi32::<16>(even[1])), signs),
             ];
             for d in 0..DIGITS {
-                let row = (step * DIGITS + d) * SIDE + four;
-                // SAFETY: sixteen words of that row are there, as has been made sure.
-                unsafe { _mm512_storeu_si512(to.as_mut_ptr().add(row * pitch).cast(), digits[d]) };
+                let to = &mut to[d * TILE / 4 + four * SIDE..][..SIDE];
+                // SAFETY: sixteen words.
+                unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), digits[d]) };
             }
         }
     }

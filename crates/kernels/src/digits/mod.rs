@@ -32,7 +32,7 @@ mod tests;
 
 pub(crate) use amx::{Tiles, supported};
 pub(crate) use end::{Ending, activation_of};
-pub(crate) use split::{split_columns, split_columns_to, split_rows};
+pub(crate) use split::{split_columns, split_rows};
 use std::ops::Range;
 
 /// Rows and columns of a tile.
@@ -48,18 +48,21 @@ pub(crate) const STRIDE: usize = DIGITS * TILE;
 /// Steps whose numbers share a scale, at most: digits of 32 rows are then 24 KiB, half of the first-level cache.
 const STEPS: usize = 4;
 
-/// The digits of sixteen columns for a product: B of tiles, whose rows may lie among those of other columns.
+/// The digits of up to 32 rows for a product: A of tiles, which need not follow each other.
 #[derive(Clone, Copy)]
-pub(crate) struct Columns {
-    /// The first: `[step of 64 terms][digit][16 × four terms]` rows of `pitch` columns, of four bytes each.
+pub(crate) struct Rows {
+    /// Sixteen rows of the first step's first digit, 64 bytes each.
     pub digits: *const f32,
-    pub pitch: usize,
+    /// Bytes from there to the next digit, from the last to the next step's first.
+    pub apart: usize,
+    /// Bytes from the first sixteen rows to the others.
+    pub panel: usize,
 }
 
-impl Columns {
-    /// Sixteen alone.
-    pub fn of(digits: *const f32) -> Columns {
-        Columns { digits, pitch: SIDE }
+impl Rows {
+    /// Panels of sixteen rows as [`split_rows`] leaves them, `steps` deep, one after another.
+    pub fn packed(digits: *const f32, steps: usize) -> Rows {
+        Rows { digits, apart: TILE, panel: steps * STRIDE }
     }
 }
 

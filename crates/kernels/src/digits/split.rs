@@ -140,25 +140,14 @@ pub(crate) fn split_columns(
     to: &mut [f32],
     steps_to: &mut [f32],
 ) {
-    split_columns_to(x, stride, depth, (to, SIDE), steps_to);
-}
-
-/// The same to where there are more columns side by side: rows of four terms of each, `pitch` columns wide, as in [`super::Columns`].
-pub(crate) fn split_columns_to(
-    x: &[f32],
-    stride: usize,
-    depth: usize,
-    (to, pitch): (&mut [f32], usize),
-    steps_to: &mut [f32],
-) {
     let Some(steps_to) = steps_to.first_chunk_mut::<SIDE>() else { return };
-    let to = words(to);
+    let to = &mut words(to)[..depth.div_ceil(STEP) * STRIDE / 4];
     #[cfg(target_arch = "x86_64")]
     if isa() == Isa::Avx512 {
         // SAFETY: `isa()` gives a set only when the processor has it.
-        return unsafe { lanes::split_columns(x, stride, depth, (to, pitch), steps_to) };
+        return unsafe { lanes::split_columns(x, stride, depth, to, steps_to) };
     }
-    plain_columns(x, stride, depth, pitch, to, steps_to);
+    plain_columns(x, stride, depth, to, steps_to);
 }
 
 multiversion! {
@@ -167,7 +156,6 @@ multiversion! {
         x: &[f32],
         stride: usize,
         depth: usize,
-        pitch: usize,
         to: &mut [u32],
         steps_to: &mut [f32; SIDE],
     ) {
@@ -188,7 +176,7 @@ multiversion! {
         for l in 0..SIDE {
             (inverse[l], steps_to[l]) = steps(greatest[0][l].max(greatest[1][l]));
         }
-        for step in 0..depth.div_ceil(STEP) {
+        for (step, to) in to.chunks_exact_mut(STRIDE / 4).enumerate() {
             for four in 0..STEP / 4 {
                 let k = step * STEP + four * 4;
                 let mut packed = [[0u32; SIDE]; DIGITS];
@@ -203,9 +191,8 @@ multiversion! {
                         }
                     }
                 }
-                for (d, packed) in packed.iter().enumerate() {
-                    let row = (step * DIGITS + d) * SIDE + four;
-                    to[row * pitch..][..SIDE].copy_from_slice(packed);
+                for (packed, to) in packed.iter().zip(to.chunks_exact_mut(TILE / 4)) {
+                    to[four * SIDE..][..SIDE].copy_from_slice(packed);
                 }
             }
         }

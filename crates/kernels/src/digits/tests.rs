@@ -106,9 +106,9 @@ fn registers_give_the_digits_that_plain_numbers_give() {
         }
         let mut steps = [[f32::NAN; SIDE]; 2];
         let mut to = [vec![7u32; room(depth)], vec![9u32; room(depth)]];
-        split::plain_columns(&x, SIDE, depth, SIDE, &mut to[0], &mut steps[0]);
+        split::plain_columns(&x, SIDE, depth, &mut to[0], &mut steps[0]);
         // SAFETY: the processor has the set.
-        unsafe { lanes::split_columns(&x, SIDE, depth, (&mut to[1], SIDE), &mut steps[1]) };
+        unsafe { lanes::split_columns(&x, SIDE, depth, &mut to[1], &mut steps[1]) };
         assert_eq!(steps[0], steps[1]);
         assert!(to[0] == to[1], "columns, depth {depth}, size {size}");
         let mut to = [vec![7i8; room(depth) * 4], vec![9i8; room(depth) * 4]];
@@ -222,7 +222,7 @@ fn products_of_digits_are_summed_exactly() {
             // SAFETY: it is supported; the digits and the output are as long as the tile asks for.
             unsafe {
                 if by_tiles {
-                    Tiles::new().product(steps, a.as_ptr(), Columns::of(b.as_ptr()), &to);
+                    Tiles::new().product(steps, Rows::packed(a.as_ptr(), steps), b.as_ptr(), &to);
                 } else {
                     to.end(&mut plain_sums(&a_bytes, &b_bytes, &to, depth));
                 }

@@ -247,10 +247,11 @@ impl Digits {
                 let own = (row - rows.start) / SIDE;
                 let row_steps = a.steps[own * SIDE..].as_ptr();
                 let to = Ending { tile, activation, row_steps, column_steps: steps.as_ptr() };
-                let (a, b) = (a.digits[own * each..].as_ptr(), digits::Columns::of(b.as_ptr()));
+                let steps = depth.div_ceil(digits::STEP);
+                let a = digits::Rows::packed(a.digits[own * each..].as_ptr(), steps);
                 // SAFETY: the digits of the rows are there, by the assertions, those of the columns by the slice; this part of the output is
                 // the task's.
-                unsafe { tiles.product(depth.div_ceil(digits::STEP), a, b, &to) };
+                unsafe { tiles.product(steps, a, b.as_ptr(), &to) };
             }
         }
     }

@@ -161,11 +161,11 @@ impl Digits {
                             column_steps: steps[panel * SIDE..][..SIDE].as_ptr(),
                         };
                         let b = &self.digits[b + each * panel..][..each];
-                        let (a, b) =
-                            (split[at / SIDE * each..].as_ptr(), digits::Columns::of(b.as_ptr()));
+                        let steps = terms.len().div_ceil(STEP);
+                        let a = digits::Rows::packed(split[at / SIDE * each..].as_ptr(), steps);
                         // SAFETY: the digits of these rows have been written, those of the columns are there, by the slice; M is the task's.
                         unsafe {
-                            products.product(terms.len().div_ceil(STEP), a, b, &to);
+                            products.product(steps, a, b.as_ptr(), &to);
                         }
                     }
                 }
