@@ -191,14 +191,14 @@ impl Sliding {
         (rows * self.grid[2]).next_multiple_of(SIDE) + TALL | 1
     }
 
-    /// Elements of a thread's panels, of sixteen positions' digits, of a band's, of their steps, and of sums.
-    fn rooms(&self, cut: Cut) -> [usize; 5] {
+    /// Elements of a thread's panels, of a band's digits, of their steps, and of sums.
+    fn rooms(&self, cut: Cut) -> [usize; 4] {
         let (blocks, step) = digits::blocks(self.ins);
         let columns = TOGETHER * tile::size(self.isa).1;
         let (pitch, phases) = (self.pitch(cut), self.phases.len());
         let digits = digits::room(self.ins) / SIDE * pitch;
         let steps = (phases * blocks * pitch).next_multiple_of(SIDE);
-        [step * columns, digits::room(step), phases * digits, steps, NEAR * SIDE * TALL]
+        [step * columns, phases * digits, steps, NEAR * SIDE * TALL]
     }
 
     /// Runs; slices have been checked.
@@ -217,11 +217,11 @@ impl Sliding {
             let (band, part) = (task / cut.parts, task % cut.parts);
             let rows = share(self.output[1], cut.bands, band % cut.bands);
             let band = Band { plane: band / cut.bands, rows, pitch: self.pitch(cut) };
-            let [panels, few, split, steps, _] = self.rooms(cut);
-            let (filled, room) = room.split_at_mut(panels + few);
+            let [filled, split, steps, _] = self.rooms(cut);
+            let (filled, room) = room.split_at_mut(filled);
             let (split, room) = room.split_at_mut(split);
             let (steps, sums) = room.split_at_mut(steps);
-            self.split(&band, x, args, filled.split_at_mut(panels), (split, steps));
+            self.split(&band, x, args, filled, (split, steps));
             for pair in share(pairs, cut.parts, part) {
                 // SAFETY: the set was supported when the weights were split; the band has been; its part of these channels is this task's.
                 unsafe { self.pair(&band, pair, (split, steps), args, sums, &out) };
@@ -235,7 +235,7 @@ impl Sliding {
         band: &Band,
         x: &[f32],
         args: &ConvArgs,
-        (filled, few): (&mut [f32], &mut [f32]),
+        filled: &mut [f32],
         (split, steps): (&mut [f32], &mut [f32]),
     ) {
         let (width, volume) = (tile::size(self.isa).1, self.phases[0].input.iter().product());
@@ -254,6 +254,12 @@ impl Sliding {
                 let terms = digits::terms(self.ins, block);
                 let (from, terms) = (terms.start, terms.len());
                 let split = &mut split[digits::room(from) / SIDE * band.pitch..];
+                let apart = band.pitch * SIDE;
+                if args.prologue.is_none() && phase.stride == [1; 3] {
+                    let x = &x[from * volume..];
+                    self.split_lines(phase, band, (x, volume, terms), split, steps);
+                    continue;
+                }
                 for group in (0..count).step_by(TOGETHER * width) {
                     let end = count.min(group + TOGETHER * width);
                     let panels = (group..end).step_by(width);
@@ -267,18 +273,54 @@ impl Sliding {
                     for at in (group..end).step_by(SIDE) {
                         let (panel, column) = ((at - group) / width, (at - group) % width);
                         let filled = &filled[panel * step * width + column..];
-                        digits::split_columns(filled, width, terms, few, &mut steps[at..]);
-                        let tiles = terms.div_ceil(STEP) * 3;
-                        for (i, from) in few.chunks_exact(SIDE * SIDE).take(tiles).enumerate() {
-                            let to = &mut split[(i * band.pitch + at) * SIDE..][..SIDE * SIDE];
-                            // SAFETY: sixteen times sixteen words, four channels each.
-                            unsafe {
-                                let (from, to) = (from.as_ptr(), to.as_mut_ptr());
-                                turn(self.isa, from, SIDE, to, SIDE, [SIDE; 2]);
-                            }
-                        }
+                        let (to, size) = ((&mut split[at * SIDE..], apart), (SIDE, terms));
+                        digits::split_turned(filled, width, size, to, &mut steps[at..]);
                     }
                 }
+            }
+        }
+    }
+
+    /// The digits of a band's part of the input, of `terms` channels of `volume` elements, as it lies there, and of the padding.
+    fn split_lines(
+        &self,
+        phase: &Geometry,
+        band: &Band,
+        (x, volume, terms): (&[f32], usize, usize),
+        split: &mut [f32],
+        steps: &mut [f32],
+    ) {
+        let [_, high, wide] = self.grid;
+        let ([_, rows, columns], apart) = (phase.input, band.pitch * SIDE);
+        let mut clear = |positions: Range<usize>, steps: &mut [f32]| {
+            steps[positions.clone()].fill(0.0);
+            for tile in split.chunks_mut(apart).take(terms.div_ceil(STEP) * digits::DIGITS) {
+                tile[positions.start * SIDE..positions.end * SIDE].fill(0.0);
+            }
+        };
+        let left = usize::try_from(-phase.offset[2][0]).unwrap_or(0).min(wide);
+        let skipped = usize::try_from(phase.offset[2][0]).unwrap_or(0);
+        let here = columns.saturating_sub(skipped).min(wide - left);
+        let lines = band.rows.len() + high - self.output[1];
+        for line in 0..lines {
+            let row = (band.rows.start + line) as isize + phase.offset[1][0];
+            match usize::try_from(row) {
+                Ok(row) if row < rows && here > 0 => {
+                    clear(line * wide..line * wide + left, steps);
+                    clear(line * wide + left + here..(line + 1) * wide, steps);
+                }
+                _ => clear(line * wide..(line + 1) * wide, steps),
+            }
+        }
+        for line in 0..lines {
+            let row = (band.rows.start + line) as isize + phase.offset[1][0];
+            let Some(row) = usize::try_from(row).ok().filter(|row| *row < rows) else { continue };
+            for column in (0..here).step_by(SIDE) {
+                let at = line * wide + left + column;
+                let x = &x[(band.plane * rows + row) * columns + skipped + column..];
+                let (to, size) =
+                    ((&mut split[at * SIDE..], apart), (SIDE.min(here - column), terms));
+                digits::split_turned(x, volume, size, to, &mut steps[at..]);
             }
         }
     }

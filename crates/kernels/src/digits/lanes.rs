@@ -36,6 +36,42 @@ fn carried(x: __m512, inverse: __m512) -> __m512i {
     _mm512_add_epi32(whole, _mm512_set1_epi32(CARRY))
 }
 
+/// The steps of sixteen columns by their greatest magnitudes, and what they are the inverse of.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn all_steps(most: __m512i, steps_to: &mut [f32; SIDE]) -> __m512 {
+    let mut greatest = [0u32; SIDE];
+    let mut inverse = [0.0; SIDE];
+    // SAFETY: sixteen words.
+    unsafe { _mm512_storeu_si512(greatest.as_mut_ptr().cast(), most) };
+    for l in 0..SIDE {
+        (inverse[l], steps_to[l]) = steps(greatest[l]);
+    }
+    // SAFETY: sixteen numbers.
+    unsafe { _mm512_loadu_ps(inverse.as_ptr()) }
+}
+
+/// The digits of four terms of sixteen columns, side by side for each column.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn fours([a, b, c, d]: [__m512i; 4]) -> [__m512i; DIGITS] {
+    let signs = _mm512_set1_epi8(SIGNS);
+    let even = [
+        _mm512_mask_blend_epi8(BYTES, a, _mm512_slli_epi32::<8>(b)),
+        _mm512_mask_blend_epi8(BYTES, c, _mm512_slli_epi32::<8>(d)),
+    ];
+    let odd = [
+        _mm512_mask_blend_epi8(BYTES, _mm512_srli_epi32::<8>(a), b),
+        _mm512_mask_blend_epi8(BYTES, _mm512_srli_epi32::<8>(c), d),
+    ];
+    let joined = |low, high| _mm512_mask_blend_epi16(PAIRS, low, high);
+    [
+        joined(_mm512_srli_epi32::<16>(even[0]), even[1]),
+        _mm512_xor_si512(joined(odd[0], _mm512_slli_epi32::<16>(odd[1])), signs),
+        _mm512_xor_si512(joined(even[0], _mm512_slli_epi32::<16>(even[1])), signs),
+    ]
+}
+
 /// One row of up to a block's terms, see [`super::split_rows`]; returns its step.
 ///
 /// # Safety
@@ -112,18 +148,7 @@ pub(super) unsafe fn split_columns(
     for k in 0..rows {
         most[k % 2] = greater(most[k % 2], load(k));
     }
-    let mut greatest = [0u32; SIDE];
-    let mut inverse = [0.0; SIDE];
-    // SAFETY: sixteen words.
-    unsafe {
-        _mm512_storeu_si512(greatest.as_mut_ptr().cast(), _mm512_max_epu32(most[0], most[1]))
-    };
-    for l in 0..SIDE {
-        (inverse[l], steps_to[l]) = steps(greatest[l]);
-    }
-    // SAFETY: sixteen numbers.
-    let inverse = unsafe { _mm512_loadu_ps(inverse.as_ptr()) };
-    let signs = _mm512_set1_epi8(SIGNS);
+    let inverse = all_steps(_mm512_max_epu32(most[0], most[1]), steps_to);
     for (step, to) in to.chunks_exact_mut(STRIDE / 4).enumerate().take(depth.div_ceil(STEP)) {
         for four in 0..STEP / 4 {
             let k = step * STEP + four * 4;
@@ -132,21 +157,7 @@ pub(super) unsafe fn split_columns(
             for i in 0..rows.saturating_sub(k).min(4) {
                 v[i] = carried(load(k + i), inverse);
             }
-            let [a, b, c, d] = v;
-            let even = [
-                _mm512_mask_blend_epi8(BYTES, a, _mm512_slli_epi32::<8>(b)),
-                _mm512_mask_blend_epi8(BYTES, c, _mm512_slli_epi32::<8>(d)),
-            ];
-            let odd = [
-                _mm512_mask_blend_epi8(BYTES, _mm512_srli_epi32::<8>(a), b),
-                _mm512_mask_blend_epi8(BYTES, _mm512_srli_epi32::<8>(c), d),
-            ];
-            let joined = |low, high| _mm512_mask_blend_epi16(PAIRS, low, high);
-            let digits = [
-                joined(_mm512_srli_epi32::<16>(even[0]), even[1]),
-                _mm512_xor_si512(joined(odd[0], _mm512_slli_epi32::<16>(odd[1])), signs),
-                _mm512_xor_si512(joined(even[0], _mm512_slli_epi32::<16>(even[1])), signs),
-            ];
+            let digits = fours(v);
             for d in 0..DIGITS {
                 let to = &mut to[d * TILE / 4 + four * SIDE..][..SIDE];
                 // SAFETY: sixteen words.
@@ -154,4 +165,85 @@ pub(super) unsafe fn split_columns(
             }
         }
     }
+}
+
+/// Up to sixteen columns as rows, see [`super::split_turned`].
+///
+/// # Safety
+/// The processor has AVX-512 F and BW.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) unsafe fn split_turned(
+    x: &[f32],
+    stride: usize,
+    (count, depth): (usize, usize),
+    (to, apart): (&mut [f32], usize),
+    steps_to: &mut [f32; SIDE],
+) {
+    let tiles = depth.div_ceil(STEP) * DIGITS;
+    assert!((1..=SIDE).contains(&count) && depth > 0 && x.len() >= (depth - 1) * stride + count);
+    assert!(to.len() >= (tiles - 1) * apart + count * SIDE);
+    let mask = u16::MAX >> (SIDE - count);
+    // SAFETY: lanes of the mask lie in `x`.
+    let load = |k: usize| unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr().add(k * stride)) };
+    let mut most = [_mm512_setzero_si512(); 2];
+    for k in 0..depth {
+        most[k % 2] = greater(most[k % 2], load(k));
+    }
+    let inverse = all_steps(_mm512_max_epu32(most[0], most[1]), steps_to);
+    for step in 0..depth.div_ceil(STEP) {
+        let mut blocks = [[_mm512_setzero_si512(); SIDE]; DIGITS];
+        for four in 0..STEP / 4 {
+            let k = step * STEP + four * 4;
+            // A number that is not there is zero.
+            let mut v = [_mm512_set1_epi32(CARRY); 4];
+            for i in 0..depth.saturating_sub(k).min(4) {
+                v[i] = carried(load(k + i), inverse);
+            }
+            let digits = fours(v);
+            for d in 0..DIGITS {
+                blocks[d][four] = digits[d];
+            }
+        }
+        for (d, block) in blocks.into_iter().enumerate() {
+            let turned = turned(block);
+            for (row, v) in turned.iter().take(count).enumerate() {
+                let at = (step * DIGITS + d) * apart + row * SIDE;
+                // SAFETY: 64 bytes that are there, as has been made sure.
+                unsafe { _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), *v) };
+            }
+        }
+    }
+}
+
+/// Rows and columns of words exchanged.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn turned(r: [__m512i; SIDE]) -> [__m512i; SIDE] {
+    let mut pairs = r;
+    let mut fours = r;
+    for i in 0..SIDE / 2 {
+        let [a, b] = [r[2 * i], r[2 * i + 1]];
+        pairs[2 * i] = _mm512_unpacklo_epi32(a, b);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(a, b);
+    }
+    // Register `4i + j`: in each lane `l` column `4l + j` of rows `4i…4i + 3`.
+    for i in 0..SIDE / 4 {
+        for j in 0..2 {
+            let [a, b] = [pairs[4 * i + j], pairs[4 * i + 2 + j]];
+            fours[4 * i + 2 * j] = _mm512_unpacklo_epi64(a, b);
+            fours[4 * i + 2 * j + 1] = _mm512_unpackhi_epi64(a, b);
+        }
+    }
+    let mut to = r;
+    for j in 0..4 {
+        let [a, b, c, d] = [fours[j], fours[4 + j], fours[8 + j], fours[12 + j]];
+        // Lanes 0 and 2, lanes 1 and 3, of rows 0…7 and of rows 8…15.
+        let even = [_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0x88>(c, d)];
+        let odd = [_mm512_shuffle_i32x4::<0xDD>(a, b), _mm512_shuffle_i32x4::<0xDD>(c, d)];
+        to[j] = _mm512_shuffle_i32x4::<0x88>(even[0], even[1]);
+        to[4 + j] = _mm512_shuffle_i32x4::<0x88>(odd[0], odd[1]);
+        to[8 + j] = _mm512_shuffle_i32x4::<0xDD>(even[0], even[1]);
+        to[12 + j] = _mm512_shuffle_i32x4::<0xDD>(odd[0], odd[1]);
+    }
+    to
 }

@@ -32,7 +32,7 @@ mod tests;
 
 pub(crate) use amx::{Tiles, supported};
 pub(crate) use end::{Ending, activation_of};
-pub(crate) use split::{split_columns, split_rows};
+pub(crate) use split::{split_columns, split_rows, split_turned};
 use std::ops::Range;
 
 /// Rows and columns of a tile.
@@ -40,7 +40,7 @@ pub(crate) const SIDE: usize = 16;
 /// Terms of a step of the depth.
 pub(crate) const STEP: usize = 64;
 /// Digits of a number.
-const DIGITS: usize = 3;
+pub(crate) const DIGITS: usize = 3;
 /// Bytes of a tile.
 const TILE: usize = SIDE * STEP;
 /// Bytes of all digits of sixteen rows or columns of a step.

@@ -150,8 +150,50 @@ pub(crate) fn split_columns(
     plain_columns(x, stride, depth, to, steps_to);
 }
 
+/// `count` columns, up to sixteen, of `depth` terms, as rows of A: 64 bytes each, one after another, a digit `apart` numbers from the one before;
+/// and each one's step. Terms past the last are zero.
+pub(crate) fn split_turned(
+    x: &[f32],
+    stride: usize,
+    (count, depth): (usize, usize),
+    (to, apart): (&mut [f32], usize),
+    steps_to: &mut [f32],
+) {
+    let mut steps = [0.0; SIDE];
+    #[cfg(target_arch = "x86_64")]
+    if isa() == Isa::Avx512 {
+        // SAFETY: `isa()` gives a set only when the processor has it.
+        unsafe { lanes::split_turned(x, stride, (count, depth), (to, apart), &mut steps) };
+        steps_to[..count].copy_from_slice(&steps[..count]);
+        return;
+    }
+    plain_turned(x, stride, (count, depth), (to, apart), &mut steps);
+    steps_to[..count].copy_from_slice(&steps[..count]);
+}
+
+/// The same by way of columns.
+pub(super) fn plain_turned(
+    x: &[f32],
+    stride: usize,
+    (count, depth): (usize, usize),
+    (to, apart): (&mut [f32], usize),
+    steps_to: &mut [f32; SIDE],
+) {
+    let mut columns = vec![0.0; depth * SIDE];
+    for (to, from) in columns.chunks_exact_mut(SIDE).zip(x.chunks(stride)) {
+        to[..count].copy_from_slice(&from[..count]);
+    }
+    let mut digits = vec![0u32; depth.div_ceil(STEP) * STRIDE / 4];
+    plain_columns(&columns, SIDE, depth, &mut digits, steps_to);
+    for (digits, to) in digits.chunks_exact(SIDE * SIDE).zip(words(to).chunks_mut(apart)) {
+        for (i, to) in to[..count * SIDE].iter_mut().enumerate() {
+            *to = digits[i % SIDE * SIDE + i / SIDE];
+        }
+    }
+}
+
 multiversion! {
-    /// The same by plain numbers.
+    /// [`split_columns`] by plain numbers.
     pub(super) fn plain_columns(
         x: &[f32],
         stride: usize,

@@ -111,6 +111,22 @@ fn registers_give_the_digits_that_plain_numbers_give() {
         unsafe { lanes::split_columns(&x, SIDE, depth, &mut to[1], &mut steps[1]) };
         assert_eq!(steps[0], steps[1]);
         assert!(to[0] == to[1], "columns, depth {depth}, size {size}");
+        // Some of them as rows, further apart than they are long.
+        let (apart, mut steps) = (20 * SIDE, [[f32::NAN; SIDE]; 2]);
+        let mut to = [0, 1].map(|i| vec![i as f32; room(depth) * 4 / TILE * apart]);
+        for count in [1, 7, 16] {
+            let [plain, lanes] = &mut to;
+            let how = (count, depth);
+            split::plain_turned(&x, SIDE, how, (plain, apart), &mut steps[0]);
+            // SAFETY: the processor has the set.
+            unsafe { lanes::split_turned(&x, SIDE, how, (lanes, apart), &mut steps[1]) };
+            let bits = |to: &[f32]| -> Vec<u32> {
+                let rows = to.chunks(apart).flat_map(|tile| &tile[..count * SIDE]);
+                rows.map(|x| x.to_bits()).collect()
+            };
+            assert!(bits(plain) == bits(lanes), "{count} turned, depth {depth}, size {size}");
+            assert_eq!(steps[0], steps[1]);
+        }
         let mut to = [vec![7i8; room(depth) * 4], vec![9i8; room(depth) * 4]];
         for (row, x) in x.chunks(depth).enumerate() {
             let mut step = f32::NAN;
