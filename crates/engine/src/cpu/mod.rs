@@ -400,6 +400,7 @@ fn pack(graph: Graph, options: &Options, room: Option<(u64, u64)>) -> Vec<Planne
             let share = step::weight_bytes(op) as f64 / raw.max(1) as f64;
             (share * (room - room / 8) as f64) as usize
         }),
+        prologue: false,
     };
     // The largest first: what it is made of is then not held beside all that has been packed.
     let mut order: Vec<usize> = (0..graph.nodes.len()).collect();

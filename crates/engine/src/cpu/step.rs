@@ -144,7 +144,9 @@ impl Step {
         match op {
             Op::Input => Step::Input,
             Op::Conv { shape, weight, bias, prologue, measured, activation } => {
-                let weight = Box::new(kernels::pack_conv_with(&shape, weight.weights(), packing));
+                let packing =
+                    PackOptions { prologue: prologue.is_some() || measured.is_some(), ..*packing };
+                let weight = Box::new(kernels::pack_conv_with(&shape, weight.weights(), &packing));
                 let zeros = match measured {
                     Some(Measured::Gate) => vec![0.0; shape.in_channels],
                     _ => Vec::new(),
