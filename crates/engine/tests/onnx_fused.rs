@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use testkit::onnx::{FLOAT, Onnx};
 
 /// How often each operation runs in a network of the fixtures, and what its plan does.
 fn operations(name: &str) -> (BTreeMap<&'static str, usize>, PlanSummary) {
@@ -80,4 +81,40 @@ fn a_batch_goes_through_patterns_a_few_samples_at_a_time() {
         assert!(summary.chained > count["attention"], "{name}: {summary:?}, {count:?}");
     }
     assert_eq!(operations("swin").1.chained, 0, "one sample");
+}
+
+#[test]
+fn a_concatenation_of_one_value_is_that_value_and_ends_no_piece() {
+    let axis = &[("axis", 1)];
+    let weights: Vec<f32> = (0..6).map(|i| i as f32 - 2.0).collect();
+    let file = Onnx::new()
+        .input("x", FLOAT, &[1, 3, 4, 4])
+        .floats("v", &[2, 3, 1, 1], &weights)
+        .floats("w", &[2, 2, 1, 1], &weights[..4])
+        .node("Concat", &["x"], "same", axis)
+        .node("Conv", &["same", "v"], "first", &[])
+        .node("Concat", &["first"], "alone", axis)
+        .node("Conv", &["alone", "w"], "second", &[])
+        .node("Concat", &["first", "second"], "y", axis)
+        .output("y", &[1, 4, 4, 4])
+        .output("same", &[1, 3, 4, 4])
+        .output("first", &[1, 2, 4, 4])
+        .output("alone", &[1, 2, 4, 4])
+        .finish();
+    let x = synth::noise("x", 48);
+    let given = Array::f32(&[1, 3, 4, 4], x.clone()).unwrap();
+    let mut session =
+        Session::new(Model::from_bytes(&file).unwrap(), SessionOptions::new(Pool::new(2)));
+    for _ in 0..2 {
+        let outputs = session.run(&[("x", given.clone())]).unwrap();
+        let [y, same, first, alone] =
+            [0, 1, 2, 3].map(|i| outputs[i].1.slice::<f32>().unwrap().to_vec());
+        assert_eq!((same, &first), (x.clone(), &alone));
+        assert_eq!(y[..32], first);
+        for (i, y) in y[32..].iter().enumerate() {
+            let sum = |j: usize| weights[i / 16 * 2 + j] * first[j * 16 + i % 16];
+            assert!((y - sum(0) - sum(1)).abs() < 1e-5);
+        }
+    }
+    assert_eq!(session.summary().unwrap().pieces, 1);
 }
