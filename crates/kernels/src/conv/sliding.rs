@@ -188,7 +188,7 @@ impl Sliding {
     fn pitch(&self, cut: Cut) -> usize {
         let rows = self.output[1].div_ceil(cut.bands) + self.grid[1] - self.output[1];
         // What the last tiles read beyond the last row.
-        (rows * self.grid[2]).next_multiple_of(SIDE) + TALL | 1
+        ((rows * self.grid[2]).next_multiple_of(SIDE) + TALL) | 1
     }
 
     /// Elements of a thread's panels, of a band's digits, of their steps, and of sums.
