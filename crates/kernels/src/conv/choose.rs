@@ -20,7 +20,7 @@ use std::sync::{PoisonError, RwLock};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackOptions {
     /// Only sums of products as the definition writes them, term by term: no Winograd, whose rounding differs (relative rms about
-    /// 2e-6 instead of 2e-7) and which carries a NaN to a tile's neighbours; no digits (5e-7).
+    /// 2e-6 instead of 2e-7) and which carries a NaN to a tile's neighbours; no digits (1.5e-7, but in relation to the lengths of what is multiplied).
     pub exact: bool,
     /// Most bytes the packed weights may take; without it a limit of 96 MiB for what is larger than the weights themselves.
     /// The plain product, which takes no more than they do, is allowed in any case.

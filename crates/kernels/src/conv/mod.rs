@@ -292,6 +292,11 @@ mod tests {
             strided(flat(80, 20, 18, 30)),
             cube(65, 18, [6, 9, 9]),
             strided(cube(70, 20, [5, 9, 9])),
+            // Taps far apart, planes by themselves, padding that the kernel reaches far into, rows shorter and longer than a tile.
+            ConvShape { dilation: [1, 3, 2], pad: [[0, 0], [3, 2], [5, 0]], ..flat(40, 33, 8, 19) },
+            ConvShape { input: [3, 6, 15], ..flat(130, 48, 6, 15) },
+            ConvShape { kernel: [1, 1, 5], pad: [[0, 0], [0, 0], [2, 2]], ..flat(20, 16, 5, 3) },
+            ConvShape { pad: [[0, 0]; 3], ..flat(64, 20, 11, 18) },
         ]
     }
 
@@ -308,21 +313,35 @@ mod tests {
             let (scale, shift) = (noise(3, s.in_channels), noise(4, s.in_channels));
             let (bias, residual) = (noise(5, s.out_channels), noise(6, count));
             let activation = Activation::LeakyRelu(0.1);
-            let args = ConvArgs {
-                prologue: Some(Prologue { scale: &scale, shift: &shift, activation, slopes: None }),
-                epilogue: Epilogue { bias: Some(&bias), residual: Some(&residual), activation },
-                ..ConvArgs::default()
-            };
-            let mut expected = vec![0.0; count];
-            naive::conv(&s, &x, &weight, &args, &mut expected);
-            for candidate in choose::candidates(&s, output, isa) {
+            let relu = Activation::Relu;
+            let prologue = Prologue { scale: &scale, shift: &shift, activation, slopes: None };
+            let args = [
+                ConvArgs {
+                    prologue: Some(prologue),
+                    epilogue: Epilogue { bias: Some(&bias), residual: Some(&residual), activation },
+                    ..ConvArgs::default()
+                },
+                ConvArgs {
+                    epilogue: Epilogue { bias: Some(&bias), residual: None, activation: relu },
+                    ..ConvArgs::default()
+                },
+            ];
+            let expected = args.each_ref().map(|args| {
+                let mut expected = vec![0.0; count];
+                naive::conv(&s, &x, &weight, args, &mut expected);
+                expected
+            });
+            for (candidate, (args, expected)) in choose::candidates(&s, output, isa)
+                .iter()
+                .flat_map(|candidate| args.iter().zip(&expected).map(move |both| (candidate, both)))
+            {
                 filtered += usize::from(matches!(candidate.choice, Choice::Winograd(_)));
                 let packed = pack_as(isa, &s, output, candidate.choice, &Weights::from(&weight));
                 let results = pools.each_ref().map(|pool| {
                     let mut work = vec![f32::NAN; conv_workspace(&s, &packed, pool.threads())];
                     let mut y = vec![f32::NAN; count];
                     // As if the same layer came next.
-                    let args = ConvArgs { ahead: packed.ahead(pool.threads()), ..args };
+                    let args = ConvArgs { ahead: packed.ahead(pool.threads()), ..*args };
                     conv(pool, &s, &x, &packed, &args, &mut work, &mut y);
                     y
                 });

@@ -8,7 +8,7 @@
 //! columns  16 columns a register  bytes of four registers (terms) in turn, by shifts and choices of every second byte and pair
 //! ```
 
-use super::split::steps;
+use super::split::{INFINITY, TOP, steps};
 use super::{DIGITS, SIDE, STEP, STRIDE, TILE};
 use std::arch::x86_64::*;
 
@@ -36,19 +36,17 @@ fn carried(x: __m512, inverse: __m512) -> __m512i {
     _mm512_add_epi32(whole, _mm512_set1_epi32(CARRY))
 }
 
-/// The steps of sixteen columns by their greatest magnitudes, and what they are the inverse of.
+/// The steps of sixteen columns by their greatest magnitudes, and what they are the inverse of: [`steps`] of each.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn all_steps(most: __m512i, steps_to: &mut [f32; SIDE]) -> __m512 {
-    let mut greatest = [0u32; SIDE];
-    let mut inverse = [0.0; SIDE];
-    // SAFETY: sixteen words.
-    unsafe { _mm512_storeu_si512(greatest.as_mut_ptr().cast(), most) };
-    for l in 0..SIDE {
-        (inverse[l], steps_to[l]) = steps(greatest[l]);
-    }
+    let numbers = _mm512_cmplt_epu32_mask(most, _mm512_set1_epi32(INFINITY.cast_signed()));
+    let step = _mm512_mul_ps(_mm512_castsi512_ps(most), _mm512_set1_ps(1.0 / TOP));
+    let step = _mm512_max_ps(step, _mm512_set1_ps(f32::MIN_POSITIVE));
+    let step = _mm512_mask_blend_ps(numbers, _mm512_set1_ps(f32::NAN), step);
     // SAFETY: sixteen numbers.
-    unsafe { _mm512_loadu_ps(inverse.as_ptr()) }
+    unsafe { _mm512_storeu_ps(steps_to.as_mut_ptr(), step) };
+    _mm512_maskz_div_ps(numbers, _mm512_set1_ps(1.0), step)
 }
 
 /// The digits of four terms of sixteen columns, side by side for each column.

@@ -1,7 +1,7 @@
 //! Numbers to digits: sixteen rows or columns and a block of the depth at a time.
 //!
 //! ```text
-//! greatest |x| of a row ──▶ its exponent ──▶ step = 2^(exponent − 22), so that x / step stays below 127.5·2¹⁶
+//! greatest |x| of a row ──▶ step = greatest / (127·2¹⁶), so that the first digit of none is more than 127
 //! x / (256 step) + 1.5·2²³ ──▶ its bits hold the whole number next to it; so do those of what is left, in steps
 //! digits from the last: a byte, then what is left over 2⁸
 //! ```
@@ -19,20 +19,18 @@ use crate::simd::Simd;
 const ROUNDER: f32 = 12_582_912.0;
 const ROUNDER_BITS: i32 = 0x4B40_0000;
 /// Bits of the first number that is none: infinity.
-const INFINITY: u32 = 0x7F80_0000;
-/// What carries a mantissa from 127/64 on to the next exponent.
-const ROOM: u32 = 1 << 17;
-/// The least exponent (with its bias) whose step is a normal number.
-const LEAST: u32 = 23;
+pub(super) const INFINITY: u32 = 0x7F80_0000;
+/// The greatest number of a row in steps: its first digit is 127. Roundings add 2 at most, and digits reach 32 639 further.
+pub(super) const TOP: f32 = 8_323_072.0;
 
-/// `(1/step, step)` for the bits of the greatest absolute value. No step where that is no number.
+/// `(1/step, step)` for the bits of the greatest absolute value. No step where that is no number, and none that is not normal.
 #[inline(always)]
 pub(super) fn steps(greatest: u32) -> (f32, f32) {
     if greatest >= INFINITY {
         return (0.0, f32::NAN);
     }
-    let exponent = ((greatest + ROOM) >> 23).max(LEAST);
-    (f32::from_bits((276 - exponent) << 23), f32::from_bits((exponent - 22) << 23))
+    let step = (f32::from_bits(greatest) * (1.0 / TOP)).max(f32::MIN_POSITIVE);
+    (1.0 / step, step)
 }
 
 /// The digits of `x`, each the low byte of a number, the greatest first.
@@ -40,7 +38,7 @@ pub(super) fn steps(greatest: u32) -> (f32, f32) {
 fn digits(x: f32, inverse: f32) -> [i32; DIGITS] {
     let x = x * inverse;
     let rounded = x * (1.0 / 256.0) + ROUNDER;
-    // Exact: both are multiples of the last place of `x`, and their difference is 128 at most.
+    // Exact but for the last sum, which rounds: both are multiples of the last place of `x`, and their difference is 128 at most.
     let rest = x - (rounded - ROUNDER) * 256.0 + ROUNDER;
     let number = |rounded: f32| rounded.to_bits().cast_signed().wrapping_sub(ROUNDER_BITS);
     let whole = (number(rounded) << 8).wrapping_add(number(rest));

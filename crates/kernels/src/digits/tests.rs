@@ -50,7 +50,7 @@ fn columns(x: &[f32], stride: usize, depth: usize) -> (Vec<f32>, Vec<f32>) {
 }
 
 #[test]
-fn digits_are_the_number_to_half_a_step_and_a_step_is_a_four_millionth_of_the_greatest() {
+fn digits_are_the_number_to_half_a_step_and_a_step_is_an_eight_millionth_of_the_greatest() {
     for depth in [1, 31, 64, 65, 200, 256] {
         let stride = depth + 3;
         // Rows of all sizes, and one of zeros.
@@ -67,16 +67,15 @@ fn digits_are_the_number_to_half_a_step_and_a_step_is_a_four_millionth_of_the_gr
         for row in 0..SIDE {
             let x = &x[row * stride..][..depth];
             let greatest = x.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-            assert!(
-                row == 5
-                    || f64::from(steps[row])
-                        <= f64::from(greatest) / 2f64.powi(22) * 127.5 / 126.5 + 1e-37
-            );
+            let bound = f64::from(greatest) / 8.323e6;
+            assert!(f64::from(steps[row]) <= bound || steps[row] == f32::MIN_POSITIVE);
             for (k, x) in x.iter().enumerate() {
                 let number = of_row(&by_row, row, k);
                 assert_eq!(number, of_column(&by_column, row, k));
-                let back = number as f64 * f64::from(steps[row]);
-                assert!((back - f64::from(*x)).abs() <= f64::from(steps[row]) / 2.0, "{x} {back}");
+                let (back, x) = (number as f64 * f64::from(steps[row]), f64::from(*x));
+                // Half a step, and the roundings of the step's inverse and of the number times that.
+                let bound = f64::from(steps[row]) / 2.0 + x.abs() / 2f64.powi(23);
+                assert!((back - x).abs() <= bound, "{x} {back}");
             }
             for k in depth..depth.next_multiple_of(STEP) {
                 assert_eq!((of_row(&by_row, row, k), of_column(&by_column, row, k)), (0, 0));
@@ -93,13 +92,14 @@ fn registers_give_the_digits_that_plain_numbers_give() {
     }
     for (depth, size) in [1, 3, 16, 63, 64, 66, 130, 255, 256]
         .into_iter()
-        .flat_map(|depth| [1e-38f32, 1e-30, 1.0, 3e7, 3e38].map(|size| (depth, size)))
+        .flat_map(|depth| [-126, -100, 0, 25, 127].map(|size| (depth, 2f32.powi(size))))
     {
-        // Halves of a step among them, on which rounding has to agree, and both zeros.
+        // Halves of a step among them, on which rounding has to agree, and both zeros: every second column's step is 2⁻²³ of the size.
         let mut x: Vec<f32> = noise(depth as u64, depth * SIDE).iter().map(|x| x * size).collect();
+        x[..SIDE].iter_mut().step_by(2).for_each(|x| *x = split::TOP / 2f32.powi(23) * size);
         for (i, x) in x.iter_mut().enumerate().skip(SIDE) {
             match i % 7 {
-                0 => *x = (((i * 2_654_435_761) % 4_000_000) as f32 - 2e6) / 2f32.powi(21) * size,
+                0 => *x = (((i * 2_654_435_761) % 16_000_000) as f32 - 8e6) / 2f32.powi(24) * size,
                 1 => *x *= 0.0,
                 _ => {}
             }
@@ -142,23 +142,28 @@ fn registers_give_the_digits_that_plain_numbers_give() {
 }
 
 #[test]
-fn whole_numbers_of_twenty_bits_are_kept_exactly() {
-    let x: Vec<f32> = (0..256).map(|i| ((i * 8191) as f32 - 1e6).round()).collect();
-    let (digits, steps) = rows(&x, 256, 1, 256);
-    let digits = bytes(&digits);
-    for (k, x) in x.iter().enumerate() {
-        assert_eq!(of_row(&digits, 0, k) as f32 * steps[0], *x);
-    }
-}
-
-#[test]
-fn rows_that_hold_no_number_have_no_step() {
+fn rows_and_columns_that_hold_no_number_have_no_step() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut x = noise(2, 2 * 70);
         x[75] = bad;
         let (_, steps) = rows(&x, 70, 2, 70);
         assert!(steps[0].is_finite() && steps[1].is_nan() && steps[2..] == [0.0; 14]);
+        let mut x = noise(2, SIDE * 70);
+        x[40 * SIDE + 3] = bad;
+        let (_, by_columns) = columns(&x, SIDE, 70);
+        let (mut turned, mut by_turned) = (vec![0.0; room(70)], [0.0; SIDE]);
+        split_turned(&x, SIDE, (SIDE, 70), (&mut turned, SIDE * SIDE), &mut by_turned);
+        for steps in [&by_columns[..], &by_turned] {
+            assert!((0..SIDE).all(|column| steps[column].is_nan() == (column == 3)), "{steps:?}");
+        }
     }
+}
+
+/// Without what is left out: the product of the lowest digits, and those of the second by the third.
+fn product((x, y): (i64, i64)) -> i64 {
+    let low = |v: i64| (i64::from(v as i8), i64::from(((v + 128) >> 8) as i8));
+    let ((x3, x2), (y3, y2)) = (low(x), low(y));
+    x * y - x3 * y3 - 256 * (x2 * y3 + x3 * y2)
 }
 
 /// What the tiles sum, digit by digit; of one panel of rows half of the two higher orders apart, as they do it.
@@ -251,18 +256,9 @@ fn products_of_digits_are_summed_exactly() {
                         assert_eq!(c[at], before[at], "wrote outside");
                         continue;
                     }
-                    // Without what is left out: the product of the lowest digits, and those of the second by the third.
-                    let sum: i64 = (0..depth)
-                        .map(|k| {
-                            let panel = row / SIDE * room(depth) * 4;
-                            let (x, y) =
-                                (of_row(&a[panel..], row % SIDE, k), of_column(&b, column, k));
-                            let low =
-                                |v: i64| (i64::from(v as i8), i64::from(((v + 128) >> 8) as i8));
-                            let ((x3, x2), (y3, y2)) = (low(x), low(y));
-                            x * y - x3 * y3 - 256 * (x2 * y3 + x3 * y2)
-                        })
-                        .sum();
+                    let panel = row / SIDE * room(depth) * 4;
+                    let number = |k| (of_row(&a[panel..], row % SIDE, k), of_column(&b, column, k));
+                    let sum: i64 = (0..depth).map(|k| product(number(k))).sum();
                     let mut wanted =
                         sum as f64 * f64::from(row_steps[row]) * f64::from(column_steps[column]);
                     if all {
@@ -278,30 +274,45 @@ fn products_of_digits_are_summed_exactly() {
     }
 }
 
-/// Whatever the numbers, the error stays below the bound: noise, constants, few large among many small.
+/// Whatever the numbers of one factor, noise, constants, few large among many small, they and their sums of products with noise err by less
+/// than the bounds.
 #[test]
-fn split_numbers_err_by_less_than_the_bound() {
+fn split_numbers_and_their_products_err_by_less_than_the_bound() {
     let depth = 256;
-    let kinds: [&dyn Fn(usize, f32) -> f32; 5] = [
-        &|_, x| x,
-        &|_, x| x.max(0.0),
-        &|_, _| 1.000_061,
-        &|i, x| if i % 256 == 9 { 100.0 } else { x * 0.01 },
-        &|_, x| x.powi(9),
+    let kinds: [(f64, &dyn Fn(usize, f32) -> f32); 5] = [
+        (3e-7, &|_, x| x),
+        (3e-7, &|_, x| x.max(0.0)),
+        (3e-7, &|_, _| 1.000_061),
+        (2e-6, &|i, x| if i % 256 == 9 { 100.0 } else { x * 0.01 }),
+        (1e-6, &|_, x| x.powi(9)),
     ];
-    for (i, kind) in kinds.iter().enumerate() {
+    let y = noise(9, depth * SIDE);
+    let (y_digits, y_steps) = columns(&y, SIDE, depth);
+    let y_digits = bytes(&y_digits);
+    for (i, (bound, kind)) in kinds.iter().enumerate() {
         let x: Vec<f32> =
             noise(8, SIDE * depth).iter().enumerate().map(|(i, x)| kind(i, *x)).collect();
         let (digits, steps) = rows(&x, depth, SIDE, depth);
         let digits = bytes(&digits);
-        let (mut error, mut size) = (0.0, 0.0);
+        let (mut error, mut size) = ([0.0; 2], [0.0; 2]);
         for row in 0..SIDE {
             for k in 0..depth {
                 let x = f64::from(x[row * depth + k]);
-                error += (of_row(&digits, row, k) as f64 * f64::from(steps[row]) - x).powi(2);
-                size += x * x;
+                error[0] += (of_row(&digits, row, k) as f64 * f64::from(steps[row]) - x).powi(2);
+                size[0] += x * x;
+            }
+            for column in 0..SIDE {
+                let number = |k| (of_row(&digits, row, k), of_column(&y_digits, column, k));
+                let sum: i64 = (0..depth).map(|k| product(number(k))).sum();
+                let sum = sum as f64 * f64::from(steps[row]) * f64::from(y_steps[column]);
+                let wanted: f64 = (0..depth)
+                    .map(|k| f64::from(x[row * depth + k]) * f64::from(y[k * SIDE + column]))
+                    .sum();
+                error[1] += (sum - wanted).powi(2);
+                size[1] += wanted * wanted;
             }
         }
-        assert!(error / size < 2.5e-6f64.powi(2), "{i}: {:.1e}", (error / size).sqrt());
+        let relative = [0, 1].map(|of| (error[of] / size[of] as f64).sqrt());
+        assert!(relative[0] < 6e-7 && relative[1] < *bound, "{i}: {relative:?}");
     }
 }

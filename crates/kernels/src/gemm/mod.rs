@@ -86,7 +86,7 @@ pub fn pack_b<'a>(k: usize, n: usize, b: impl Into<Weights<'a>>, transposed: boo
 }
 
 /// [`pack_b`] for a factor that is used again and again, as weights are: where the processor multiplies tiles of bytes and `k` and `n` fill
-/// them, it is kept as digits, three bytes a number, and products err a little otherwise (relative rms about 5e-7 instead of 3e-7, see `digits/`), unless
+/// them, it is kept as digits, three bytes a number, and products err otherwise (in relation to the lengths of rows and columns, not to each product, see `digits/`), unless
 /// they are to be `exact`: sums of products, term by term. Numbers that are kept in two bytes or one stay so.
 pub fn pack_weights<'a>(
     k: usize,
