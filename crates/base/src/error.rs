@@ -85,7 +85,9 @@ impl Error {
     pub fn render(&self, lang: Lang) -> String {
         let mut out = String::new();
         if let Some(path) = &self.0.path {
-            out.push_str(&path.display().to_string());
+            // An empty name would leave nothing before the colon.
+            let name = path.display().to_string();
+            out.push_str(if name.is_empty() { "\"\"" } else { &name });
             out.push_str(match lang {
                 Lang::En => ": ",
                 Lang::Zh => "：",
@@ -123,5 +125,12 @@ mod tests {
             .hint(Text::fixed("copy it again", "请重新复制"));
         assert_eq!(error.render(Lang::En), "inner.dcm: cut short\nhint: copy it again");
         assert_eq!(error.render(Lang::Zh), "inner.dcm：文件不完整\n提示：请重新复制");
+    }
+
+    #[test]
+    fn an_empty_name_is_shown_as_one() {
+        let error = Error::new(Kind::Io, Text::fixed("cannot read", "无法读取")).at("");
+        assert_eq!(error.render(Lang::En), "\"\": cannot read");
+        assert_eq!(error.render(Lang::Zh), "\"\"：无法读取");
     }
 }
