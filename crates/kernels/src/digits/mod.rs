@@ -11,8 +11,8 @@
 //! ```
 //! A tile instruction multiplies 16×64 by 64×16 bytes and adds to 16×16 integers of 32 bits, so six of them do what 512 fused
 //! multiply-adds of sixteen lanes do. Sums are exact: at most 2⁸ terms of at most 2¹⁴ each, three to a tile. What errs is what is left out, and the
-//! rounding of a number to its step, half of one, 2⁻²⁴ of the greatest number summed with it (with powers of two for steps, by which whole numbers stay
-//! themselves, all errors were twice as large). Relative rms on noise is 1.5·10⁻⁷ (`f32` sums err by 3·10⁻⁷),
+//! rounding of a number to its step: half of one, 2⁻²⁴ of the greatest number summed with it, and at most 2⁻²³ of the number itself, as dividing by the
+//! step rounds twice (with powers of two for steps it would not, and whole numbers would stay themselves, but all errors are twice as large). Relative rms on noise is 1.5·10⁻⁷ (`f32` sums err by 3·10⁻⁷),
 //! where one factor has few large numbers among many small 7·10⁻⁷. As in Winograd's filtering errors are small beside the lengths of what is
 //! multiplied, not beside each product: where the few large numbers of one factor meet small ones of the other and the reverse, results are far smaller
 //! than those lengths, and errors relatively larger (10⁻⁴ with numbers 200 times as large as the rest in both). A row or a column that holds a NaN or an infinity

@@ -21,7 +21,7 @@ const ROUNDER_BITS: i32 = 0x4B40_0000;
 /// Bits of the first number that is none: infinity.
 pub(super) const INFINITY: u32 = 0x7F80_0000;
 /// The greatest number of a row in steps: its first digit is 127. Roundings add 2 at most, and digits reach 32 639 further.
-pub(super) const TOP: f32 = 8_323_072.0;
+pub(super) const TOP: f32 = 127.0 * 65_536.0;
 
 /// `(1/step, step)` for the bits of the greatest absolute value. No step where that is no number, and none that is not normal.
 #[inline(always)]
