@@ -70,7 +70,7 @@ texts! {
     /// Flag.
     FLAG_WITH_PATIENT = "DICOM results carry the patient's name and number and the\nstudy's data of the images.", "DICOM 结果沿用原图像中的患者姓名、\n编号及检查信息。";
     /// Flag.
-    FLAG_EXACT = "Convolutions and matrix products as plain sums:\nslower, rounding errors up to ten times smaller.", "卷积与矩阵乘法逐项求和：较慢，\n舍入误差最多可降至默认的十分之一。";
+    FLAG_EXACT = "Convolutions and matrix products as plain sums:\nslower, rounding errors up to fifteen times smaller.", "卷积与矩阵乘法逐项求和：较慢，\n舍入误差最多可降至默认的十五分之一。";
     /// Flag.
     FLAG_ISA = "Instruction set of the kernels: portable, avx2+fma,\navx512, amx or neon (default: the fastest there is).", "运算所用指令集：portable、avx2+fma、avx512、\namx 或 neon（默认：本机最快者）。";
     /// Flag.

@@ -291,6 +291,10 @@ mod tests {
             flat(70, 17, 41, 44),
             strided(flat(80, 20, 18, 30)),
             cube(65, 18, [6, 9, 9]),
+            // The most channels for tiles of six rows, and rows of the picture that fill the last of them in part, one and all.
+            cube(96, 18, [6, 13, 9]),
+            flat(192, 18, 18, 20),
+            flat(384, 16, 11, 10),
             strided(cube(70, 20, [5, 9, 9])),
             // Taps far apart, planes by themselves, padding that the kernel reaches far into, rows shorter and longer than a tile.
             ConvShape { dilation: [1, 3, 2], pad: [[0, 0], [3, 2], [5, 0]], ..flat(40, 33, 8, 19) },

@@ -7,7 +7,7 @@
 //!        activation, by way of a block in scratch memory; copied as they are where the picture lies in blocks of channels
 //! ```
 
-use super::points::{self, SIDE, STEP, outs, side};
+use super::points::{self, outs, side};
 use super::tally::Tally;
 use super::tiles::{Matrix, SPARE, Segment, Strip, Target, line};
 use crate::activation::{activate, in_register, is_quick};
@@ -19,7 +19,14 @@ use std::ops::Range;
 
 /// Along the rows of some pairs of points; see [`super::tiles::gather`].
 #[inline(always)]
-pub(super) unsafe fn gather<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+pub(super) unsafe fn gather<
+    S: Simd,
+    const Z: usize,
+    const Y: usize,
+    const X: usize,
+    const SIDE: usize,
+    const STEP: usize,
+>(
     m: Matrix,
     pairs: Range<usize>,
     count: usize,
@@ -38,7 +45,7 @@ pub(super) unsafe fn gather<S: Simd, const Z: usize, const Y: usize, const X: us
                     for j in 0..side(X) {
                         d[j] = S::load(from.add(j * m.slot));
                     }
-                    let d = points::output::<S, X>(d);
+                    let d = points::output::<S, X, SIDE, STEP>(d);
                     for j in 0..outs(X) {
                         S::store(to.add(j * S::LANES), d[j]);
                     }
@@ -50,7 +57,14 @@ pub(super) unsafe fn gather<S: Simd, const Z: usize, const Y: usize, const X: us
 
 /// The rest of the way for a vector of channels; see [`super::tiles::finish`].
 #[inline(always)]
-pub(super) unsafe fn finish<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+pub(super) unsafe fn finish<
+    S: Simd,
+    const Z: usize,
+    const Y: usize,
+    const X: usize,
+    const SIDE: usize,
+    const STEP: usize,
+>(
     target: &Target,
     segment: &Segment,
     channel: usize,
@@ -70,7 +84,7 @@ pub(super) unsafe fn finish<S: Simd, const Z: usize, const Y: usize, const X: us
                     let line = line([Z, Y, X], pair, 0);
                     d[pair % side(Y)][pair / side(Y)] = S::load(at.add(line * slot));
                 }
-                ending.column::<Z, Y>(d, column, work, &mut tally);
+                ending.column::<Z, Y, SIDE, STEP>(d, column, work, &mut tally);
             }
             ending.keep(tile, &tally);
         }
@@ -80,7 +94,14 @@ pub(super) unsafe fn finish<S: Simd, const Z: usize, const Y: usize, const X: us
 
 /// All of the way for a vector of channels; see [`super::tiles::bring`].
 #[inline(always)]
-pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+pub(super) unsafe fn bring<
+    S: Simd,
+    const Z: usize,
+    const Y: usize,
+    const X: usize,
+    const SIDE: usize,
+    const STEP: usize,
+>(
     target: &Target,
     segment: &Segment,
     channel: usize,
@@ -95,7 +116,7 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
             let from = m.start.add(tile * m.row);
             let mut tally = Tally::new();
             if Z == 1 {
-                ending.flat::<Y, X>(from, m.slot, tile, work, &mut tally);
+                ending.flat::<Y, X, SIDE, STEP>(from, m.slot, tile, work, &mut tally);
                 ending.keep(tile, &tally);
                 continue;
             }
@@ -105,13 +126,13 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
                 for j in 0..side(X) {
                     d[j] = S::load(from.add((pair * side(X) + j) * m.slot));
                 }
-                let d = points::output::<S, X>(d);
+                let d = points::output::<S, X, SIDE, STEP>(d);
                 for j in 0..outs(X) {
                     rows[j][pair % side(Y)][pair / side(Y)] = d[j];
                 }
             }
             for j in 0..outs(X) {
-                ending.column::<Z, Y>(rows[j], tile * outs(X) + j, work, &mut tally);
+                ending.column::<Z, Y, SIDE, STEP>(rows[j], tile * outs(X) + j, work, &mut tally);
             }
             ending.keep(tile, &tally);
         }
@@ -121,6 +142,9 @@ pub(super) unsafe fn bring<S: Simd, const Z: usize, const Y: usize, const X: usi
 
 /// Numbers of a cache line.
 const LINE: usize = 16;
+/// Most points and outputs of the last axis, which is never one of six outputs.
+const ACROSS: usize = 6;
+const ALONG: usize = 4;
 
 /// What the last steps for a vector of channels need to know.
 struct Ending<'a, S: Simd> {
@@ -139,7 +163,8 @@ struct Ending<'a, S: Simd> {
     valid: [usize; 3],
     /// Rows go past the caches.
     streams: bool,
-    /// Flat tiles go from registers to blocks of the picture; those of volumes are too many rows at a time.
+    /// Flat tiles of four rows go from registers to blocks of the picture. Of six rows some wait in memory on their way, behind what goes past
+    /// the caches; those of volumes are too many rows at a time.
     straight: bool,
 }
 
@@ -176,7 +201,7 @@ impl<'a, S: Simd> Ending<'a, S> {
         let done = e.residual.is_none() && is_quick(e.activation);
         let aligned = target.y.pointer().cast_const().align_offset(4 * LINE) == 0;
         let streams = target.streams && if target.blocked { aligned } else { whole && done };
-        let straight = target.blocked && done && step[0] == 1;
+        let straight = target.blocked && done && step[0] == 1 && step[1] <= 4;
         Ending {
             target,
             segment,
@@ -224,7 +249,7 @@ impl<'a, S: Simd> Ending<'a, S> {
     /// # Safety
     /// The column is one of the segment's, the work that of [`Ending::new`].
     #[inline(always)]
-    unsafe fn column<const Z: usize, const Y: usize>(
+    unsafe fn column<const Z: usize, const Y: usize, const SIDE: usize, const STEP: usize>(
         &self,
         d: [[S::V; SIDE]; SIDE],
         column: usize,
@@ -239,13 +264,13 @@ impl<'a, S: Simd> Ending<'a, S> {
             let deep = if column < wide { deep } else { 0 };
             let mut planes = [[S::splat(0.0); SIDE]; STEP];
             for i in 0..side(Y) {
-                let d = points::output::<S, Z>(d[i]);
+                let d = points::output::<S, Z, SIDE, STEP>(d[i]);
                 for p in 0..outs(Z) {
                     planes[p][i] = d[p];
                 }
             }
             for p in 0..outs(Z) {
-                let d = points::output::<S, Y>(planes[p]);
+                let d = points::output::<S, Y, SIDE, STEP>(planes[p]);
                 for i in 0..outs(Y) {
                     let v = in_register::<S>(self.early, S::add(d[i], self.bias));
                     if self.tallies.is_some() && p < deep && i < tall {
@@ -266,7 +291,7 @@ impl<'a, S: Simd> Ending<'a, S> {
     /// # Safety
     /// As for [`Ending::column`].
     #[inline(always)]
-    unsafe fn flat<const Y: usize, const X: usize>(
+    unsafe fn flat<const Y: usize, const X: usize, const SIDE: usize, const STEP: usize>(
         &self,
         from: *const f32,
         slot: usize,
@@ -279,20 +304,20 @@ impl<'a, S: Simd> Ending<'a, S> {
         let wide = wide - tile * outs(X);
         // SAFETY: by the contract.
         unsafe {
-            let mut rows = [[S::splat(0.0); SIDE]; STEP];
+            let mut rows = [[S::splat(0.0); ACROSS]; STEP];
             for j in 0..side(X) {
                 let mut d = [S::splat(0.0); SIDE];
                 for i in 0..side(Y) {
                     d[i] = S::load(from.add((i * side(X) + j) * slot));
                 }
-                let d = points::output::<S, Y>(d);
+                let d = points::output::<S, Y, SIDE, STEP>(d);
                 for i in 0..outs(Y) {
                     rows[i][j] = d[i];
                 }
             }
             let to = work.as_mut_ptr().add(tile * outs(X) * S::LANES);
             for i in 0..outs(Y) {
-                let mut d = points::output::<S, X>(rows[i]);
+                let mut d = points::output::<S, X, ACROSS, ALONG>(rows[i]);
                 for j in 0..outs(X) {
                     d[j] = in_register::<S>(self.early, S::add(d[j], self.bias));
                     if !self.straight {
@@ -421,14 +446,14 @@ impl<'a, S: Simd> Ending<'a, S> {
     }
 }
 
-/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
+/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile.
 #[inline(always)]
 fn ask<S: Simd>(target: &Target, segment: &Segment, step: [usize; 3], channel: usize, tile: usize) {
     let [_, h, w] = target.output;
     let volume: usize = target.output.iter().product();
     let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
     let per_line = 16 / step[2];
-    let column = first[2] + tile / per_line * 16;
+    let column = first[2] + tile / per_line * per_line * step[2];
     for row in (tile % per_line..step[0] * step[1]).step_by(per_line) {
         let at = ((first[0] + row / step[1]) * h + first[1] + row % step[1]) * w + column;
         let at = channel * volume + at;

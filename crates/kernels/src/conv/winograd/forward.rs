@@ -11,7 +11,7 @@
 //!                                                 4 row by row, when its points are due: tile by tile along it into V
 //! ```
 
-use super::points::{self, SIDE, outs, phases, phases_at, side};
+use super::points::{self, outs, phases, phases_at, side};
 use super::tiles::{Matrix, SPARE, Segment, Source, Strip, columns, line};
 use crate::Activation;
 use crate::activation::activate;
@@ -21,7 +21,14 @@ use std::ops::Range;
 
 /// Steps 1 to 3 for a vector of channels; see [`super::tiles::lay`].
 #[inline(always)]
-pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+pub(super) unsafe fn lay<
+    S: Simd,
+    const Z: usize,
+    const Y: usize,
+    const X: usize,
+    const SIDE: usize,
+    const STEP: usize,
+>(
     source: &Source,
     segment: &Segment,
     channel: usize,
@@ -32,7 +39,7 @@ pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize
     unsafe {
         for p in 0..phases(Z) * side(Z) {
             let strip = Strip { start: to.start.add(p * rows * to.slot), ..to };
-            Plane::new(source, segment, [Z, Y, X], p).fill::<S, Y>(source, channel, strip);
+            Plane::new(source, segment, [Z, Y, X], p).fill::<S, Y, SIDE>(source, channel, strip);
         }
         if Z == 1 {
             return;
@@ -47,7 +54,7 @@ pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize
                     for p in 0..side(Z) {
                         d[p] = S::load(at.add((p * phases(Z) + phase) * plane));
                     }
-                    let d = points::input::<S, Z>(d);
+                    let d = points::input::<S, Z, SIDE>(d);
                     for p in (0..side(Z)).filter(|p| phase < phases_at(Z, *p)) {
                         S::store(at.add((p * phases(Z) + phase) * plane), d[p]);
                     }
@@ -59,7 +66,14 @@ pub(super) unsafe fn lay<S: Simd, const Z: usize, const Y: usize, const X: usize
 
 /// Step 4 for the rows of some pairs of points; see [`super::tiles::spread`].
 #[inline(always)]
-pub(super) unsafe fn spread<S: Simd, const Z: usize, const Y: usize, const X: usize>(
+pub(super) unsafe fn spread<
+    S: Simd,
+    const Z: usize,
+    const Y: usize,
+    const X: usize,
+    const SIDE: usize,
+    const STEP: usize,
+>(
     from: Strip,
     pairs: Range<usize>,
     count: usize,
@@ -84,7 +98,7 @@ pub(super) unsafe fn spread<S: Simd, const Z: usize, const Y: usize, const X: us
                             for j in 0..side(X) {
                                 d[j] = S::load(from.add(j * phases(X) * S::LANES));
                             }
-                            let d = points::input::<S, X>(d);
+                            let d = points::input::<S, X, SIDE>(d);
                             let to =
                                 v.start.add(i * side(X) * v.slot + tile * v.row + k * S::LANES);
                             for j in (0..side(X)).filter(|j| x < phases_at(X, *j)) {
@@ -172,7 +186,12 @@ impl Plane {
     /// # Safety
     /// The processor has the instruction set; each line of `to` has [`SPARE`] columns more than the plane.
     #[inline(always)]
-    unsafe fn fill<S: Simd, const Y: usize>(&self, source: &Source, channel: usize, to: Strip) {
+    unsafe fn fill<S: Simd, const Y: usize, const SIDE: usize>(
+        &self,
+        source: &Source,
+        channel: usize,
+        to: Strip,
+    ) {
         // SAFETY: by the contract.
         let line_of = |i: usize, columns: usize| unsafe {
             std::slice::from_raw_parts_mut(to.start.add(i * to.slot), columns * S::LANES)
@@ -236,7 +255,7 @@ impl Plane {
         // SAFETY: the instruction set by the caller; `valid ≤ LANES` factors; the rows lie at `from` by the assertion or were laid there.
         unsafe {
             let Some(pre) = &source.pre else {
-                return self.down::<S, Y, NONE>(from, to, [S::splat(0.0); 3]);
+                return self.down::<S, Y, NONE, SIDE>(from, to, [S::splat(0.0); 3]);
             };
             let lanes = |values: &[f32]| {
                 let values = &values[channel..][..valid];
@@ -252,16 +271,16 @@ impl Plane {
                 };
                 // Another part of a concatenation.
                 if all(slopes, 1.0) && all(pre.scale, 1.0) && all(pre.shift, 0.0) {
-                    return self.down::<S, Y, NONE>(from, to, [scale; 3]);
+                    return self.down::<S, Y, NONE, SIDE>(from, to, [scale; 3]);
                 }
-                return self.down::<S, Y, LEAKY>(from, to, [scale, shift, lanes(slopes)]);
+                return self.down::<S, Y, LEAKY, SIDE>(from, to, [scale, shift, lanes(slopes)]);
             }
             let by = [scale, shift, S::splat(0.0)];
             match pre.activation {
-                Activation::Identity => self.down::<S, Y, PLAIN>(from, to, by),
-                Activation::Relu => self.down::<S, Y, RELU>(from, to, by),
+                Activation::Identity => self.down::<S, Y, PLAIN, SIDE>(from, to, by),
+                Activation::Relu => self.down::<S, Y, RELU, SIDE>(from, to, by),
                 Activation::LeakyRelu(slope) => {
-                    self.down::<S, Y, LEAKY>(from, to, [scale, shift, S::splat(slope)]);
+                    self.down::<S, Y, LEAKY, SIDE>(from, to, [scale, shift, S::splat(slope)]);
                 }
                 other => {
                     for i in self.down.clone() {
@@ -271,7 +290,7 @@ impl Plane {
                         }
                         activate(line, other);
                     }
-                    self.down::<S, Y, NONE>(from, to, by);
+                    self.down::<S, Y, NONE, SIDE>(from, to, by);
                 }
             }
         }
@@ -283,7 +302,7 @@ impl Plane {
     /// # Safety
     /// The processor has the instruction set; `strip` has the plane's lines; what lies on the picture can be read at `from`.
     #[inline(always)]
-    unsafe fn down<S: Simd, const Y: usize, const KIND: u8>(
+    unsafe fn down<S: Simd, const Y: usize, const KIND: u8, const SIDE: usize>(
         &self,
         (from, from_row): (*const f32, usize),
         strip: Strip,
@@ -309,7 +328,7 @@ impl Plane {
                             d[i] = before::<S, KIND>(S::load(from), by);
                         }
                     }
-                    let d = points::input::<S, Y>(d);
+                    let d = points::input::<S, Y, SIDE>(d);
                     for i in (0..side(Y)).filter(|i| phase < phases_at(Y, *i)) {
                         S::store(at.add((i * phases(Y) + phase) * slot), d[i]);
                     }

@@ -15,13 +15,14 @@ pub(super) const SPARE: usize = 8;
 
 /// Most tiles of a strip: long rows, since short pieces of many channels' rows come slowly from memory. A strip then leaves the first-level
 /// cache (38 KiB with 8 lanes for 48 flat tiles, 117 KiB for 24 of 6×6×6), which costs less: against 16 and 8 tiles it saves 5 to 12 %.
-/// With phases a tile is twice as long.
+/// With phases a tile is twice as long, with six outputs half as much again.
 pub(super) fn segment_len(step: [usize; 3]) -> usize {
-    match (step[0], phases(step[2])) {
+    let most = match (step[0], phases(step[2])) {
         (1, 1) => 48,
         (1, _) | (_, 1) => 24,
         _ => 12,
-    }
+    };
+    most * 4 / outs(step[2]).max(4)
 }
 
 /// `count` neighbouring tiles of a row of tiles; `first` is the number of the first of them, `tile` its place.
@@ -108,18 +109,20 @@ pub(super) fn finished(step: [usize; 3], isa: Isa, count: usize) -> usize {
     isa.lanes() * (step.map(outs).iter().product::<usize>() * count + SPARE + turned)
 }
 
-/// Calls a function compiled for each kind of tile.
+/// Calls a function compiled for each kind of tile: the kinds of its axes, then the most points and the most outputs of one.
 macro_rules! per_step {
     ($step:expr, $f:path, $simd:ty, ($($arg:expr),*)) => {{
         use $f as f;
         match $step {
-            [1, 4, 4] => f::<$simd, 1, 4, 4>($($arg),*),
-            [1, 2, 2] => f::<$simd, 1, 2, 2>($($arg),*),
-            [2, 2, 2] => f::<$simd, 2, 2, 2>($($arg),*),
-            [2, 4, 4] => f::<$simd, 2, 4, 4>($($arg),*),
-            [4, 4, 4] => f::<$simd, 4, 4, 4>($($arg),*),
-            [1, STRIDED, STRIDED] => f::<$simd, 1, STRIDED, STRIDED>($($arg),*),
-            [STRIDED, STRIDED, STRIDED] => f::<$simd, STRIDED, STRIDED, STRIDED>($($arg),*),
+            [1, 6, 4] => f::<$simd, 1, 6, 4, 8, 6>($($arg),*),
+            [1, 4, 4] => f::<$simd, 1, 4, 4, 6, 4>($($arg),*),
+            [1, 2, 2] => f::<$simd, 1, 2, 2, 4, 2>($($arg),*),
+            [2, 2, 2] => f::<$simd, 2, 2, 2, 4, 2>($($arg),*),
+            [2, 4, 4] => f::<$simd, 2, 4, 4, 6, 4>($($arg),*),
+            [4, 6, 4] => f::<$simd, 4, 6, 4, 8, 6>($($arg),*),
+            [4, 4, 4] => f::<$simd, 4, 4, 4, 6, 4>($($arg),*),
+            [1, STRIDED, STRIDED] => f::<$simd, 1, STRIDED, STRIDED, 5, 4>($($arg),*),
+            [STRIDED, STRIDED, STRIDED] => f::<$simd, STRIDED, STRIDED, STRIDED, 5, 4>($($arg),*),
             other => unreachable!("tiles of {other:?}"),
         }
     }};

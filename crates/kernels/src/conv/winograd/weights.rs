@@ -14,6 +14,9 @@ pub(super) struct Kernels {
     /// Kind of each axis.
     pub step: [usize; 3],
     given: [Lane; 27],
+    /// Transformed along the last axis, and along the last two.
+    rows: [Lane; 9 * SIDE],
+    planes: [Lane; 3 * SIDE * SIDE],
     /// `[point][lane]`.
     pub at_points: Vec<[f32; LANES]>,
 }
@@ -22,7 +25,13 @@ impl Kernels {
     /// Room for the kernels of tiles whose axes are of these kinds.
     pub fn new(step: [usize; 3]) -> Kernels {
         let points = step.map(points::side).iter().product();
-        Kernels { step, given: [[0.0; LANES]; 27], at_points: vec![[0.0; LANES]; points] }
+        Kernels {
+            step,
+            given: [[0.0; LANES]; 27],
+            rows: [[0.0; LANES]; 9 * SIDE],
+            planes: [[0.0; LANES]; 3 * SIDE * SIDE],
+            at_points: vec![[0.0; LANES]; points],
+        }
     }
 
     /// Transforms the kernels of `outs ≤ 16` neighbouring out channels and in channel `c` of `weight`, `[out][in][kernel]`, as far as they
@@ -50,22 +59,27 @@ impl Kernels {
                 *to = f64::from(weight[(o * ins + c) * taps + t]);
             }
         }
-        transform(self.step, &self.given, &mut self.at_points);
+        let Kernels { step, given, rows, planes, at_points } = self;
+        transform(*step, given, rows, planes, at_points);
     }
 }
 
 multiversion! {
     /// Along the last axis, then the middle one, then the first.
-    fn transform(step: [usize; 3], given: &[Lane; 27], to: &mut [[f32; LANES]]) {
+    fn transform(
+        step: [usize; 3],
+        given: &[Lane; 27],
+        rows: &mut [Lane; 9 * SIDE],
+        planes: &mut [Lane; 3 * SIDE * SIDE],
+        to: &mut [[f32; LANES]],
+    ) {
         let [z, y, x] = step.map(points::kernel);
         let taps = step.map(|kind| if kind == 1 { 1 } else { 3 });
-        let mut rows = [[0.0; LANES]; 9 * SIDE];
         for r in 0..taps[0] * taps[1] {
             for (i, g) in x.iter().enumerate() {
                 rows[r * x.len() + i] = sum(g, taps[2], |t| &given[r * taps[2] + t]);
             }
         }
-        let mut planes = [[0.0; LANES]; 3 * SIDE * SIDE];
         for p in 0..taps[0] {
             for (j, g) in y.iter().enumerate() {
                 for i in 0..x.len() {
