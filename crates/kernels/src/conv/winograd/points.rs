@@ -284,8 +284,7 @@ pub(super) unsafe fn output<S: Simd, const M: usize, const LONG: usize, const OU
 #[inline(always)]
 fn fit<V: Copy, const FROM: usize, const TO: usize>(none: V, v: [V; FROM]) -> [V; TO] {
     let mut all = [none; TO];
-    for (to, v) in all.iter_mut().zip(&v) {
-        *to = *v;
-    }
+    let shared = FROM.min(TO);
+    all[..shared].copy_from_slice(&v[..shared]);
     all
 }
