@@ -446,14 +446,14 @@ impl<'a, S: Simd> Ending<'a, S> {
     }
 }
 
-/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile.
+/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
 #[inline(always)]
 fn ask<S: Simd>(target: &Target, segment: &Segment, step: [usize; 3], channel: usize, tile: usize) {
     let [_, h, w] = target.output;
     let volume: usize = target.output.iter().product();
     let first = [0, 1, 2].map(|a| segment.tile[a] * step[a]);
     let per_line = 16 / step[2];
-    let column = first[2] + tile / per_line * per_line * step[2];
+    let column = first[2] + tile / per_line * 16;
     for row in (tile % per_line..step[0] * step[1]).step_by(per_line) {
         let at = ((first[0] + row / step[1]) * h + first[1] + row % step[1]) * w + column;
         let at = channel * volume + at;

@@ -83,11 +83,11 @@ pub(in crate::conv) const fn phases(kind: usize) -> usize {
 
 const A: f64 = FRAC_1_SQRT_2;
 const B: f64 = SQRT_2;
-/// Squares of the points of F(6, 3), in their order.
-const SQUARES: [f64; 3] = [1.0, 0.25, 4.0];
 /// The same for stride two.
 const A2: f64 = 0.5;
 const B2: f64 = 1.25;
+/// Squares of the points of F(6, 3), in their order.
+const SQUARES: [f64; 3] = [1.0, 0.25, 4.0];
 
 /// `G`, a row a point; of an axis that is not filtered the one element of its kernel as it is.
 pub(super) fn kernel(kind: usize) -> &'static [[f64; 3]] {

@@ -15,14 +15,13 @@ pub(super) const SPARE: usize = 8;
 
 /// Most tiles of a strip: long rows, since short pieces of many channels' rows come slowly from memory. A strip then leaves the first-level
 /// cache (38 KiB with 8 lanes for 48 flat tiles, 117 KiB for 24 of 6×6×6), which costs less: against 16 and 8 tiles it saves 5 to 12 %.
-/// With phases a tile is twice as long, with six outputs half as much again.
+/// With phases a tile is twice as long.
 pub(super) fn segment_len(step: [usize; 3]) -> usize {
-    let most = match (step[0], phases(step[2])) {
+    match (step[0], phases(step[2])) {
         (1, 1) => 48,
         (1, _) | (_, 1) => 24,
         _ => 12,
-    };
-    most * 4 / outs(step[2]).max(4)
+    }
 }
 
 /// `count` neighbouring tiles of a row of tiles; `first` is the number of the first of them, `tile` its place.
