@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     times.sort_by(f64::total_cmp);
     println!("{} · {threads} threads · loaded and run once in {first:.2} s", cpu_name());
-    println!("median {:.1} ms  min {:.1} ms", times[times.len() / 2], times[0]);
+    println!("median {:.2} ms  min {:.2} ms", times[times.len() / 2], times[0]);
 
     let (_, mut nodes) = session.run_timed(&given)?;
     let mut sums: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for node in nodes.iter().take(rows) {
         let ms = node.time.as_secs_f64() * 1e3;
         let (rate, mib) = (node.flops as f64 * 1e-6 / ms, node.bytes as f64 / 1048576.0);
-        println!("{ms:9.2} ms  {rate:6.1} GFLOP/s  {mib:7.2} MiB  {:16} {}", node.op, node.name);
+        println!("{ms:9.3} ms  {rate:6.1} GFLOP/s  {mib:7.2} MiB  {:16} {}", node.op, node.name);
     }
     Ok(())
 }

@@ -119,7 +119,7 @@ unsafe fn products<S: Simd>(weight: &[f32], x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// Each row is summed alike whatever `N`: vectors in turn to two registers, then the rest.
+/// Each row is summed alike whatever `N`: vectors in turn to two registers, the last of them padded with zeros.
 #[inline(always)]
 fn rows<S: Simd, const N: usize>(weight: &[f32], x: &[f32], y: &mut [f32]) {
     let depth = x.len();
@@ -139,12 +139,22 @@ fn rows<S: Simd, const N: usize>(weight: &[f32], x: &[f32], y: &mut [f32]) {
             }
             k += 2 * S::LANES;
         }
-        for i in 0..N {
-            let mut sum = fold_lanes::<S>(S::add(sums[i][0], sums[i][1]), |a, b| a + b);
-            for k in k..depth {
-                sum += *weight.add(i * depth + k) * *x.add(k);
+        if k + S::LANES <= depth {
+            let x = S::load(x.add(k));
+            for (i, sums) in sums.iter_mut().enumerate() {
+                sums[0] = S::fma(S::load(weight.add(i * depth + k)), x, sums[0]);
             }
-            y[i] = sum;
+            k += S::LANES;
+        }
+        if k < depth {
+            let x = S::load_part(x.add(k), depth - k);
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let weight = S::load_part(weight.add(i * depth + k), depth - k);
+                sums[1] = S::fma(weight, x, sums[1]);
+            }
+        }
+        for i in 0..N {
+            y[i] = fold_lanes::<S>(S::add(sums[i][0], sums[i][1]), |a, b| a + b);
         }
     }
 }
