@@ -158,3 +158,33 @@ fn rows<S: Simd, const N: usize>(weight: &[f32], x: &[f32], y: &mut [f32]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_any_length_are_those_of_the_definition() {
+        let noise = |seed: usize, n: usize| -> Vec<f32> {
+            (0..n).map(|i| ((i + seed) * 7919 % 2003) as f32 * 1e-3 - 1.0).collect()
+        };
+        let pool = Pool::new(1);
+        for isa in Isa::all_vectors() {
+            // Two registers' worth and a part of a third, of the widest set.
+            for (depth, outs) in (1..=49).flat_map(|depth| [(depth, 1), (depth, 7)]) {
+                let (x, weight) = (noise(depth, depth), noise(1, outs * depth));
+                let s = ConvShape::new(depth, outs, [1; 3], [1; 3]);
+                let dense = Dense::new(isa, &s, &Weights::from(&weight));
+                let mut work = vec![f32::NAN; dense.workspace(1)];
+                let mut y = vec![f32::NAN; outs];
+                dense.run(&pool, &x, &ConvArgs::default(), &mut work, &mut y);
+                for (y, weight) in y.iter().zip(weight.chunks_exact(depth)) {
+                    let terms = weight.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                    let (sum, size) = terms.fold((0.0, 0.0), |(a, b), t| (a + t, b + t.abs()));
+                    let error = (f64::from(*y) - sum).abs();
+                    assert!(error <= 1e-6 * size, "{isa:?} {depth} terms: {error} of {size}");
+                }
+            }
+        }
+    }
+}

@@ -446,7 +446,7 @@ impl<'a, S: Simd> Ending<'a, S> {
     }
 }
 
-/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of four tiles in a row.
+/// Asks for the lines of the picture that the segment will be written to, a share of them with each tile: those of the tiles that share cache lines.
 #[inline(always)]
 fn ask<S: Simd>(target: &Target, segment: &Segment, step: [usize; 3], channel: usize, tile: usize) {
     let [_, h, w] = target.output;
