@@ -8,12 +8,14 @@
 //! w[1]·       ╰─┴─┴─┴─┴─┴─┴─╯                grouped:   two vectors of six output channels, which share the loads
 //! w[2]·         ╰─┴─┴─┴─┴─┴─┴─╯  …
 //! ```
-//! Depthwise layers of planes have channels as lanes instead (`turned.rs`), unless something stands before them or is added.
+//! Depthwise layers of planes have channels as lanes instead (`turned.rs`), unless something stands before them or is added; so have those of one
+//! group whose result is to lie in blocks of channels (`fan.rs`).
 //! Kernel, stride, dilation, padding and dimension only decide where the lines begin. Of small planes several channels go through each stage
 //! together, so that no stage waits for what the one before has just stored.
 //!
 //! Source: the polyphase layout, see `lines.rs`; the loop is the definition.
 
+use super::fan::Fan;
 use super::shape::{ConvArgs, ConvShape, Epilogue};
 use super::turned::{Channels, Turned};
 use crate::gemm::store::{Order, Part, Store};
@@ -54,6 +56,8 @@ pub(crate) struct Direct {
     pub weight: Store,
     /// Where channels are better lanes.
     turned: Option<Turned>,
+    /// What writes blocks.
+    fan: Option<Fan>,
 }
 
 /// The order of packed weights.
@@ -119,10 +123,21 @@ impl Direct {
         let channel = lines.scratch()[0];
         let places = (0..ins).flat_map(|c| lines.places.iter().map(move |p| c * channel + p));
         let places: Vec<usize> = places.collect();
+        let fan = Fan::new(isa, s, output, weight);
         let weight = Store::new(weight, &Blocks { groups, outs, depth: places.len() });
         let volume = s.input.iter().product();
         let turned = Turned::new(isa, s, output);
-        Direct { isa, groups, ins, outs, volume, lines, places, weight, turned }
+        Direct { isa, groups, ins, outs, volume, lines, places, weight, turned, fan }
+    }
+
+    /// Memory of the weights, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.weight.bytes() + self.fan.as_ref().map_or(0, Fan::bytes)
+    }
+
+    /// Channels of a block of the output, where it can be written in blocks.
+    pub fn writes_blocks(&self) -> Option<usize> {
+        self.fan.as_ref().map(|_| self.isa.lanes())
     }
 
     /// Elements of a block's weights that are not kept as floats.
@@ -191,7 +206,8 @@ impl Direct {
 
     /// Elements of scratch memory.
     pub fn workspace(&self, threads: usize) -> usize {
-        threads * self.all_scratch() + 16
+        let fan = self.fan.as_ref().map_or(0, |fan| fan.workspace(threads));
+        fan.max(threads * self.all_scratch() + 16)
     }
 
     /// Runs; slices have been checked. Returns what [`conv_moments`](super::conv_moments) does.
@@ -205,6 +221,9 @@ impl Direct {
     ) -> Option<Moments> {
         if y.is_empty() {
             return None;
+        }
+        if args.y_blocked {
+            return self.fan.as_ref().and_then(|fan| fan.run(pool, x, (args, wanted), work, y));
         }
         let scratch = self.all_scratch();
         let aligned = work.as_ptr().align_offset(64).min(16);

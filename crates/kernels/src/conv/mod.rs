@@ -5,11 +5,13 @@ mod choose;
 mod dense;
 mod digits;
 mod direct;
+mod fan;
 mod gemm;
 mod pack;
 mod pair;
 mod shape;
 mod sliding;
+mod tally;
 mod transpose;
 mod tune;
 mod turned;
@@ -61,7 +63,7 @@ impl PackedConv {
             Algorithm::Winograd(w) => w.bytes(),
             Algorithm::Digits(d) => d.bytes(),
             Algorithm::Sliding(s) => s.bytes(),
-            Algorithm::Direct(d) => d.weight.bytes(),
+            Algorithm::Direct(d) => d.bytes(),
             Algorithm::Dense(d) => d.weight.bytes(),
         }
     }
@@ -82,23 +84,22 @@ impl PackedConv {
 
     /// Channels of a block of `x` that it reads where they lie in blocks, see [`ConvArgs::x_blocks`]; `None` where it can not.
     pub fn reads_blocks(&self) -> Option<usize> {
-        self.block_of(self.shape.in_channels)
+        let block = match &self.algorithm {
+            Algorithm::Winograd(winograd) => winograd.block(),
+            _ => return None,
+        };
+        self.shape.in_channels.is_multiple_of(block).then_some(block)
     }
 
     /// Channels of a block of `y` that it writes, see [`ConvArgs::y_blocked`]; `None` where it can not. What can
     /// gives moments, too, where [`conv_moments`] may.
     pub fn writes_blocks(&self) -> Option<usize> {
-        self.block_of(self.shape.out_channels)
-    }
-
-    fn block_of(&self, channels: usize) -> Option<usize> {
-        match &self.algorithm {
-            Algorithm::Winograd(winograd) => {
-                let block = winograd.block();
-                channels.is_multiple_of(block).then_some(block)
-            }
-            _ => None,
-        }
+        let block = match &self.algorithm {
+            Algorithm::Winograd(winograd) => winograd.block(),
+            Algorithm::Direct(direct) => return direct.writes_blocks(),
+            _ => return None,
+        };
+        self.shape.out_channels.is_multiple_of(block).then_some(block)
     }
 
     /// The algorithm chosen, for reports: `"product"`, `"digits"`, `"sliding digits"`, `"winograd"`, `"direct"` or `"dense"`.
@@ -390,10 +391,22 @@ mod tests {
             strided(cube(32, 32, [7, 9, 11])),
             flat(80, 32, 9, 41),
             ConvShape { pad: [[0, 0], [3, 0], [0, 2]], ..flat(16, 16, 6, 7) },
+            // First layers: pieces of a row that are whole, and not; more than three vectors; taps far apart; padding that the kernel never leaves.
+            flat(1, 32, 9, 203),
+            ConvShape {
+                kernel: [1, 7, 7],
+                stride: [1, 2, 2],
+                pad: [[0, 0], [3, 3], [3, 3]],
+                ..flat(3, 64, 20, 31)
+            },
+            strided(cube(4, 80, [5, 6, 40])),
+            ConvShape { stride: [1, 3, 5], dilation: [1, 2, 4], ..flat(2, 32, 12, 90) },
+            ConvShape { pad: [[0, 0], [9, 0], [0, 20]], ..flat(3, 32, 2, 3) },
             // So large that it goes past the caches.
             flat(16, 16, 512, 800),
+            flat(1, 32, 512, 402),
         ];
-        let (mut filtered, pools) = (0, [1, 3].map(Pool::new));
+        let (mut filtered, mut fanned, pools) = (0, 0, [1, 3].map(Pool::new));
         for (isa, s) in
             Isa::available().into_iter().flat_map(|i| shapes.iter().map(move |s| (i, s)))
         {
@@ -414,10 +427,9 @@ mod tests {
             ];
             for candidate in choose::candidates(s, output, isa) {
                 let packed = pack_as(isa, s, output, candidate.choice, &Weights::from(&weight));
-                let (Some(n), Some(_)) = (packed.reads_blocks(), packed.writes_blocks()) else {
-                    continue;
-                };
-                filtered += 1;
+                let Some(n) = packed.writes_blocks() else { continue };
+                let reads = packed.reads_blocks().is_some();
+                *(if reads { &mut filtered } else { &mut fanned }) += 1;
                 let large = count >= 1 << 22;
                 for ((pre, added, activation), pool) in forms.iter().zip(pools.iter().cycle()) {
                     let mut work = vec![f32::NAN; conv_workspace(s, &packed, pool.threads())];
@@ -442,18 +454,37 @@ mod tests {
                         };
                     let expected = run(&x, added.map(Vec::as_slice), &[], false);
                     // All blocks; some, as in a concatenation.
-                    for some in [true, false] {
-                        let blocks: Vec<bool> =
-                            (0..s.in_channels / n).map(|block| some || block % 2 == 1).collect();
+                    for some in [true, false].into_iter().take(if reads { 2 } else { 1 }) {
+                        let blocks: Vec<bool> = match reads {
+                            true => {
+                                (0..s.in_channels / n).map(|block| some || block % 2 == 1).collect()
+                            }
+                            false => Vec::new(),
+                        };
                         let outs = vec![true; s.out_channels / n];
-                        let x = relaid(&x, s.in_channels, n, &blocks, false);
+                        let x = match reads {
+                            true => relaid(&x, s.in_channels, n, &blocks, false),
+                            false => x.clone(),
+                        };
                         let added = added.map(|r| relaid(r, s.out_channels, n, &outs, false));
                         let (y, moments) = run(&x, added.as_deref(), &blocks, true);
                         let y = relaid(&y, s.out_channels, n, &outs, true);
                         let same =
                             y.iter().zip(&expected.0).all(|(a, b)| a.to_bits() == b.to_bits());
                         assert!(same, "{isa:?} {:?} {s:?}", candidate.choice);
-                        assert_eq!(moments, expected.1, "{isa:?} {:?} {s:?}", candidate.choice);
+                        if reads {
+                            assert_eq!(moments, expected.1, "{isa:?} {:?} {s:?}", candidate.choice);
+                            continue;
+                        }
+                        // Gathered from other parts.
+                        assert_eq!(moments.is_some(), expected.1.is_some());
+                        let pairs = moments.iter().flatten().zip(expected.1.iter().flatten());
+                        for ((mean, variance), (mean_, variance_)) in pairs {
+                            let near = (mean - mean_).abs() < 5e-7 * variance_.sqrt();
+                            // Most where nearly all are the bias: then what differs is a small part of what is summed.
+                            let alike = (variance / variance_ - 1.0).abs() < 5e-6;
+                            assert!(near && alike, "{isa:?} {s:?}");
+                        }
                     }
                     if large {
                         break;
@@ -461,6 +492,6 @@ mod tests {
                 }
             }
         }
-        assert!(filtered >= 16, "{filtered} filtered");
+        assert!(filtered >= 16 && fanned >= 12, "{filtered} filtered, {fanned} fanned out");
     }
 }

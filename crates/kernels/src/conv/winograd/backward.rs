@@ -8,9 +8,9 @@
 //! ```
 
 use super::points::{self, outs, side};
-use super::tally::Tally;
 use super::tiles::{Matrix, SPARE, Segment, Strip, Target, line};
 use crate::activation::{activate, in_register, is_quick};
+use crate::conv::tally::Tally;
 use crate::elementwise::add_scaled;
 use crate::far::{send, sent};
 use crate::simd::{Simd, prefetch_to_read, prefetch_to_write};

@@ -41,7 +41,6 @@ mod digits;
 mod forward;
 mod points;
 mod run;
-mod tally;
 mod tiles;
 mod weights;
 
@@ -137,7 +136,7 @@ pub(super) fn bytes(s: &ConvShape, isa: Isa, step: [usize; 3]) -> usize {
 
 /// The out channels of each panel of the weights, whole vectors: as many panels as it takes of a tile's width, all about as wide, for the
 /// tile is slow on one vector alone and reads nothing but its own columns.
-fn panels(outs: usize, isa: Isa) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn panels(outs: usize, isa: Isa) -> impl Iterator<Item = Range<usize>> {
     let (lanes, width) = (isa.lanes(), tile::size(isa).1);
     let vectors = outs.div_ceil(lanes);
     let count = outs.div_ceil(width);
@@ -430,7 +429,18 @@ impl Winograd {
         16 + self.tallies_len() + threads * own + common
     }
 
-    /// Elements of what is gathered of each tile and channel, see `tally.rs`.
+    /// Outputs of each tile that lie on the picture.
+    fn counts(&self) -> Vec<f64> {
+        let (grid, steps) = (self.grid(), self.step.map(outs));
+        let count = |tile: usize| {
+            let at = [tile / grid[2] / grid[1], tile / grid[2] % grid[1], tile % grid[2]];
+            let on = |a: usize| steps[a].min(self.output[a] - at[a] * steps[a]);
+            (on(0) * on(1) * on(2)) as f64
+        };
+        (0..self.tiles()).map(count).collect()
+    }
+
+    /// Elements of what is gathered of each tile and channel, see `conv/tally.rs`.
     fn tallies_len(&self) -> usize {
         self.tiles() * 2 * self.rows()[1]
     }

@@ -1,11 +1,11 @@
 //! How the tiles of a run are shared out, and the order of the steps.
 
 use super::points::{outs as tile_outs, side};
-use super::tally;
 use super::tiles::{self, Matrix, SPARE, Segment, Source, Strip, Target};
 use super::{Plan, Winograd, depth, panels, phases_of};
 use crate::ahead::Asking;
 use crate::conv::shape::ConvArgs;
+use crate::conv::tally;
 use crate::far::is_far;
 use crate::gemm::tile::{self, STEPS, Tile};
 use crate::shared::{Shared, share};
@@ -55,7 +55,8 @@ impl Winograd {
         tallies.map(|tallies| {
             // SAFETY: all tasks have ended.
             let tallies = unsafe { tallies.part(0, self.tallies_len()) };
-            Moments { channels: tally::join(pool, self, tallies) }
+            let row = self.rows()[1];
+            Moments { channels: tally::join(pool, tallies, [self.outs, row], &self.counts()) }
         })
     }
 

@@ -49,7 +49,7 @@ pub(super) struct Target<'a> {
     pub outs: usize,
     pub output: [usize; 3],
     pub epilogue: Epilogue<'a>,
-    /// What is gathered of each tile, see `tally.rs`.
+    /// What is gathered of each tile, see `conv/tally.rs`.
     pub tallies: Option<&'a Shared<'a>>,
     /// The picture is larger than the caches: rows of whole lines go past them.
     pub streams: bool,

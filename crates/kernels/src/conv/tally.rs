@@ -1,20 +1,19 @@
-//! Mean and variance of the channels that come out, gathered while they are stored.
+//! Mean and variance of the channels that come out, gathered while they are stored, with channels as lanes.
 //!
 //! ```text
-//! a tile's outputs ──▶ sum and sum of squares of what they differ from its first ──▶ [tile][mean, squares about it][out channel]
-//!                      all tiles, in order, in f64 ──▶ mean, variance of each channel
+//! a part's outputs ──▶ sum and sum of squares of what they differ from its first ──▶ [part][mean, squares about it][out channel]
+//!                      all parts, in order, in f64 ──▶ mean, variance
 //! ```
-//! A tile is always the same outputs, whatever the sharing, and tiles are joined in order, so threads do not change a bit. Differences from
-//! a neighbour keep the digits of numbers far from zero; the source stands in `moments.rs`.
+//! A part, a tile of filtering or a piece of a row, is always the same outputs, whatever the sharing, and parts are joined in order, so threads
+//! do not change a bit. Differences from a neighbour keep the digits of numbers far from zero; the source stands in `moments.rs`.
 
-use super::Winograd;
-use super::points::outs;
 use crate::moments::not_negative;
 use crate::simd::Simd;
 use crate::{Pool, isa::multiversion};
 use std::sync::OnceLock;
 
-/// Sums over one tile of a vector of channels.
+/// Sums over one part of a vector of channels.
+#[derive(Clone, Copy)]
 pub(super) struct Tally<S: Simd> {
     /// What differences are taken from: the first output.
     pub first: S::V,
@@ -42,6 +41,20 @@ impl<S: Simd> Tally<S> {
         }
     }
 
+    /// Of the numbers of several sums about one first number, which did not wait for each other.
+    #[inline(always)]
+    pub unsafe fn of<const N: usize>(parts: [Tally<S>; N]) -> Tally<S> {
+        let mut all = parts[0];
+        for part in &parts[1..] {
+            // SAFETY: by the contract.
+            unsafe {
+                all.sum = S::add(all.sum, part.sum);
+                all.squares = S::add(all.squares, part.squares);
+            }
+        }
+        all
+    }
+
     /// Puts mean and squared differences from it of `count` numbers a channel at `to` and `row` further on.
     ///
     /// # Safety
@@ -59,26 +72,21 @@ impl<S: Simd> Tally<S> {
     }
 }
 
-/// Mean and biased variance of each channel from `[tile][2][channels, filled up to whole vectors]`.
-pub(super) fn join(pool: &Pool, of: &Winograd, tallies: &[f32]) -> Vec<(f64, f64)> {
-    let row = of.rows()[1];
-    let grid = of.grid();
-    let steps = of.step.map(outs);
-    // Outputs of a tile that lie on the picture.
-    let counts: Vec<f64> = (0..of.tiles())
-        .map(|tile| {
-            let at = [tile / grid[2] / grid[1], tile / grid[2] % grid[1], tile % grid[2]];
-            let on = |a: usize| steps[a].min(of.output[a] - at[a] * steps[a]);
-            (on(0) * on(1) * on(2)) as f64
-        })
-        .collect();
+/// Mean and biased variance of each of `outs` channels from `[part][2][row]`, `row` being the channels filled up to whole vectors; `counts` are
+/// the outputs of each part.
+pub(super) fn join(
+    pool: &Pool,
+    tallies: &[f32],
+    [outs, row]: [usize; 2],
+    counts: &[f64],
+) -> Vec<(f64, f64)> {
     let blocks: Vec<OnceLock<[Block; 2]>> = vec![OnceLock::new(); row.div_ceil(WIDE)];
     pool.run(blocks.len(), |block| {
-        blocks[block].get_or_init(|| of_channels(tallies, row, block * WIDE, &counts));
+        blocks[block].get_or_init(|| of_channels(tallies, row, block * WIDE, counts));
     });
     let all = blocks.iter().filter_map(OnceLock::get);
     let all = all.flat_map(|[mean, variance]| mean.iter().copied().zip(variance.iter().copied()));
-    all.take(of.outs).collect()
+    all.take(outs).collect()
 }
 
 /// Channels that are joined together: a cache line.
@@ -93,14 +101,14 @@ multiversion! {
         let wide = WIDE.min(row - first);
         let all: f64 = counts.iter().sum();
         let (mut mean, mut squares) = ([0.0; WIDE], [0.0; WIDE]);
-        for (tile, count) in tallies.chunks_exact(2 * row).zip(counts) {
-            for (mean, m) in mean.iter_mut().zip(&tile[first..first + wide]) {
+        for (part, count) in tallies.chunks_exact(2 * row).zip(counts) {
+            for (mean, m) in mean.iter_mut().zip(&part[first..first + wide]) {
                 *mean += *m as f64 * count;
             }
         }
         mean.iter_mut().for_each(|mean| *mean /= all);
-        for (tile, count) in tallies.chunks_exact(2 * row).zip(counts) {
-            let (means, within) = (&tile[first..first + wide], &tile[row + first..][..wide]);
+        for (part, count) in tallies.chunks_exact(2 * row).zip(counts) {
+            let (means, within) = (&part[first..first + wide], &part[row + first..][..wide]);
             for (((squares, mean), m), s) in squares.iter_mut().zip(&mean).zip(means).zip(within) {
                 let apart = *m as f64 - mean;
                 *squares += *s as f64 + apart * apart * count;
