@@ -329,6 +329,7 @@ impl Head<'_> {
             ahead: null(),
             ahead_lines: 0,
             distant: false,
+            far: false,
         };
         // SAFETY: the extents were just checked, and the set is the machine's.
         unsafe { tile::run_rows(self.isa, &tile, (null(), 0)) };

@@ -6,7 +6,7 @@
 //! conv ──▶ blocked ──▶ conv                      filtering works on a vector of channels at a time: nothing is turned
 //!             └──▶ concat ──▶ conv               a part of a buffer lies as whoever writes it would have it
 //!                    ▲
-//! up   ──▶ plain ────┘
+//! up   ──▶ blocked ──┘                           a transposed convolution whose kernel is as large as its stride
 //! ```
 //! A block takes the place of its channels, so plans do not change. A value is blocked where its writer and all its readers can do so; what
 //! enters and leaves the network is plain. Results are the same bits either way, but for the moments a first layer tells, which it then gathers
@@ -16,21 +16,28 @@ use super::Planned;
 use super::step::Step;
 use kernels::{Activation, PackedConv};
 
-/// Tells each convolution how its input lies and how its output is to.
+/// Tells each convolution how its input lies and how its output is to, and each transposed one.
 pub(super) fn choose(nodes: &mut [Planned], outputs: &[usize]) {
     let blocked = find(nodes, outputs);
     let layouts: Vec<Vec<bool>> =
         nodes.iter().map(|node| x_blocks(nodes, &blocked, node)).collect();
     for ((node, layout), blocked) in nodes.iter_mut().zip(layouts).zip(blocked) {
-        if let Step::Conv { x_blocks, y_blocked, .. } = &mut node.step {
-            (*x_blocks, *y_blocked) = (layout, blocked);
+        match &mut node.step {
+            Step::Conv { x_blocks, y_blocked, .. } => (*x_blocks, *y_blocked) = (layout, blocked),
+            Step::ConvTranspose { weight, .. } if blocked => weight.write_blocks(),
+            _ => {}
         }
     }
 }
 
 /// The values that can be: all that could be by themselves, less those that meet one that can not.
 fn find(nodes: &[Planned], outputs: &[usize]) -> Vec<bool> {
-    let writes = |node: &Planned| conv(node).and_then(PackedConv::writes_blocks);
+    let writes = |node: &Planned| match &node.step {
+        Step::Conv { weight, .. } => weight.writes_blocks(),
+        // Nothing is added to its result.
+        Step::ConvTranspose { weight, .. } if node.inputs.len() == 1 => weight.writes_blocks(),
+        _ => None,
+    };
     let mut blocked: Vec<bool> = nodes.iter().map(|node| writes(node).is_some()).collect();
     // All are packed for one instruction set.
     let Some(block) = nodes.iter().find_map(writes) else { return blocked };
@@ -118,7 +125,6 @@ mod tests {
     use crate::tensor::Tensor;
     use crate::weights::Scope;
     use kernels::Pool;
-    use std::sync::Arc;
 
     fn layer(b: &mut Builder, s: &Scope, x: Value, out: usize) -> Value {
         let x = b.conv(x, &s.at("conv"), Conv::new(out, [3, 3]).pad(1)).unwrap();
@@ -169,12 +175,7 @@ mod tests {
     fn blocks(graph: &Graph, apart: f32) -> [Vec<String>; 2] {
         let options = || Options::new(Pool::new(2));
         let mut network = Network::compile(graph.clone(), &options()).unwrap();
-        let mut plain = Network::compile(graph.clone(), &options()).unwrap();
-        for node in Arc::get_mut(&mut plain.nodes).unwrap() {
-            if let Step::Conv { x_blocks, y_blocked, .. } = &mut node.step {
-                (*x_blocks, *y_blocked) = (Vec::new(), false);
-            }
-        }
+        let mut plain = Network::compile_with(graph.clone(), &options(), |_, _| {}).unwrap();
         let shape = graph.input_shapes()[0];
         let count: usize = shape.iter().product();
         let values = (0..count).map(|i| (i * i % 1009) as f32 / 504.0 - 1.0).collect();
@@ -190,9 +191,13 @@ mod tests {
         }
         let (mut writers, mut readers) = (Vec::new(), Vec::new());
         for node in network.nodes.iter() {
-            let Step::Conv { x_blocks, y_blocked, .. } = &node.step else { continue };
-            writers.extend(y_blocked.then(|| node.name.clone()));
-            readers.extend(x_blocks.contains(&true).then(|| node.name.clone()));
+            let (reads, writes) = match &node.step {
+                Step::Conv { x_blocks, y_blocked, .. } => (x_blocks.contains(&true), *y_blocked),
+                Step::ConvTranspose { weight, .. } => (false, weight.in_blocks()),
+                _ => continue,
+            };
+            writers.extend(writes.then(|| node.name.clone()));
+            readers.extend(reads.then(|| node.name.clone()));
         }
         [writers, readers]
     }
@@ -201,7 +206,7 @@ mod tests {
     fn what_convolutions_alone_read_lies_in_blocks() {
         for batch in [1, 2] {
             let [writers, readers] = blocks(&unet(batch, 20, 16), 0.0);
-            assert_eq!(writers, ["first.conv", "skip.conv", "below.conv", "last.conv"]);
+            assert_eq!(writers, ["first.conv", "skip.conv", "below.conv", "up", "last.conv"]);
             assert_eq!(readers, ["skip.conv", "below.conv", "deep.conv", "last.conv", "end.conv"]);
         }
         // Behind six channels a block would begin in the middle of a vector.
@@ -213,7 +218,7 @@ mod tests {
     fn first_layers_of_few_channels_write_blocks() {
         for batch in [1, 2] {
             let [writers, readers] = blocks(&unet(batch, 3, 16), 1e-5);
-            assert_eq!(writers, ["first.conv", "skip.conv", "below.conv", "last.conv"]);
+            assert_eq!(writers, ["first.conv", "skip.conv", "below.conv", "up", "last.conv"]);
             assert_eq!(readers[0], "skip.conv");
         }
     }

@@ -117,6 +117,15 @@ struct Planned {
 impl Network {
     /// Rewrites, plans, packs. Errors with [`ErrorKind::Limit`] when the plan exceeds the limit.
     pub fn compile(graph: Graph, options: &Options) -> Result<Network> {
+        Network::compile_with(graph, options, blocks::choose)
+    }
+
+    /// The same; `arrange` chooses which values lie in blocks of channels, from the planned nodes and the outputs.
+    fn compile_with(
+        graph: Graph,
+        options: &Options,
+        arrange: impl FnOnce(&mut [Planned], &[usize]),
+    ) -> Result<Network> {
         let graph = options.passes.rewrite(graph);
         let raw_weights: u64 = graph.nodes.iter().map(|node| step::weight_bytes(&node.op)).sum();
         let sizes = (options.pool.threads(), raw_weights);
@@ -129,7 +138,7 @@ impl Network {
         let outputs: Vec<usize> = graph.outputs.iter().map(|(_, value)| value.0).collect();
         let room = options.memory_limit_bytes.map(|limit| limit - activations);
         let mut nodes = pack(graph, options, room.map(|room| (room, raw_weights)));
-        blocks::choose(&mut nodes, &outputs);
+        arrange(&mut nodes, &outputs);
         let workspace = workspace_len(&nodes, &plan, options.pool.threads());
         let weights = nodes.iter().map(|node| node.step.weight_bytes()).sum();
         let memory = Memory { activations, workspace: workspace as u64 * 4, weights };

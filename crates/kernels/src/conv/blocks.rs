@@ -18,9 +18,9 @@ use crate::elementwise::add_scaled;
 use crate::far::{is_far, send, sent};
 use crate::gemm::tile;
 use crate::gemm::weave::Weave;
-use crate::isa::{isa, multiversion};
+use crate::isa::multiversion;
 use crate::shared::Shared;
-use crate::{Activation, Pool, Weights, activation::activate};
+use crate::{Activation, Isa, Pool, Weights, activation::activate};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -32,7 +32,7 @@ const POSITIONS: usize = 384;
 pub(super) struct Blocks {
     pub product: Product,
     /// Output along each axis.
-    output: [usize; 3],
+    pub output: [usize; 3],
 }
 
 /// `[in][out][taps]` weights, a row for each out channel and tap.
@@ -62,7 +62,7 @@ impl Blocks {
     }
 
     /// Packs `[in][out][taps]`.
-    pub fn new(s: &ConvTransposeShape, output: [usize; 3], weight: &Weights) -> Blocks {
+    pub fn new(isa: Isa, s: &ConvTransposeShape, output: [usize; 3], weight: &Weights) -> Blocks {
         let taps: usize = s.kernel.iter().product();
         let rows = s.out_channels * taps;
         let geometry = Geometry {
@@ -72,7 +72,7 @@ impl Blocks {
             offset: [vec![0], vec![0], vec![0]],
         };
         let source = Blocked { rows, taps };
-        let product = Product::new(isa(), 1, [s.in_channels, rows], geometry, weight, source);
+        let product = Product::new(isa, 1, [s.in_channels, rows], geometry, weight, source);
         Blocks { product, output }
     }
 

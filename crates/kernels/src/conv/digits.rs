@@ -223,6 +223,7 @@ impl Digits {
                 ahead_lines: 0,
                 // Later blocks find it near.
                 distant: block == 0 || last && e.residual.is_some(),
+                far: false,
             };
             // SAFETY: by the contract; panels are whole.
             unsafe {

@@ -149,6 +149,28 @@ impl Product {
         Product { isa, groups, ins, outs, geometry, weight: Store::new(weight, &rows) }
     }
 
+    /// The weights of the only group as they were before they were packed, `[in · taps][outs]`.
+    pub fn unpacked(&self) -> Vec<f32> {
+        let (depth, high) = (self.ins * self.geometry.taps(), tile::size(self.isa).0);
+        let (blocks, step) = tile::blocks(depth);
+        let mut weights = vec![0.0; depth * self.outs];
+        let mut room = vec![0.0; step * high];
+        for (block, first) in
+            (0..blocks).flat_map(|b| (0..self.outs).step_by(high).map(move |f| (b, f)))
+        {
+            let term = block * step;
+            let (rows, wide) =
+                (step.min(depth - term), tile::height(high.min(self.outs - first), high));
+            let from = term * rounded(self.outs, high) + first * rows;
+            let panel = self.weight.part(Piece { from, lane: first, wide, term, rows }, &mut room);
+            let valid = wide.min(self.outs - first);
+            for (k, row) in panel.chunks_exact(wide).enumerate() {
+                weights[(term + k) * self.outs + first..][..valid].copy_from_slice(&row[..valid]);
+            }
+        }
+        weights
+    }
+
     /// Elements of scratch memory: some panels a thread, aligned to cache lines.
     pub fn workspace(&self, threads: usize) -> usize {
         threads * self.panels() + 16
@@ -344,6 +366,7 @@ impl Product {
                             ahead,
                             ahead_lines,
                             distant: last && weave.is_none_or(|weave| !weave.far),
+                            far: false,
                         };
                         // SAFETY: the set was supported when the weights were packed; weight and input panels are whole; the task
                         // owns these rows and columns of the output, and its panels; a source's rows are a panel wide.

@@ -9,6 +9,7 @@ mod fan;
 mod gemm;
 mod pack;
 mod pair;
+mod raise;
 mod shape;
 mod sliding;
 mod tally;

@@ -382,6 +382,7 @@ impl Sliding {
                             ahead: std::ptr::null(),
                             ahead_lines: 0,
                             distant: false,
+                            far: false,
                         };
                         let column_steps = ((tap * blocks + block) * panels + panel) * SIDE;
                         let to = Ending {

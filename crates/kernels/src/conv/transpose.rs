@@ -4,11 +4,12 @@
 //! `k` where `i·stride + k·dilation = o + pad`; within a phase the taps that can meet this are fixed, and neighbouring positions read
 //! neighbouring inputs: a convolution of stride 1 with those taps (Dumoulin & Visin, "A guide to convolution arithmetic", 2016, 4.5).
 //! Its result goes to scratch memory and from there, `stride` apart, to its place. A kernel as large as its stride has a way of its own
-//! (`blocks.rs`).
+//! (`blocks.rs`), and another to blocks of channels (`raise.rs`).
 
 use super::blocks::Blocks;
 use super::gemm::Product;
 use super::pack::Geometry;
+use super::raise::Raise;
 use super::shape::{ConvArgs, ConvTransposeShape, Epilogue};
 use crate::elementwise::add_scaled;
 use crate::isa::isa;
@@ -26,6 +27,7 @@ pub struct PackedConvTranspose {
 enum Way {
     Phases(Vec<Phase>),
     Blocks(Box<Blocks>),
+    Raise(Box<Raise>),
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +43,31 @@ impl PackedConvTranspose {
         match &self.way {
             Way::Phases(phases) => phases.iter().map(|p| p.product.weight.bytes()).sum(),
             Way::Blocks(blocks) => blocks.product.weight.bytes(),
+            Way::Raise(raise) => raise.bytes(),
+        }
+    }
+
+    /// Channels of a block of `y` that it can be made to write by [`PackedConvTranspose::write_blocks`]; `None` where it can not.
+    pub fn writes_blocks(&self) -> Option<usize> {
+        match &self.way {
+            Way::Blocks(blocks) => Raise::lanes(blocks, &self.shape),
+            _ => None,
+        }
+    }
+
+    /// Whether `y` lies in blocks.
+    pub fn in_blocks(&self) -> bool {
+        matches!(self.way, Way::Raise(_))
+    }
+
+    /// From now on `y` lies in blocks, see [`ConvArgs::y_blocked`], with the same bits, and has no residual. Panics where it can not.
+    pub fn write_blocks(&mut self) {
+        let can = self.writes_blocks().is_some();
+        match &self.way {
+            Way::Blocks(blocks) if can => {
+                self.way = Way::Raise(Box::new(Raise::of(blocks, &self.shape)));
+            }
+            _ => panic!("writes no blocks"),
         }
     }
 }
@@ -80,7 +107,7 @@ pub fn pack_conv_transpose<'a>(
     let weight = &weight;
     weight.check("weight of a transposed convolution", shape.weight_len(), [shape.out_channels, 1]);
     if Blocks::suits(shape) {
-        let way = Way::Blocks(Box::new(Blocks::new(shape, out, weight)));
+        let way = Way::Blocks(Box::new(Blocks::new(isa(), shape, out, weight)));
         return PackedConvTranspose { shape: shape.clone(), way };
     }
     let (ins, outs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
@@ -124,6 +151,7 @@ pub fn conv_transpose_workspace(
     match &w.way {
         Way::Phases(phases) => phases.iter().map(need).max().unwrap_or(0),
         Way::Blocks(blocks) => blocks.workspace(threads),
+        Way::Raise(raise) => raise.workspace(threads),
     }
 }
 
@@ -150,6 +178,7 @@ pub fn conv_transpose(
     let phases = match &w.way {
         Way::Phases(phases) => phases,
         Way::Blocks(blocks) => return blocks.run(pool, shape, x, e, work, y),
+        Way::Raise(raise) => return raise.run(pool, x, e, work, y),
     };
     let result = Shared::new(y);
     for phase in phases {

@@ -234,6 +234,7 @@ fn products_of_digits_are_summed_exactly() {
                 ahead: null,
                 ahead_lines: 0,
                 distant: true,
+                far: false,
             };
             let steps = depth.div_ceil(STEP);
             let to = Ending {

@@ -241,6 +241,7 @@ impl Digits {
                     ahead_lines: 0,
                     // Later blocks find it near.
                     distant: block == 0 || last && e.residual.is_some(),
+                    far: false,
                 };
                 let b = &self.digits[digits::room(from) * panels + each * panel..][..each];
                 let steps = &self.steps[(block * panels + panel) * SIDE..][..SIDE];

@@ -237,6 +237,7 @@ pub fn gemm(pool: &Pool, m: usize, a: &[f32], b: &PackedMatrix, e: &Epilogue, c:
                         ahead: ahead.as_ptr().wrapping_add(asked),
                         ahead_lines: if asked < ahead.len() { lines } else { 0 },
                         distant: true,
+                        far: false,
                     };
                     asked += 16 * lines * depth.div_ceil(STEPS);
                     // SAFETY: the set was supported when `b` was packed; the rows of `a` are there, and as many as the height

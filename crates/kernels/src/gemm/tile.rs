@@ -70,6 +70,8 @@ pub(crate) struct Tile {
     pub ahead_lines: usize,
     /// C and what is added to it lie outside the nearer caches: they are asked for while the last steps run.
     pub distant: bool,
+    /// Whole vectors of C go past the caches: each lies on a register's boundary, and nothing is read there.
+    pub far: bool,
 }
 
 /// Where a panel of B is read from while the first tile runs on it: filling by itself waits for memory, beside multiply-adds it costs
@@ -539,7 +541,8 @@ unsafe fn finish_whole<S: Simd, const H: usize, const N: usize>(
         for i in 0..H {
             if i < t.rows {
                 for j in 0..N {
-                    S::store(t.c.add(i * t.stride + j * S::LANES), sums[i][j]);
+                    let to = t.c.add(i * t.stride + j * S::LANES);
+                    if t.far { S::send(to, sums[i][j]) } else { S::store(to, sums[i][j]) }
                 }
             }
         }

@@ -153,6 +153,7 @@ impl Digits {
                             ahead: std::ptr::null(),
                             ahead_lines: 0,
                             distant: false,
+                            far: false,
                         };
                         let to = Ending {
                             tile,

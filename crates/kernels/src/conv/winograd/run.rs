@@ -380,6 +380,7 @@ impl Winograd {
                         ahead: b.wrapping_add(4 * STEPS * width),
                         ahead_lines: if cold { STEPS * width / 16 } else { 0 },
                         distant: false,
+                        far: false,
                     };
                     tile::run_rows(
                         self.isa,
