@@ -274,7 +274,41 @@ impl Cut {
     }
 }
 
-/// As many of `rows` as fill a tile read in place: its height, or the greatest power of two below.
+/// How many of `rows` the next tile takes, read in place: its height, or one less where such tiles leave no rest (49 rows are seven times
+/// seven, 197 three times seven and 22 times eight), or the greatest power of two below.
 fn whole(rows: usize, high: usize) -> usize {
-    if rows >= high { high } else { 1 << rows.ilog2() }
+    let short = (high - rows % high) % high;
+    match rows {
+        // Tiles of eight alone have a lower one beside them.
+        _ if high == 8 && short > 0 && rows >= short * (high - 1) => high - 1,
+        _ if rows >= high => high,
+        _ => 1 << rows.ilog2(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    fn heights(rows: usize, high: usize) -> Vec<usize> {
+        let mut heights = Vec::new();
+        while heights.iter().sum::<usize>() < rows {
+            heights.push(whole(rows - heights.iter().sum::<usize>(), high));
+        }
+        heights
+    }
+
+    #[test]
+    fn tiles_read_in_place_cover_the_rows_and_no_more() {
+        for (rows, high) in (0..=400).flat_map(|rows| [(rows, 6), (rows, 8)]) {
+            let heights = heights(rows, high);
+            assert_eq!(heights.iter().sum::<usize>(), rows, "{heights:?}");
+            // From 42 rows on eights and sevens leave no rest.
+            let full = |height: &usize| *height + 1 >= high;
+            assert!(high == 6 || rows < 42 || heights.iter().all(full), "{rows}: {heights:?}");
+        }
+        assert_eq!(heights(49, 8), [7; 7]);
+        assert_eq!(heights(197, 8), [[7; 3].as_slice(), &[8; 22]].concat());
+        assert_eq!(heights(13, 6), [6, 6, 1]);
+    }
 }

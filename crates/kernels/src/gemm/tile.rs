@@ -9,7 +9,8 @@
 //! [height] └┘  └────┴────┴────┘
 //! ```
 //! A last panel of fewer vectors wastes little on small pictures, one of fewer rows on odd channel counts; with AVX-512 rows become the lanes
-//! where it holds a few columns (49 columns: 48 + 1). The first tile on a panel may fill it on its way.
+//! where it holds a few columns (49 columns: 48 + 1). The first tile on a panel may fill it on its way. Beside tiles of eight rows read in place
+//! there are tiles of seven: 49 rows are seven of them.
 //! Method: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008. Depth is cut in blocks of
 //! at most [`DEPTH`], so that a B panel stays in the first-level cache; later blocks add to C.
 
@@ -157,9 +158,13 @@ pub(crate) unsafe fn run(isa: Isa, t: &Tile) {
             }
         },
         #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if t.rows == 7 && t.a_stride > 0 => pick!(@ 16, avx512, 7, [1 2 3], true),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => pick!(16, avx512, [1 2 4 8], [1 2 3]),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => pick!(8, avx2, [1 2 4 6], [1 2]),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon if t.rows == 7 && t.a_stride > 0 => pick!(@ 4, neon, 7, [1 2 3], true),
         #[cfg(target_arch = "aarch64")]
         Isa::Neon => pick!(4, neon, [1 2 4 8], [1 2 3]),
         _ => pick!(4, portable, [1 2 4 6], [1 2]),
